@@ -1,0 +1,62 @@
+"""Pneumonia on children's chest radiographs: probability, verdict and heatmap.
+
+The names below load their module when they are first used, so that ``import cxr`` takes
+milliseconds and TensorFlow is imported only by who classifies.
+
+For research and teaching. Not a medical device.
+"""
+
+import os
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cxr.bundle import Bundle, load_bundle
+    from cxr.classifier import Classifier, Prediction
+    from cxr.errors import CXRError
+    from cxr.operating_points import OperatingPoint, OperatingPoints
+    from cxr.overlay import overlay
+    from cxr.preprocessing import Preprocessing
+    from cxr.radiograph import Radiograph, read_radiograph
+
+# TensorFlow's start-up log (no GPU, oneDNN on, …) says nothing about the films; its errors still
+# arrive as exceptions. Has to be set before anything imports it.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Bundle",
+    "CXRError",
+    "Classifier",
+    "OperatingPoint",
+    "OperatingPoints",
+    "Prediction",
+    "Preprocessing",
+    "Radiograph",
+    "__version__",
+    "load_bundle",
+    "overlay",
+    "read_radiograph",
+]
+
+_MODULE_OF = {
+    "Bundle": "cxr.bundle",
+    "CXRError": "cxr.errors",
+    "Classifier": "cxr.classifier",
+    "OperatingPoint": "cxr.operating_points",
+    "OperatingPoints": "cxr.operating_points",
+    "Prediction": "cxr.classifier",
+    "Preprocessing": "cxr.preprocessing",
+    "Radiograph": "cxr.radiograph",
+    "load_bundle": "cxr.bundle",
+    "overlay": "cxr.overlay",
+    "read_radiograph": "cxr.radiograph",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name's module on first use (PEP 562)."""
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'cxr' has no attribute {name!r}")
+    return getattr(import_module(_MODULE_OF[name]), name)

@@ -1,0 +1,81 @@
+"""Command line: python -m cxr classify FILE… | benchmark."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+import cxr
+from cxr.errors import CXRError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        if options.command == "benchmark":
+            from cxr.benchmark import run_benchmark
+
+            return run_benchmark(options.model, as_json=options.json)
+        from cxr.classify import classify_files
+
+        return classify_files(
+            options.files,
+            model=options.model,
+            threshold=options.threshold,
+            as_json=options.json,
+            overlays=options.overlay,
+            heatmaps=options.heatmaps,
+        )
+    except CXRError as error:
+        print(f"cxr: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m cxr",
+        description="Pneumonia on children's chest radiographs. For research and teaching; "
+        "not a medical device.",
+    )
+    parser.add_argument("--version", action="version", version=f"cxr {cxr.__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    classify = commands.add_parser(
+        "classify",
+        help="classify radiographs",
+        description="Classify JPEG or PNG radiographs. Exit status: 0 if every file was read, "
+        "1 if some were refused or failed, 2 for bad usage.",
+    )
+    classify.add_argument("files", nargs="+", metavar="FILE")
+    classify.add_argument(
+        "--json", action="store_true", help="one JSON object a line, and nothing else"
+    )
+    classify.add_argument(
+        "--threshold",
+        type=_share,
+        metavar="T",
+        help="call pneumonia from this probability on (0 to 1) instead of the model's threshold",
+    )
+    classify.add_argument("--overlay", metavar="DIR", help="write films with heatmap, as PNG")
+    classify.add_argument("--heatmaps", metavar="DIR", help="write heatmaps as float32 .npy")
+
+    benchmark = commands.add_parser("benchmark", help="measure speed and memory on this machine")
+    benchmark.add_argument("--json", action="store_true", help="one JSON object")
+    for command in (classify, benchmark):
+        command.add_argument(
+            "--model", metavar="FOLDER", help="a model bundle instead of the bundled one"
+        )
+    return parser
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, received {text}")
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

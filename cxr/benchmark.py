@@ -1,0 +1,122 @@
+"""How fast a model answers here: python -m cxr benchmark."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+REPEATS = 30
+BATCH_SIZE = 32
+
+
+def run_benchmark(model: str | None = None, *, as_json: bool = False) -> int:
+    """Measure and print.
+
+    Args:
+        model: a bundle's folder; the bundled model if None.
+        as_json: one JSON object instead of a table.
+
+    Returns:
+        The exit status, 0.
+
+    Raises:
+        BundleError: the model cannot be used.
+    """
+    figures = measure(model)
+    if as_json:
+        print(json.dumps(figures))
+        return 0
+    rows = [
+        ("import cxr", f"{figures['import_s'] * 1000:.0f} ms"),
+        ("import TensorFlow and Keras", f"{figures['import_tensorflow_s']:.1f} s"),
+        ("load the model and compile", f"{figures['load_s']:.1f} s"),
+        ("forward pass, one film", f"{figures['forward_ms']:.1f} ms"),
+        ("forward pass and heatmap, one film", f"{figures['forward_and_heatmap_ms']:.1f} ms"),
+        ("  ratio of the two", f"{figures['heatmap_ratio']:.2f}"),
+        (f"films a second, batch of {BATCH_SIZE}", f"{figures['films_per_second']:.0f}"),
+        ("peak memory", f"{figures['peak_memory_mb']:.0f} MB"),
+    ]
+    for name, value in rows:
+        print(f"{name:<36}{value:>10}")
+    print(f"{os.cpu_count()} cores, {platform.machine()}, model {figures['model_sha256'][:12]}")
+    return 0
+
+
+def measure(model: str | None = None) -> dict[str, Any]:
+    """The figures: seconds, milliseconds (medians of 30 after warm-up), megabytes."""
+    import_s = _import_seconds()
+    started = time.perf_counter()
+    import keras  # noqa: F401  # imported to be timed
+    import tensorflow as tf
+
+    import_tensorflow_s = time.perf_counter() - started
+
+    from cxr.bundle import BUNDLED_MODEL, load_bundle
+    from cxr.gradcam import GradCAM
+
+    started = time.perf_counter()
+    bundle = load_bundle(model or BUNDLED_MODEL)
+    network = bundle.build_network()
+    explain = GradCAM(network)
+    size = bundle.preprocessing.size
+    films = np.random.default_rng(0).random((BATCH_SIZE, size, size, 1), dtype=np.float32)
+    explain(films[:1])
+    load_s = time.perf_counter() - started
+
+    signature = tf.TensorSpec((None, size, size, 1), tf.float32)
+    forward = tf.function(lambda x: network(x, training=False)[1], input_signature=[signature])
+    forward_s = _median_seconds(lambda: forward(films[:1]).numpy())
+    explain_s = _median_seconds(lambda: explain(films[:1]))
+    batch_s = _median_seconds(lambda: explain(films), repeats=5)
+    return {
+        "import_s": import_s,
+        "import_tensorflow_s": import_tensorflow_s,
+        "load_s": load_s,
+        "forward_ms": forward_s * 1000,
+        "forward_and_heatmap_ms": explain_s * 1000,
+        "heatmap_ratio": explain_s / forward_s,
+        "films_per_second": BATCH_SIZE / batch_s,
+        "peak_memory_mb": _peak_memory_mb(),
+        "cores": os.cpu_count(),
+        "model_sha256": bundle.sha256,
+    }
+
+
+def _median_seconds(call: Callable[[], object], *, repeats: int = REPEATS) -> float:
+    for _ in range(3):
+        call()
+    seconds = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        call()
+        seconds.append(time.perf_counter() - started)
+    return statistics.median(seconds)
+
+
+def _peak_memory_mb() -> float:
+    """The most memory that this process has held; NaN where the system does not say."""
+    if sys.platform == "win32":
+        return math.nan
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1e6 if sys.platform == "darwin" else 1e3)  # macOS counts bytes, Linux kilobytes
+
+
+def _import_seconds() -> float:
+    """Seconds that ``import cxr`` takes in a fresh interpreter."""
+    script = "import time; t = time.perf_counter(); import cxr; print(time.perf_counter() - t)"
+    answer = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    return float(answer.stdout)

@@ -1,0 +1,137 @@
+"""What `python -m cxr classify` does with its files."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cxr.bundle import BUNDLED_MODEL
+from cxr.classifier import Classifier, Prediction
+from cxr.errors import CXRError, RadiographError
+from cxr.overlay import overlay, png
+from cxr.radiograph import Radiograph, read_radiograph
+
+Encoder = Callable[[Radiograph, Prediction], bytes]
+
+
+def classify_files(
+    files: Sequence[str],
+    *,
+    model: str | None = None,
+    threshold: float | None = None,
+    as_json: bool = False,
+    overlays: str | None = None,
+    heatmaps: str | None = None,
+) -> int:
+    """Classify files one by one and print a line for each.
+
+    Args:
+        files: paths of the films.
+        model: a bundle's folder; the bundled model if None.
+        threshold: the reader's own in [0, 1]; the model's if None.
+        as_json: one JSON object a line on standard output, in the documented shape.
+        overlays: folder for ``<stem>.png``, made if missing.
+        heatmaps: folder for ``<stem>.npy``, float32 (H, W) in [0, 1], made if missing.
+
+    Returns:
+        0 if every file was read, 1 if not.
+
+    Raises:
+        BundleError: the model cannot be used.
+        CXRError: a folder for results cannot be made or written.
+    """
+    classifier = Classifier.load(model or BUNDLED_MODEL)
+    classifier.warm_up()
+    overlay_files, heatmap_files = _OutputFolder(overlays, ".png"), _OutputFolder(heatmaps, ".npy")
+    all_read = True
+    for file in files:
+        line = _blank_line(file, classifier, threshold)
+        try:
+            radiograph = read_radiograph(file)
+        except RadiographError as error:
+            all_read = False
+            line.update(status="error", reasons=[str(error)])
+        else:
+            prediction = classifier.predict(radiograph)
+            line.update(
+                probability=round(prediction.probability, 6),
+                label=prediction.verdict(threshold),
+                overlay=overlay_files.write(file, _overlay_png, radiograph, prediction),
+                heatmap=heatmap_files.write(file, _heatmap_npy, radiograph, prediction),
+            )
+        print(json.dumps(line) if as_json else _sentence(line), flush=True)
+    if not as_json and not all_read:
+        print("Some files could not be read.", file=sys.stderr)
+    return 0 if all_read else 1
+
+
+class _OutputFolder:
+    """Results by the name of their film; films of one name in two folders do not collide."""
+
+    def __init__(self, folder: str | None, suffix: str) -> None:
+        self.folder = None if folder is None else Path(folder)
+        self.suffix = suffix
+        self.taken: set[str] = set()
+        if self.folder:
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise CXRError(f"{folder}: cannot be made ({error.strerror}).") from error
+
+    def write(
+        self, file: str, encode: Encoder, radiograph: Radiograph, prediction: Prediction
+    ) -> str | None:
+        """Write the result of a film and return its path; None where none is asked for."""
+        if self.folder is None:
+            return None
+        stem, number = Path(file).stem, 1
+        name = stem
+        while name in self.taken:
+            number += 1
+            name = f"{stem}-{number}"
+        self.taken.add(name)
+        path = self.folder / f"{name}{self.suffix}"
+        try:
+            path.write_bytes(encode(radiograph, prediction))
+        except OSError as error:
+            raise CXRError(f"{path}: cannot be written ({error.strerror}).") from error
+        return str(path)
+
+
+def _overlay_png(radiograph: Radiograph, prediction: Prediction) -> bytes:
+    return png(overlay(radiograph, prediction.heatmap))
+
+
+def _heatmap_npy(_: Radiograph, prediction: Prediction) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, prediction.heatmap, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def _blank_line(file: str, classifier: Classifier, threshold: float | None) -> dict[str, Any]:
+    """The documented object, for a film that is read but not yet classified."""
+    bundle = classifier.bundle
+    return {
+        "file": file,
+        "status": "ok",
+        "probability": None,
+        "label": None,
+        "threshold": bundle.operating_points.threshold if threshold is None else threshold,
+        "reasons": [],
+        "warnings": [],
+        "heatmap": None,
+        "overlay": None,
+        "model": {"name": bundle.name, "version": bundle.version, "sha256": bundle.sha256},
+    }
+
+
+def _sentence(line: dict[str, Any]) -> str:
+    if line["status"] != "ok":
+        return f"{line['status']:<10} {line['reasons'][0]}"
+    return f"{line['label']:<10} {line['probability']:6.1%}  {line['file']}"

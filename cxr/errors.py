@@ -1,0 +1,45 @@
+"""Every error that this project raises on purpose.
+
+    CXRError
+    ├── RadiographError            one file is at fault; the others go on
+    │   ├── UnreadableRadiograph   missing, empty, truncated or not a picture
+    │   ├── UnsupportedRadiograph  a picture, but of a kind that is not read here
+    │   └── RadiographTooLarge     more pixels or bytes than any detector makes
+    ├── BundleError                a model folder is incomplete, altered or of another version
+    ├── DatasetError               a training folder is not what was expected
+    └── RunError                   a training run cannot be started, resumed or exported
+
+A message names the file, says what was expected and what came, and what to do about it.
+"""
+
+
+class CXRError(Exception):
+    """Base of all errors below: catch this one to catch them all."""
+
+
+class RadiographError(CXRError):
+    """A file cannot be taken as a radiograph."""
+
+
+class UnreadableRadiograph(RadiographError):
+    """The file is missing, empty, truncated, or no picture at all."""
+
+
+class UnsupportedRadiograph(RadiographError):
+    """The file is a picture of a kind that is not read here (several pages, CMYK, a GIF, …)."""
+
+
+class RadiographTooLarge(RadiographError):
+    """The file has more pixels or bytes than the reader decodes."""
+
+
+class BundleError(CXRError):
+    """A model bundle is incomplete, altered, or made for another version of the code."""
+
+
+class DatasetError(CXRError):
+    """A data folder is empty, lacks a class, or holds files that cannot be read."""
+
+
+class RunError(CXRError):
+    """A training run cannot be started, resumed or exported."""

@@ -1,0 +1,62 @@
+"""What a network is built from. Apart from `cxr.network`, so that reading it needs no Keras."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Architecture = Literal["published", "residual"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkConfig:
+    """What `build_network` needs; saved in the bundle.
+
+    Attributes:
+        architecture: ``"published"`` is the student project's network, ``"residual"`` is ours.
+        input_size: side of the square input in pixels.
+        stem_width: channels of the first convolution (residual only).
+        widths: channels of each stage; every stage halves the map.
+        blocks: residual blocks of each stage (residual only).
+        lstm_units: units of each LSTM, per direction.
+        dropout: rate before the last layer, in [0, 1).
+    """
+
+    architecture: Architecture = "residual"
+    input_size: int = 192
+    stem_width: int = 24
+    widths: tuple[int, ...] = (32, 64, 160)
+    blocks: tuple[int, ...] = (1, 2, 3)
+    lstm_units: int = 64
+    dropout: float = 0.3
+
+    def __post_init__(self) -> None:
+        if self.architecture not in ("published", "residual"):
+            raise ValueError(
+                "Expected architecture 'published' or 'residual'. "
+                f"Received: architecture={self.architecture!r}"
+            )
+        stride = 2 ** (len(self.widths) + 1)
+        if self.architecture == "residual" and self.input_size % stride:
+            raise ValueError(
+                f"Expected an input_size that {stride} divides, so that each feature sits at the "
+                f"centre of its patch. Received: input_size={self.input_size}"
+            )
+        if self.architecture == "residual" and len(self.blocks) != len(self.widths):
+            raise ValueError(
+                "Expected as many blocks as widths. "
+                f"Received: widths={self.widths}, blocks={self.blocks}"
+            )
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> NetworkConfig:
+        """From JSON values, whose lists become tuples.
+
+        Raises:
+            TypeError, ValueError: a field is unknown or out of range.
+        """
+        fields: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in document.items()
+        }
+        return cls(**fields)

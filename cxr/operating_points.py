@@ -1,0 +1,155 @@
+"""What a threshold costs: sensitivity, specificity, their intervals, predictive values.
+
+All counts come from films that the network was not trained on.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+Verdict = Literal["NORMAL", "PNEUMONIA", "UNCERTAIN"]
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperatingPoint:
+    """How films are called from one threshold on.
+
+    Attributes:
+        threshold: probability in [0, 1] from which a film is called pneumonia.
+        true_positives: films with pneumonia called so.
+        false_negatives: films with pneumonia called normal.
+        true_negatives: normal films called normal.
+        false_positives: normal films called pneumonia.
+    """
+
+    threshold: float
+    true_positives: int
+    false_negatives: int
+    true_negatives: int
+    false_positives: int
+
+    @property
+    def sensitivity(self) -> float:
+        """Share of films with pneumonia that are called so."""
+        return self.true_positives / (self.true_positives + self.false_negatives)
+
+    @property
+    def specificity(self) -> float:
+        """Share of normal films that are called normal."""
+        return self.true_negatives / (self.true_negatives + self.false_positives)
+
+    def sensitivity_interval(self) -> Interval:
+        """95 % Wilson interval of the sensitivity."""
+        return wilson_interval(self.true_positives, self.true_positives + self.false_negatives)
+
+    def specificity_interval(self) -> Interval:
+        """95 % Wilson interval of the specificity."""
+        return wilson_interval(self.true_negatives, self.true_negatives + self.false_positives)
+
+    def predictive_values(self, prevalence: float) -> Interval:
+        """Positive and negative predictive value, by Bayes' rule.
+
+        Args:
+            prevalence: share of pneumonia among the children who are examined, in (0, 1).
+
+        Returns:
+            The two values in [0, 1]; NaN where nobody would be called so.
+        """
+        found = self.sensitivity * prevalence
+        missed = (1 - self.sensitivity) * prevalence
+        cleared = self.specificity * (1 - prevalence)
+        false_alarms = (1 - self.specificity) * (1 - prevalence)
+        return _share(found, found + false_alarms), _share(cleared, cleared + missed)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperatingPoints:
+    """A model's calibration and thresholds; saved in its bundle.
+
+    Attributes:
+        source: in words, which films the counts come from.
+        temperature: logits are divided by it (Guo 2017, arXiv 1706.04599), above 0.
+        threshold: the shipped threshold, which balances sensitivity and specificity.
+        high_sensitivity: a lower threshold, below which pneumonia is rare.
+        high_specificity: a higher one, above which normal films are rare.
+        curve: operating points at thresholds rising from 0 to 1, those three among them.
+    """
+
+    source: str
+    temperature: float
+    threshold: float
+    high_sensitivity: float
+    high_specificity: float
+    curve: tuple[OperatingPoint, ...]
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.high_sensitivity <= self.threshold <= self.high_specificity <= 1:
+            raise ValueError(
+                "Expected 0 <= high_sensitivity <= threshold <= high_specificity <= 1. Received: "
+                f"{self.high_sensitivity}, {self.threshold}, {self.high_specificity}"
+            )
+        if not self.temperature > 0:
+            raise ValueError(f"Expected a temperature above 0. Received: {self.temperature}")
+        if not self.curve:
+            raise ValueError("Expected at least one operating point. Received: an empty curve")
+
+    def probability(self, logit: float) -> float:
+        """Calibrated probability of pneumonia in [0, 1], where both classes are as frequent."""
+        scaled = logit / self.temperature
+        if scaled < 0:  # either branch keeps the exponential below 1
+            return math.exp(scaled) / (1 + math.exp(scaled))
+        return 1 / (1 + math.exp(-scaled))
+
+    def verdict(self, probability: float, threshold: float | None = None) -> Verdict:
+        """What a probability means.
+
+        Args:
+            probability: in [0, 1].
+            threshold: the reader's own, which decides every film. Without it the shipped one
+                decides, and films between the high-sensitivity and the high-specificity threshold
+                are left open as uncertain.
+        """
+        if threshold is None:
+            if self.high_sensitivity <= probability < self.high_specificity:
+                return "UNCERTAIN"
+            threshold = self.threshold
+        return "PNEUMONIA" if probability >= threshold else "NORMAL"
+
+    def at(self, threshold: float) -> OperatingPoint:
+        """The point of the curve that is nearest to a threshold."""
+        return min(self.curve, key=lambda point: abs(point.threshold - threshold))
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> OperatingPoints:
+        """From the values that `to_json` gave.
+
+        Raises:
+            TypeError, KeyError, ValueError: the document is of another shape.
+        """
+        curve = tuple(OperatingPoint(**point) for point in document["curve"])
+        return cls(**{**document, "curve": curve})
+
+
+def wilson_interval(successes: int, trials: int, *, z: float = 1.959964) -> Interval:
+    """Wilson's score interval of a share (Wilson 1927), by default at 95 %.
+
+    Unlike the normal approximation it stays within [0, 1] and keeps its coverage near the ends.
+    """
+    if trials == 0:
+        return 0.0, 1.0
+    share = successes / trials
+    centre = share + z * z / (2 * trials)
+    margin = z * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
+    scale = 1 + z * z / trials
+    return max(0.0, (centre - margin) / scale), min(1.0, (centre + margin) / scale)
+
+
+def _share(part: float, whole: float) -> float:
+    return part / whole if whole else math.nan

@@ -1,0 +1,61 @@
+"""A `Radiograph` becomes the network's batch. Training and classification call this same code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from cxr.radiograph import Radiograph
+
+Intensity = Literal["unit", "standardized"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preprocessing:
+    """How pixels are prepared; saved in the bundle beside the weights that expect it.
+
+    Attributes:
+        size: side S of the network's square input, in pixels. The aspect ratio is not kept:
+            the films that the networks are trained on come without theirs.
+        intensity: ``"unit"`` leaves grey levels in [0, 1]; ``"standardized"`` gives each film
+            zero mean and unit variance, so that neither exposure nor window matters.
+    """
+
+    size: int = 192
+    intensity: Intensity = "standardized"
+
+    def __call__(self, radiograph: Radiograph) -> npt.NDArray[np.float32]:
+        """The film as a float32 batch of one, shape (1, S, S, 1)."""
+        return self.normalize(self.resize(radiograph)[np.newaxis])
+
+    def resize(self, radiograph: Radiograph) -> npt.NDArray[np.float32]:
+        """The film's pixels as float32 of shape (S, S) in [0, 1].
+
+        Shrinking averages over each target pixel's area, which neither aliases ribs nor sharpens.
+        """
+        shrinks = min(radiograph.shape) >= self.size
+        resized = cv2.resize(
+            radiograph.pixels,
+            (self.size, self.size),
+            interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR,
+        )
+        return np.asarray(resized, dtype=np.float32)
+
+    def normalize(self, films: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Resized films as the network takes them.
+
+        Args:
+            films: float32 of shape (N, S, S) in [0, 1].
+
+        Returns:
+            float32 of shape (N, S, S, 1); a film of one grey level becomes all zeros.
+        """
+        if self.intensity == "standardized":
+            mean = films.mean(axis=(1, 2), keepdims=True)
+            deviation = films.std(axis=(1, 2), keepdims=True)
+            films = (films - mean) / np.maximum(deviation, np.float32(1e-3))
+        return films[..., np.newaxis]

@@ -1,0 +1,167 @@
+"""A file becomes a `Radiograph`: decoded once, here, and nowhere else.
+
+The content decides what a file is, never its name. JPEG and PNG are read, with 8 or 16 bits,
+grey, colour, palette or alpha, turned upright by their EXIF orientation.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from cxr.errors import (
+    RadiographError,
+    RadiographTooLarge,
+    UnreadableRadiograph,
+    UnsupportedRadiograph,
+)
+
+# The largest flat-panel detectors give about 20 million pixels; checked before decoding, so that a
+# small file that unpacks to gigabytes (a decompression bomb) costs nothing.
+MAX_PIXELS = 50_000_000
+MAX_BYTES = 100_000_000
+MIN_SIDE = 32  # no lung can be seen in fewer pixels
+
+_EIGHT_BIT_MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA"}
+_SIXTEEN_BIT_MODES = {"I;16", "I;16B", "I;16L", "I"}  # Pillow's names for a 16-bit grey PNG
+
+Source = str | os.PathLike[str] | bytes | BinaryIO
+
+
+@dataclass(frozen=True, eq=False)
+class Radiograph:
+    """One film.
+
+    Attributes:
+        pixels: float32 array of shape (H, W) in [0, 1], read-only; 0 is black.
+        name: what to call it in messages: the file's name, never its folder.
+    """
+
+    pixels: npt.NDArray[np.float32]
+    name: str
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        height, width = self.pixels.shape
+        return height, width
+
+
+def read_radiograph(source: Source, *, name: str | None = None) -> Radiograph:
+    """Decode a JPEG or PNG into a `Radiograph`.
+
+    Sixteen-bit grey is divided by 65,535 and eight-bit by 255. Colour becomes its luminance
+    (ITU-R BT.601); transparent pixels become black, as unexposed film is.
+
+    Args:
+        source: a path, the bytes of a file, or a binary file object.
+        name: what to call the film in messages; by default the file's own name.
+
+    Returns:
+        The radiograph, upright, on its own pixel grid.
+
+    Raises:
+        UnreadableRadiograph: the file is missing, empty, truncated or no picture.
+        UnsupportedRadiograph: it has several pages, or is of another format or colour space.
+        RadiographTooLarge: it exceeds `MAX_PIXELS` or `MAX_BYTES`.
+    """
+    content, name = _read_bytes(source, name)
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns where `_open` raises an error of ours, and of harmless metadata.
+            warnings.simplefilter("ignore")
+            image = _open(content, name)
+            pixels = _grey_levels(ImageOps.exif_transpose(image), name)
+    except Image.DecompressionBombError as error:
+        raise RadiographTooLarge(
+            f"{name}: too many pixels to decode safely. Expected at most "
+            f"{MAX_PIXELS:,}: export the film at its detector's resolution."
+        ) from error
+    except RadiographError:
+        raise
+    except Exception as error:  # decoders answer damage with a dozen kinds: zlib, struct, Syntax, …
+        raise UnreadableRadiograph(
+            f"{name}: the picture is damaged or cut off ({error}). Export or copy it again."
+        ) from error
+    if min(pixels.shape) < MIN_SIDE:
+        height, width = pixels.shape
+        raise UnsupportedRadiograph(
+            f"{name}: {width}×{height} pixels are too few to show a lung. "
+            f"Expected at least {MIN_SIDE} on each side."
+        )
+    pixels.setflags(write=False)
+    return Radiograph(pixels=pixels, name=name)
+
+
+def _read_bytes(source: Source, name: str | None) -> tuple[bytes, str]:
+    """The whole content and a name for it; at most one byte over the limit is ever read."""
+    if isinstance(source, bytes):
+        content, name = source, name or "the picture"
+    elif isinstance(source, str | os.PathLike):
+        path = Path(source)
+        name = name or path.name
+        try:
+            with path.open("rb") as file:
+                content = file.read(MAX_BYTES + 1)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise UnreadableRadiograph(f"{name}: cannot be opened ({reason}).") from error
+    else:
+        name = name or Path(str(getattr(source, "name", "the picture"))).name
+        content = source.read(MAX_BYTES + 1)
+    if not content:
+        raise UnreadableRadiograph(f"{name}: the file is empty.")
+    if len(content) > MAX_BYTES:
+        raise RadiographTooLarge(f"{name}: larger than {MAX_BYTES // 1_000_000} MB.")
+    return content, name
+
+
+def _open(content: bytes, name: str) -> Image.Image:
+    """The picture behind its header, refused before any pixel of it is decoded."""
+    if content[128:132] == b"DICM":  # DICOM PS3.10 section 7.1
+        raise UnsupportedRadiograph(
+            f"{name}: this is a DICOM file. Expected JPEG or PNG: export the film as one of them."
+        )
+    try:
+        image = Image.open(io.BytesIO(content))
+    except UnidentifiedImageError as error:
+        raise UnreadableRadiograph(
+            f"{name}: this is not a picture. Expected a JPEG or PNG file."
+        ) from error
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise RadiographTooLarge(
+            f"{name}: {width}×{height} pixels. Expected at most {MAX_PIXELS:,} in all."
+        )
+    if getattr(image, "n_frames", 1) > 1:
+        raise UnsupportedRadiograph(
+            f"{name}: {image.n_frames} pictures in one file. Expected one film: "  # type: ignore[attr-defined]
+            "save the page that you mean as a JPEG or PNG of its own."
+        )
+    if image.format not in {"JPEG", "MPO", "PNG"}:
+        raise UnsupportedRadiograph(
+            f"{name}: a picture in {image.format} format. Expected JPEG or PNG: save it as one."
+        )
+    return image
+
+
+def _grey_levels(image: Image.Image, name: str) -> npt.NDArray[np.float32]:
+    """Pixels of shape (H, W), float32 in [0, 1]."""
+    if image.mode in _SIXTEEN_BIT_MODES:
+        return np.asarray(image).astype(np.float32) / np.float32(65_535)
+    if image.mode not in _EIGHT_BIT_MODES:
+        raise UnsupportedRadiograph(
+            f"{name}: a {image.mode} picture. Expected grey or RGB: save it as one of them."
+        )
+    if image.has_transparency_data:
+        rgba = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", rgba.size, "black"), rgba)
+    return np.asarray(image.convert("L"), dtype=np.float32) / np.float32(255)

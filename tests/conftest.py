@@ -1,0 +1,124 @@
+"""Small real collaborators: films on disk, a data folder, a bundle, the data set where it is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from cxr.bundle import Bundle, save_bundle
+from cxr.network import build_network
+from cxr.network_config import NetworkConfig
+from cxr.operating_points import OperatingPoint, OperatingPoints
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The folder of real radiographs that CXR_DATA names."""
+    folder = os.environ.get("CXR_DATA")
+    if not folder:
+        pytest.skip("CXR_DATA names no folder of radiographs")
+    path = (ROOT / folder).resolve()
+    assert path.is_dir(), f"CXR_DATA={folder} is no folder"
+    return path
+
+
+@pytest.fixture(scope="session")
+def chest_films(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder in the usual layout: pneumonia is a bright blob, normal films have none."""
+    root = tmp_path_factory.mktemp("chest_films")
+    rng = np.random.default_rng(0)
+    for i in range(24):
+        normal = root / "train" / "NORMAL" / f"NORMAL2-IM-{i:04}-0001.jpeg"
+        sick = root / "train" / "PNEUMONIA" / f"person{i}_{'virus' if i % 2 else 'bacteria'}_1.jpeg"
+        for path in (normal, sick):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            film = rng.integers(40, 80, (48, 48)).astype(np.uint8)
+            if path is sick:
+                centre = tuple(int(c) for c in rng.integers(14, 34, 2))
+                cv2.circle(film, centre, 8, 220, thickness=-1)
+            cv2.imwrite(str(path), film)
+    return root
+
+
+@pytest.fixture(scope="session")
+def points() -> OperatingPoints:
+    """100 films of each class; the higher the threshold, the fewer are called."""
+    curve = tuple(
+        OperatingPoint(
+            threshold=t / 100,
+            true_positives=100 - t // 2,
+            false_negatives=t // 2,
+            true_negatives=t,
+            false_positives=100 - t,
+        )
+        for t in range(101)
+    )
+    return OperatingPoints(
+        source="200 films made up for a test",
+        temperature=1.0,
+        threshold=0.5,
+        high_sensitivity=0.4,
+        high_specificity=0.7,
+        curve=curve,
+    )
+
+
+@pytest.fixture(scope="session")
+def write_bundle(points: OperatingPoints) -> Callable[[Path], Bundle]:
+    """Write a bundle of a tiny network with seeded weights."""
+    import keras
+
+    def write(folder: Path) -> Bundle:
+        keras.utils.set_random_seed(0)
+        network = build_network(
+            NetworkConfig(input_size=32, stem_width=4, widths=(4, 8), blocks=(1, 1), lstm_units=4)
+        )
+        config = {
+            "name": "tiny",
+            "version": "1",
+            "class_names": ["NORMAL", "PNEUMONIA"],
+            "network": {
+                "architecture": "residual",
+                "input_size": 32,
+                "stem_width": 4,
+                "widths": [4, 8],
+                "blocks": [1, 1],
+                "lstm_units": 4,
+                "dropout": 0.3,
+            },
+            "preprocessing": {"size": 32, "intensity": "standardized"},
+            "heatmap": {"reference": 0.01},
+            "trained_on": {"films": 0},
+        }
+        return save_bundle(
+            folder,
+            network=network,
+            config=config,
+            operating_points=points,
+            evaluation={"films": 0},
+            card="# tiny\n",
+        )
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(
+    tmp_path_factory: pytest.TempPathFactory, write_bundle: Callable[[Path], Bundle]
+) -> Bundle:
+    return write_bundle(tmp_path_factory.mktemp("bundle"))
+
+
+@pytest.fixture
+def film_file(tmp_path: Path) -> Path:
+    """A readable film, 80 wide and 60 high."""
+    path = tmp_path / "film.png"
+    cv2.imwrite(str(path), np.tile(np.linspace(0, 255, 80).astype(np.uint8), (60, 1)))
+    return path

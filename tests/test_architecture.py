@@ -1,0 +1,104 @@
+"""The import rule, the public names, and how light the library is."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import cxr
+from tests.conftest import ROOT
+
+SOURCES = sorted([ROOT / "app.py", *ROOT.glob("cxr/**/*.py"), *ROOT.glob("training/**/*.py")])
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Every module that a file imports, at its top or within a function."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+def importers(package: str) -> set[str]:
+    return {
+        path.relative_to(ROOT).as_posix()
+        for path in SOURCES
+        if any(name.split(".")[0] == package for name in imports(path))
+    }
+
+
+def test_the_library_never_imports_the_training_package() -> None:
+    assert not {path for path in importers("training") if path.startswith("cxr/")}
+
+
+def test_only_the_page_imports_gradio() -> None:
+    allowed = {path for path in importers("gradio") if path.startswith("cxr/page/")}
+    assert importers("gradio") - allowed <= {"app.py"}
+    assert allowed
+
+
+def test_only_hub_and_publish_import_the_hub_client() -> None:
+    assert importers("huggingface_hub") <= {"cxr/hub.py", "training/publish.py"}
+
+
+def test_only_gradcam_and_the_benchmark_import_tensorflow() -> None:
+    assert importers("tensorflow") == {"cxr/gradcam.py", "cxr/benchmark.py"}
+
+
+def test_the_fit_needs_no_tensorflow() -> None:
+    """Nothing that `training.fit` imports leads to tensorflow or gradio."""
+    seen: set[str] = set()
+    waiting = ["training.fit"]
+    while waiting:
+        module = waiting.pop()
+        path = ROOT / Path(*module.split(".")).with_suffix(".py")
+        if module in seen or not path.exists():
+            continue
+        seen.add(module)
+        for name in imports(path):
+            assert name.split(".")[0] not in {"tensorflow", "gradio"}, f"{module} imports {name}"
+            waiting.append(name)
+    assert "cxr.network" in seen
+    assert "training.augmentation" in seen
+
+
+def test_public_names_can_be_had() -> None:
+    assert sorted(cxr.__all__) == cxr.__all__
+    for name in cxr.__all__:
+        assert getattr(cxr, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = cxr.nothing  # type: ignore[attr-defined]
+
+
+def fresh(code: str) -> str:
+    """What a fresh interpreter prints."""
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True).stdout
+
+
+def test_importing_the_library_is_quick() -> None:
+    timed = "import time; t = time.perf_counter(); import cxr; print(time.perf_counter() - t)"
+    assert min(float(fresh(timed)) for _ in range(3)) < 0.2
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["import cxr", "import cxr.__main__ as m\ntry: m.main(['--help'])\nexcept SystemExit: 0"],
+)
+def test_importing_and_helping_load_neither_tensorflow_nor_gradio(code: str) -> None:
+    listed = fresh(f"import sys\n{code}\nprint(); print(*sys.modules)").splitlines()[-1].split()
+    assert "cxr" in listed
+    assert not {"tensorflow", "keras", "gradio"} & set(listed)
+
+
+def test_training_help_loads_no_tensorflow() -> None:
+    code = "import training.__main__ as m\ntry: m.main(['--help'])\nexcept SystemExit: 0"
+    listed = fresh(f"import sys\n{code}\nprint(); print(*sys.modules)").splitlines()[-1].split()
+    assert "training" in listed
+    assert "tensorflow" not in listed

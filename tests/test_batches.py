@@ -1,0 +1,113 @@
+"""Augmented batches: balanced, bounded, and following from their seed alone."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from training.augmentation import AugmentationConfig, augment
+from training.batches import FilmBatches
+from training.config import TrainingConfig, baseline, default, tiny
+
+STILL = AugmentationConfig(
+    **{
+        field.name: False if field.type == "bool" else 0.0
+        for field in dataclasses.fields(AugmentationConfig)
+    }
+)
+
+
+def film(seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).random((32, 32), dtype=np.float32)
+
+
+@pytest.mark.parametrize("config", [baseline().augmentation, default().augmentation])
+def test_augmented_films_stay_films(config: AugmentationConfig) -> None:
+    for seed in range(50):
+        varied = augment(film(), config, np.random.default_rng(seed))
+        assert varied.shape == (32, 32)
+        assert varied.dtype == np.float32
+        assert varied.min() >= 0
+        assert varied.max() <= 1
+
+
+def test_an_equal_generator_gives_an_equal_film() -> None:
+    config = default().augmentation
+    first, again, other = (
+        augment(film(), config, np.random.default_rng(seed)) for seed in (7, 7, 8)
+    )
+    np.testing.assert_array_equal(first, again)
+    assert np.abs(first - other).max() > 0.05
+
+
+def test_zero_switches_every_transform_off() -> None:
+    np.testing.assert_allclose(augment(film(), STILL, np.random.default_rng(0)), film(), atol=1e-6)
+
+
+def test_a_flip_mirrors_left_and_right() -> None:
+    always = dataclasses.replace(STILL, flip=1.0)
+    mirrored = augment(film(), always, np.random.default_rng(0))
+    np.testing.assert_allclose(mirrored, film()[:, ::-1], atol=1e-5)
+
+
+def test_a_shift_moves_sideways_only_where_asked() -> None:
+    rows = np.repeat(np.linspace(0, 1, 32, dtype=np.float32), 32).reshape(32, 32)
+    sideways = dataclasses.replace(STILL, shift=0.3, shift_vertically=False)
+    for seed in range(5):
+        np.testing.assert_allclose(
+            augment(rows, sideways, np.random.default_rng(seed)), rows, atol=1e-6
+        )
+
+
+def batches(config: TrainingConfig, **arguments: int) -> FilmBatches:
+    labels = np.array([0] * 20 + [1] * 60)
+    films = np.stack([film(i) for i in range(80)]).astype(np.float16)
+    return FilmBatches(films, labels, config, **arguments)
+
+
+def test_balanced_batches_are_half_and_half() -> None:
+    config = dataclasses.replace(tiny(), mixup_alpha=0.0, label_smoothing=0.0)
+    served = batches(config)
+    assert len(served) == 5  # each of the 20 normal films once, in batches of 8
+    for i in range(len(served)):
+        batch, targets = served[i]
+        assert batch.shape == (8, 32, 32, 1)
+        assert batch.dtype == np.float32
+        assert targets.sum() == 4
+
+
+def test_unbalanced_batches_serve_every_film_once() -> None:
+    config = dataclasses.replace(
+        tiny(),
+        augmentation=STILL,
+        balance_classes=False,
+        mixup_alpha=0.0,
+        preprocessing=baseline().preprocessing,
+    )
+    served = batches(config)
+    films = np.concatenate([served[i][0][..., 0] for i in range(len(served))])
+    assert len(films) == 80
+    assert len(np.unique(films.mean(axis=(1, 2)))) == 80
+
+
+def test_label_smoothing_and_mixup_keep_targets_on_their_side() -> None:
+    served = batches(tiny())
+    targets = np.concatenate([served[i][1] for i in range(len(served))])
+    smoothing = tiny().label_smoothing
+    assert targets.min() >= smoothing / 2
+    assert targets.max() <= 1 - smoothing / 2
+    assert len(np.unique(targets)) > 2
+    # Each film is the larger part of its own mixture, so half of the targets lie on each side.
+    assert np.sum(targets > 0.5) == pytest.approx(len(targets) / 2, abs=2)
+
+
+def test_a_resumed_epoch_serves_what_an_uninterrupted_one_does() -> None:
+    whole = batches(tiny())
+    first = whole[2]
+    whole.on_epoch_end()
+    resumed = batches(tiny(), epoch=1, workers=1)
+    np.testing.assert_array_equal(whole[2][0], resumed[2][0])
+    np.testing.assert_array_equal(whole[2][1], resumed[2][1])
+    assert np.abs(whole[2][0] - first[0]).max() > 0.1

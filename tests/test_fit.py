@@ -1,0 +1,176 @@
+"""A fit learns, can be killed and resumed, and ends in a bundle that answers."""
+
+from __future__ import annotations
+
+import csv
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cxr.bundle import load_bundle
+from cxr.classifier import Classifier
+from cxr.radiograph import read_radiograph
+from tests.conftest import ROOT
+
+pytestmark = pytest.mark.slow
+EPOCHS = 4
+
+
+def command(data: Path, out: Path, *options: str) -> list[str]:
+    fit = [sys.executable, "-m", "training", "fit", "--data", str(data), "--out", str(out)]
+    return [*fit, "--preset", "tiny", "--epochs", str(EPOCHS), *options]
+
+
+def run(*arguments: object, check: bool = True) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        command(*arguments),  # type: ignore[arg-type]
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+    )
+    assert not check or done.returncode == 0, done.stderr
+    return done
+
+
+def history(run: Path) -> list[dict[str, str]]:
+    with (run / "history.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def wait_for_checkpoint(run: Path, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 120
+    while not list(run.glob("checkpoints/epoch-*.weights.h5")):
+        assert process.poll() is None, "the fit ended before its first checkpoint"
+        assert time.monotonic() < deadline, "no checkpoint in two minutes"
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def finished(chest_films: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An uninterrupted run."""
+    out = tmp_path_factory.mktemp("runs") / "whole"
+    run(chest_films, out)
+    return out
+
+
+@pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGINT], ids=["kill", "Ctrl-C"])
+def test_an_interrupted_fit_goes_on_where_it_stopped(
+    chest_films: Path, tmp_path: Path, finished: Path, stop: signal.Signals
+) -> None:
+    out = tmp_path / "run"
+    with subprocess.Popen(command(chest_films, out), cwd=ROOT, stderr=subprocess.PIPE) as process:
+        wait_for_checkpoint(out, process)
+        process.send_signal(stop)
+        process.communicate()
+    interrupted = len(history(out))
+    assert 1 <= interrupted < EPOCHS
+    assert not (out / "bundle").exists()
+
+    again = run(chest_films, out)
+    assert "resuming after epoch" in again.stdout + again.stderr
+    rows = history(out)
+    assert [row["epoch"] for row in rows] == [str(i + 1) for i in range(EPOCHS)]
+    # The seed decides all that is random, so both end alike.
+    for row, whole in zip(rows, history(finished), strict=True):
+        assert float(row["loss"]) == pytest.approx(float(whole["loss"]), rel=1e-3)
+        assert float(row["val_loss"]) == pytest.approx(float(whole["val_loss"]), rel=1e-2)
+
+
+def test_a_run_leaves_what_it_promises(finished: Path, chest_films: Path) -> None:
+    names = {path.name for path in finished.iterdir()}
+    assert names >= {
+        "config.json",
+        "split.csv",
+        "history.csv",
+        "learning_curves.png",
+        "network.weights.h5",
+        "confusion_matrix.png",
+        "roc_curve.png",
+        "bundle",
+    }
+    config = json.loads((finished / "config.json").read_text())
+    assert config["training"]["preset"] == "tiny"
+    assert config["training"]["epochs"] == EPOCHS
+    assert len(config["data"]["file_list_sha256"]) == 64
+    assert {"python", "keras", "numpy", "backend"} <= set(config["versions"])
+    with (finished / "split.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    parts = {
+        part: {r["patient"] for r in rows if r["part"] == part} for part in ("train", "validation")
+    }
+    assert not parts["train"] & parts["validation"]
+    assert len(rows) == 48
+
+
+def test_the_bundle_answers_and_says_what_it_was_measured_on(
+    finished: Path, chest_films: Path
+) -> None:
+    bundle = load_bundle(finished / "bundle")
+    assert bundle.evaluation["films"] == 12
+    assert bundle.config["trained_on"]["films"] == 36
+    assert f"{bundle.evaluation['metrics']['auc']:.4f}" in (bundle.folder / "README.md").read_text()
+    film = next((chest_films / "train" / "PNEUMONIA").iterdir())
+    prediction = Classifier(bundle).predict(read_radiograph(film))
+    assert 0 <= prediction.probability <= 1
+    assert prediction.heatmap.shape == (48, 48)
+
+
+def test_the_same_command_on_a_finished_run_trains_nothing(
+    finished: Path, chest_films: Path
+) -> None:
+    before = load_bundle(finished / "bundle").sha256
+    assert "finished already" in run(chest_films, finished).stdout
+    assert load_bundle(finished / "bundle").sha256 == before
+
+
+def test_another_configuration_in_the_same_folder_is_refused(
+    finished: Path, chest_films: Path
+) -> None:
+    done = run(chest_films, finished, "--seed", "7", check=False)
+    assert done.returncode == 2
+    assert "started with another seed" in done.stderr
+
+
+def test_a_wrong_folder_is_one_clear_line(tmp_path: Path) -> None:
+    done = run(tmp_path / "nowhere", tmp_path / "run", check=False)
+    assert done.returncode == 2
+    assert "nowhere: expected a folder with train or val in it" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_tiny_fit_learns_the_blob_and_points_at_it(chest_films: Path, tmp_path: Path) -> None:
+    """Longer than the others: enough to tell blobs from noise, and to look where they are."""
+    import dataclasses
+
+    import cv2
+
+    from cxr.gradcam import GradCAM
+    from training.config import tiny
+    from training.films import load_parts
+    from training.fit import fit
+    from training.run_folder import RunFolder
+
+    config = dataclasses.replace(tiny(), epochs=30, learning_rate=5e-3, average_momentum=0.9)
+    folder = RunFolder(tmp_path / "run")
+    parts = load_parts(config, chest_films)
+    folder.start(config, chest_films, parts)
+    network = fit(config, parts, folder)
+    assert float(folder.read_history(30)[-1]["val_auc"]) > 0.95
+
+    sick = parts.validation.labels == 1
+    films = parts.validation.films[sick].astype(np.float32)
+    _, maps = GradCAM(network)(config.preprocessing.normalize(films))
+    inside = []
+    for film, activation in zip(films, maps, strict=True):
+        heat = cv2.resize(activation, film.shape[::-1])
+        blob = film > 0.6
+        inside.append(heat[blob].mean() > 2 * heat[~blob].mean())
+    assert np.mean(inside) > 0.8

@@ -1,0 +1,1 @@
+"""Fits the networks of `cxr`, measures them and publishes them."""

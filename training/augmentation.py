@@ -1,0 +1,135 @@
+"""Transforms that leave the diagnosis as it is, each with its reason.
+
+One warp for all that moves pixels, so that a film is interpolated once; then what changes grey
+levels, in the order in which it happens to a real film: exposure, processing, optics, noise.
+OpenCV and NumPy release the interpreter lock, so threads suffice to keep a fit fed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Film = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AugmentationConfig:
+    """How far each transform may go. Zero switches it off.
+
+    Attributes:
+        flip: probability of a left-right mirror. The heart changes sides, consolidation does not.
+        rotation: up to so many degrees either way. Small children are held, not positioned.
+        zoom: scale within 1 ± zoom. Collimation and body size differ.
+        stretch: aspect ratio within 1 ± stretch. The films come with theirs already lost.
+        shift: up to this share of the side, either way. The lungs are not always centred.
+        shift_vertically: whether the shift also moves up and down.
+        shear: up to so many degrees. Oblique projection.
+        gamma: standard deviation of log gamma. Detector and film curves differ.
+        contrast: factor within 1 ± contrast. Windowing differs.
+        brightness: offset within ± brightness of the full range. Exposure differs.
+        local_contrast: probability of blending in an adaptive equalisation (CLAHE): vendors
+            post-process their films, and a batch of films can be known by it.
+        blur: probability of a Gaussian blur, or as often of a sharpening. Focus, motion, scaling.
+        noise: standard deviation of Gaussian noise is drawn from [0, noise]. Low dose.
+        erase: probability of greying a rectangle: no single spot, marker or wire may decide.
+    """
+
+    flip: float = 0.5
+    rotation: float = 12.0
+    zoom: float = 0.18
+    stretch: float = 0.10
+    shift: float = 0.08
+    shift_vertically: bool = True
+    shear: float = 5.0
+    gamma: float = 0.30
+    contrast: float = 0.25
+    brightness: float = 0.12
+    local_contrast: float = 0.25
+    blur: float = 0.20
+    noise: float = 0.04
+    erase: float = 0.30
+
+
+def augment(film: Film, config: AugmentationConfig, rng: np.random.Generator) -> Film:
+    """A random variant of one film.
+
+    Args:
+        film: float32 of shape (S, S) in [0, 1].
+        config: how far each transform may go.
+        rng: the only source of chance: an equal generator gives an equal film.
+
+    Returns:
+        float32 of shape (S, S) in [0, 1].
+    """
+    film = _warp(film, config, rng)
+    film = _expose(film, config, rng)
+    if rng.random() < config.local_contrast:
+        film = _equalize_locally(film, rng)
+    if rng.random() < config.blur:
+        film = _blur(film, rng)
+    if rng.random() < config.blur:
+        film = np.clip(2 * film - _blur(film, rng), 0, 1)  # unsharp mask
+    if config.noise:
+        deviation = rng.uniform(0, config.noise)
+        film = film + rng.standard_normal(film.shape, dtype=np.float32) * np.float32(deviation)
+    if rng.random() < config.erase:
+        film = _erase(film, rng)
+    return np.asarray(np.clip(film, 0, 1), dtype=np.float32)
+
+
+def _warp(film: Film, config: AugmentationConfig, rng: np.random.Generator) -> Film:
+    side = film.shape[0]
+    angle = np.deg2rad(rng.uniform(-config.rotation, config.rotation))
+    shear = np.tan(np.deg2rad(rng.uniform(-config.shear, config.shear)))
+    scale = 1 + rng.uniform(-config.zoom, config.zoom)
+    stretch = 1 + rng.uniform(-config.stretch, config.stretch)
+    mirror = -1 if rng.random() < config.flip else 1
+    rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    matrix = rotation @ np.array([[1, shear], [0, 1]])
+    matrix = matrix @ np.diag([mirror * scale * np.sqrt(stretch), scale / np.sqrt(stretch)])
+    shift = rng.uniform(-config.shift, config.shift, size=2) * side
+    if not config.shift_vertically:
+        shift[1] = 0
+    centre = np.full(2, (side - 1) / 2)
+    affine = np.column_stack([matrix, centre + shift - matrix @ centre])
+    # Replicated edges: a black wedge would tell a rotated film from a straight one.
+    warped = cv2.warpAffine(
+        film, affine, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(warped, dtype=np.float32)
+
+
+def _expose(film: Film, config: AugmentationConfig, rng: np.random.Generator) -> Film:
+    gamma = np.exp(config.gamma * rng.standard_normal())
+    contrast = 1 + rng.uniform(-config.contrast, config.contrast)
+    brightness = rng.uniform(-config.brightness, config.brightness)
+    film = np.power(film, np.float32(gamma))
+    middle = film.mean()
+    film = (film - middle) * np.float32(contrast) + middle + np.float32(brightness)
+    return np.asarray(np.clip(film, 0, 1), dtype=np.float32)
+
+
+def _equalize_locally(film: Film, rng: np.random.Generator) -> Film:
+    clahe = cv2.createCLAHE(clipLimit=rng.uniform(1, 4), tileGridSize=(6, 6))
+    equalized = clahe.apply((film * 65_535).astype(np.uint16)).astype(np.float32) / 65_535
+    share = np.float32(rng.uniform(0.3, 1))
+    return np.asarray(share * equalized + (1 - share) * film, dtype=np.float32)
+
+
+def _blur(film: Film, rng: np.random.Generator) -> Film:
+    blurred = cv2.GaussianBlur(film, (0, 0), sigmaX=rng.uniform(0.4, 1.6))
+    return np.asarray(blurred, dtype=np.float32)
+
+
+def _erase(film: Film, rng: np.random.Generator) -> Film:
+    """Random erasing (Zhong 2017, arXiv 1708.04896), filled with the film's mean."""
+    side = film.shape[0]
+    height, width = rng.integers(side // 10, side // 3, size=2)
+    top, left = rng.integers(0, side - height), rng.integers(0, side - width)
+    film = film.copy()
+    film[top : top + height, left : left + width] = film.mean()
+    return film

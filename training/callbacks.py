@@ -1,0 +1,128 @@
+"""What happens beside the gradient steps: the time left, the metrics, the checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from training import plots
+from training.config import TrainingConfig
+from training.evaluation import classification_metrics
+from training.run_folder import HistoryRow, RunFolder
+
+
+class ProgressBar(keras.callbacks.Callback):  # type: ignore[misc]
+    """One bar for the whole fit, with the time left to its end."""
+
+    def __init__(self, *, epochs: int, steps: int, initial_epoch: int) -> None:
+        """Expect `epochs` epochs of `steps` batches, of which `initial_epoch` are done."""
+        super().__init__()
+        self.total, self.initial = epochs * steps, initial_epoch * steps
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        """Draw the bar."""
+        self.bar = tqdm(
+            total=self.total, initial=self.initial, desc="fit", unit="batch", mininterval=1
+        )
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """Move the bar."""
+        self.bar.update()
+        if logs:
+            self.bar.set_postfix(loss=f"{logs['loss']:.3f}", refresh=False)
+
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        """Leave the bar as it stands."""
+        self.bar.close()
+
+
+class RunRecorder(keras.callbacks.Callback):  # type: ignore[misc]
+    """After each epoch: validate, print, write history and curves, then the checkpoint."""
+
+    def __init__(
+        self,
+        run: RunFolder,
+        config: TrainingConfig,
+        films: npt.NDArray[np.float16],
+        labels: npt.NDArray[np.int64],
+    ) -> None:
+        """Record into `run`.
+
+        Args:
+            run: the run folder.
+            config: of the fit.
+            films: validation films, (N, S, S) in [0, 1].
+            labels: (N,), 0 or 1.
+        """
+        super().__init__()
+        self.run = run
+        self.config = config
+        self.films = films
+        self.labels = labels
+        self.history: list[HistoryRow] = []
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Seed the epoch's dropout, whose state no checkpoint holds."""
+        for layer in self.model.layers:
+            if isinstance(layer, keras.layers.Dropout) and layer.rate:
+                layer.seed_generator.state.assign([self.config.seed, epoch])
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Record the epoch that has ended; its number counts from zero."""
+        logs = logs or {}
+        row: HistoryRow = {
+            "epoch": epoch + 1,
+            "learning_rate": float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
+            "loss": float(logs["loss"]),
+            "accuracy": float(logs["accuracy"]),
+        }
+        with averaged_weights(self.model, self.config):
+            logits = predict_logits(self.model, self.films, self.config)
+        for name, value in classification_metrics(self.labels, logits):
+            row[f"val_{name}"] = value
+        tqdm.write(_line(row, self.config.epochs))
+        self.history = [*self.run.read_history(epoch), row]
+        self.run.save_history(self.history)
+        plots.learning_curves(self.history, self.run.learning_curves)
+        self.run.save_checkpoint(self.model, epoch + 1)
+
+
+@contextmanager
+def averaged_weights(model: keras.Model, config: TrainingConfig) -> Iterator[None]:
+    """Lend a model its averaged weights, which are the ones that a fit keeps."""
+    if not config.average_momentum:
+        yield
+        return
+    swap = keras.callbacks.SwapEMAWeights()
+    swap.set_model(model)
+    # By the hooks of `evaluate`: those of `predict` do not swap back in Keras 3.15.1.
+    swap.on_test_begin()
+    try:
+        yield
+    finally:
+        swap.on_test_end()
+
+
+def predict_logits(
+    model: keras.Model,
+    films: npt.NDArray[np.float16],
+    config: TrainingConfig,
+    *,
+    batch_size: int = 64,
+) -> npt.NDArray[np.float32]:
+    """Logits of shape (N,) for films of shape (N, S, S) in [0, 1], from a model of one output."""
+    batch = config.preprocessing.normalize(films.astype(np.float32))
+    logits = model.predict(batch, batch_size=batch_size, verbose=0)
+    return np.asarray(logits, dtype=np.float32)[:, 0]
+
+
+def _line(row: HistoryRow, epochs: int) -> str:
+    names = ["loss", "accuracy", "val_loss", "val_auc", "val_sensitivity", "val_specificity"]
+    values = "  ".join(f"{name.replace('val_', 'val ')} {row[name]:.4f}" for name in names)
+    return f"epoch {row['epoch']:.0f}/{epochs}  {values}"

@@ -1,0 +1,133 @@
+"""Training configurations are documents: what, why, how long, what to expect."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+from cxr.network_config import NetworkConfig
+from cxr.preprocessing import Preprocessing
+from training.augmentation import AugmentationConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig:
+    """All that decides a fit besides the films.
+
+    Attributes:
+        preset: the preset that this came from.
+        network: which network.
+        preprocessing: how films reach it.
+        augmentation: how films are varied.
+        epochs: how many passes; the last one's weights are the result, so that validation
+            chooses nothing.
+        batch_size: films in a batch.
+        optimizer: ``"adam"`` at a constant rate, or ``"adamw"`` with warm-up and cosine decay.
+        learning_rate: at its highest.
+        warmup_epochs: epochs over which the rate rises from zero (adamw).
+        weight_decay: decoupled (adamw).
+        average_momentum: of the exponential average of the weights, which is what is kept; 0 for
+            none (adamw).
+        balance_classes: each batch half normal, half pneumonia, and each epoch every film of the
+            smaller class once; else every film once.
+        label_smoothing: targets become s/2 and 1 - s/2.
+        mixup_alpha: of the Beta distribution that films and labels are mixed by (Zhang 2017,
+            arXiv 1710.09412); 0 for none.
+        validation_fraction: share of films held out, by patient.
+        seed: of split, weights, order, augmentation and dropout.
+    """
+
+    preset: str
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
+    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+    epochs: int = 50
+    batch_size: int = 32
+    optimizer: str = "adamw"
+    learning_rate: float = 2e-3
+    warmup_epochs: int = 3
+    weight_decay: float = 0.02
+    average_momentum: float = 0.995
+    balance_classes: bool = True
+    label_smoothing: float = 0.05
+    mixup_alpha: float = 0.2
+    validation_fraction: float = 0.15
+    seed: int = 1
+
+    def to_json(self) -> dict[str, Any]:
+        """The configuration as plain JSON values."""
+        return dataclasses.asdict(self)
+
+
+def baseline() -> TrainingConfig:
+    """The published CNN-LSTM, as published: the row that everything is compared with.
+
+    Three convolutions at 150×150 on grey levels in [0, 1], rows of the last map as a sequence, one
+    LSTM; rotation, zoom, horizontal shift and flip; Adam; no balancing.
+
+        python -m training fit --data DIR --out RUN --preset baseline
+    """
+    return TrainingConfig(
+        preset="baseline",
+        network=NetworkConfig(
+            architecture="published",
+            input_size=150,
+            widths=(32, 64, 128),
+            lstm_units=64,
+            dropout=0.5,
+        ),
+        preprocessing=Preprocessing(size=150, intensity="unit"),
+        augmentation=AugmentationConfig(
+            flip=0.5,
+            rotation=15.0,
+            zoom=0.2,
+            stretch=0.0,
+            shift=0.1,
+            shift_vertically=False,
+            shear=0.0,
+            gamma=0.0,
+            contrast=0.0,
+            brightness=0.0,
+            local_contrast=0.0,
+            blur=0.0,
+            noise=0.0,
+            erase=0.0,
+        ),
+        epochs=12,
+        optimizer="adam",
+        learning_rate=1e-3,
+        average_momentum=0.0,
+        balance_classes=False,
+        label_smoothing=0.0,
+        mixup_alpha=0.0,
+    )
+
+
+def default() -> TrainingConfig:
+    """Ours: a residual stem with a 12×12 last map, swept by LSTMs along rows and columns.
+
+    Strong augmentation and film-wise standardisation, so that neither exposure nor a vendor's
+    processing can stand in for the disease; balanced batches, mix-up, averaged weights.
+
+        python -m training fit --data DIR --out RUN
+    """
+    return TrainingConfig(preset="default")
+
+
+def tiny() -> TrainingConfig:
+    """The default at a size that fits in seconds: to try the path, and for the tests."""
+    return TrainingConfig(
+        preset="tiny",
+        network=NetworkConfig(
+            input_size=32, stem_width=4, widths=(4, 8), blocks=(1, 1), lstm_units=4, dropout=0.1
+        ),
+        preprocessing=Preprocessing(size=32),
+        epochs=2,
+        batch_size=8,
+        warmup_epochs=1,
+        validation_fraction=0.25,
+    )
+
+
+PRESETS = {"baseline": baseline, "default": default, "tiny": tiny}

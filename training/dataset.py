@@ -1,0 +1,165 @@
+"""A folder of films becomes records with patient ids, and splits that no patient straddles."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from sklearn.model_selection import StratifiedGroupKFold
+
+from cxr.errors import DatasetError
+
+CLASS_NAMES = ("NORMAL", "PNEUMONIA")  # a record's label is its index here
+SPLITS = ("train", "val", "test")
+_PICTURES = {".jpeg", ".jpg", ".png"}
+
+# person17_bacteria_56.jpeg and person17_virus_48.jpeg are one patient;
+# NORMAL2-IM-0927-0001.jpeg and IM-0115-0001-0002.jpeg carry study and image numbers.
+_PNEUMONIA_NAME = re.compile(r"(?P<patient>person\d+)_(?P<kind>bacteria|virus)_")
+_NORMAL_NAME = re.compile(r"(?P<patient>(?:NORMAL\d*-)?IM-\d+)-")
+
+
+@dataclass(frozen=True)
+class Record:
+    """One film of a data folder.
+
+    Attributes:
+        path: where it is, relative to the data folder, with forward slashes.
+        label: 0 for normal, 1 for pneumonia.
+        patient: the patient's id from the file name; the whole stem where it carries none.
+        kind: ``"normal"``, ``"bacteria"``, ``"virus"``, or ``"pneumonia"`` where the name is mute.
+        split: ``"train"``, ``"val"`` or ``"test"``, as the folder has it.
+        digest: SHA-256 of the file's content.
+    """
+
+    path: str
+    label: int
+    patient: str
+    kind: str
+    split: str
+    digest: str
+
+
+def read_folder(
+    root: Path, *, splits: Sequence[str] = ("train", "val")
+) -> tuple[list[Record], list[Record]]:
+    """List the films under ``root/{train,val,test}/{NORMAL,PNEUMONIA}``.
+
+    Args:
+        root: the data folder.
+        splits: which of its splits to list; those that it lacks are passed over. The test split
+            has to be asked for, so that no choice is ever made on it by accident.
+
+    Returns:
+        The records in order of their path, and the byte-identical copies that were left out: a
+        copy in another split or under another patient's name would be a leak.
+
+    Raises:
+        DatasetError: the folder is missing, has none of the splits, or lacks a class.
+    """
+    present = [split for split in splits if (root / split).is_dir()]
+    if not present:
+        raise DatasetError(
+            f"{root}: expected a folder with {' or '.join(splits)} in it, each holding "
+            f"{' and '.join(CLASS_NAMES)}. Found: {_listing(root)}."
+        )
+    paths = [
+        (path, label, split)
+        for split in present
+        for label, name in enumerate(CLASS_NAMES)
+        for path in sorted((root / split / name).rglob("*"))
+        if path.suffix.lower() in _PICTURES
+    ]
+    require_both_classes(root, present, (label for _, label, _ in paths))
+    with ThreadPoolExecutor() as pool:
+        digests = pool.map(lambda item: hashlib.sha256(item[0].read_bytes()).hexdigest(), paths)
+        records = [
+            _record(path.relative_to(root), label, split, digest)
+            for (path, label, split), digest in zip(paths, digests, strict=True)
+        ]
+    return _without_copies(root, records)
+
+
+def split_by_patient(
+    records: Sequence[Record], *, fraction: float, seed: int
+) -> tuple[list[Record], list[Record]]:
+    """Split into training and validation, stratified by class, no patient in both.
+
+    Args:
+        records: the films to divide.
+        fraction: share of the films to hold out, in (0, 0.5]; met to the nearest 1/n.
+        seed: of the shuffle.
+
+    Raises:
+        DatasetError: a class has too few patients to be in both parts.
+    """
+    folds = round(1 / fraction)
+    patients = {label: {r.patient for r in records if r.label == label} for label in (0, 1)}
+    for label, ids in patients.items():
+        if len(ids) < folds:
+            raise DatasetError(
+                f"{CLASS_NAMES[label]} has {len(ids)} patients; a validation share of "
+                f"{fraction:.0%} needs at least {folds} in each class: add films."
+            )
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    labels = [record.label for record in records]
+    groups = [record.patient for record in records]
+    train, validation = next(iter(splitter.split(records, labels, groups)))
+    return [records[i] for i in train], [records[i] for i in validation]
+
+
+def is_kermany(records: Iterable[Record]) -> bool:
+    """Whether every file is named as in the published chest_xray set (Kermany 2018)."""
+    names = (Path(record.path).name for record in records)
+    return all(_PNEUMONIA_NAME.match(name) or _NORMAL_NAME.match(name) for name in names)
+
+
+def file_list_digest(records: Iterable[Record]) -> str:
+    """SHA-256 over the sorted paths and contents: equal if and only if the films are."""
+    lines = sorted(f"{record.digest}  {record.path}\n" for record in records)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def require_both_classes(root: Path, splits: Sequence[str], labels: Iterable[int]) -> None:
+    """Raise a `DatasetError` that names the first class without a film."""
+    counts = Counter(labels)
+    for label, name in enumerate(CLASS_NAMES):
+        if not counts[label]:
+            raise DatasetError(
+                f"{root}: no readable JPEG or PNG of class {name}. Expected them in "
+                f"{' or '.join(f'{split}/{name}' for split in splits)}."
+            )
+
+
+def _record(path: Path, label: int, split: str, digest: str) -> Record:
+    match = _PNEUMONIA_NAME.match(path.name) or _NORMAL_NAME.match(path.name)
+    names = match.groupdict() if match else {}
+    patient = names.get("patient", path.stem)
+    kind = "normal" if label == 0 else names.get("kind", "pneumonia")
+    return Record(path.as_posix(), label, patient, kind, split, digest)
+
+
+def _without_copies(root: Path, records: list[Record]) -> tuple[list[Record], list[Record]]:
+    by_digest: dict[str, list[Record]] = defaultdict(list)
+    for record in records:
+        by_digest[record.digest].append(record)
+    for same in by_digest.values():
+        if len({record.label for record in same}) > 1:
+            raise DatasetError(
+                f"{root}: one film is in both classes: {', '.join(r.path for r in same)}. "
+                "Remove the wrong one."
+            )
+    kept = [same[0] for same in by_digest.values()]
+    copies = [record for same in by_digest.values() for record in same[1:]]
+    return kept, copies
+
+
+def _listing(root: Path) -> str:
+    if not root.is_dir():
+        return "no such folder"
+    return ", ".join(sorted(path.name for path in root.iterdir())[:8]) or "an empty folder"

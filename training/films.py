@@ -1,0 +1,140 @@
+"""Records become films in memory: read, resized, and parted by patient."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from cxr.errors import DatasetError, RadiographError
+from cxr.preprocessing import Preprocessing
+from cxr.radiograph import read_radiograph
+from training.config import TrainingConfig
+from training.dataset import (
+    SPLITS,
+    Record,
+    read_folder,
+    require_both_classes,
+    split_by_patient,
+)
+
+Films = npt.NDArray[np.float16]
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """N films and their records.
+
+    Attributes:
+        films: float16 of shape (N, S, S) in [0, 1]: finer than their 8 bits, at half the memory.
+        records: of the films, in the same order.
+    """
+
+    films: Films
+    records: list[Record]
+
+    @property
+    def labels(self) -> npt.NDArray[np.int64]:
+        """(N,), 0 for normal and 1 for pneumonia."""
+        return np.array([record.label for record in self.records])
+
+    @property
+    def patients(self) -> int:
+        """How many patients the films are of."""
+        return len({record.patient for record in self.records})
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """What a fit works on; no patient is in both parts.
+
+    Attributes:
+        train: what the network learns from.
+        validation: what it is measured on, and its thresholds are chosen on.
+        copies: byte-identical films that were left out.
+    """
+
+    train: Part
+    validation: Part
+    copies: list[Record]
+
+
+def load_parts(config: TrainingConfig, data: Path, *, skip_unreadable: bool = False) -> Parts:
+    """Read a data folder for a fit.
+
+    Its train and val splits are pooled and parted anew by patient (the published val split is 16
+    films); its test split is never opened.
+
+    Args:
+        config: preprocessing, validation fraction and seed.
+        data: the data folder.
+        skip_unreadable: leave damaged files out instead of stopping.
+
+    Raises:
+        DatasetError: the folder is not what was expected.
+    """
+    records, copies = read_folder(data)
+    films, records = load_films(
+        data, records, config.preprocessing, skip_unreadable=skip_unreadable
+    )
+    row = {record.path: i for i, record in enumerate(records)}
+    train, validation = (
+        Part(films[[row[record.path] for record in part]], part)
+        for part in split_by_patient(records, fraction=config.validation_fraction, seed=config.seed)
+    )
+    return Parts(train, validation, copies)
+
+
+def load_films(
+    root: Path,
+    records: Sequence[Record],
+    preprocessing: Preprocessing,
+    *,
+    skip_unreadable: bool = False,
+) -> tuple[Films, list[Record]]:
+    """Decode and resize every film, once, on all cores.
+
+    Args:
+        root: the data folder that the records' paths are relative to.
+        records: the films.
+        preprocessing: the same that classification uses; only its resizing is done here, since
+            augmentation comes before its normalisation.
+        skip_unreadable: leave damaged files out instead of stopping.
+
+    Returns:
+        Films of shape (N, S, S) in [0, 1], and the N records that they belong to.
+
+    Raises:
+        DatasetError: files cannot be read, each listed with its reason.
+    """
+
+    def load(record: Record) -> Films | RadiographError:
+        try:
+            radiograph = read_radiograph(root / record.path, name=record.path)
+        except RadiographError as error:
+            return error
+        return preprocessing.resize(radiograph).astype(np.float16)
+
+    with ThreadPoolExecutor() as pool:
+        progress = tqdm(pool.map(load, records), total=len(records), desc="reading", unit="film")
+        loaded = list(progress)
+    failures = [result for result in loaded if isinstance(result, RadiographError)]
+    for failure in failures:
+        tqdm.write(f"unreadable: {failure}")
+    if failures and not skip_unreadable:
+        raise DatasetError(
+            f"{root}: {len(failures)} of {len(records)} files cannot be read (listed above; the "
+            f"first: {failures[0]}) Mend or remove them, or pass --skip-unreadable."
+        )
+    films, kept = [], []
+    for result, record in zip(loaded, records, strict=True):
+        if not isinstance(result, RadiographError):
+            films.append(result)
+            kept.append(record)
+    require_both_classes(root, SPLITS, (record.label for record in kept))
+    return np.stack(films), kept

@@ -1,0 +1,96 @@
+"""A configuration and films become trained weights.
+
+Only Keras, NumPy and OpenCV compute here: KERAS_BACKEND chooses TensorFlow, JAX or PyTorch.
+"""
+
+from __future__ import annotations
+
+import os
+
+import keras
+from tqdm import tqdm
+
+from cxr.network import build_network
+from training.batches import FilmBatches
+from training.callbacks import ProgressBar, RunRecorder
+from training.config import TrainingConfig
+from training.films import Parts
+from training.run_folder import RunFolder
+
+
+def fit(config: TrainingConfig, parts: Parts, run: RunFolder) -> keras.Model:
+    """Train a network, or go on where an interrupted fit of the same run stopped.
+
+    Args:
+        config: all that decides the fit besides the films.
+        parts: the films.
+        run: where results go; started already.
+
+    Returns:
+        The trained network, holding the averaged weights if the configuration asks for them.
+    """
+    keras.utils.set_random_seed(config.seed)
+    train, validation = parts.train, parts.validation
+    network = build_network(config.network)
+    if run.weights.exists():
+        network.load_weights(run.weights)
+        tqdm.write(f"{run.folder}: finished already; delete the folder to train anew.")
+        return network
+
+    epoch, checkpoint = run.latest_checkpoint()
+    workers = os.cpu_count() or 1
+    batches = FilmBatches(train.films, train.labels, config, epoch=epoch, workers=workers)
+    # The loss sees the logit alone; the features stay an output of the network that is saved.
+    trainee = keras.Model(network.input, network.outputs[1])
+    trainee.compile(
+        optimizer=_optimizer(config, steps=len(batches)),
+        loss=keras.losses.BinaryCrossentropy(from_logits=True),
+        metrics=[accuracy],
+    )
+    if checkpoint:
+        trainee.optimizer.build(trainee.trainable_variables)
+        trainee.load_weights(checkpoint)
+        tqdm.write(f"{run.folder}: resuming after epoch {epoch} of {config.epochs}.")
+    trainee.fit(
+        batches,
+        shuffle=False,  # the batches have their own order, which an interruption must not change
+        initial_epoch=epoch,
+        epochs=config.epochs,
+        verbose=0,
+        callbacks=[
+            ProgressBar(epochs=config.epochs, steps=len(batches), initial_epoch=epoch),
+            RunRecorder(run, config, validation.films, validation.labels),
+        ],
+    )
+    run.save_result(network)
+    return network
+
+
+def accuracy(targets: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:
+    """Share of films on the right side of 0.5; a mixed-up target counts as its larger part."""
+    called = keras.ops.cast(logits > 0, "float32")
+    return keras.ops.mean(keras.ops.equal(called, keras.ops.cast(targets > 0.5, "float32")))
+
+
+def _optimizer(config: TrainingConfig, *, steps: int) -> keras.optimizers.Optimizer:
+    """The optimizer for epochs of `steps` batches."""
+    if config.optimizer == "adam":
+        return keras.optimizers.Adam(config.learning_rate)
+    warmup = min(config.warmup_epochs, config.epochs - 1) * steps
+    schedule = keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=config.learning_rate / 100,
+        warmup_target=config.learning_rate,
+        warmup_steps=warmup,
+        decay_steps=config.epochs * steps - warmup,
+        alpha=0.01,
+    )
+    optimizer = keras.optimizers.AdamW(
+        schedule,
+        weight_decay=config.weight_decay,
+        clipnorm=1.0,
+        use_ema=bool(config.average_momentum),
+        ema_momentum=config.average_momentum or 0.99,
+    )
+    # Scales and biases carry no redundancy to decay.
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer

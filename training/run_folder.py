@@ -1,0 +1,163 @@
+"""What a fit leaves on disk, written so that a kill at any moment loses at most one epoch.
+
+RUN/config.json            configuration, versions, digest of the films
+RUN/split.csv              every film, its patient, and the part that it is in
+RUN/history.csv            metrics of each epoch
+RUN/learning_curves.png    the same as a picture
+RUN/checkpoints/           the last epoch's state, to resume from
+RUN/network.weights.h5     the result: there once the run has finished
+RUN/bundle/                the model as others take it: see training/export.py
+"""
+
+from __future__ import annotations
+
+import csv
+import importlib.metadata
+import json
+import os
+import platform
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from cxr.errors import RunError
+from training.config import TrainingConfig
+from training.dataset import file_list_digest
+from training.films import Parts
+
+_CHECKPOINT_NAME = re.compile(r"epoch-(\d+)\.weights\.h5")
+_RECORDED_PACKAGES = ("keras", "tensorflow", "jax", "torch", "numpy", "opencv-python-headless")
+
+HistoryRow = dict[str, float]
+
+
+class RunFolder:
+    """One run on disk."""
+
+    def __init__(self, folder: Path) -> None:
+        """Refer to a run; nothing is read or written yet."""
+        self.folder = folder
+        self.config = folder / "config.json"
+        self.checkpoints = folder / "checkpoints"
+        self.weights = folder / "network.weights.h5"
+        self.history = folder / "history.csv"
+        self.learning_curves = folder / "learning_curves.png"
+        self.bundle = folder / "bundle"
+
+    # --- Configuration ---------------------------------------------------------------------------
+
+    def start(self, config: TrainingConfig, data: Path, parts: Parts) -> None:
+        """Record what the run is, or check that it is the same as when it was started.
+
+        Args:
+            config: of the fit.
+            data: the data folder.
+            parts: its films.
+
+        Raises:
+            RunError: the folder holds a run of another configuration or of other films.
+        """
+        train, validation = parts.train, parts.validation
+        films = [*train.records, *validation.records]
+        document = {
+            "training": config.to_json(),
+            "data": {
+                "folder": str(data),
+                "films": len(films),
+                "train_films": len(train.records),
+                "validation_films": len(validation.records),
+                "copies_left_out": [record.path for record in parts.copies],
+                "file_list_sha256": file_list_digest(films),
+            },
+            "versions": versions(),
+        }
+        if self.config.exists():
+            _check_same(self.folder, json.loads(self.config.read_text()), document)
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "split.csv").open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["part", "path", "label", "patient", "kind"])
+            for name, part in (("train", train), ("validation", validation)):
+                writer.writerows([name, r.path, r.label, r.patient, r.kind] for r in part.records)
+        _write(self.config, json.dumps(document, indent=2) + "\n")
+
+    # --- Progress --------------------------------------------------------------------------------
+
+    def latest_checkpoint(self) -> tuple[int, Path | None]:
+        """The number of finished epochs, and the state after them."""
+        found = [
+            (int(match[1]), path)
+            for path in self.checkpoints.glob("epoch-*.weights.h5")
+            if (match := _CHECKPOINT_NAME.fullmatch(path.name))
+        ]
+        return max(found, default=(0, None))
+
+    def save_checkpoint(self, model: keras.Model, epoch: int) -> None:
+        """Keep the state after `epoch` epochs, weights and optimizer, and drop the one before."""
+        self.checkpoints.mkdir(exist_ok=True)
+        newest = self.checkpoints / f"epoch-{epoch:04}.weights.h5"
+        write_atomically(newest, model.save_weights)
+        for path in self.checkpoints.iterdir():
+            if path != newest:
+                path.unlink()
+
+    def save_result(self, network: keras.Model) -> None:
+        """Keep the trained weights; the checkpoints have done their work."""
+        write_atomically(self.weights, network.save_weights)
+
+    def read_history(self, epochs: int) -> list[HistoryRow]:
+        """The rows of the first `epochs` epochs; a row whose checkpoint was lost is left out."""
+        if not self.history.exists():
+            return []
+        with self.history.open(newline="") as file:
+            rows = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+        return rows[:epochs]
+
+    def save_history(self, rows: list[HistoryRow]) -> None:
+        """Write all rows, one an epoch."""
+        lines = [",".join(rows[0])]
+        lines += [",".join(f"{value:.6g}" for value in row.values()) for row in rows]
+        _write(self.history, "\n".join(lines) + "\n")
+
+
+def write_atomically(path: Path, save: Callable[[Path], object]) -> None:
+    """Let `save` write beside `path`, then put it in place: `path` is never half-written."""
+    # Keras asks for names that end in .weights.h5, so the mark goes in front.
+    partial = path.with_name(f"partial-{path.name}")
+    save(partial)
+    os.replace(partial, path)
+
+
+def _write(path: Path, text: str) -> None:
+    write_atomically(path, lambda partial: partial.write_text(text))
+
+
+def _check_same(folder: Path, started: dict[str, Any], now: dict[str, Any]) -> None:
+    """Films and configuration must be equal; the folder may have moved, versions may differ."""
+    if started["data"]["file_list_sha256"] != now["data"]["file_list_sha256"]:
+        raise RunError(
+            f"{folder}: this run was started on other films "
+            f"({started['data']['films']}, now {now['data']['films']}). Choose another --out."
+        )
+    before, after = started["training"], json.loads(json.dumps(now["training"]))
+    differing = sorted(key for key in after if before.get(key) != after[key])
+    if differing:
+        raise RunError(
+            f"{folder}: this run was started with another "
+            f"{', '.join(differing)}. Choose another --out, or the settings that it began with."
+        )
+
+
+def versions() -> dict[str, str]:
+    """Versions of what computes, by package, and the Keras backend in use."""
+    found = {"python": platform.python_version(), "backend": keras.backend.backend()}
+    for package in _RECORDED_PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
