@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import os
 import sys
 import threading
@@ -26,14 +28,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     on_a_space = os.environ.get("SYSTEM") == "spaces"
     page = build_page(classifier)
     try:
-        _, local_url, share_url = page.launch(
-            **LAUNCH_SETTINGS,
-            server_port=options.port,
-            share=options.share,
-            inbrowser=not (options.no_browser or on_a_space),
-            prevent_thread_lock=True,
-            quiet=True,
-        )
+        # Gradio prints a page of advice where no share link can be made; one line of ours will do.
+        with contextlib.redirect_stdout(io.StringIO()):
+            _, local_url, share_url = page.launch(
+                **LAUNCH_SETTINGS,
+                server_port=options.port,
+                share=options.share,
+                inbrowser=not (options.no_browser or on_a_space),
+                prevent_thread_lock=True,
+                quiet=True,
+            )
     except OSError as error:
         print(f"app: the page cannot be served ({error}).", file=sys.stderr)
         return 1

@@ -31,7 +31,8 @@ def test_the_three_thresholds_do_what_they_say() -> None:
     points = operating_points(*drawn(1.0), source="drawn")
     youden = [point.sensitivity + point.specificity for point in points.curve]
     shipped = points.at(points.threshold)
-    assert shipped.sensitivity + shipped.specificity == max(youden)
+    assert shipped.sensitivity + shipped.specificity == pytest.approx(max(youden), abs=0.01)
+    assert points.threshold == pytest.approx(0.5, abs=0.03)  # where the odds are even
     assert points.at(points.high_sensitivity).sensitivity >= HIGH
     assert points.at(points.high_specificity).specificity >= HIGH
     assert points.high_sensitivity < points.threshold < points.high_specificity
@@ -43,6 +44,17 @@ def test_no_film_is_uncertain_where_one_threshold_separates_all() -> None:
     logits = np.concatenate([np.linspace(-4, -1, 50), np.linspace(1, 4, 50)]).astype(np.float32)
     points = operating_points(labels, logits, source="separable")
     assert points.high_sensitivity == points.threshold == points.high_specificity
+
+
+def test_luck_on_few_films_does_not_choose_the_threshold() -> None:
+    """One threshold is best by a single film; the middle of those about as good is shipped."""
+    normal, sick = np.linspace(-3, -2.9, 50), np.linspace(2.9, 3, 50)
+    normal[-1] = -2.2  # so that a threshold above it is best by one film
+    sick[0] = -2.4
+    labels = np.array([0] * 50 + [1] * 50)
+    logits = np.concatenate([normal, sick]).astype(np.float32)
+    points = operating_points(labels, logits, source="few")
+    assert points.threshold == pytest.approx(0.5, abs=0.15)
 
 
 def test_metrics_of_a_hand_counted_case() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import signal
 import subprocess
@@ -10,13 +11,16 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from cxr.bundle import load_bundle
 from cxr.classifier import Classifier
 from cxr.radiograph import read_radiograph
 from tests.conftest import ROOT
+from training.config import tiny
+from training.films import load_parts
+from training.fit import fit
+from training.run_folder import RunFolder
 
 pytestmark = pytest.mark.slow
 EPOCHS = 4
@@ -77,10 +81,10 @@ def test_an_interrupted_fit_goes_on_where_it_stopped(
     assert "resuming after epoch" in again.stdout + again.stderr
     rows = history(out)
     assert [row["epoch"] for row in rows] == [str(i + 1) for i in range(EPOCHS)]
-    # The seed decides all that is random, so both end alike.
+    # The seed decides all that is random, and the checkpoint holds the rest: both end alike.
     for row, whole in zip(rows, history(finished), strict=True):
-        assert float(row["loss"]) == pytest.approx(float(whole["loss"]), rel=1e-3)
-        assert float(row["val_loss"]) == pytest.approx(float(whole["val_loss"]), rel=1e-2)
+        for name, value in row.items():
+            assert float(value) == pytest.approx(float(whole[name]), rel=1e-3), name
 
 
 def test_a_run_leaves_what_it_promises(finished: Path, chest_films: Path) -> None:
@@ -146,31 +150,15 @@ def test_a_wrong_folder_is_one_clear_line(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
-def test_a_tiny_fit_learns_the_blob_and_points_at_it(chest_films: Path, tmp_path: Path) -> None:
-    """Longer than the others: enough to tell blobs from noise, and to look where they are."""
-    import dataclasses
-
-    import cv2
-
-    from cxr.gradcam import GradCAM
-    from training.config import tiny
-    from training.films import load_parts
-    from training.fit import fit
-    from training.run_folder import RunFolder
-
-    config = dataclasses.replace(tiny(), epochs=30, learning_rate=5e-3, average_momentum=0.9)
+def test_a_fit_learns(chest_films: Path, tmp_path: Path) -> None:
+    config = dataclasses.replace(
+        tiny(), epochs=15, batch_size=4, learning_rate=5e-3, average_momentum=0.9, mixup_alpha=0.0
+    )
     folder = RunFolder(tmp_path / "run")
     parts = load_parts(config, chest_films)
     folder.start(config, chest_films, parts)
-    network = fit(config, parts, folder)
-    assert float(folder.read_history(30)[-1]["val_auc"]) > 0.95
-
-    sick = parts.validation.labels == 1
-    films = parts.validation.films[sick].astype(np.float32)
-    _, maps = GradCAM(network)(config.preprocessing.normalize(films))
-    inside = []
-    for film, activation in zip(films, maps, strict=True):
-        heat = cv2.resize(activation, film.shape[::-1])
-        blob = film > 0.6
-        inside.append(heat[blob].mean() > 2 * heat[~blob].mean())
-    assert np.mean(inside) > 0.8
+    fit(config, parts, folder)
+    first, *_, last = folder.read_history(config.epochs)
+    assert first["val_loss"] > 0.6
+    assert last["val_loss"] < 0.4
+    assert last["val_accuracy"] > 0.9

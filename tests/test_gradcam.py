@@ -8,6 +8,10 @@ import pytest
 from keras import layers, ops
 
 from cxr.gradcam import GradCAM, scale_heatmap
+from cxr.network import build_network
+from cxr.network_config import NetworkConfig
+from cxr.preprocessing import Preprocessing
+from cxr.radiograph import Radiograph
 
 
 def two_channel_network(weights: tuple[float, float]) -> keras.Model:
@@ -70,6 +74,29 @@ def test_the_gradient_passes_through_the_lstm() -> None:
     expected = np.maximum((weights * values).sum(axis=-1), 0)
     np.testing.assert_allclose(maps, expected, atol=1e-4)
     assert maps.max() > 0
+
+
+@pytest.mark.parametrize("centre", [(7, 9), (20, 12), (15, 24)])
+def test_the_heatmaps_peak_is_on_a_planted_blob(centre: tuple[int, int]) -> None:
+    """The published network with weights under which brightness is evidence, on a wide film."""
+    network = build_network(
+        NetworkConfig(architecture="published", input_size=32, widths=(1,), lstm_units=2)
+    )
+    for layer in network.layers:
+        # Every gate opens with its input, and every unit speaks for pneumonia.
+        layer.set_weights([np.full_like(weights, 0.05) for weights in layer.get_weights()])
+    pixels = np.zeros((64, 96), np.float32)
+    row, column = 2 * centre[0], 3 * centre[1]
+    pixels[row - 4 : row + 4, column - 6 : column + 6] = 1
+    radiograph = Radiograph(pixels=pixels, name="blob")
+
+    batch = Preprocessing(size=32, intensity="unit")(radiograph)
+    _, maps = GradCAM(network)(batch)
+    heatmap = scale_heatmap(maps[0], reference=float(maps.max()), shape=radiograph.shape)
+    peak = np.unravel_index(heatmap.argmax(), heatmap.shape)
+    assert abs(int(peak[0]) - row) <= 4
+    assert abs(int(peak[1]) - column) <= 6
+    assert heatmap[pixels == 1].mean() > 4 * heatmap[pixels == 0].mean()
 
 
 def test_each_film_of_a_batch_gets_its_own_map() -> None:

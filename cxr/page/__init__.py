@@ -73,8 +73,9 @@ def build_page(classifier: Classifier) -> gr.Blocks:
                 examples = create_examples(example_paths, label=texts.EXAMPLES, elem_id="examples")
             with gr.Column(scale=4, min_width=320):
                 viewer = create_viewer(upload_selector="#upload input[type=file]", elem_id="viewer")
-        status = gr.HTML("", elem_id="status")
-        gr.HTML(escape(texts.PRIVACY), elem_id="privacy")
+        with gr.Column(elem_id="footer"):
+            status = gr.HTML("", elem_id="status")
+            gr.HTML(escape(texts.PRIVACY), elem_id="privacy")
 
         answer: dict[str, Any] = {
             "outputs": [viewer, notice],

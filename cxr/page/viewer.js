@@ -1,7 +1,7 @@
 // Runs in the browser with `element`, `props` and `watch` in scope. A film arrives once; from then
 // on sliders change picture and verdict here, with no request to the server.
 const { texts, legend } = props;
-const state = { threshold: null, opacity: 0.6 }; // threshold null: the model's own
+const state = { threshold: null, opacity: 0.5 }; // threshold null: the model's own
 const $ = (selector) => element.querySelector(selector);
 const percent = (share) => `${(100 * share).toFixed(share > 0.995 && share < 1 ? 1 : 0)} %`;
 const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);

@@ -1,0 +1,87 @@
+"""What ships: the model, the examples, and what the README says of them."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sklearn.metrics import roc_auc_score
+
+import cxr
+from cxr.bundle import Bundle, load_bundle
+from cxr.classifier import Classifier
+from cxr.page.examples import list_examples
+from cxr.radiograph import read_radiograph
+from tests.conftest import ROOT
+from training.card import model_card
+from training.config import default
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def bundle() -> Bundle:
+    return load_bundle()
+
+
+def test_it_is_the_default_preset_measured_on_other_patients(bundle: Bundle) -> None:
+    assert bundle.config["training"] == json.loads(json.dumps(default().to_json()))
+    assert bundle.evaluation["metrics"]["auc"] >= 0.985
+    assert sum(path.stat().st_size for path in bundle.folder.iterdir()) < 10e6
+    assert "training split of chest_xray" in bundle.config["trained_on"]["name"]
+
+
+def test_its_card_says_what_its_json_says(bundle: Bundle) -> None:
+    card = model_card(bundle.config, bundle.operating_points, bundle.evaluation)
+    assert (bundle.folder / "README.md").read_text(encoding="utf-8") == card
+
+
+def test_every_example_gets_its_classs_verdict(bundle: Bundle) -> None:
+    """The composites were chosen for their likeness, not for the model's answer."""
+    classifier = Classifier(bundle)
+    examples = list_examples()
+    assert len(examples) == 6
+    for path in examples:
+        prediction = classifier.predict(read_radiograph(path))
+        verdict = prediction.verdict(threshold=bundle.operating_points.threshold)
+        expected = "NORMAL" if path.stem.startswith("normal") else "PNEUMONIA"
+        assert verdict == expected, f"{path.name}: {prediction.probability:.3f}"
+
+
+@pytest.mark.slow
+def test_the_command_line_on_original_films(data: Path) -> None:
+    films = sorted(map(str, (data / "originals").glob("*/*.jpeg")))
+    command = [sys.executable, "-m", "cxr", "classify", *films, "--json"]
+    run = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert run.returncode == 0, run.stderr
+    lines = [json.loads(line) for line in run.stdout.splitlines()]
+    assert len(lines) == len(films) >= 50
+    assert {line["status"] for line in lines} == {"ok"}
+    sick = ["PNEUMONIA" in line["file"] for line in lines]
+    assert roc_auc_score(sick, [line["probability"] for line in lines]) >= 0.97
+
+
+def test_the_space_installs_the_gradio_that_the_requirements_pin() -> None:
+    pinned = re.search(r"^gradio==(.+)$", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
+    declared = re.search(r"^sdk_version: (.+)$", README, re.MULTILINE)
+    assert pinned
+    assert declared
+    assert declared[1] == pinned[1] == importlib.metadata.version("gradio")
+
+
+def test_the_readme_gives_the_bundles_figures(bundle: Bundle) -> None:
+    metrics = bundle.evaluation["metrics"]
+    row = next(line for line in README.splitlines() if line.startswith("| **ours"))
+    assert f"{metrics['auc']:.4f}" in row
+    for name in ("accuracy", "sensitivity", "specificity"):
+        assert f"{metrics[name]:.1%}" in row
+
+
+def test_one_version() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert re.search(r"^## (.+)$", changelog, re.MULTILINE)[1] == cxr.__version__  # type: ignore[index]
