@@ -6,7 +6,9 @@ import argparse
 import contextlib
 import io
 import os
+import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Sequence
 
@@ -25,7 +27,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"app: {error}", file=sys.stderr)
         return 2
 
-    on_a_space = os.environ.get("SYSTEM") == "spaces"
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the folder below is removed
+    with tempfile.TemporaryDirectory(prefix="cxr-uploads-", ignore_cleanup_errors=True) as uploads:
+        os.environ["GRADIO_TEMP_DIR"] = uploads
+        return _serve(classifier, options)
+
+
+def _serve(classifier: Classifier, options: argparse.Namespace) -> int:
+    # Behind a proxy, too, the page is asked for here and not there.
+    os.environ["NO_PROXY"] = ",".join(
+        filter(None, [os.environ.get("NO_PROXY"), "127.0.0.1,localhost"])
+    )
     page = build_page(classifier)
     try:
         # Gradio prints a page of advice where no share link can be made; one line of ours will do.
@@ -34,11 +46,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 **LAUNCH_SETTINGS,
                 server_port=options.port,
                 share=options.share,
-                inbrowser=not (options.no_browser or on_a_space),
+                inbrowser=not (options.no_browser or os.environ.get("SYSTEM") == "spaces"),
                 prevent_thread_lock=True,
                 quiet=True,
             )
-    except OSError as error:
+    except Exception as error:  # a port in use, a proxy in between, no loopback, …
         print(f"app: the page cannot be served ({error}).", file=sys.stderr)
         return 1
     print(f"Page: {local_url}", flush=True)
@@ -63,10 +75,17 @@ def _warm_up(classifier: Classifier) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python app.py", description="Serve the page.")
     parser.add_argument("--share", action="store_true", help="make a public link, for 1 week")
-    parser.add_argument("--port", type=int, help="instead of the first free one from 7860 on")
+    parser.add_argument("--port", type=_port, help="instead of the first free one from 7860 on")
     parser.add_argument("--model", metavar="FOLDER", help="a model bundle, not the bundled one")
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
     return parser
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 < port < 65_536:
+        raise argparse.ArgumentTypeError(f"expected a number from 1 to 65535, received {text}")
+    return port
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cxr.classifier import Classifier, Prediction
     from cxr.errors import CXRError
     from cxr.operating_points import OperatingPoint, OperatingPoints
-    from cxr.overlay import overlay
+    from cxr.overlay import draw_overlay
     from cxr.preprocessing import Preprocessing
     from cxr.radiograph import Radiograph, read_radiograph
 
@@ -35,8 +35,8 @@ __all__ = [
     "Preprocessing",
     "Radiograph",
     "__version__",
+    "draw_overlay",
     "load_bundle",
-    "overlay",
     "read_radiograph",
 ]
 
@@ -50,7 +50,7 @@ _MODULE_OF = {
     "Preprocessing": "cxr.preprocessing",
     "Radiograph": "cxr.radiograph",
     "load_bundle": "cxr.bundle",
-    "overlay": "cxr.overlay",
+    "draw_overlay": "cxr.overlay",
     "read_radiograph": "cxr.radiograph",
 }
 

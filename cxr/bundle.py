@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
-import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from cxr.errors import BundleError
 from cxr.network_config import NetworkConfig
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     import keras
 
 FORMAT = 1
+CLASS_NAMES = ["NORMAL", "PNEUMONIA"]  # what the logit's sign stands for
 BUNDLED_MODEL = Path(__file__).parent / "models" / "default"
 
 CONFIG = "config.json"
@@ -74,11 +77,6 @@ class Bundle:
         """The model's version."""
         return str(self.config["version"])
 
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """Names of the classes 0 and 1."""
-        return tuple(self.config["class_names"])
-
     @cached_property
     def heatmap_reference(self) -> float:
         """The Grad-CAM activation that is shown as 1; see `cxr.gradcam.scale_heatmap`."""
@@ -94,16 +92,23 @@ class Bundle:
         from cxr.network import build_network
 
         network = build_network(self.network)
+        # Keras only warns of layers that it finds no weights for, and leaves them as they are: not
+        # numbers, then, and never random.
+        for variable in network.weights:
+            variable.assign(np.full(variable.shape, np.nan))
         try:
-            with warnings.catch_warnings():
-                # Keras only warns of layers that it finds no weights for, and leaves them random.
-                warnings.simplefilter("error", UserWarning)
-                network.load_weights(self.folder / WEIGHTS)
-        except (OSError, ValueError, KeyError, UserWarning) as error:
+            network.load_weights(self.folder / WEIGHTS)
+        except (OSError, ValueError, KeyError) as error:
             raise BundleError(
                 f"{self.folder / WEIGHTS}: does not fit the network that {CONFIG} describes "
                 f"({error})."
             ) from error
+        for variable in network.weights:
+            if not np.isfinite(variable).all():
+                raise BundleError(
+                    f"{self.folder / WEIGHTS}: does not fit the network that {CONFIG} describes "
+                    f"(no weights for {variable.path})."
+                )
         return network
 
 
@@ -125,9 +130,7 @@ def load_bundle(folder: str | os.PathLike[str] = BUNDLED_MODEL) -> Bundle:
     try:
         network = NetworkConfig.from_json(config["network"])
         preprocessing = Preprocessing(**config["preprocessing"])
-        float(config["heatmap"]["reference"])
-        for key in ("name", "version", "class_names"):
-            config[key]
+        _check(config, network, preprocessing)
     except (KeyError, TypeError, ValueError) as error:
         raise BundleError(f"{folder / CONFIG}: incomplete or malformed ({error!r}).") from error
     try:
@@ -143,6 +146,23 @@ def load_bundle(folder: str | os.PathLike[str] = BUNDLED_MODEL) -> Bundle:
         evaluation=_read_json(folder / EVALUATION),
         sha256=_model_digest(digests),
     )
+
+
+def _check(config: dict[str, Any], network: NetworkConfig, preprocessing: Preprocessing) -> None:
+    """Raise a KeyError, TypeError or ValueError where config.json disagrees with itself."""
+    if preprocessing.size != network.input_size:
+        raise ValueError(
+            f"preprocessing makes {preprocessing.size} pixels, the network takes "
+            f"{network.input_size}"
+        )
+    if config["class_names"] != CLASS_NAMES:
+        raise ValueError(f"expected class_names {CLASS_NAMES}, received {config['class_names']}")
+    reference = float(config["heatmap"]["reference"])
+    if not (math.isfinite(reference) and reference > 0):
+        raise ValueError(f"expected a heatmap reference above 0, received {reference}")
+    for key, kind in (("name", str), ("version", str), ("trained_on", dict)):
+        if not isinstance(config[key], kind):
+            raise TypeError(f"expected {key} as {kind.__name__}, received {config[key]!r}")
 
 
 def save_bundle(

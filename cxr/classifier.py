@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cxr.bundle import BUNDLED_MODEL, Bundle, load_bundle
+from cxr.errors import BackendError
 from cxr.operating_points import OperatingPoints, Verdict
 from cxr.radiograph import Radiograph
 
@@ -68,11 +69,18 @@ class Classifier:
 
         Raises:
             BundleError: the weights do not fit the network.
+            BackendError: Keras does not run on TensorFlow.
         """
         with self._lock:
             if self.ready:
                 return
-            from cxr.gradcam import GradCAM  # imports TensorFlow
+            try:
+                from cxr.gradcam import GradCAM  # imports TensorFlow
+            except ImportError as error:
+                raise BackendError(
+                    f"Keras or TensorFlow cannot be imported ({error}). Install requirements.txt, "
+                    "and unset KERAS_BACKEND."
+                ) from error
 
             gradcam = GradCAM(self.bundle.build_network())
             size = self.bundle.preprocessing.size

@@ -14,7 +14,7 @@ import numpy as np
 from cxr.bundle import BUNDLED_MODEL
 from cxr.classifier import Classifier, Prediction
 from cxr.errors import CXRError, RadiographError
-from cxr.overlay import overlay, png
+from cxr.overlay import draw_overlay, png
 from cxr.radiograph import Radiograph, read_radiograph
 
 Encoder = Callable[[Radiograph, Prediction], bytes]
@@ -46,9 +46,10 @@ def classify_files(
         BundleError: the model cannot be used.
         CXRError: a folder for results cannot be made or written.
     """
+    overlay_files = _OutputFolder(overlays, ".png", files)
+    heatmap_files = _OutputFolder(heatmaps, ".npy", files)
     classifier = Classifier.load(model or BUNDLED_MODEL)
     classifier.warm_up()
-    overlay_files, heatmap_files = _OutputFolder(overlays, ".png"), _OutputFolder(heatmaps, ".npy")
     all_read = True
     for file in files:
         line = _blank_line(file, classifier, threshold)
@@ -72,13 +73,21 @@ def classify_files(
 
 
 class _OutputFolder:
-    """Results by the name of their film; films of one name in two folders do not collide."""
+    """Results by the name of their film.
 
-    def __init__(self, folder: str | None, suffix: str) -> None:
+    Films of one name in two folders do not collide, and no film is overwritten by its overlay.
+    """
+
+    def __init__(self, folder: str | None, suffix: str, files: Sequence[str]) -> None:
         self.folder = None if folder is None else Path(folder)
         self.suffix = suffix
         self.taken: set[str] = set()
         if self.folder:
+            if self.folder.resolve() in {Path(file).resolve().parent for file in files}:
+                raise CXRError(
+                    f"{folder}: holds films that are to be classified, and a result could "
+                    "overwrite one. Choose another folder."
+                )
             try:
                 self.folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:
@@ -105,7 +114,7 @@ class _OutputFolder:
 
 
 def _overlay_png(radiograph: Radiograph, prediction: Prediction) -> bytes:
-    return png(overlay(radiograph, prediction.heatmap))
+    return png(draw_overlay(radiograph, prediction.heatmap))
 
 
 def _heatmap_npy(_: Radiograph, prediction: Prediction) -> bytes:

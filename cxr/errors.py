@@ -6,6 +6,7 @@
     │   ├── UnsupportedRadiograph  a picture, but of a kind that is not read here
     │   └── RadiographTooLarge     more pixels or bytes than any detector makes
     ├── BundleError                a model folder is incomplete, altered or of another version
+    ├── BackendError               Keras runs on a backend that cannot draw heatmaps
     ├── DatasetError               a training folder is not what was expected
     └── RunError                   a training run cannot be started, resumed or exported
 
@@ -35,6 +36,10 @@ class RadiographTooLarge(RadiographError):
 
 class BundleError(CXRError):
     """A model bundle is incomplete, altered, or made for another version of the code."""
+
+
+class BackendError(CXRError):
+    """Keras runs on a backend that cannot draw heatmaps, or on none."""
 
 
 class DatasetError(CXRError):

@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from cxr.errors import BackendError
+
 
 class GradCAM:
     """Logits and class activation maps of a network, from one compiled call.
@@ -27,10 +29,10 @@ class GradCAM:
             network: returns ``[features, logit]``, as `cxr.network.build_network` makes it.
 
         Raises:
-            RuntimeError: Keras runs on another backend than TensorFlow.
+            BackendError: Keras runs on another backend than TensorFlow.
         """
         if keras.backend.backend() != "tensorflow":
-            raise RuntimeError(
+            raise BackendError(
                 "Grad-CAM expects Keras on TensorFlow. Received: KERAS_BACKEND="
                 f"{keras.backend.backend()}. Unset KERAS_BACKEND, or set it to tensorflow."
             )

@@ -36,6 +36,11 @@ class NetworkConfig:
                 "Expected architecture 'published' or 'residual'. "
                 f"Received: architecture={self.architecture!r}"
             )
+        numbers = (self.input_size, self.stem_width, self.lstm_units, *self.widths, *self.blocks)
+        if not self.widths or not all(isinstance(n, int) and n > 0 for n in numbers):
+            raise ValueError(f"Expected whole numbers above 0. Received: {self}")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"Expected a dropout in [0, 1). Received: dropout={self.dropout}")
         stride = 2 ** (len(self.widths) + 1)
         if self.architecture == "residual" and self.input_size % stride:
             raise ValueError(

@@ -31,6 +31,20 @@ class OperatingPoint:
     true_negatives: int
     false_positives: int
 
+    def __post_init__(self) -> None:
+        counts = (
+            self.true_positives,
+            self.false_negatives,
+            self.true_negatives,
+            self.false_positives,
+        )
+        if not all(isinstance(count, int) and count >= 0 for count in counts):
+            raise ValueError(f"Expected counts of 0 or more films. Received: {counts}")
+        if not (counts[0] + counts[1] and counts[2] + counts[3]):
+            raise ValueError(f"Expected films of both classes. Received: {counts}")
+        if not 0 <= self.threshold <= 1:
+            raise ValueError(f"Expected a threshold in [0, 1]. Received: {self.threshold!r}")
+
     @property
     def sensitivity(self) -> float:
         """Share of films with pneumonia that are called so."""
@@ -91,7 +105,7 @@ class OperatingPoints:
                 "Expected 0 <= high_sensitivity <= threshold <= high_specificity <= 1. Received: "
                 f"{self.high_sensitivity}, {self.threshold}, {self.high_specificity}"
             )
-        if not self.temperature > 0:
+        if not (math.isfinite(self.temperature) and self.temperature > 0):
             raise ValueError(f"Expected a temperature above 0. Received: {self.temperature}")
         if not self.curve:
             raise ValueError("Expected at least one operating point. Received: an empty curve")

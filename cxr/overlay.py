@@ -30,7 +30,7 @@ def colour_heatmap(heatmap: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
     return np.dstack([rgb, levels])
 
 
-def overlay(
+def draw_overlay(
     radiograph: Radiograph, heatmap: npt.NDArray[np.float32], *, opacity: float = 0.6
 ) -> npt.NDArray[np.uint8]:
     """The film with its heatmap laid over it.

@@ -28,6 +28,15 @@ class Preprocessing:
     size: int = 192
     intensity: Intensity = "standardized"
 
+    def __post_init__(self) -> None:
+        if self.intensity not in ("unit", "standardized"):
+            raise ValueError(
+                "Expected intensity 'unit' or 'standardized'. "
+                f"Received: intensity={self.intensity!r}"
+            )
+        if not (isinstance(self.size, int) and self.size > 0):
+            raise ValueError(f"Expected a size in pixels above 0. Received: size={self.size!r}")
+
     def __call__(self, radiograph: Radiograph) -> npt.NDArray[np.float32]:
         """The film as a float32 batch of one, shape (1, S, S, 1)."""
         return self.normalize(self.resize(radiograph)[np.newaxis])

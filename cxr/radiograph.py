@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import os
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -75,11 +74,8 @@ def read_radiograph(source: Source, *, name: str | None = None) -> Radiograph:
     """
     content, name = _read_bytes(source, name)
     try:
-        with warnings.catch_warnings():
-            # Pillow warns where `_open` raises an error of ours, and of harmless metadata.
-            warnings.simplefilter("ignore")
-            image = _open(content, name)
-            pixels = _grey_levels(ImageOps.exif_transpose(image), name)
+        image = _open(content, name)
+        pixels = _grey_levels(ImageOps.exif_transpose(image), name)
     except Image.DecompressionBombError as error:
         raise RadiographTooLarge(
             f"{name}: too many pixels to decode safely. Expected at most "
@@ -87,6 +83,8 @@ def read_radiograph(source: Source, *, name: str | None = None) -> Radiograph:
         ) from error
     except RadiographError:
         raise
+    except MemoryError as error:
+        raise RadiographTooLarge(f"{name}: there is not enough memory to decode it.") from error
     except Exception as error:  # decoders answer damage with a dozen kinds: zlib, struct, Syntax, …
         raise UnreadableRadiograph(
             f"{name}: the picture is damaged or cut off ({error}). Export or copy it again."
@@ -141,14 +139,15 @@ def _open(content: bytes, name: str) -> Image.Image:
         raise RadiographTooLarge(
             f"{name}: {width}×{height} pixels. Expected at most {MAX_PIXELS:,} in all."
         )
-    if getattr(image, "n_frames", 1) > 1:
-        raise UnsupportedRadiograph(
-            f"{name}: {image.n_frames} pictures in one file. Expected one film: "  # type: ignore[attr-defined]
-            "save the page that you mean as a JPEG or PNG of its own."
-        )
-    if image.format not in {"JPEG", "MPO", "PNG"}:
+    if image.format not in {"JPEG", "MPO", "PNG"}:  # MPO: a JPEG that holds several pictures
         raise UnsupportedRadiograph(
             f"{name}: a picture in {image.format} format. Expected JPEG or PNG: save it as one."
+        )
+    frames = getattr(image, "n_frames", 1)
+    if frames > 1:
+        raise UnsupportedRadiograph(
+            f"{name}: {frames} pictures in one file. Expected one film: "
+            "save the one that you mean as a JPEG or PNG of its own."
         )
     return image
 

@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,8 @@ def imports(path: Path) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             yield node.module
+            # What is imported may be a module itself.
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 def importers(package: str) -> set[str]:
@@ -70,8 +73,10 @@ def test_the_fit_needs_no_tensorflow() -> None:
 
 def test_public_names_can_be_had() -> None:
     assert sorted(cxr.__all__) == cxr.__all__
-    for name in cxr.__all__:
-        assert getattr(cxr, name) is not None
+    for name, module in cxr._MODULE_OF.items():
+        for _ in range(2):  # importing a module must not hide a name of the package
+            assert getattr(cxr, name) is getattr(import_module(module), name)
+    assert set(cxr.__all__) == {*cxr._MODULE_OF, "__version__"}
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = cxr.nothing  # type: ignore[attr-defined]
 

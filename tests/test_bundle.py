@@ -15,6 +15,8 @@ from cxr.errors import BundleError
 
 FILES = ["README.md", "config.json", "evaluation.json", "model.weights.h5", "operating_points.json"]
 
+MISSING_WEIGHTS = pytest.mark.filterwarnings("ignore:Skipping nested container:UserWarning")
+
 
 @pytest.fixture
 def bundle(tmp_path: Path, write_bundle: Callable[[Path], Bundle]) -> Bundle:
@@ -76,6 +78,7 @@ def test_another_format_is_refused(bundle: Bundle) -> None:
         load_bundle(bundle.folder)
 
 
+@MISSING_WEIGHTS
 def test_weights_of_another_shape_are_refused(bundle: Bundle) -> None:
     network = json.loads((bundle.folder / "config.json").read_text())["network"]
     change_config(bundle.folder, network={**network, "widths": [8, 8]})
@@ -83,6 +86,7 @@ def test_weights_of_another_shape_are_refused(bundle: Bundle) -> None:
         Classifier.load(bundle.folder).warm_up()
 
 
+@MISSING_WEIGHTS
 def test_weights_that_lack_a_layer_are_refused_not_left_random(bundle: Bundle) -> None:
     network = json.loads((bundle.folder / "config.json").read_text())["network"]
     change_config(bundle.folder, network={**network, "blocks": [1, 2]})
@@ -93,6 +97,27 @@ def test_weights_that_lack_a_layer_are_refused_not_left_random(bundle: Bundle) -
 def test_an_unknown_network_is_refused(bundle: Bundle) -> None:
     change_config(bundle.folder, network={"architecture": "vit"})
     with pytest.raises(BundleError, match=r"config\.json: .*Received: architecture='vit'"):
+        load_bundle(bundle.folder)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"preprocessing": {"size": 32, "intensity": "foo"}}, "Received: intensity='foo'"),
+        ({"preprocessing": {"size": 64, "intensity": "unit"}}, "makes 64 pixels, the network"),
+        ({"class_names": ["PNEUMONIA", "NORMAL"]}, "expected class_names"),
+        ({"heatmap": {"reference": 0}}, "heatmap reference above 0"),
+        ({"heatmap": {"reference": float("nan")}}, "heatmap reference above 0"),
+        ({"trained_on": None}, "expected trained_on as dict"),
+        ({"network": {"widths": [0], "blocks": [1]}}, "whole numbers above 0"),
+        ({"network": {"widths": ["8"], "blocks": [1]}}, "whole numbers above 0"),
+    ],
+)
+def test_a_configuration_that_disagrees_with_itself_is_refused(
+    bundle: Bundle, fields: dict[str, object], message: str
+) -> None:
+    change_config(bundle.folder, **fields)
+    with pytest.raises(BundleError, match=rf"config\.json: .*{message}"):
         load_bundle(bundle.folder)
 
 

@@ -115,6 +115,15 @@ def test_an_output_folder_that_cannot_be_made(tiny_bundle: Bundle, film_file: Pa
     assert f"{film_file}: cannot be made" in run.stderr
 
 
+@pytest.mark.parametrize("option", ["--overlay", "--heatmaps"])
+def test_results_never_overwrite_a_film(tiny_bundle: Bundle, film_file: Path, option: str) -> None:
+    before = film_file.read_bytes()
+    run = cxr("classify", film_file, "--model", tiny_bundle.folder, option, film_file.parent)
+    assert run.returncode == 2
+    assert "could overwrite one. Choose another folder" in run.stderr
+    assert film_file.read_bytes() == before
+
+
 @pytest.mark.slow
 def test_benchmark_prints_its_figures(tiny_bundle: Bundle) -> None:
     run = cxr("benchmark", "--json", "--model", tiny_bundle.folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import zlib
 from pathlib import Path
 
 import cv2
@@ -18,7 +19,7 @@ from training.films import load_films, load_parts
 
 def add_film(path: Path, *, seed: int | None = None) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    seed = sum(path.as_posix().encode()) if seed is None else seed
+    seed = zlib.crc32(path.as_posix().encode()) if seed is None else seed
     film = np.random.default_rng(seed).integers(0, 255, (40, 40)).astype(np.uint8)
     assert cv2.imwrite(str(path), film)
 
@@ -89,6 +90,16 @@ def test_a_copy_under_another_patients_name_is_left_out(chest_films: Path, tmp_p
     assert len(records) == 48
 
 
+def test_two_names_on_one_film_are_one_patient(chest_films: Path, tmp_path: Path) -> None:
+    shutil.copytree(chest_films, tmp_path, dirs_exist_ok=True)
+    original = tmp_path / "train/NORMAL/NORMAL2-IM-0003-0001.jpeg"
+    shutil.copy(original, tmp_path / "train/NORMAL/NORMAL2-IM-0900-0001.jpeg")
+    add_film(tmp_path / "train/NORMAL/NORMAL2-IM-0900-0002.jpeg")
+    records, _ = read_folder(tmp_path)
+    other = next(r for r in records if r.path.endswith("0900-0002.jpeg"))
+    assert other.patient == "NORMAL2-IM-0003"
+
+
 def test_a_film_in_both_classes_is_an_error(chest_films: Path, tmp_path: Path) -> None:
     shutil.copytree(chest_films, tmp_path, dirs_exist_ok=True)
     original = tmp_path / "train/NORMAL/NORMAL2-IM-0003-0001.jpeg"
@@ -123,8 +134,11 @@ def test_unreadable_files_are_listed_and_skipped_only_when_asked(
     shutil.copytree(chest_films, tmp_path, dirs_exist_ok=True)
     (tmp_path / "train/NORMAL/IM-0500-0001.jpeg").write_bytes(b"nothing")
     (tmp_path / "train/NORMAL/IM-0501-0001.jpeg").write_bytes(b"")
+    (tmp_path / "train/PNEUMONIA/person501_virus_1.jpeg").write_bytes(b"")
+    (tmp_path / "train/NORMAL/IM-0502-0001.jpeg").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "train/NORMAL/folder.jpeg").mkdir()
     records, _ = read_folder(tmp_path)
-    with pytest.raises(DatasetError, match="2 of 50 files cannot be read"):
+    with pytest.raises(DatasetError, match="4 of 52 files cannot be read"):
         load_films(tmp_path, records, Preprocessing(size=32))
     listed = capsys.readouterr().out
     assert "train/NORMAL/IM-0500-0001.jpeg: this is not a picture" in listed

@@ -23,7 +23,7 @@ from training.fit import fit
 from training.run_folder import RunFolder
 
 pytestmark = pytest.mark.slow
-EPOCHS = 4
+EPOCHS = 6
 
 
 def command(data: Path, out: Path, *options: str) -> list[str]:

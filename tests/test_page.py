@@ -14,6 +14,7 @@ from urllib.request import urlopen
 import cv2
 import numpy as np
 import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from cxr.bundle import Bundle, load_bundle
 from cxr.classifier import Classifier
@@ -21,10 +22,6 @@ from cxr.operating_points import OperatingPoints
 from cxr.page import LAUNCH_SETTINGS, build_page, texts
 from cxr.radiograph import read_radiograph
 from tests.conftest import ROOT
-
-playwright = pytest.importorskip("playwright.sync_api")
-Page = playwright.Page
-expect = playwright.expect
 
 pytestmark = [
     pytest.mark.browser,
@@ -37,9 +34,9 @@ FILM = ".viewer[data-state=film]"
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[object]:
+def browser() -> Iterator[Browser]:
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    with playwright.sync_playwright() as driver:
+    with sync_playwright() as driver:
         path = found or driver.chromium.executable_path
         if not Path(path).exists():
             message = "no Chromium: install it, or run `playwright install chromium`"
@@ -63,8 +60,8 @@ def url(tiny_bundle: Bundle) -> Iterator[str]:
 
 
 @pytest.fixture
-def page(browser: object, url: str) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1280, "height": 720})  # type: ignore[attr-defined]
+def page(browser: Browser, url: str) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1280, "height": 720})
     page = context.new_page()
     page.goto(url)
     page.wait_for_selector(".invitation strong")
@@ -211,8 +208,8 @@ def test_sliders_move_by_keyboard(page: Page, film_file: Path) -> None:
     expect(page.locator(".threshold-control output")).to_have_text("0.51 (yours)")
 
 
-def test_nothing_is_asked_of_other_hosts(browser: object, url: str, film_file: Path) -> None:
-    context = browser.new_context()  # type: ignore[attr-defined]
+def test_nothing_is_asked_of_other_hosts(browser: Browser, url: str, film_file: Path) -> None:
+    context = browser.new_context()
     page = context.new_page()
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
@@ -243,25 +240,35 @@ def serve(*arguments: object, **environment: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.slow
-def test_the_page_answers_before_the_model_has_loaded(browser: object, film_file: Path) -> None:
-    """`python app.py`: a film that is chosen at once is answered when the model is ready."""
-    with serve() as process:
+def test_the_page_answers_before_the_model_has_loaded(
+    browser: Browser, data: Path, tmp_path: Path
+) -> None:
+    """`python app.py`, real films, and nothing left of them when it has ended."""
+    films = sorted((data / "originals" / "PNEUMONIA").iterdir())[:2]
+    # A proxy in between, as in many hospitals, is not asked for the page.
+    with serve(TMPDIR=str(tmp_path), HTTP_PROXY="http://127.0.0.1:9", NO_PROXY="") as process:
         try:
             line = process.stdout.readline()  # type: ignore[union-attr]
             address = re.fullmatch(r"Page: (http://\S+)\n", line)
             assert address, line
-            context = browser.new_context()  # type: ignore[attr-defined]
+            context = browser.new_context()
             page = context.new_page()
             page.goto(address[1])
             page.wait_for_selector(".invitation strong")
             expect(page.locator("#status")).to_contain_text("The model is loading")
-            choose(page, film_file)
-            page.wait_for_selector(FILM, timeout=90_000)
+            choose(page, films[0])
+            page.wait_for_timeout(1000)
+            choose(page, films[1])  # while the first still waits: the last one is shown
+            expect(page.locator(".verdict .name")).to_have_text(films[1].name, timeout=90_000)
             expect(page.locator("#status")).to_contain_text(load_bundle().sha256[:12])
+            assert page.locator(".verdict .label").inner_text() in {"Pneumonia", "Uncertain"}
+            assert list(tmp_path.rglob("*.jpeg"))
             context.close()
         finally:
             process.terminate()
             process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert not list(tmp_path.rglob("*.jpeg"))
 
 
 @pytest.mark.slow
@@ -285,7 +292,11 @@ def test_a_share_link_that_cannot_be_made_is_one_line(tiny_bundle: Bundle, tmp_p
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [(("--model", "nowhere"), "app: nowhere: no such folder"), (("--port", "x"), "invalid int")],
+    [
+        (("--model", "nowhere"), "app: nowhere: no such folder"),
+        (("--port", "x"), "argument --port: invalid"),
+        (("--port", "99999"), "expected a number from 1 to 65535"),
+    ],
 )
 def test_bad_usage(arguments: tuple[str, ...], message: str) -> None:
     with serve(*arguments) as process:
@@ -295,7 +306,7 @@ def test_bad_usage(arguments: tuple[str, ...], message: str) -> None:
 
 
 def test_a_model_that_fails_late_is_said_on_the_page(
-    browser: object, tmp_path: Path, write_bundle: Callable[[Path], Bundle], film_file: Path
+    browser: Browser, tmp_path: Path, write_bundle: Callable[[Path], Bundle], film_file: Path
 ) -> None:
     bundle = write_bundle(tmp_path / "bundle")
     (bundle.folder / "model.weights.h5").write_bytes(b"damaged after it was verified")
@@ -303,7 +314,7 @@ def test_a_model_that_fails_late_is_said_on_the_page(
     _, local_url, _ = page_of_blocks.launch(
         **LAUNCH_SETTINGS, server_name="127.0.0.1", prevent_thread_lock=True, quiet=True
     )
-    context = browser.new_context()  # type: ignore[attr-defined]
+    context = browser.new_context()
     page = context.new_page()
     page.goto(local_url)
     expect(page.locator("#status")).to_contain_text("The model cannot be used", timeout=30_000)

@@ -127,9 +127,14 @@ def noise(side: int = 200) -> Image.Image:
             "film: 2 pictures in one file",
         ),
         (
-            encode(noise(), "TIFF", save_all=True, append_images=[noise(100)]),
+            encode(noise(), "MPO", save_all=True, append_images=[noise(100)]),
             UnsupportedRadiograph,
             "film: 2 pictures in one file",
+        ),
+        (
+            encode(noise(), "TIFF", save_all=True, append_images=[noise(100)]),
+            UnsupportedRadiograph,
+            "film: a picture in TIFF format",
         ),
         (bytes(128) + b"DICM" + bytes(99), UnsupportedRadiograph, "film: this is a DICOM file"),
         (encode(noise(10)), UnsupportedRadiograph, "film: 10×10 pixels are too few"),
@@ -143,6 +148,7 @@ def noise(side: int = 200) -> Image.Image:
         "TIFF",
         "CMYK",
         "animated",
+        "two JPEGs",
         "pages",
         "DICOM",
         "tiny",

@@ -95,8 +95,8 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("--preset", choices=sorted(PRESETS), default="default")
     fit.add_argument("--epochs", type=_positive, help="instead of the preset's")
     fit.add_argument("--batch-size", type=_positive, help="instead of the preset's")
-    fit.add_argument("--learning-rate", type=float, help="instead of the preset's")
-    fit.add_argument("--seed", type=int, help="instead of the preset's")
+    fit.add_argument("--learning-rate", type=_rate, help="instead of the preset's")
+    fit.add_argument("--seed", type=_seed, help="instead of the preset's")
     fit.add_argument(
         "--skip-unreadable", action="store_true", help="leave damaged files out, listing them"
     )
@@ -109,6 +109,20 @@ def _parser() -> argparse.ArgumentParser:
     composites.add_argument("--data", type=Path, required=True)
     composites.add_argument("--out", type=Path, required=True)
     return parser
+
+
+def _rate(text: str) -> float:
+    value = float(text)
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"expected a number between 0 and 1, received {text}")
+    return value
+
+
+def _seed(text: str) -> int:
+    value = int(text)
+    if not 0 <= value < 2**32:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 0 on, received {text}")
+    return value
 
 
 def _positive(text: str) -> int:

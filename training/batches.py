@@ -53,7 +53,7 @@ class FilmBatches(keras.utils.PyDataset):  # type: ignore[misc]
         return max(1, films // self.config.batch_size)
 
     def on_epoch_end(self) -> None:
-        """Go on to the next epoch's order."""
+        """Go on to the next epoch's order. Keras calls this once before the first epoch, too."""
         self.epoch += 1
 
     def __getitem__(self, index: int) -> Batch:

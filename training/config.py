@@ -25,12 +25,12 @@ class TrainingConfig:
         batch_size: films in a batch.
         optimizer: ``"adam"`` at a constant rate, or ``"adamw"`` with warm-up and cosine decay.
         learning_rate: at its highest.
-        warmup_epochs: epochs over which the rate rises from zero (adamw).
+        warmup_epochs: epochs over which the rate rises from a hundredth (adamw).
         weight_decay: decoupled (adamw).
         average_momentum: of the exponential average of the weights, which is what is kept; 0 for
             none (adamw).
         balance_classes: each batch half normal, half pneumonia, and each epoch every film of the
-            smaller class once; else every film once.
+            smaller class once; else every film once. A last, smaller batch is left out.
         label_smoothing: targets become s/2 and 1 - s/2.
         mixup_alpha: of the Beta distribution that films and labels are mixed by (Zhang 2017,
             arXiv 1710.09412); 0 for none.

@@ -7,7 +7,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sklearn.model_selection import StratifiedGroupKFold
@@ -15,7 +15,6 @@ from sklearn.model_selection import StratifiedGroupKFold
 from cxr.errors import DatasetError
 
 CLASS_NAMES = ("NORMAL", "PNEUMONIA")  # a record's label is its index here
-SPLITS = ("train", "val", "test")
 _PICTURES = {".jpeg", ".jpg", ".png"}
 
 # person17_bacteria_56.jpeg and person17_virus_48.jpeg are one patient;
@@ -34,7 +33,7 @@ class Record:
         patient: the patient's id from the file name; the whole stem where it carries none.
         kind: ``"normal"``, ``"bacteria"``, ``"virus"``, or ``"pneumonia"`` where the name is mute.
         split: ``"train"``, ``"val"`` or ``"test"``, as the folder has it.
-        digest: SHA-256 of the file's content.
+        digest: SHA-256 of the file's content; empty where it has none or cannot be opened.
     """
 
     path: str
@@ -73,11 +72,11 @@ def read_folder(
         for split in present
         for label, name in enumerate(CLASS_NAMES)
         for path in sorted((root / split / name).rglob("*"))
-        if path.suffix.lower() in _PICTURES
+        if path.suffix.lower() in _PICTURES and not path.is_dir()
     ]
     require_both_classes(root, present, (label for _, label, _ in paths))
     with ThreadPoolExecutor() as pool:
-        digests = pool.map(lambda item: hashlib.sha256(item[0].read_bytes()).hexdigest(), paths)
+        digests = pool.map(lambda item: _digest(item[0]), paths)
         records = [
             _record(path.relative_to(root), label, split, digest)
             for (path, label, split), digest in zip(paths, digests, strict=True)
@@ -144,19 +143,40 @@ def _record(path: Path, label: int, split: str, digest: str) -> Record:
     return Record(path.as_posix(), label, patient, kind, split, digest)
 
 
+def _digest(path: Path) -> str:
+    try:
+        content = path.read_bytes()
+    except OSError:  # reading the film will say what is wrong with it
+        return ""
+    return hashlib.sha256(content).hexdigest() if content else ""
+
+
 def _without_copies(root: Path, records: list[Record]) -> tuple[list[Record], list[Record]]:
     by_digest: dict[str, list[Record]] = defaultdict(list)
     for record in records:
-        by_digest[record.digest].append(record)
+        by_digest[record.digest or record.path].append(record)
     for same in by_digest.values():
         if len({record.label for record in same}) > 1:
             raise DatasetError(
                 f"{root}: one film is in both classes: {', '.join(r.path for r in same)}. "
                 "Remove the wrong one."
             )
-    kept = [same[0] for same in by_digest.values()]
     copies = [record for same in by_digest.values() for record in same[1:]]
+    # Two names on one film are two names of one child: its other films stay together.
+    alias: dict[str, str] = {}
+    for same in by_digest.values():
+        first, *others = sorted({_resolve(alias, record.patient) for record in same})
+        alias.update(dict.fromkeys(others, first))
+    kept = [
+        replace(same[0], patient=_resolve(alias, same[0].patient)) for same in by_digest.values()
+    ]
     return kept, copies
+
+
+def _resolve(alias: dict[str, str], patient: str) -> str:
+    while patient in alias:
+        patient = alias[patient]
+    return patient
 
 
 def _listing(root: Path) -> str:

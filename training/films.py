@@ -16,7 +16,6 @@ from cxr.preprocessing import Preprocessing
 from cxr.radiograph import read_radiograph
 from training.config import TrainingConfig
 from training.dataset import (
-    SPLITS,
     Record,
     read_folder,
     require_both_classes,
@@ -136,5 +135,5 @@ def load_films(
         if not isinstance(result, RadiographError):
             films.append(result)
             kept.append(record)
-    require_both_classes(root, SPLITS, (record.label for record in kept))
+    require_both_classes(root, ("train", "val"), (record.label for record in kept))
     return np.stack(films), kept

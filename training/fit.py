@@ -47,8 +47,10 @@ def fit(config: TrainingConfig, parts: Parts, run: RunFolder) -> keras.Model:
         loss=keras.losses.BinaryCrossentropy(from_logits=True),
         metrics=[accuracy],
     )
+    # With nothing left to build, no backend takes a batch out of the epoch's order to build it.
+    trainee.optimizer.build(trainee.trainable_variables)
+    trainee.test_on_batch(*batches[0])
     if checkpoint:
-        trainee.optimizer.build(trainee.trainable_variables)
         trainee.load_weights(checkpoint)
         tqdm.write(f"{run.folder}: resuming after epoch {epoch} of {config.epochs}.")
     trainee.fit(

@@ -77,7 +77,15 @@ class RunFolder:
         if self.config.exists():
             _check_same(self.folder, json.loads(self.config.read_text()), document)
             return
-        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunError(f"{self.folder}: cannot be made ({error.strerror}).") from error
+        if any(self.folder.iterdir()):
+            raise RunError(
+                f"{self.folder}: holds files, but no run that could be resumed. Choose another "
+                "--out, or empty it."
+            )
         with (self.folder / "split.csv").open("w", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(["part", "path", "label", "patient", "kind"])
@@ -101,7 +109,7 @@ class RunFolder:
         self.checkpoints.mkdir(exist_ok=True)
         newest = self.checkpoints / f"epoch-{epoch:04}.weights.h5"
         write_atomically(newest, model.save_weights)
-        for path in self.checkpoints.iterdir():
+        for path in self.checkpoints.glob("*epoch-*.weights.h5"):
             if path != newest:
                 path.unlink()
 
@@ -138,6 +146,8 @@ def _write(path: Path, text: str) -> None:
 
 def _check_same(folder: Path, started: dict[str, Any], now: dict[str, Any]) -> None:
     """Films and configuration must be equal; the folder may have moved, versions may differ."""
+    if not {"data", "training"} <= started.keys():
+        raise RunError(f"{folder}: its config.json is of no run. Choose another --out.")
     if started["data"]["file_list_sha256"] != now["data"]["file_list_sha256"]:
         raise RunError(
             f"{folder}: this run was started on other films "

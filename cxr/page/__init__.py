@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
@@ -50,6 +51,9 @@ def build_page(classifier: Classifier) -> gr.Blocks:
             return film_value(radiograph, classifier.predict(radiograph)), ""
         except CXRError as error:
             return gr.skip(), escape(str(error))
+        except Exception:
+            logging.exception("a film was not classified")
+            return gr.skip(), escape(texts.FAILED)
 
     def classify_example(event: gr.EventData) -> tuple[Any, str]:
         return classify(str(example_paths[event.index]))
@@ -80,8 +84,10 @@ def build_page(classifier: Classifier) -> gr.Blocks:
         answer: dict[str, Any] = {
             "outputs": [viewer, notice],
             "api_visibility": "private",
-            "concurrency_limit": 2,
+            # One at a time and in order: the film that was chosen last is the one that is shown.
+            "concurrency_limit": 1,
             "concurrency_id": "classify",
+            "trigger_mode": "always_last",
         }
         upload.upload(classify, upload, **answer)
         examples.select(classify_example, None, **answer)
@@ -100,5 +106,5 @@ def _model_line(classifier: Classifier) -> str:
         name=bundle.name,
         version=bundle.version,
         sha256=bundle.sha256[:12],
-        source=f"{bundle.config['trained_on']['films']:,} training films",
+        population=bundle.config["trained_on"].get("population", "films not recorded"),
     )

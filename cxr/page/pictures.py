@@ -16,7 +16,8 @@ def shrink(picture: npt.NDArray[np.float32], side: int) -> npt.NDArray[np.float3
     scale = side / max(picture.shape)
     if scale >= 1:
         return picture
-    shrunk = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    height, width = (max(1, round(length * scale)) for length in picture.shape)
+    shrunk = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
     return np.asarray(shrunk, dtype=np.float32)
 
 

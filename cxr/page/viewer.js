@@ -3,7 +3,7 @@
 const { texts, legend } = props;
 const state = { threshold: null, opacity: 0.5 }; // threshold null: the model's own
 const $ = (selector) => element.querySelector(selector);
-const percent = (share) => `${(100 * share).toFixed(share > 0.995 && share < 1 ? 1 : 0)} %`;
+const percent = (share, digits = 0) => `${(100 * share).toFixed(digits)} %`;
 const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 
 // The same rule as OperatingPoints.verdict in cxr/operating_points.py.
@@ -47,7 +47,7 @@ const showReading = () => {
   $(".viewer").dataset.verdict = verdict;
   $(".verdict .label").textContent = texts.verdicts[verdict];
   $(".verdict .reason").textContent = texts.reasons[verdict];
-  $(".probability output").textContent = percent(film.probability);
+  $(".probability output").textContent = percent(film.probability, 1);
   $(".bar .fill").style.width = `${100 * film.probability}%`;
   $(".bar .mark").style.left = `${100 * threshold}%`;
   $(".threshold").value = threshold;
