@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import keras
 
 FORMAT = 1
-CLASS_NAMES = ["NORMAL", "PNEUMONIA"]  # what the logit's sign stands for
+CLASS_NAMES = ("NORMAL", "PNEUMONIA")  # of the labels 0 and 1: what the logit's sign stands for
 BUNDLED_MODEL = Path(__file__).parent / "models" / "default"
 
 CONFIG = "config.json"
@@ -155,7 +155,7 @@ def _check(config: dict[str, Any], network: NetworkConfig, preprocessing: Prepro
             f"preprocessing makes {preprocessing.size} pixels, the network takes "
             f"{network.input_size}"
         )
-    if config["class_names"] != CLASS_NAMES:
+    if tuple(config["class_names"]) != CLASS_NAMES:
         raise ValueError(f"expected class_names {CLASS_NAMES}, received {config['class_names']}")
     reference = float(config["heatmap"]["reference"])
     if not (math.isfinite(reference) and reference > 0):

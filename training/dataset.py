@@ -12,9 +12,9 @@ from pathlib import Path
 
 from sklearn.model_selection import StratifiedGroupKFold
 
+from cxr.bundle import CLASS_NAMES
 from cxr.errors import DatasetError
 
-CLASS_NAMES = ("NORMAL", "PNEUMONIA")  # a record's label is its index here
 _PICTURES = {".jpeg", ".jpg", ".png"}
 
 # person17_bacteria_56.jpeg and person17_virus_48.jpeg are one patient;

@@ -11,13 +11,13 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from cxr.bundle import Bundle, save_bundle
+from cxr.bundle import CLASS_NAMES, Bundle, save_bundle
 from cxr.gradcam import GradCAM
 from training import plots
 from training.calibration import operating_points
 from training.card import model_card
 from training.config import TrainingConfig
-from training.dataset import CLASS_NAMES, file_list_digest, is_kermany
+from training.dataset import file_list_digest, is_kermany
 from training.evaluation import classification_metrics, sigmoid
 from training.films import Part, Parts
 from training.run_folder import RunFolder, versions
