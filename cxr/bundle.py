@@ -86,12 +86,16 @@ class Bundle:
         """The network with its weights.
 
         Raises:
-            BundleError: the weights do not fit the network that config.json describes.
+            BundleError: config.json describes no network that can be built, or the weights do not
+                fit it.
         """
         # Here, so that a page can show a model's thresholds before TensorFlow has been imported.
         from cxr.network import build_network
 
-        network = build_network(self.network)
+        try:
+            network = build_network(self.network)
+        except (TypeError, ValueError) as error:
+            raise BundleError(f"{self.folder / CONFIG}: no network of ours ({error}).") from error
         # Keras only warns of layers that it finds no weights for, and leaves them as they are: not
         # numbers, then, and never random.
         for variable in network.weights:

@@ -83,7 +83,10 @@ class _OutputFolder:
         self.suffix = suffix
         self.taken: set[str] = set()
         if self.folder:
-            if self.folder.resolve() in {Path(file).resolve().parent for file in files}:
+            # Where a film lies, and where it leads if it is a link.
+            films = {Path(file).parent.resolve() for file in files}
+            films |= {Path(file).resolve().parent for file in files}
+            if self.folder.resolve() in films:
                 raise CXRError(
                     f"{folder}: holds films that are to be classified, and a result could "
                     "overwrite one. Choose another folder."

@@ -94,6 +94,14 @@ def test_weights_that_lack_a_layer_are_refused_not_left_random(bundle: Bundle) -
         load_bundle(bundle.folder).build_network()
 
 
+def test_a_network_that_cannot_be_built_is_refused(bundle: Bundle) -> None:
+    too_deep = {"architecture": "published", "input_size": 8, "widths": [4, 4, 4, 4]}
+    preprocessing = {"size": 8, "intensity": "unit"}
+    change_config(bundle.folder, network=too_deep, preprocessing=preprocessing)
+    with pytest.raises(BundleError, match=r"config\.json: no network of ours"):
+        load_bundle(bundle.folder).build_network()
+
+
 def test_an_unknown_network_is_refused(bundle: Bundle) -> None:
     change_config(bundle.folder, network={"architecture": "vit"})
     with pytest.raises(BundleError, match=r"config\.json: .*Received: architecture='vit'"):

@@ -124,6 +124,18 @@ def test_results_never_overwrite_a_film(tiny_bundle: Bundle, film_file: Path, op
     assert film_file.read_bytes() == before
 
 
+def test_results_are_not_written_through_a_link(
+    tiny_bundle: Bundle, film_file: Path, tmp_path: Path
+) -> None:
+    link = tmp_path / "out" / "film.png"
+    link.parent.mkdir()
+    link.symlink_to(film_file)
+    before = film_file.read_bytes()
+    run = cxr("classify", link, "--model", tiny_bundle.folder, "--overlay", link.parent)
+    assert run.returncode == 2
+    assert film_file.read_bytes() == before
+
+
 @pytest.mark.slow
 def test_benchmark_prints_its_figures(tiny_bundle: Bundle) -> None:
     run = cxr("benchmark", "--json", "--model", tiny_bundle.folder)

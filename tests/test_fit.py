@@ -111,6 +111,7 @@ def test_a_run_leaves_what_it_promises(finished: Path, chest_films: Path) -> Non
     }
     assert not parts["train"] & parts["validation"]
     assert len(rows) == 48
+    assert not list(finished.glob("checkpoints/*"))
 
 
 def test_the_bundle_answers_and_says_what_it_was_measured_on(
@@ -140,6 +141,16 @@ def test_another_configuration_in_the_same_folder_is_refused(
     done = run(chest_films, finished, "--seed", "7", check=False)
     assert done.returncode == 2
     assert "started with another seed" in done.stderr
+
+
+def test_a_folder_that_is_no_run_is_left_as_it_was(chest_films: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "checkpoints" / "epoch-0001.weights.h5"
+    kept.parent.mkdir()
+    kept.write_bytes(b"somebody's own")
+    done = run(chest_films, tmp_path, check=False)
+    assert done.returncode == 2
+    assert "holds files, but no run that could be resumed" in done.stderr
+    assert kept.read_bytes() == b"somebody's own"
 
 
 def test_a_wrong_folder_is_one_clear_line(tmp_path: Path) -> None:

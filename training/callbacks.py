@@ -65,7 +65,6 @@ class RunRecorder(keras.callbacks.Callback):  # type: ignore[misc]
         self.config = config
         self.films = films
         self.labels = labels
-        self.history: list[HistoryRow] = []
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Seed the epoch's dropout, whose state no checkpoint holds."""
@@ -87,9 +86,9 @@ class RunRecorder(keras.callbacks.Callback):  # type: ignore[misc]
         for name, value in classification_metrics(self.labels, logits):
             row[f"val_{name}"] = value
         tqdm.write(_line(row, self.config.epochs))
-        self.history = [*self.run.read_history(epoch), row]
-        self.run.save_history(self.history)
-        plots.learning_curves(self.history, self.run.learning_curves)
+        history = [*self.run.read_history(epoch), row]
+        self.run.save_history(history)
+        plots.learning_curves(history, self.run.learning_curves)
         self.run.save_checkpoint(self.model, epoch + 1)
 
 

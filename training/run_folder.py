@@ -6,13 +6,15 @@ RUN/history.csv            metrics of each epoch
 RUN/learning_curves.png    the same as a picture
 RUN/checkpoints/           the last epoch's state, to resume from
 RUN/network.weights.h5     the result: there once the run has finished
-RUN/bundle/                the model as others take it: see training/export.py
+RUN/bundle/                the model as others take it, written by training/export.py
+RUN/confusion_matrix.png   of the bundle on the validation films, and roc_curve.png
 """
 
 from __future__ import annotations
 
 import csv
 import importlib.metadata
+import io
 import json
 import os
 import platform
@@ -76,22 +78,27 @@ class RunFolder:
         }
         if self.config.exists():
             _check_same(self.folder, json.loads(self.config.read_text()), document)
-            return
+        else:
+            self._make_folder()
+            _write(self.config, json.dumps(document, indent=2) + "\n")
+        # Again each time: equal films are parted alike, and a kill may have come before it.
+        rows = io.StringIO()
+        writer = csv.writer(rows, lineterminator="\n")
+        writer.writerow(["part", "path", "label", "patient", "kind"])
+        for name, part in (("train", train), ("validation", validation)):
+            writer.writerows([name, r.path, r.label, r.patient, r.kind] for r in part.records)
+        _write(self.folder / "split.csv", rows.getvalue())
+
+    def _make_folder(self) -> None:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise RunError(f"{self.folder}: cannot be made ({error.strerror}).") from error
-        if any(self.folder.iterdir()):
+        if any(path.name != f"partial-{self.config.name}" for path in self.folder.iterdir()):
             raise RunError(
                 f"{self.folder}: holds files, but no run that could be resumed. Choose another "
                 "--out, or empty it."
             )
-        with (self.folder / "split.csv").open("w", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(["part", "path", "label", "patient", "kind"])
-            for name, part in (("train", train), ("validation", validation)):
-                writer.writerows([name, r.path, r.label, r.patient, r.kind] for r in part.records)
-        _write(self.config, json.dumps(document, indent=2) + "\n")
 
     # --- Progress --------------------------------------------------------------------------------
 
@@ -109,13 +116,17 @@ class RunFolder:
         self.checkpoints.mkdir(exist_ok=True)
         newest = self.checkpoints / f"epoch-{epoch:04}.weights.h5"
         write_atomically(newest, model.save_weights)
-        for path in self.checkpoints.glob("*epoch-*.weights.h5"):
-            if path != newest:
-                path.unlink()
+        self._drop_checkpoints(but=newest)
 
     def save_result(self, network: keras.Model) -> None:
-        """Keep the trained weights; the checkpoints have done their work."""
+        """Keep the trained weights and drop the last checkpoint, which has done its work."""
         write_atomically(self.weights, network.save_weights)
+        self._drop_checkpoints()
+
+    def _drop_checkpoints(self, *, but: Path | None = None) -> None:
+        for path in self.checkpoints.glob("*epoch-*.weights.h5"):
+            if path != but:
+                path.unlink()
 
     def read_history(self, epochs: int) -> list[HistoryRow]:
         """The rows of the first `epochs` epochs; a row whose checkpoint was lost is left out."""
