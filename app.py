@@ -1,4 +1,4 @@
-"""The page: python app.py [--share] [--port N] [--model FOLDER] [--no-browser]."""
+"""The page: python app.py [--share] [--port N] [--model MODEL] [--no-browser]."""
 
 from __future__ import annotations
 
@@ -12,33 +12,41 @@ import tempfile
 import threading
 from collections.abc import Sequence
 
-from cxr.bundle import BUNDLED_MODEL
+import gradio as gr
+
+from cxr.bundle import load_bundle
 from cxr.classifier import Classifier
-from cxr.errors import CXRError
+from cxr.errors import CXRError, HubError
+from cxr.hub import find_bundle
 from cxr.page import LAUNCH_SETTINGS, build_page
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve the page until interrupted, and return the exit status."""
     options = _parser().parse_args(arguments)
+    notice = ""
     try:
-        classifier = Classifier.load(options.model or BUNDLED_MODEL)
+        bundle = find_bundle(options.model)
+    except HubError as error:
+        # People were given a link: the page answers with the model that it brings, and says so.
+        print(f"app: {error} The bundled model is used instead.", file=sys.stderr)
+        bundle, notice = load_bundle(), str(error)
     except CXRError as error:
         print(f"app: {error}", file=sys.stderr)
         return 2
+    classifier = Classifier(bundle)
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the folder below is removed
     with tempfile.TemporaryDirectory(prefix="cxr-uploads-", ignore_cleanup_errors=True) as uploads:
         os.environ["GRADIO_TEMP_DIR"] = uploads
-        return _serve(classifier, options)
+        return _serve(build_page(classifier, notice=notice), classifier, options)
 
 
-def _serve(classifier: Classifier, options: argparse.Namespace) -> int:
+def _serve(page: gr.Blocks, classifier: Classifier, options: argparse.Namespace) -> int:
     # Behind a proxy, too, the page is asked for here and not there.
     os.environ["NO_PROXY"] = ",".join(
         filter(None, [os.environ.get("NO_PROXY"), "127.0.0.1,localhost"])
     )
-    page = build_page(classifier)
     try:
         # Gradio prints a page of advice where no share link can be made; one line of ours will do.
         with contextlib.redirect_stdout(io.StringIO()):
@@ -76,7 +84,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python app.py", description="Serve the page.")
     parser.add_argument("--share", action="store_true", help="make a public link, for 1 week")
     parser.add_argument("--port", type=_port, help="instead of the first free one from 7860 on")
-    parser.add_argument("--model", metavar="FOLDER", help="a model bundle, not the bundled one")
+    parser.add_argument(
+        "--model",
+        metavar="FOLDER | NAME/REPO[@REVISION]",
+        help="a bundle, or a model of the Hugging Face Hub, instead of the bundled one",
+    )
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
     return parser
 

@@ -68,7 +68,9 @@ def _parser() -> argparse.ArgumentParser:
     benchmark.add_argument("--json", action="store_true", help="one JSON object")
     for command in (classify, benchmark):
         command.add_argument(
-            "--model", metavar="FOLDER", help="a model bundle instead of the bundled one"
+            "--model",
+            metavar="FOLDER | NAME/REPO[@REVISION]",
+            help="a bundle, or a model of the Hugging Face Hub, instead of the bundled one",
         )
     return parser
 

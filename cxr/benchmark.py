@@ -48,7 +48,9 @@ def run_benchmark(model: str | None = None, *, as_json: bool = False) -> int:
         rows.append(("peak memory", f"{figures['peak_memory_mb']:.0f} MB"))
     for name, value in rows:
         print(f"{name:<36}{value:>10}")
-    print(f"{os.cpu_count()} cores, {platform.machine()}, model {figures['model_sha256'][:12]}")
+    origin = f" from {figures['model_origin']}" if figures["model_origin"] else ""
+    model = f"model {figures['model_sha256'][:12]}{origin}"
+    print(f"{os.cpu_count()} cores, {platform.machine()}, {model}")
     return 0
 
 
@@ -61,20 +63,25 @@ def measure(model: str | None = None) -> dict[str, Any]:
 
     import_tensorflow_s = time.perf_counter() - started
 
-    from cxr.bundle import BUNDLED_MODEL, load_bundle
     from cxr.gradcam import GradCAM
+    from cxr.hub import find_bundle
 
     started = time.perf_counter()
-    bundle = load_bundle(model or BUNDLED_MODEL)
+    bundle = find_bundle(model)
     network = bundle.build_network()
-    explain = GradCAM(network)
+    explain = GradCAM(network, method=bundle.heatmap_method, mirror=bundle.mirror)
     size = bundle.preprocessing.size
     films = np.random.default_rng(0).random((BATCH_SIZE, size, size, 1), dtype=np.float32)
     explain(films[:1])
     load_s = time.perf_counter() - started
 
     signature = tf.TensorSpec((None, size, size, 1), tf.float32)
-    forward = tf.function(lambda x: network(x, training=False)[1], input_signature=[signature])
+
+    def logits(batch: tf.Tensor) -> tf.Tensor:
+        both = tf.concat([batch, batch[:, :, ::-1]], axis=0) if bundle.mirror else batch
+        return network(both, training=False)[1]
+
+    forward = tf.function(logits, input_signature=[signature])
     forward_s = _median_seconds(lambda: forward(films[:1]).numpy())
     explain_s = _median_seconds(lambda: explain(films[:1]))
     batch_s = _median_seconds(lambda: explain(films))
@@ -89,6 +96,7 @@ def measure(model: str | None = None) -> dict[str, Any]:
         "peak_memory_mb": _peak_memory_mb(),
         "cores": os.cpu_count(),
         "model_sha256": bundle.sha256,
+        "model_origin": bundle.origin,
     }
 
 

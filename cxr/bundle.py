@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cxr.errors import BundleError
+from cxr.heatmap_method import METHODS, Method
 from cxr.network_config import NetworkConfig
 from cxr.operating_points import OperatingPoints
 from cxr.preprocessing import Preprocessing
@@ -29,7 +30,7 @@ from cxr.preprocessing import Preprocessing
 if TYPE_CHECKING:
     import keras
 
-FORMAT = 1
+FORMAT = 2
 CLASS_NAMES = ("NORMAL", "PNEUMONIA")  # of the labels 0 and 1: what the logit's sign stands for
 BUNDLED_MODEL = Path(__file__).parent / "models" / "default"
 
@@ -43,6 +44,7 @@ MANIFEST = "manifest.json"
 # What an answer depends on; the card may be rewritten without making another model of it.
 _ANSWERING_FILES = (CONFIG, OPERATING_POINTS, WEIGHTS)
 _FILES = (CARD, CONFIG, EVALUATION, OPERATING_POINTS, WEIGHTS)
+FILES = (*_FILES, MANIFEST)  # all of a bundle
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +59,7 @@ class Bundle:
         operating_points: calibration and thresholds.
         evaluation: the content of evaluation.json.
         sha256: digest of the files that an answer depends on.
+        origin: ``"name/repository@commit"`` of a model of the Hub; None of one from a folder.
     """
 
     folder: Path
@@ -66,6 +69,12 @@ class Bundle:
     operating_points: OperatingPoints
     evaluation: dict[str, Any]
     sha256: str
+    origin: str | None = None
+
+    def identity(self) -> dict[str, str]:
+        """Which model this is: what every output says of it."""
+        named = {"name": self.name, "version": self.version, "sha256": self.sha256}
+        return {**named, "origin": self.origin} if self.origin else named
 
     @property
     def name(self) -> str:
@@ -76,6 +85,17 @@ class Bundle:
     def version(self) -> str:
         """The model's version."""
         return str(self.config["version"])
+
+    @property
+    def heatmap_method(self) -> Method:
+        """How the network's features become a heatmap; see `cxr.gradcam.GradCAM`."""
+        method: Method = self.config["heatmap"]["method"]
+        return method
+
+    @property
+    def mirror(self) -> bool:
+        """Whether answers are the mean over a film and its mirror image."""
+        return bool(self.config["mirror"])
 
     @cached_property
     def heatmap_reference(self) -> float:
@@ -164,7 +184,11 @@ def _check(config: dict[str, Any], network: NetworkConfig, preprocessing: Prepro
     reference = float(config["heatmap"]["reference"])
     if not (math.isfinite(reference) and reference > 0):
         raise ValueError(f"expected a heatmap reference above 0, received {reference}")
-    for key, kind in (("name", str), ("version", str), ("trained_on", dict)):
+    if config["heatmap"]["method"] not in METHODS:
+        raise ValueError(
+            f"expected a heatmap method of {METHODS}, received {config['heatmap']['method']!r}"
+        )
+    for key, kind in (("name", str), ("version", str), ("mirror", bool), ("trained_on", dict)):
         if not isinstance(config[key], kind):
             raise TypeError(f"expected {key} as {kind.__name__}, received {config[key]!r}")
 
@@ -203,6 +227,20 @@ def save_bundle(
     return load_bundle(folder)
 
 
+def save_evaluation(bundle: Bundle, *, evaluation: dict[str, Any], card: str) -> Bundle:
+    """Replace what is said of a model, and leave the model as it is.
+
+    Returns:
+        The bundle, read back; its digest is the same.
+    """
+    folder = bundle.folder
+    (folder / MANIFEST).unlink()
+    _write_json(folder / EVALUATION, evaluation)
+    (folder / CARD).write_text(card, encoding="utf-8")
+    _write_json(folder / MANIFEST, {name: _sha256(folder / name) for name in _FILES})
+    return load_bundle(folder)
+
+
 def _verified_digests(folder: Path) -> dict[str, str]:
     """The manifest's digests, each equal to that of the file as it is."""
     if not folder.is_dir():
@@ -228,8 +266,11 @@ def _model_digest(digests: dict[str, str]) -> str:
 
 
 def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise BundleError(f"{path}: cannot be read ({error.strerror}).") from error
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -237,7 +278,7 @@ def _read_json(path: Path) -> dict[str, Any]:
         document = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise BundleError(f"{path}: missing. Expected a model bundle in this folder.") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BundleError(f"{path}: cannot be read as JSON ({error}).") from error
     if not isinstance(document, dict):
         raise BundleError(f"{path}: expected a JSON object. Received: {type(document).__name__}.")

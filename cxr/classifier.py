@@ -15,8 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from cxr.bundle import BUNDLED_MODEL, Bundle, load_bundle
+from cxr.bundle import Bundle
 from cxr.errors import BackendError
+from cxr.hub import find_bundle
 from cxr.operating_points import OperatingPoints, Verdict
 from cxr.radiograph import Radiograph
 
@@ -51,13 +52,17 @@ class Classifier:
         self._ready = threading.Event()
 
     @classmethod
-    def load(cls, folder: str | os.PathLike[str] = BUNDLED_MODEL) -> Classifier:
-        """The classifier of a model folder, by default of the bundled model.
+    def load(cls, model: str | os.PathLike[str] | None = None) -> Classifier:
+        """The classifier of a model, by default of the bundled one.
+
+        Args:
+            model: a folder, or NAME/REPO[@REVISION] on the Hub; see `cxr.hub.find_bundle`.
 
         Raises:
-            BundleError: the folder holds no intact model of this version.
+            BundleError: there is no intact model of this version.
+            HubError: it cannot be fetched.
         """
-        return cls(load_bundle(folder))
+        return cls(find_bundle(model))
 
     @property
     def ready(self) -> bool:
@@ -82,7 +87,11 @@ class Classifier:
                     "and unset KERAS_BACKEND."
                 ) from error
 
-            gradcam = GradCAM(self.bundle.build_network())
+            gradcam = GradCAM(
+                self.bundle.build_network(),
+                method=self.bundle.heatmap_method,
+                mirror=self.bundle.mirror,
+            )
             size = self.bundle.preprocessing.size
             gradcam(np.zeros((1, size, size, 1), dtype=np.float32))
             self._gradcam = gradcam

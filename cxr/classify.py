@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from cxr.bundle import BUNDLED_MODEL
 from cxr.classifier import Classifier, Prediction
 from cxr.errors import CXRError, RadiographError
 from cxr.overlay import draw_overlay, png
@@ -33,7 +32,7 @@ def classify_files(
 
     Args:
         files: paths of the films.
-        model: a bundle's folder; the bundled model if None.
+        model: see `cxr.hub.find_bundle`.
         threshold: the reader's own in [0, 1]; the model's if None.
         as_json: one JSON object a line on standard output, in the documented shape.
         overlays: folder for ``<stem>.png``, made if missing.
@@ -43,13 +42,16 @@ def classify_files(
         0 if every file was read, 1 if not.
 
     Raises:
-        BundleError: the model cannot be used.
+        BundleError, HubError: the model cannot be used.
         CXRError: a folder for results cannot be made or written.
     """
     overlay_files = _OutputFolder(overlays, ".png", files)
     heatmap_files = _OutputFolder(heatmaps, ".npy", files)
-    classifier = Classifier.load(model or BUNDLED_MODEL)
+    classifier = Classifier.load(model)
     classifier.warm_up()
+    if not as_json:
+        named = classifier.bundle.identity()
+        print(f"Model: {', '.join(named.values())}", file=sys.stderr)
     all_read = True
     for file in files:
         line = _blank_line(file, classifier, threshold)
@@ -139,7 +141,7 @@ def _blank_line(file: str, classifier: Classifier, threshold: float | None) -> d
         "warnings": [],
         "heatmap": None,
         "overlay": None,
-        "model": {"name": bundle.name, "version": bundle.version, "sha256": bundle.sha256},
+        "model": bundle.identity(),
     }
 
 

@@ -6,6 +6,7 @@
     │   ├── UnsupportedRadiograph  a picture, but of a kind that is not read here
     │   └── RadiographTooLarge     more pixels or bytes than any detector makes
     ├── BundleError                a model folder is incomplete, altered or of another version
+    ├── HubError                   a model of the Hub cannot be found, fetched or published
     ├── BackendError               Keras runs on a backend that cannot draw heatmaps
     ├── DatasetError               a training folder is not what was expected
     └── RunError                   a training run cannot be started, resumed or exported
@@ -36,6 +37,10 @@ class RadiographTooLarge(RadiographError):
 
 class BundleError(CXRError):
     """A model bundle is incomplete, altered, or made for another version of the code."""
+
+
+class HubError(CXRError):
+    """A model of the Hub cannot be found, fetched or published."""
 
 
 class BackendError(CXRError):

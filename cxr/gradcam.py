@@ -1,10 +1,13 @@
 """Grad-CAM: where on the film the evidence for pneumonia lies.
 
 Selvaraju et al. 2017, "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based
-Localization", arXiv 1610.02391. Equation 1 gives the weights, equation 2 the map.
+Localization", arXiv 1610.02391. Equation 1 gives the weights, equation 2 the map. Two of its
+relatives are here as well, so that they can be measured against it (`training explain-check`).
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import cv2
 import keras
@@ -13,6 +16,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from cxr.errors import BackendError
+from cxr.heatmap_method import Method
 
 
 class GradCAM:
@@ -22,11 +26,15 @@ class GradCAM:
     the last convolution's features; the convolutions themselves are not differentiated.
     """
 
-    def __init__(self, network: keras.Model) -> None:
+    def __init__(
+        self, network: keras.Model, *, method: Method = "gradcam", mirror: bool = False
+    ) -> None:
         """Prepare a network.
 
         Args:
             network: returns ``[features, logit]``, as `cxr.network.build_network` makes it.
+            method: how features and gradient become a map.
+            mirror: answer with the mean over a film and its mirror image, logit and map alike.
 
         Raises:
             BackendError: Keras runs on another backend than TensorFlow.
@@ -37,6 +45,8 @@ class GradCAM:
                 f"{keras.backend.backend()}. Unset KERAS_BACKEND, or set it to tensorflow."
             )
         self.network = network
+        self._combine = _METHODS[method]
+        self._mirror = mirror
         signature = tf.TensorSpec((None, *network.input_shape[1:]), tf.float32)
         self._compiled = tf.function(self._explain, input_signature=[signature])
 
@@ -56,14 +66,49 @@ class GradCAM:
         return logits.numpy(), maps.numpy()
 
     def _explain(self, batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        if not self._mirror:
+            return self._explain_once(batch)
+        logits, maps = self._explain_once(tf.concat([batch, batch[:, :, ::-1]], axis=0))
+        logit, mirrored_logit = tf.split(logits, 2)
+        seen, mirrored = tf.split(maps, 2)
+        return (logit + mirrored_logit) / 2, (seen + mirrored[:, :, ::-1]) / 2
+
+    def _explain_once(self, batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(batch)
             features, logit = self.network(batch, training=False)
         # Summed over the batch, whose films do not interact: each film's gradient is its own.
         gradient = tape.gradient(logit, features)
-        weights = tf.reduce_mean(gradient, axis=(1, 2), keepdims=True)  # eq. 1: (N, 1, 1, C)
-        maps = tf.nn.relu(tf.reduce_sum(weights * features, axis=-1))  # eq. 2: (N, h, w)
-        return logit[:, 0], maps
+        return logit[:, 0], self._combine(features, gradient)
+
+
+# --- Features and gradient (N, h, w, C) -> map (N, h, w), at least 0 ------------------------------
+
+
+def _gradcam(features: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
+    weights = tf.reduce_mean(gradient, axis=(1, 2), keepdims=True)  # eq. 1: (N, 1, 1, C)
+    return tf.nn.relu(tf.reduce_sum(weights * features, axis=-1))  # eq. 2
+
+
+def _hirescam(features: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
+    """Each place by its own gradient (Draelos 2020, arXiv 2011.08891, equation 4)."""
+    return tf.nn.relu(tf.reduce_sum(gradient * features, axis=-1))
+
+
+def _gradcam_plus_plus(features: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
+    """Chattopadhay 2018, arXiv 1710.11063, equations 5 and 19, of the logit's exponential."""
+    square, cube = gradient**2, gradient**3
+    total = tf.reduce_sum(features, axis=(1, 2), keepdims=True)
+    alpha = tf.math.divide_no_nan(square, 2 * square + total * cube)
+    weights = tf.reduce_sum(alpha * tf.nn.relu(gradient), axis=(1, 2), keepdims=True)
+    return tf.nn.relu(tf.reduce_sum(weights * features, axis=-1))
+
+
+_METHODS: dict[Method, Callable[[tf.Tensor, tf.Tensor], tf.Tensor]] = {
+    "gradcam": _gradcam,
+    "hirescam": _hirescam,
+    "gradcam++": _gradcam_plus_plus,
+}
 
 
 def scale_heatmap(

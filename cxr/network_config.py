@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+# Beyond what a radiograph has detail for: a bundle from elsewhere must not ask for terabytes.
+_LARGEST = 2048
+_MOST_STAGES = 8
+
 Architecture = Literal["published", "residual"]
 
 
@@ -39,6 +43,11 @@ class NetworkConfig:
         numbers = (self.input_size, self.stem_width, self.lstm_units, *self.widths, *self.blocks)
         if not self.widths or not all(isinstance(n, int) and n > 0 for n in numbers):
             raise ValueError(f"Expected whole numbers above 0. Received: {self}")
+        if max(numbers) > _LARGEST or len(self.widths) > _MOST_STAGES:
+            raise ValueError(
+                f"Expected numbers up to {_LARGEST} and up to {_MOST_STAGES} stages. "
+                f"Received: {self}"
+            )
         if not 0 <= self.dropout < 1:
             raise ValueError(f"Expected a dropout in [0, 1). Received: dropout={self.dropout}")
         stride = 2 ** (len(self.widths) + 1)

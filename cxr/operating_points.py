@@ -86,6 +86,7 @@ class OperatingPoints:
     Attributes:
         source: in words, which films the counts come from.
         temperature: logits are divided by it (Guo 2017, arXiv 1706.04599), above 0.
+        offset: is added then; with both, this is Platt's scaling (Platt 1999).
         threshold: the shipped threshold, which balances sensitivity and specificity.
         high_sensitivity: a lower threshold, below which pneumonia is rare.
         high_specificity: a higher one, above which normal films are rare.
@@ -94,6 +95,7 @@ class OperatingPoints:
 
     source: str
     temperature: float
+    offset: float
     threshold: float
     high_sensitivity: float
     high_specificity: float
@@ -107,12 +109,14 @@ class OperatingPoints:
             )
         if not (math.isfinite(self.temperature) and self.temperature > 0):
             raise ValueError(f"Expected a temperature above 0. Received: {self.temperature}")
+        if not math.isfinite(self.offset):
+            raise ValueError(f"Expected a finite offset. Received: {self.offset}")
         if not self.curve:
             raise ValueError("Expected at least one operating point. Received: an empty curve")
 
     def probability(self, logit: float) -> float:
         """Calibrated probability of pneumonia in [0, 1], where both classes are as frequent."""
-        scaled = logit / self.temperature
+        scaled = logit / self.temperature + self.offset
         if scaled < 0:  # either branch keeps the exponential below 1
             return math.exp(scaled) / (1 + math.exp(scaled))
         return 1 / (1 + math.exp(-scaled))

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from huggingface_hub import constants
 
 from cxr.bundle import Bundle, save_bundle
 from cxr.network import build_network
 from cxr.network_config import NetworkConfig
 from cxr.operating_points import OperatingPoint, OperatingPoints
+from tests.loopback_hub import TOKEN, LoopbackHub, serve
 
 ROOT = Path(__file__).parents[1]
 
@@ -63,6 +65,7 @@ def points() -> OperatingPoints:
     return OperatingPoints(
         source="200 films made up for a test",
         temperature=1.0,
+        offset=0.0,
         threshold=0.5,
         high_sensitivity=0.4,
         high_specificity=0.7,
@@ -94,7 +97,8 @@ def write_bundle(points: OperatingPoints) -> Callable[[Path], Bundle]:
                 "dropout": 0.3,
             },
             "preprocessing": {"size": 32, "intensity": "standardized"},
-            "heatmap": {"reference": 0.01},
+            "mirror": True,
+            "heatmap": {"method": "gradcam", "reference": 0.01},
             "trained_on": {"films": 0},
         }
         return save_bundle(
@@ -122,3 +126,20 @@ def film_file(tmp_path: Path) -> Path:
     path = tmp_path / "film.png"
     cv2.imwrite(str(path), np.tile(np.linspace(0, 255, 80).astype(np.uint8), (60, 1)))
     return path
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackHub]:
+    """A Hub, an empty cache, and a token that may write."""
+    with serve() as server:
+        # The client has read its environment by now.
+        monkeypatch.setattr(constants, "ENDPOINT", server.url)
+        template = server.url + "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "no-token"))
+        monkeypatch.setenv("HF_TOKEN", TOKEN)
+        monkeypatch.setenv("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+        yield server

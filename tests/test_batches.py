@@ -111,3 +111,19 @@ def test_a_resumed_epoch_serves_what_an_uninterrupted_one_does() -> None:
     np.testing.assert_array_equal(whole[2][0], resumed[2][0])
     np.testing.assert_array_equal(whole[2][1], resumed[2][1])
     assert np.abs(whole[2][0] - first[0]).max() > 0.1
+
+
+@pytest.mark.parametrize(
+    ("epochs", "share", "stages"),
+    [
+        (50, 0.6, [(128, 30), (192, 50)]),
+        (1, 0.6, [(192, 1)]),  # the last epoch always sees films as they will be classified
+        (2, 0.9, [(128, 1), (192, 2)]),
+        (10, 0.0, [(192, 10)]),
+    ],
+)
+def test_early_epochs_see_small_films(
+    epochs: int, share: float, stages: list[tuple[int, int]]
+) -> None:
+    config = dataclasses.replace(default(), epochs=epochs, small_epochs=share)
+    assert config.stages() == stages

@@ -73,8 +73,8 @@ def test_an_altered_file_is_named(bundle: Bundle, name: str) -> None:
 
 
 def test_another_format_is_refused(bundle: Bundle) -> None:
-    change_config(bundle.folder, format=2)
-    with pytest.raises(BundleError, match=r"config\.json: expected bundle format 1. Received: 2"):
+    change_config(bundle.folder, format=3)
+    with pytest.raises(BundleError, match=r"config\.json: expected bundle format 2. Received: 3"):
         load_bundle(bundle.folder)
 
 

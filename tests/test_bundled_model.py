@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.metadata
 import json
 import re
@@ -30,8 +31,12 @@ def bundle() -> Bundle:
 
 
 def test_it_is_the_default_preset_measured_on_other_patients(bundle: Bundle) -> None:
-    assert bundle.config["training"] == json.loads(json.dumps(default().to_json()))
-    assert bundle.evaluation["metrics"]["auc"] >= 0.985
+    # On all films: a cross-validation of the same settings has measured it.
+    config = dataclasses.replace(default(), validation_fraction=0.0)
+    assert bundle.config["training"] == json.loads(json.dumps(config.to_json()))
+    assert bundle.evaluation["result"]["metrics"]["auc"] >= 0.99
+    assert min(row["auc"] for row in bundle.evaluation["shifts"]) >= 0.98
+    assert len(bundle.evaluation["folds"]) == 5
     assert sum(path.stat().st_size for path in bundle.folder.iterdir()) < 10e6
     assert "training split of chest_xray" in bundle.config["trained_on"]["name"]
 
@@ -75,7 +80,7 @@ def test_the_space_installs_the_gradio_that_the_requirements_pin() -> None:
 
 
 def test_the_readme_gives_the_bundles_figures(bundle: Bundle) -> None:
-    metrics = bundle.evaluation["metrics"]
+    metrics = bundle.evaluation["result"]["metrics"]
     row = next(line for line in README.splitlines() if line.startswith("| **ours"))
     assert f"{metrics['auc']:.4f}" in row
     for name in ("accuracy", "sensitivity", "specificity"):

@@ -5,8 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.calibration import HIGH, fit_temperature, operating_points
-from training.evaluation import classification_metrics, sigmoid
+from training.calibration import (
+    HIGH_SENSITIVITY,
+    HIGH_SPECIFICITY,
+    calibrate,
+    fit_scaling,
+    operating_points,
+)
+from training.evaluation import sigmoid
 
 
 def drawn(temperature: float, films: int = 20_000) -> tuple[np.ndarray, np.ndarray]:
@@ -17,14 +23,40 @@ def drawn(temperature: float, films: int = 20_000) -> tuple[np.ndarray, np.ndarr
     return labels, (temperature * true).astype(np.float32)
 
 
+@pytest.mark.parametrize("shift", [0.0, 2.0])
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
-def test_the_temperature_that_was_put_in_is_found(temperature: float) -> None:
-    assert fit_temperature(*drawn(temperature)) == pytest.approx(temperature, rel=0.05)
+def test_the_temperature_and_offset_that_were_put_in_are_found(
+    temperature: float, shift: float
+) -> None:
+    labels, logits = drawn(temperature)
+    found, offset = fit_scaling(labels, logits + np.float32(shift))
+    assert found == pytest.approx(temperature, rel=0.05)
+    assert offset == pytest.approx(-shift / temperature, abs=0.08)
+
+
+def test_calibrated_logits_are_those_that_labels_were_drawn_from() -> None:
+    labels, logits = drawn(2.0)
+    points = operating_points(labels, logits + np.float32(3), source="drawn")
+    np.testing.assert_allclose(calibrate(logits + np.float32(3), points), logits / 2, atol=0.3)
+    assert points.probability(3.0) == pytest.approx(0.5, abs=0.02)
+
+
+def test_a_threshold_holds_under_the_conditions_that_it_was_chosen_for() -> None:
+    """Half of the conditions raise every logit: the threshold moves up, as far as pays."""
+    labels, logits = drawn(1.0)
+    alone = operating_points(labels, logits, source="drawn")
+    raised = [(labels, logits + np.float32(move)) for move in (0.0, 2.0)]
+    points = operating_points(labels, logits, source="drawn", conditions=raised)
+    assert points.threshold == pytest.approx(1 / (1 + np.exp(-1)), abs=0.06)  # a logit of 1
+    assert points.threshold > alone.threshold
+    assert points.curve == alone.curve
 
 
 def test_separable_films_get_a_finite_temperature() -> None:
     labels, logits = np.array([0, 0, 1, 1]), np.array([-1, -2, 1, 2], np.float32)
-    assert 0.05 <= fit_temperature(labels, logits) <= 20
+    temperature, offset = fit_scaling(labels, logits)
+    assert 0.05 <= temperature <= 20
+    assert abs(offset) <= 10
 
 
 def test_the_three_thresholds_do_what_they_say() -> None:
@@ -33,8 +65,8 @@ def test_the_three_thresholds_do_what_they_say() -> None:
     shipped = points.at(points.threshold)
     assert shipped.sensitivity + shipped.specificity == pytest.approx(max(youden), abs=0.01)
     assert points.threshold == pytest.approx(0.5, abs=0.03)  # where the odds are even
-    assert points.at(points.high_sensitivity).sensitivity >= HIGH
-    assert points.at(points.high_specificity).specificity >= HIGH
+    assert points.at(points.high_sensitivity).sensitivity >= HIGH_SENSITIVITY
+    assert points.at(points.high_specificity).specificity >= HIGH_SPECIFICITY
     assert points.high_sensitivity < points.threshold < points.high_specificity
     assert [point.threshold for point in points.curve] == [i / 100 for i in range(101)]
 
@@ -55,15 +87,3 @@ def test_luck_on_few_films_does_not_choose_the_threshold() -> None:
     logits = np.concatenate([normal, sick]).astype(np.float32)
     points = operating_points(labels, logits, source="few")
     assert points.threshold == pytest.approx(0.5, abs=0.15)
-
-
-def test_metrics_of_a_hand_counted_case() -> None:
-    labels = np.array([0, 0, 0, 1, 1])
-    logits = np.array([-2, -1, 1, 0.5, 3], np.float32)
-    metrics = dict(classification_metrics(labels, logits))
-    assert metrics["accuracy"] == pytest.approx(4 / 5)
-    assert metrics["sensitivity"] == 1
-    assert metrics["specificity"] == pytest.approx(2 / 3)
-    assert metrics["auc"] == pytest.approx(5 / 6)  # five of six pairs are in order
-    expected = np.log1p(np.exp([-2, -1, 1, -0.5, -3])).mean()
-    assert metrics["loss"] == pytest.approx(expected)

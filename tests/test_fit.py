@@ -78,7 +78,7 @@ def test_an_interrupted_fit_goes_on_where_it_stopped(
     assert not (out / "bundle").exists()
 
     again = run(chest_films, out)
-    assert "resuming after epoch" in again.stdout + again.stderr
+    assert "going on after epoch" in again.stdout + again.stderr
     rows = history(out)
     assert [row["epoch"] for row in rows] == [str(i + 1) for i in range(EPOCHS)]
     # The seed decides all that is random, and the checkpoint holds the rest: both end alike.
@@ -118,9 +118,11 @@ def test_the_bundle_answers_and_says_what_it_was_measured_on(
     finished: Path, chest_films: Path
 ) -> None:
     bundle = load_bundle(finished / "bundle")
-    assert bundle.evaluation["films"] == 12
+    assert bundle.evaluation["result"]["films"] == 12
+    assert len(bundle.evaluation["history"]) == EPOCHS
     assert bundle.config["trained_on"]["films"] == 36
-    assert f"{bundle.evaluation['metrics']['auc']:.4f}" in (bundle.folder / "README.md").read_text()
+    metrics = bundle.evaluation["result"]["metrics"]
+    assert f"{metrics['auc']:.4f}" in (bundle.folder / "README.md").read_text()
     film = next((chest_films / "train" / "PNEUMONIA").iterdir())
     prediction = Classifier(bundle).predict(read_radiograph(film))
     assert 0 <= prediction.probability <= 1

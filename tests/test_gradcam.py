@@ -128,3 +128,44 @@ def test_a_hot_cell_stays_at_its_place() -> None:
     rows, columns = np.nonzero(heatmap > 0.9)
     assert rows.mean() + 0.5 == pytest.approx(3.5 * 20, abs=1)
     assert columns.mean() + 0.5 == pytest.approx(8.5 * 10, abs=1)
+
+
+def one_sided_network() -> keras.Model:
+    """Feature and evidence on the left half alone: logit = mean of the left half."""
+    image = keras.Input((4, 4, 1))
+    features = layers.Activation("relu", name="features")(image)
+    left = ops.concatenate([ops.ones((1, 4, 2, 1)), ops.zeros((1, 4, 2, 1))], axis=2)
+    return keras.Model(image, [features, ops.mean(features * left, axis=(1, 2))])
+
+
+def test_the_mirror_image_is_averaged_and_turned_back() -> None:
+    film = np.zeros((1, 4, 4, 1), np.float32)
+    film[0, 1, 0] = 1  # on the left, where the network looks
+    film[0, 2, 3] = 3  # on the right, which it sees in the mirror alone
+    network = one_sided_network()
+    logit, maps = GradCAM(network)(film)
+    both_logit, both_maps = GradCAM(network, mirror=True)(film)
+    mirrored_logit, mirrored_maps = GradCAM(network)(np.ascontiguousarray(film[:, :, ::-1]))
+    assert (logit[0], mirrored_logit[0]) == (pytest.approx(1 / 16), pytest.approx(3 / 16))
+    assert both_logit[0] == pytest.approx(2 / 16)
+    np.testing.assert_allclose(both_maps, (maps + mirrored_maps[:, :, ::-1]) / 2, rtol=1e-6)
+    assert both_maps[0, 2, 3] > both_maps[0, 1, 0] > 0
+    assert np.count_nonzero(both_maps) == 2
+
+
+def test_hirescam_weighs_each_place_by_its_own_gradient() -> None:
+    film = np.ones((1, 4, 4, 1), np.float32)
+    _, maps = GradCAM(one_sided_network(), method="hirescam")(film)
+    expected = np.zeros((4, 4))
+    expected[:, :2] = 1 / 16  # the gradient of the mean, on the half that is looked at
+    np.testing.assert_allclose(maps[0], expected, rtol=1e-6)
+    _, blind = GradCAM(one_sided_network(), method="gradcam")(film)
+    assert blind[0, 0, 3] > 0  # one weight a channel cannot tell the halves apart
+
+
+def test_gradcam_plus_plus_of_a_hand_computed_case() -> None:
+    film = np.ones((1, 4, 4, 1), np.float32)
+    _, maps = GradCAM(one_sided_network(), method="gradcam++")(film)
+    gradient = 1 / 16
+    alpha = gradient**2 / (2 * gradient**2 + 16 * gradient**3)  # equation 19; features sum to 16
+    np.testing.assert_allclose(maps[0], 8 * alpha * gradient, rtol=1e-5)

@@ -22,6 +22,8 @@ from cxr.operating_points import OperatingPoints
 from cxr.page import LAUNCH_SETTINGS, build_page, texts
 from cxr.radiograph import read_radiograph
 from tests.conftest import ROOT
+from tests.loopback_hub import LoopbackHub
+from training.publish import publish
 
 pytestmark = [
     pytest.mark.browser,
@@ -323,3 +325,53 @@ def test_a_model_that_fails_late_is_said_on_the_page(
     expect(page.locator(".panel")).to_be_hidden()
     context.close()
     page_of_blocks.close()
+
+
+@pytest.mark.slow
+def test_a_model_that_cannot_be_fetched_is_replaced_and_the_page_says_so(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with serve("--model", "somebody/their-model@v1") as process:
+        try:
+            address = process.stdout.readline().split()[1]  # type: ignore[union-attr]
+            context = browser.new_context()
+            page = context.new_page()
+            page.goto(address)
+            expect(page.locator("#fallback")).to_contain_text("This is the bundled model")
+            expect(page.locator("#fallback")).to_contain_text("somebody/their-model@v1")
+            context.close()
+        finally:
+            process.terminate()
+            _, error = process.communicate(timeout=30)
+    assert "The bundled model is used instead" in error
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
+def test_a_model_of_the_hub_answers_and_its_commit_is_shown(
+    browser: Browser, hub: LoopbackHub, tiny_bundle: Bundle, tmp_path: Path, film_file: Path
+) -> None:
+    commit = publish(tiny_bundle.folder, "me/cxr", tag="v1").commit
+    environment = {
+        "HF_ENDPOINT": hub.url,
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_HOME": str(tmp_path / "home"),
+    }
+    with serve("--model", "me/cxr@v1", **environment) as process:
+        try:
+            address = process.stdout.readline().split()[1]  # type: ignore[union-attr]
+            context = browser.new_context()
+            page = context.new_page()
+            page.goto(address)
+            expect(page.locator("#status")).to_contain_text(f"me/cxr@{commit}", timeout=60_000)
+            expect(page.locator("#fallback")).to_have_count(0)
+            choose(page, film_file)
+            page.wait_for_selector(FILM)
+            answer = Classifier(tiny_bundle).predict(read_radiograph(film_file))
+            assert displayed_probability(page) == pytest.approx(answer.probability, abs=0.006)
+            context.close()
+        finally:
+            process.terminate()
+            process.communicate(timeout=30)

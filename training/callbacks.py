@@ -14,6 +14,7 @@ from tqdm import tqdm
 from training import plots
 from training.config import TrainingConfig
 from training.evaluation import classification_metrics
+from training.prediction import predict_logits
 from training.run_folder import HistoryRow, RunFolder
 
 
@@ -57,7 +58,7 @@ class RunRecorder(keras.callbacks.Callback):  # type: ignore[misc]
         Args:
             run: the run folder.
             config: of the fit.
-            films: validation films, (N, S, S) in [0, 1].
+            films: validation films, (N, S, S) in [0, 1]; there may be none.
             labels: (N,), 0 or 1.
         """
         super().__init__()
@@ -81,10 +82,13 @@ class RunRecorder(keras.callbacks.Callback):  # type: ignore[misc]
             "loss": float(logs["loss"]),
             "accuracy": float(logs["accuracy"]),
         }
-        with averaged_weights(self.model, self.config):
-            logits = predict_logits(self.model, self.films, self.config)
-        for name, value in classification_metrics(self.labels, logits):
-            row[f"val_{name}"] = value
+        if len(self.films):
+            with averaged_weights(self.model, self.config):
+                logits = predict_logits(
+                    self.model, self.films, self.config.preprocessing, mirror=self.config.mirror
+                )
+            for name, value in classification_metrics(self.labels, logits):
+                row[f"val_{name}"] = value
         tqdm.write(_line(row, self.config.epochs))
         history = [*self.run.read_history(epoch), row]
         self.run.save_history(history)
@@ -108,20 +112,9 @@ def averaged_weights(model: keras.Model, config: TrainingConfig) -> Iterator[Non
         swap.on_test_end()
 
 
-def predict_logits(
-    model: keras.Model,
-    films: npt.NDArray[np.float16],
-    config: TrainingConfig,
-    *,
-    batch_size: int = 64,
-) -> npt.NDArray[np.float32]:
-    """Logits of shape (N,) for films of shape (N, S, S) in [0, 1], from a model of one output."""
-    batch = config.preprocessing.normalize(films.astype(np.float32))
-    logits = model.predict(batch, batch_size=batch_size, verbose=0)
-    return np.asarray(logits, dtype=np.float32)[:, 0]
-
-
 def _line(row: HistoryRow, epochs: int) -> str:
     names = ["loss", "accuracy", "val_loss", "val_auc", "val_sensitivity", "val_specificity"]
-    values = "  ".join(f"{name.replace('val_', 'val ')} {row[name]:.4f}" for name in names)
+    values = "  ".join(
+        f"{name.replace('val_', 'val ')} {row[name]:.4f}" for name in names if name in row
+    )
     return f"epoch {row['epoch']:.0f}/{epochs}  {values}"

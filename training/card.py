@@ -2,9 +2,36 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from statistics import mean
 from typing import Any
 
-from cxr.operating_points import Interval, OperatingPoint, OperatingPoints
+import jinja2
+
+from cxr.bundle import Bundle, load_bundle, save_evaluation
+from cxr.errors import DatasetError
+from cxr.operating_points import OperatingPoints
+
+METRIC_NAMES = {
+    "auc": "AUC",
+    "average_precision": "Average precision",
+    "accuracy": "Accuracy",
+    "balanced_accuracy": "Balanced accuracy",
+    "sensitivity": "Sensitivity (recall)",
+    "specificity": "Specificity",
+    "precision": "Precision",
+    "f1": "F1",
+    "mcc": "Matthews correlation",
+    "loss": "Log loss *",
+    "brier": "Brier score *",
+    "calibration_error": "Expected calibration error *",
+}
+SHARES = ("accuracy", "balanced_accuracy", "sensitivity", "specificity", "precision")
+# What a bundle keeps of another cross-validation.
+_KEPT = dict.fromkeys(("typicality", "baseline"), ("source", "by", "plan", "folds"))
+METHOD_NAMES = {"gradcam": "Grad-CAM", "hirescam": "HiResCAM", "gradcam++": "Grad-CAM++"}
 
 
 def model_card(config: dict[str, Any], points: OperatingPoints, evaluation: dict[str, Any]) -> str:
@@ -13,87 +40,137 @@ def model_card(config: dict[str, Any], points: OperatingPoints, evaluation: dict
     Args:
         config: content of config.json.
         points: content of operating_points.json.
-        evaluation: content of evaluation.json.
+        evaluation: content of evaluation.json; sections that it lacks are left out.
     """
-    shipped = points.at(points.threshold)
-    trained, network = config["trained_on"], config["network"]
-    size = network["input_size"]
-    return f"""---
-license: apache-2.0
-library_name: keras
-pipeline_tag: image-classification
-tags: [chest-x-ray, pneumonia, cnn-lstm, grad-cam]
----
-
-# {config["name"]} {config["version"]}
-
-Probability of pneumonia on a chest radiograph, with a Grad-CAM heatmap. Trained on:
-{trained["population"]}. **For research and teaching. Not a medical device: do not use it to
-diagnose, to triage or to treat.**
-
-| | |
-|---|---|
-| Network | {network["architecture"]} CNN-LSTM, {config["parameters"]:,} parameters, \
-{size}×{size} input |
-| Trained on | {trained["films"]:,} films of {trained["patients"]:,} patients: {trained["name"]} |
-| Held out | {evaluation["films"]:,} films of {evaluation["patients"]:,} other patients, \
-{evaluation["pneumonia"]:,} of them with pneumonia |
-
-## Results on the held-out films
-
-| | |
-|---|---|
-| AUC | {evaluation["metrics"]["auc"]:.4f} |
-| Average precision | {evaluation["metrics"]["average_precision"]:.4f} |
-| Accuracy at the shipped threshold | {evaluation["metrics"]["accuracy"]:.1%} |
-| Sensitivity | {_share(shipped.sensitivity, shipped.sensitivity_interval())} |
-| Specificity | {_share(shipped.specificity, shipped.specificity_interval())} |
-
-{_thresholds(points)}
-
-Intervals are 95 % Wilson intervals by film. The threshold was chosen on these same films, which
-come from the same hospital and the same years as the training films: expect less elsewhere.
-
-{_kinds(evaluation)}
-
-## Not known, not for
-
-- Other ages and views than those above, CT, other diseases: never seen in training.
-- It does not tell which pneumonia, nor how severe; a normal verdict does not exclude one.
-- Films of another hospital: not measured.
-- The official test split: not yet measured.
-
-## Data
-
-{trained["credit"]}
-"""
-
-
-def _kinds(evaluation: dict[str, Any]) -> str:
-    kinds = evaluation["sensitivity_by_kind"].items()
-    found = (f"{kind} {counts['found']} of {counts['films']}" for kind, counts in kinds)
-    return f"Found by kind, at the shipped threshold: {', '.join(found)}."
-
-
-def _thresholds(points: OperatingPoints) -> str:
-    rows = [
-        ("high sensitivity", points.high_sensitivity),
-        ("shipped", points.threshold),
-        ("high specificity", points.high_specificity),
-    ]
-    lines = ["| threshold | | found | false alarms |", "|---|---|---|---|"]
-    lines += [_row(name, points.at(threshold)) for name, threshold in rows]
-    return "\n".join(lines)
-
-
-def _row(name: str, point: OperatingPoint) -> str:
-    sick = point.true_positives + point.false_negatives
-    healthy = point.true_negatives + point.false_positives
-    return (
-        f"| {point.threshold:.2f} | {name} | {point.true_positives} of {sick} "
-        f"| {point.false_positives} of {healthy} |"
+    explained = evaluation.get("explanation", {}).get("methods", {})
+    return render(
+        "card.md.jinja",
+        config=config,
+        points=points,
+        evaluation=evaluation,
+        thresholds=[
+            ("high sensitivity", points.at(points.high_sensitivity)),
+            ("shipped", points.at(points.threshold)),
+            ("high specificity", points.at(points.high_specificity)),
+        ],
+        # The first row is the films as they are.
+        worst_shift=min(evaluation.get("shifts", [])[1:], key=lambda row: row["auc"], default=None),
+        baseline_rows=_baseline_rows(evaluation),
+        official=_figures(evaluation.get("official_test")),
+        has_lungs="lungs" in explained.get(config["heatmap"]["method"], {}),
+        method_name=METHOD_NAMES[config["heatmap"]["method"]],
+        mean=mean,
     )
 
 
-def _share(value: float, interval: Interval) -> str:
-    return f"{value:.1%} ({interval[0]:.1%}–{interval[1]:.1%})"
+def render(template: str, **values: Any) -> str:
+    """Fill in one of this folder's templates; HTML is escaped, Markdown is not."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=jinja2.select_autoescape(["html.jinja"]),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    names = {"metric_names": METRIC_NAMES, "shares": SHARES, "method_names": METHOD_NAMES}
+    return environment.get_template(template).render(**names, **values)
+
+
+def update_bundle(folder: Path, sections: Mapping[str, Path]) -> Bundle:
+    """Put measured figures into a bundle's evaluation, and write its card anew.
+
+    The model stays the same: neither weights, configuration nor thresholds are touched.
+
+    Args:
+        folder: the bundle.
+        sections: JSON files by the section that they become. Figures on the official test split
+            are taken only if they were measured on this very model.
+
+    Raises:
+        DatasetError: a file is not what its section asks for.
+        BundleError: the folder holds no intact bundle.
+    """
+    bundle = load_bundle(folder)
+    evaluation = dict(bundle.evaluation)
+    for name, path in sections.items():
+        document = _read_json(path)
+        if name in _CHECKS:
+            problem = _CHECKS[name](document, bundle)
+            if problem:
+                raise DatasetError(f"{path}: {problem}")
+        evaluation[name] = {key: document[key] for key in _KEPT.get(name, document)}
+    if not _is_of(evaluation.get("official_test"), bundle.sha256):
+        evaluation.pop("official_test", None)
+    try:
+        card = model_card(bundle.config, bundle.operating_points, evaluation)
+    except jinja2.UndefinedError as error:
+        raise DatasetError(
+            f"{', '.join(map(str, sections.values()))}: lacks what the card says ({error})."
+        ) from error
+    return save_evaluation(bundle, evaluation=evaluation, card=card)
+
+
+def _check_measured(document: dict[str, Any], bundle: Bundle) -> str:
+    """What is wrong with figures that have to be of this model; empty if nothing."""
+    if _is_of(document, bundle.sha256):
+        return ""
+    return f"was measured on another model. Measure {bundle.folder}."
+
+
+def _check_typicality(document: dict[str, Any], bundle: Bundle) -> str:
+    if document.get("plan", {}).get("by") != "typicality":
+        return "is no cross-validation --by typicality."
+    ours, theirs = bundle.config["training"], document.get("training", {})
+    keys = ("network", "preprocessing", "augmentation")
+    return "" if all(ours[key] == theirs.get(key) for key in keys) else "is of another recipe."
+
+
+def _check_baseline(document: dict[str, Any], bundle: Bundle) -> str:
+    if document.get("training", {}).get("preset") != "baseline":
+        return "is no cross-validation of the baseline."
+    same = document.get("folds_sha256") == bundle.evaluation.get("folds_sha256")
+    return "" if same else "has other folds than this model's cross-validation."
+
+
+_CHECKS = {
+    "explanation": _check_measured,
+    "external": _check_measured,
+    "typicality": _check_typicality,
+    "baseline": _check_baseline,
+}
+
+
+def _is_of(document: dict[str, Any] | None, sha256: str) -> bool:
+    if not document:
+        return False
+    model = document.get("model", document)
+    return isinstance(model, dict) and model.get("sha256") == sha256
+
+
+def _figures(document: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The figures of a report, whether they lie under "metrics" or beside the model."""
+    return {**document, **document.get("metrics", {})} if document else None
+
+
+def _baseline_rows(evaluation: dict[str, Any]) -> list[dict[str, Any]]:
+    """The baseline's folds and ours on the same films."""
+    if "baseline" not in evaluation:
+        return []
+    rows = []
+    ours = {row["fold"]: row for row in evaluation.get("folds", [])}
+    for row in evaluation["baseline"]["folds"]:
+        rows.append({"name": f"published CNN-LSTM, fold {row['fold']}", **row})
+        if row["fold"] in ours:
+            rows.append({"name": f"this model's recipe, fold {row['fold']}", **ours[row["fold"]]})
+    return rows
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{path}: cannot be read as JSON ({error}).") from error
+    if not isinstance(document, dict):
+        raise DatasetError(f"{path}: expected a JSON object.")
+    return document

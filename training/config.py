@@ -22,6 +22,9 @@ class TrainingConfig:
         augmentation: how films are varied.
         epochs: how many passes; the last one's weights are the result, so that validation
             chooses nothing.
+        small_size: side of the films in the first epochs, for an early start at a fraction of the
+            cost (Tan 2021, arXiv 2104.00298, section 4).
+        small_epochs: share of the epochs at that size, in [0, 1).
         batch_size: films in a batch.
         optimizer: ``"adam"`` at a constant rate, or ``"adamw"`` with warm-up and cosine decay.
         learning_rate: at its highest.
@@ -34,7 +37,10 @@ class TrainingConfig:
         label_smoothing: targets become s/2 and 1 - s/2.
         mixup_alpha: of the Beta distribution that films and labels are mixed by (Zhang 2017,
             arXiv 1710.09412); 0 for none.
-        validation_fraction: share of films held out, by patient.
+        mirror: answers are the mean over a film and its mirror image, so that neither decides;
+            logits and heatmaps alike.
+        validation_fraction: share of films held out, by patient; 0 for none, where a
+            cross-validation gives the thresholds.
         seed: of split, weights, order, augmentation and dropout.
     """
 
@@ -43,6 +49,8 @@ class TrainingConfig:
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
     epochs: int = 50
+    small_size: int = 128
+    small_epochs: float = 0.6
     batch_size: int = 32
     optimizer: str = "adamw"
     learning_rate: float = 2e-3
@@ -52,8 +60,15 @@ class TrainingConfig:
     balance_classes: bool = True
     label_smoothing: float = 0.05
     mixup_alpha: float = 0.2
+    mirror: bool = True
     validation_fraction: float = 0.15
     seed: int = 1
+
+    def stages(self) -> list[tuple[int, int]]:
+        """Sides of the films, and the epochs until which they have them."""
+        full = (self.network.input_size, self.epochs)
+        until = min(round(self.epochs * self.small_epochs), self.epochs - 1)
+        return [(self.small_size, until), full] if until else [full]
 
     def to_json(self) -> dict[str, Any]:
         """The configuration as plain JSON values."""
@@ -95,12 +110,14 @@ def baseline() -> TrainingConfig:
             erase=0.0,
         ),
         epochs=12,
+        small_epochs=0.0,
         optimizer="adam",
         learning_rate=1e-3,
         average_momentum=0.0,
         balance_classes=False,
         label_smoothing=0.0,
         mixup_alpha=0.0,
+        mirror=False,
     )
 
 
@@ -124,6 +141,8 @@ def tiny() -> TrainingConfig:
         ),
         preprocessing=Preprocessing(size=32),
         epochs=2,
+        small_size=16,
+        small_epochs=0.5,
         batch_size=8,
         warmup_epochs=1,
         validation_fraction=0.25,

@@ -10,6 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 from sklearn.model_selection import StratifiedGroupKFold
 
 from cxr.bundle import CLASS_NAMES
@@ -67,21 +69,54 @@ def read_folder(
             f"{root}: expected a folder with {' or '.join(splits)} in it, each holding "
             f"{' and '.join(CLASS_NAMES)}. Found: {_listing(root)}."
         )
-    paths = [
-        (path, label, split)
+    records = [
+        replace(record, path=f"{split}/{record.path}")
         for split in present
+        for record in read_split(root / split, split=split)
+    ]
+    require_both_classes(root, present, (record.label for record in records))
+    return _without_copies(root, records)
+
+
+def read_split(folder: Path, *, split: str) -> list[Record]:
+    """List the films under ``folder/{NORMAL,PNEUMONIA}`` in order, copies and all.
+
+    Args:
+        folder: which the records' paths are relative to.
+        split: its name, for the records.
+    """
+    paths = [
+        (path, label)
         for label, name in enumerate(CLASS_NAMES)
-        for path in sorted((root / split / name).rglob("*"))
+        for path in sorted((folder / name).rglob("*"))
         if path.suffix.lower() in _PICTURES and not path.is_dir()
     ]
-    require_both_classes(root, present, (label for _, label, _ in paths))
     with ThreadPoolExecutor() as pool:
-        digests = pool.map(lambda item: _digest(item[0]), paths)
-        records = [
-            _record(path.relative_to(root), label, split, digest)
-            for (path, label, split), digest in zip(paths, digests, strict=True)
-        ]
-    return _without_copies(root, records)
+        return list(
+            pool.map(lambda item: make_record(folder, item[0], item[1], split=split), paths)
+        )
+
+
+def make_record(root: Path, path: Path, label: int, *, split: str) -> Record:
+    """The record of one film, whose name may tell the patient and the kind.
+
+    Args:
+        root: what the record's path is relative to.
+        path: of the film, under `root`.
+        label: 0 or 1.
+        split: that it belongs to.
+    """
+    match = _PNEUMONIA_NAME.match(path.name) or _NORMAL_NAME.match(path.name)
+    names = match.groupdict() if match else {}
+    kind = "normal" if label == 0 else names.get("kind", "pneumonia")
+    return Record(
+        path=(path.relative_to(root) if path.is_relative_to(root) else path).as_posix(),
+        label=label,
+        patient=names.get("patient", path.stem),
+        kind=kind,
+        split=split,
+        digest=_digest(path),
+    )
 
 
 def split_by_patient(
@@ -97,19 +132,38 @@ def split_by_patient(
     Raises:
         DatasetError: a class has too few patients to be in both parts.
     """
-    folds = round(1 / fraction)
-    patients = {label: {r.patient for r in records if r.label == label} for label in (0, 1)}
-    for label, ids in patients.items():
-        if len(ids) < folds:
+    held_out = patient_folds(records, folds=round(1 / fraction), seed=seed) == 0
+    parts: tuple[list[Record], list[Record]] = ([], [])
+    for record, out in zip(records, held_out, strict=True):
+        parts[int(out)].append(record)
+    return parts
+
+
+def patient_folds(records: Sequence[Record], *, folds: int, seed: int) -> npt.NDArray[np.int64]:
+    """Fold numbers (N,) from 0, stratified by class, each patient in one fold only.
+
+    Args:
+        records: the N films to divide.
+        folds: how many, 2 or more.
+        seed: of the shuffle.
+
+    Raises:
+        DatasetError: a class has fewer patients than there are folds.
+    """
+    labels = [record.label for record in records]
+    patients = [record.patient for record in records]
+    for label, name in enumerate(CLASS_NAMES):
+        count = len({record.patient for record in records if record.label == label})
+        if count < folds:
             raise DatasetError(
-                f"{CLASS_NAMES[label]} has {len(ids)} patients; a validation share of "
-                f"{fraction:.0%} needs at least {folds} in each class: add films."
+                f"{name} has {count} patients; {folds} parts need at least {folds} in each class: "
+                "add films."
             )
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    labels = [record.label for record in records]
-    groups = [record.patient for record in records]
-    train, validation = next(iter(splitter.split(records, labels, groups)))
-    return [records[i] for i in train], [records[i] for i in validation]
+    numbers = np.zeros(len(records), dtype=np.int64)
+    for number, (_, held_out) in enumerate(splitter.split(records, labels, patients)):
+        numbers[held_out] = number
+    return numbers
 
 
 def is_kermany(records: Iterable[Record]) -> bool:
@@ -124,6 +178,11 @@ def file_list_digest(records: Iterable[Record]) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
+def film_marks(records: Iterable[Record]) -> set[str]:
+    """The first 12 digits of each film's SHA-256: enough to tell whether a film is among them."""
+    return {record.digest[:12] for record in records if record.digest}
+
+
 def require_both_classes(root: Path, splits: Sequence[str], labels: Iterable[int]) -> None:
     """Raise a `DatasetError` that names the first class without a film."""
     counts = Counter(labels)
@@ -133,14 +192,6 @@ def require_both_classes(root: Path, splits: Sequence[str], labels: Iterable[int
                 f"{root}: no readable JPEG or PNG of class {name}. Expected them in "
                 f"{' or '.join(f'{split}/{name}' for split in splits)}."
             )
-
-
-def _record(path: Path, label: int, split: str, digest: str) -> Record:
-    match = _PNEUMONIA_NAME.match(path.name) or _NORMAL_NAME.match(path.name)
-    names = match.groupdict() if match else {}
-    patient = names.get("patient", path.stem)
-    kind = "normal" if label == 0 else names.get("kind", "pneumonia")
-    return Record(path.as_posix(), label, patient, kind, split, digest)
 
 
 def _digest(path: Path) -> str:

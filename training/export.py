@@ -1,4 +1,4 @@
-"""A trained network becomes a bundle: thresholds and heatmap scale from its validation films.
+"""A trained network becomes a bundle: thresholds and figures from films not trained on.
 
 Needs TensorFlow, for Grad-CAM; the fit before it does not.
 """
@@ -9,25 +9,31 @@ from typing import Any
 
 import keras
 import numpy as np
-import numpy.typing as npt
 
 from cxr.bundle import CLASS_NAMES, Bundle, save_bundle
 from cxr.gradcam import GradCAM
+from cxr.heatmap_method import Method
+from cxr.operating_points import OperatingPoints
 from training import plots
-from training.calibration import operating_points
+from training.calibration import calibrate, operating_points
 from training.card import model_card
 from training.config import TrainingConfig
-from training.dataset import file_list_digest, is_kermany
-from training.evaluation import classification_metrics, sigmoid
+from training.cross_validation import Estimate
+from training.dataset import file_list_digest, film_marks, is_kermany
+from training.evaluation import evaluate, sigmoid
 from training.films import Part, Parts
+from training.prediction import predict_logits
 from training.run_folder import RunFolder, versions
 
 # One film with pneumonia in twenty is hotter at its hottest place than the heatmap's top colour.
 HEATMAP_PERCENTILE = 95
+HEATMAP_FILMS = 600
+HEATMAP_METHOD: Method = "gradcam"  # the one that measures best, see training/EXPERIMENTS.md
 
 _KERMANY = {
     "name": "training split of chest_xray (Kermany 2018)",
     "population": "children of 1–5 years, anterior-posterior",
+    "hub_dataset": "hf-vision/chest-xray-pneumonia",
     "credit": "Kermany, Zhang, Goldbaum 2018, *Large Dataset of Labeled Optical Coherence "
     "Tomography (OCT) and Chest X-Ray Images*, Mendeley Data, CC BY 4.0.",
 }
@@ -41,35 +47,30 @@ def export(
     *,
     name: str,
     version: str,
+    estimate: Estimate | None = None,
 ) -> Bundle:
-    """Measure a trained network on its validation films and write ``RUN/bundle``.
+    """Write ``RUN/bundle``: the network, its thresholds, and what is known of it.
 
     Args:
         config: that it was trained with.
-        parts: that it was trained and is measured on.
+        parts: that it was trained on, and is measured on unless there is an estimate.
         network: with its final weights.
         run: where the bundle and the plots of its evaluation go.
         name: of the model.
         version: of the model.
+        estimate: out-of-fold figures and thresholds of networks fitted alike, if there are any.
 
     Returns:
         The bundle, read back and verified.
     """
-    logits, activations = _explain(network, parts.validation, config)
-    labels = parts.validation.labels
-    source = f"{len(labels)} held-out films, {labels.sum()} of them with pneumonia"
-    points = operating_points(labels, logits, source=source)
-    probabilities = sigmoid(logits / points.temperature)
-    called = probabilities >= points.threshold
+    if estimate:
+        points, measured = estimate.points, _of_estimate(estimate)
+    else:
+        points, measured = _on_validation(config, parts.validation, network, run)
     evaluation = {
-        "source": source,
-        "films": len(labels),
-        "patients": parts.validation.patients,
-        "pneumonia": int(labels.sum()),
-        "metrics": dict(
-            classification_metrics(labels, logits / points.temperature, threshold=points.threshold)
-        ),
-        "sensitivity_by_kind": _sensitivity_by_kind(parts.validation, called),
+        **measured,
+        "history": run.read_history(config.epochs),
+        "trained_films": " ".join(sorted(film_marks(parts.train.records))),
     }
     settings = config.to_json()
     document: dict[str, Any] = {
@@ -78,14 +79,16 @@ def export(
         "class_names": list(CLASS_NAMES),
         "network": settings["network"],
         "preprocessing": settings["preprocessing"],
-        "heatmap": {"reference": _heatmap_reference(activations[labels == 1])},
+        "mirror": config.mirror,
+        "heatmap": {
+            "method": HEATMAP_METHOD,
+            "reference": _heatmap_reference(network, parts, config),
+        },
         "parameters": network.count_params(),
         "trained_on": _provenance(parts.train),
         "training": settings,
         "versions": versions(),
     }
-    plots.confusion_matrix(labels, called, CLASS_NAMES, run.folder / "confusion_matrix.png")
-    plots.roc_curve(labels, probabilities, run.folder / "roc_curve.png")
     return save_bundle(
         run.bundle,
         network=network,
@@ -96,35 +99,48 @@ def export(
     )
 
 
-def _explain(
-    network: keras.Model, part: Part, config: TrainingConfig, *, batch_size: int = 32
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Logits (N,) and activation maps (N, h, w) of a part's films."""
-    gradcam = GradCAM(network)
-    batches = [
-        gradcam(config.preprocessing.normalize(part.films[i : i + batch_size].astype(np.float32)))
-        for i in range(0, len(part.films), batch_size)
-    ]
-    logits, activations = zip(*batches, strict=True)
-    return np.concatenate(logits), np.concatenate(activations)
-
-
-def _heatmap_reference(activations: npt.NDArray[np.float32]) -> float:
-    """The activation that heatmaps show as 1, from the maps (N, h, w) of films with pneumonia."""
-    reference = np.percentile(activations.max(axis=(1, 2)), HEATMAP_PERCENTILE)
-    return max(float(reference), float(np.finfo(np.float32).tiny))
-
-
-def _sensitivity_by_kind(part: Part, called: npt.NDArray[np.bool_]) -> dict[str, dict[str, int]]:
-    """For each kind of pneumonia, how many films there are and how many are found."""
-    kinds = np.array([record.kind for record in part.records])
+def _of_estimate(estimate: Estimate) -> dict[str, Any]:
+    keys = ("source", "by", "result", "folds", "shifts", "folds_sha256")
     return {
-        str(kind): {
-            "films": int(np.sum(kinds == kind)),
-            "found": int(np.sum(called[kinds == kind])),
-        }
-        for kind in np.unique(kinds[part.labels == 1])
+        **{key: estimate.document[key] for key in keys},
+        "epochs": estimate.document["training"]["epochs"],
     }
+
+
+def _on_validation(
+    config: TrainingConfig, part: Part, network: keras.Model, run: RunFolder
+) -> tuple[OperatingPoints, dict[str, Any]]:
+    """Thresholds and figures from films that were held out of this one fit."""
+    logits = predict_logits(network, part.films, config.preprocessing, mirror=config.mirror)
+    labels = part.labels
+    source = f"{len(labels):,} films of {part.patients:,} patients, held out of training"
+    points = operating_points(labels, logits, source=source)
+    calibrated = calibrate(logits, points)
+    result = evaluate(
+        labels,
+        calibrated,
+        [record.patient for record in part.records],
+        [record.kind for record in part.records],
+        threshold=points.threshold,
+    )
+    probabilities = sigmoid(calibrated)
+    called = probabilities >= points.threshold
+    plots.confusion_matrix(labels, called, CLASS_NAMES, run.folder / "confusion_matrix.png")
+    plots.roc_curve(labels, {"held-out films": probabilities}, run.folder / "roc_curve.png")
+    return points, {"source": source, "result": result}
+
+
+def _heatmap_reference(network: keras.Model, parts: Parts, config: TrainingConfig) -> float:
+    """The activation that heatmaps show as 1, from films with pneumonia, held out if there are."""
+    part = parts.validation if parts.validation.records else parts.train
+    films = part.films[np.flatnonzero(part.labels == 1)[:HEATMAP_FILMS]]
+    gradcam = GradCAM(network, method=HEATMAP_METHOD, mirror=config.mirror)
+    hottest = [
+        gradcam(config.preprocessing.normalize(films[i : i + 32].astype(np.float32)))[1].max((1, 2))
+        for i in range(0, len(films), 32)
+    ]
+    reference = np.percentile(np.concatenate(hottest), HEATMAP_PERCENTILE)
+    return max(float(reference), float(np.finfo(np.float32).tiny))
 
 
 def _provenance(train: Part) -> dict[str, Any]:

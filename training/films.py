@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
@@ -54,7 +55,8 @@ class Parts:
 
     Attributes:
         train: what the network learns from.
-        validation: what it is measured on, and its thresholds are chosen on.
+        validation: what it is measured on, and its thresholds are chosen on; none where a
+            cross-validation has done both.
         copies: byte-identical films that were left out.
     """
 
@@ -77,16 +79,38 @@ def load_parts(config: TrainingConfig, data: Path, *, skip_unreadable: bool = Fa
     Raises:
         DatasetError: the folder is not what was expected.
     """
+    whole, copies = load_whole(config, data, skip_unreadable=skip_unreadable)
+    if not config.validation_fraction:
+        return Parts(whole, Part(whole.films[:0], []), copies)
+    row = {record.path: i for i, record in enumerate(whole.records)}
+    train, validation = (
+        Part(whole.films[[row[record.path] for record in part]], part)
+        for part in split_by_patient(
+            whole.records, fraction=config.validation_fraction, seed=config.seed
+        )
+    )
+    return Parts(train, validation, copies)
+
+
+def load_whole(
+    config: TrainingConfig, data: Path, *, skip_unreadable: bool = False
+) -> tuple[Part, list[Record]]:
+    """All films of a data folder's train and val splits, and the copies that were left out.
+
+    Args:
+        config: whose preprocessing to use.
+        data: the data folder.
+        skip_unreadable: leave damaged files out instead of stopping.
+
+    Raises:
+        DatasetError: the folder is not what was expected.
+    """
     records, copies = read_folder(data)
     films, records = load_films(
         data, records, config.preprocessing, skip_unreadable=skip_unreadable
     )
-    row = {record.path: i for i, record in enumerate(records)}
-    train, validation = (
-        Part(films[[row[record.path] for record in part]], part)
-        for part in split_by_patient(records, fraction=config.validation_fraction, seed=config.seed)
-    )
-    return Parts(train, validation, copies)
+    require_both_classes(data, ("train", "val"), (record.label for record in records))
+    return Part(films, records), copies
 
 
 def load_films(
@@ -135,5 +159,16 @@ def load_films(
         if not isinstance(result, RadiographError):
             films.append(result)
             kept.append(record)
-    require_both_classes(root, ("train", "val"), (record.label for record in kept))
+    if not films:
+        raise DatasetError(f"{root}: none of its {len(records)} films can be read.")
     return np.stack(films), kept
+
+
+def resize_films(films: Films, size: int) -> Films:
+    """Films of shape (N, S, S) as (N, size, size), where size is at most S."""
+    if films.shape[1] == size:
+        return films
+    small = np.empty((len(films), size, size), dtype=np.float16)
+    for i, film in enumerate(films):
+        small[i] = cv2.resize(film.astype(np.float32), (size, size), interpolation=cv2.INTER_AREA)
+    return small

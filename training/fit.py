@@ -5,6 +5,7 @@ Only Keras, NumPy and OpenCV compute here: KERAS_BACKEND chooses TensorFlow, JAX
 
 from __future__ import annotations
 
+import dataclasses
 import os
 
 import keras
@@ -14,7 +15,7 @@ from cxr.network import build_network
 from training.batches import FilmBatches
 from training.callbacks import ProgressBar, RunRecorder
 from training.config import TrainingConfig
-from training.films import Parts
+from training.films import Parts, resize_films
 from training.run_folder import RunFolder
 
 
@@ -30,16 +31,32 @@ def fit(config: TrainingConfig, parts: Parts, run: RunFolder) -> keras.Model:
         The trained network, holding the averaged weights if the configuration asks for them.
     """
     keras.utils.set_random_seed(config.seed)
-    train, validation = parts.train, parts.validation
     network = build_network(config.network)
     if run.weights.exists():
         network.load_weights(run.weights)
         tqdm.write(f"{run.folder}: finished already; delete the folder to train anew.")
         return network
 
+    for size, until in config.stages():
+        # The last stage even if all its epochs are done: it leaves the averaged weights.
+        if run.latest_checkpoint()[0] < until or until == config.epochs:
+            trained = _fit_stage(config, parts, run, size=size, until=until)
+    network.set_weights(trained.get_weights())
+    run.save_result(network)
+    return network
+
+
+def _fit_stage(
+    config: TrainingConfig, parts: Parts, run: RunFolder, *, size: int, until: int
+) -> keras.Model:
+    """Go on from the latest checkpoint, with films of one size, and return what came out."""
+    train, validation = parts.train, parts.validation
     epoch, checkpoint = run.latest_checkpoint()
+    films = resize_films(train.films, size)
     workers = os.cpu_count() or 1
-    batches = FilmBatches(train.films, train.labels, config, epoch=epoch, workers=workers)
+    batches = FilmBatches(films, train.labels, config, epoch=epoch, workers=workers)
+    # Ours has weights that do not depend on the films' size: a checkpoint fits either stage.
+    network = build_network(dataclasses.replace(config.network, input_size=size))
     # The loss sees the logit alone; the features stay an output of the network that is saved.
     trainee = keras.Model(network.input, network.outputs[1])
     trainee.compile(
@@ -52,19 +69,18 @@ def fit(config: TrainingConfig, parts: Parts, run: RunFolder) -> keras.Model:
     trainee.test_on_batch(*batches[0])
     if checkpoint:
         trainee.load_weights(checkpoint)
-        tqdm.write(f"{run.folder}: resuming after epoch {epoch} of {config.epochs}.")
+        tqdm.write(f"{run.folder}: going on after epoch {epoch} of {config.epochs}, {size} pixels.")
     trainee.fit(
         batches,
         shuffle=False,  # the batches have their own order, which an interruption must not change
         initial_epoch=epoch,
-        epochs=config.epochs,
+        epochs=until,
         verbose=0,
         callbacks=[
             ProgressBar(epochs=config.epochs, steps=len(batches), initial_epoch=epoch),
-            RunRecorder(run, config, validation.films, validation.labels),
+            RunRecorder(run, config, resize_films(validation.films, size), validation.labels),
         ],
     )
-    run.save_result(network)
     return network
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
 import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn import metrics
 
@@ -39,9 +41,12 @@ def learning_curves(history: Sequence[HistoryRow], path: Path) -> None:
     ]
     for axes, (title, curves) in zip(figure.subplots(1, 3), panels, strict=True):
         for column, label in curves.items():
+            if column not in history[0]:
+                continue  # nothing was held out
             axes.plot(epochs, [row[column] for row in history], marker=".", label=label)
         axes.set(title=title, xlabel="Epoch")
-        axes.legend()
+        if axes.lines:
+            axes.legend()
     figure.savefig(path, dpi=120)
 
 
@@ -77,16 +82,137 @@ def confusion_matrix(
     figure.savefig(path, dpi=120)
 
 
-def roc_curve(
-    labels: npt.NDArray[np.int64], probabilities: npt.NDArray[np.float64], path: Path
-) -> None:
-    """Sensitivity against the share of normal films called pneumonia."""
-    false_alarms, sensitivity, _ = metrics.roc_curve(labels, probabilities)
-    area = metrics.roc_auc_score(labels, probabilities)
-    figure = Figure(figsize=(5, 4.5), layout="constrained")
-    axes = figure.subplots()
-    axes.plot(false_alarms, sensitivity, label=f"AUC {area:.4f}")
+Curves = dict[str, npt.NDArray[np.float64]]
+
+
+def roc_curve(labels: npt.NDArray[np.int64], models: Curves, path: Path) -> None:
+    """Sensitivity against the share of normal films called pneumonia, a line a model."""
+    figure, axes = _square()
+    for name, scores in models.items():
+        false_alarms, sensitivity, _ = metrics.roc_curve(labels, scores)
+        area = metrics.roc_auc_score(labels, scores)
+        axes.plot(false_alarms, sensitivity, label=f"{name}, AUC {area:.4f}")
     axes.plot([0, 1], [0, 1], linestyle=":", color="grey", label="chance")
     axes.set(xlabel="1 - specificity", ylabel="Sensitivity", title="Receiver operating curve")
     axes.legend(loc="lower right")
     figure.savefig(path, dpi=120)
+
+
+def precision_recall_curve(labels: npt.NDArray[np.int64], models: Curves, path: Path) -> None:
+    """Share of pneumonia among the films called so, against sensitivity, a line a model."""
+    figure, axes = _square()
+    for name, scores in models.items():
+        precision, sensitivity, _ = metrics.precision_recall_curve(labels, scores)
+        area = metrics.average_precision_score(labels, scores)
+        axes.plot(sensitivity, precision, label=f"{name}, average precision {area:.4f}")
+    share = labels.mean()
+    axes.axhline(share, linestyle=":", color="grey", label=f"chance, {share:.2f}")
+    axes.set(xlabel="Sensitivity (recall)", ylabel="Precision", title="Precision and recall")
+    axes.legend(loc="lower left")
+    figure.savefig(path, dpi=120)
+
+
+def reliability_diagram(rows: Sequence[dict[str, float]], error: float, path: Path) -> None:
+    """Observed share of pneumonia against the probability that was given.
+
+    Args:
+        rows: of `training.evaluation.reliability`.
+        error: the expected calibration error.
+        path: where the PNG goes.
+    """
+    figure, axes = _square()
+    axes.plot([0, 1], [0, 1], linestyle=":", color="grey", label="perfect")
+    axes.plot(
+        [row["probability"] for row in rows],
+        [row["share"] for row in rows],
+        marker="o",
+        label=f"model, expected calibration error {error:.3f}",
+    )
+    for row in rows:
+        axes.annotate(
+            f"{row['films']:.0f}",
+            (row["probability"], row["share"]),
+            textcoords="offset points",
+            xytext=(6, -10),
+            fontsize=8,
+            color="grey",
+        )
+    axes.set(
+        xlabel="Probability given",
+        ylabel="Share with pneumonia",
+        title="Reliability, both classes weighing the same",
+    )
+    axes.legend(loc="upper left")
+    figure.savefig(path, dpi=120)
+
+
+def threshold_curve(
+    labels: npt.NDArray[np.int64],
+    probabilities: npt.NDArray[np.float64],
+    thresholds: dict[str, float],
+    path: Path,
+) -> None:
+    """Sensitivity and specificity by threshold, with the model's own thresholds."""
+    grid = np.linspace(0, 1, 201)
+    figure, axes = _square(width=7)
+    sick, healthy = probabilities[labels == 1], probabilities[labels == 0]
+    axes.plot(grid, [np.mean(sick >= t) for t in grid], label="sensitivity")
+    axes.plot(grid, [np.mean(healthy < t) for t in grid], label="specificity")
+    for (name, threshold), style in zip(thresholds.items(), ("--", "-", "-."), strict=True):
+        axes.axvline(
+            threshold, color="grey", linestyle=style, linewidth=1, label=f"{name} {threshold:.2f}"
+        )
+    axes.set(xlabel="Threshold", ylabel="Share of the class", title="What a threshold costs")
+    axes.legend(loc="lower center", fontsize=9)
+    figure.savefig(path, dpi=120)
+
+
+def explanation_curves(document: dict[str, Any], path: Path) -> None:
+    """Deletion, insertion and randomisation, of `training.explanation.check_explanations`."""
+    figure = Figure(figsize=(15, 4.5), layout="constrained")
+    deletion, insertion, randomisation = figure.subplots(1, 3)
+    for axes, name in ((deletion, "deletion"), (insertion, "insertion")):
+        share = np.linspace(0, 1, len(document["chance"][name]))
+        for method, row in document["methods"].items():
+            axes.plot(share, row[name], marker=".", label=method)
+        axes.plot(share, document["chance"][name], linestyle=":", color="grey", label="random")
+        axes.set(xlabel="Share of the film", ylabel="Mean probability", title=name.capitalize())
+        axes.legend()
+    reference, *rows = document["randomisation"]
+    randomisation.plot([row["ssim"] for row in rows], [row["layers"] for row in rows], marker="o")
+    randomisation.axvline(
+        reference["ssim"], linestyle=":", color="grey", label="another film's map"
+    )
+    randomisation.invert_yaxis()
+    randomisation.set(xlim=(-0.05, 1), xlabel="Similarity to the map as it is (SSIM)")
+    randomisation.set_title("Layers drawn anew, down to")
+    randomisation.legend()
+    figure.savefig(path, dpi=110)
+
+
+def picture_rows(
+    rows: Sequence[tuple[str, Sequence[tuple[npt.NDArray[np.uint8], str]]]],
+    path: Path,
+    *,
+    columns: int = 6,
+) -> None:
+    """Groups of captioned pictures, RGB or grey, under their titles."""
+    lines: list[tuple[str, Sequence[tuple[npt.NDArray[np.uint8], str]]]] = []
+    for title, pictures in rows:
+        starts = range(0, max(len(pictures), 1), columns)
+        lines += [(title if i == 0 else "", pictures[i : i + columns]) for i in starts]
+    figure = Figure(figsize=(2.4 * columns, 2.9 * len(lines)), layout="constrained")
+    grid = figure.subplots(len(lines), columns, squeeze=False)
+    for axes_row, (title, pictures) in zip(grid, lines, strict=True):
+        for axes in axes_row:
+            axes.axis("off")
+        axes_row[0].set_title(title, loc="left", fontsize=12, fontweight="bold", pad=18)
+        for axes, (picture, caption) in zip(axes_row, pictures, strict=False):
+            axes.imshow(picture, cmap="gray", aspect="auto")
+            axes.text(0, -0.02, caption, transform=axes.transAxes, fontsize=8, va="top")
+    figure.savefig(path, dpi=100)
+
+
+def _square(*, width: float = 5.5) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(width, 5), layout="constrained")
+    return figure, figure.subplots()

@@ -73,6 +73,7 @@ class RunFolder:
                 "validation_films": len(validation.records),
                 "copies_left_out": [record.path for record in parts.copies],
                 "file_list_sha256": file_list_digest(films),
+                "train_sha256": file_list_digest(train.records),
             },
             "versions": versions(),
         }
@@ -80,14 +81,14 @@ class RunFolder:
             _check_same(self.folder, json.loads(self.config.read_text()), document)
         else:
             self._make_folder()
-            _write(self.config, json.dumps(document, indent=2) + "\n")
+            write_text(self.config, json.dumps(document, indent=2) + "\n")
         # Again each time: equal films are parted alike, and a kill may have come before it.
         rows = io.StringIO()
         writer = csv.writer(rows, lineterminator="\n")
         writer.writerow(["part", "path", "label", "patient", "kind"])
         for name, part in (("train", train), ("validation", validation)):
             writer.writerows([name, r.path, r.label, r.patient, r.kind] for r in part.records)
-        _write(self.folder / "split.csv", rows.getvalue())
+        write_text(self.folder / "split.csv", rows.getvalue())
 
     def _make_folder(self) -> None:
         try:
@@ -140,7 +141,7 @@ class RunFolder:
         """Write all rows, one an epoch."""
         lines = [",".join(rows[0])]
         lines += [",".join(f"{value:.6g}" for value in row.values()) for row in rows]
-        _write(self.history, "\n".join(lines) + "\n")
+        write_text(self.history, "\n".join(lines) + "\n")
 
 
 def write_atomically(path: Path, save: Callable[[Path], object]) -> None:
@@ -151,8 +152,9 @@ def write_atomically(path: Path, save: Callable[[Path], object]) -> None:
     os.replace(partial, path)
 
 
-def _write(path: Path, text: str) -> None:
-    write_atomically(path, lambda partial: partial.write_text(text))
+def write_text(path: Path, text: str) -> None:
+    """Write a text file at once."""
+    write_atomically(path, lambda partial: partial.write_text(text, encoding="utf-8"))
 
 
 def _check_same(folder: Path, started: dict[str, Any], now: dict[str, Any]) -> None:
@@ -171,6 +173,8 @@ def _check_same(folder: Path, started: dict[str, Any], now: dict[str, Any]) -> N
             f"{folder}: this run was started with another "
             f"{', '.join(differing)}. Choose another --out, or the settings that it began with."
         )
+    if started["data"].get("train_sha256") != now["data"]["train_sha256"]:
+        raise RunError(f"{folder}: this run was started on another split. Choose another --out.")
 
 
 def versions() -> dict[str, str]:

@@ -35,11 +35,12 @@ LAUNCH_SETTINGS: dict[str, Any] = {
 _DELETE_UPLOADS = (30, 300)  # look every 30 s, delete what is older than 300 s
 
 
-def build_page(classifier: Classifier) -> gr.Blocks:
+def build_page(classifier: Classifier, *, notice: str = "") -> gr.Blocks:
     """The page of one model.
 
     Args:
         classifier: may still be loading; a film that comes before is answered when it has loaded.
+        notice: why it is not the model that was asked for, if it is not.
     """
 
     def classify(path: str | None) -> tuple[Any, str]:
@@ -69,11 +70,15 @@ def build_page(classifier: Classifier) -> gr.Blocks:
     ) as page:
         gr.Markdown(f"# {texts.TITLE}", elem_id="title")
         gr.Markdown(texts.DISCLAIMER, elem_id="disclaimer")
+        if notice:
+            gr.HTML(escape(texts.FALLBACK.format(reason=notice)), elem_id="fallback")
         with gr.Row():
             with gr.Column(scale=1, min_width=240):
                 with gr.Column(elem_id="upload"):
                     upload = gr.UploadButton(texts.CHOOSE, variant="primary", type="filepath")
-                notice = gr.HTML("", html_template='<p role="alert">${value}</p>', elem_id="notice")
+                problem = gr.HTML(
+                    "", html_template='<p role="alert">${value}</p>', elem_id="notice"
+                )
                 examples = create_examples(example_paths, label=texts.EXAMPLES, elem_id="examples")
             with gr.Column(scale=4, min_width=320):
                 viewer = create_viewer(upload_selector="#upload input[type=file]", elem_id="viewer")
@@ -82,7 +87,7 @@ def build_page(classifier: Classifier) -> gr.Blocks:
             gr.HTML(escape(texts.PRIVACY), elem_id="privacy")
 
         answer: dict[str, Any] = {
-            "outputs": [viewer, notice],
+            "outputs": [viewer, problem],
             "api_visibility": "private",
             # One at a time and in order: the film that was chosen last is the one that is shown.
             "concurrency_limit": 1,
@@ -106,5 +111,6 @@ def _model_line(classifier: Classifier) -> str:
         name=bundle.name,
         version=bundle.version,
         sha256=bundle.sha256[:12],
+        origin=f" from {bundle.origin}" if bundle.origin else "",
         population=bundle.config["trained_on"].get("population", "films not recorded"),
     )

@@ -16,7 +16,8 @@ CHOOSE = "Choose a radiograph"
 EXAMPLES = "Or click an example: each is the mean of nine films, and nobody's."
 
 MODEL_LOADING = "The model is loading; a film that you choose now is answered when it is ready."
-MODEL_READY = "Model {name} {version} ({sha256}), trained on: {population}"
+MODEL_READY = "Model {name} {version} ({sha256}){origin}, trained on: {population}"
+FALLBACK = "This is the bundled model, not the one that was asked for. {reason}"
 FAILED = "Something went wrong with this film, and it was not classified. Try another one."
 MODEL_FAILED = "The model cannot be used: {error}"
 
