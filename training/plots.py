@@ -26,7 +26,6 @@ def learning_curves(history: Sequence[HistoryRow], path: Path) -> None:
     Training figures are taken on augmented, mixed-up films: they may stay below validation's.
     """
     epochs = [row["epoch"] for row in history]
-    figure = Figure(figsize=(13, 4), layout="constrained")
     panels = [
         ("Loss", {"loss": "training", "val_loss": "validation"}),
         ("Accuracy", {"accuracy": "training", "val_accuracy": "validation"}),
@@ -39,14 +38,18 @@ def learning_curves(history: Sequence[HistoryRow], path: Path) -> None:
             },
         ),
     ]
-    for axes, (title, curves) in zip(figure.subplots(1, 3), panels, strict=True):
+    # Where nothing was held out, there are no validation figures.
+    panels = [
+        (title, {column: label for column, label in curves.items() if column in history[0]})
+        for title, curves in panels
+    ]
+    panels = [(title, curves) for title, curves in panels if curves]
+    figure = Figure(figsize=(4.4 * len(panels), 4), layout="constrained")
+    for axes, (title, curves) in zip(figure.subplots(1, len(panels)), panels, strict=True):
         for column, label in curves.items():
-            if column not in history[0]:
-                continue  # nothing was held out
             axes.plot(epochs, [row[column] for row in history], marker=".", label=label)
         axes.set(title=title, xlabel="Epoch")
-        if axes.lines:
-            axes.legend()
+        axes.legend()
     figure.savefig(path, dpi=120)
 
 
