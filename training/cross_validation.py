@@ -35,7 +35,7 @@ from training.evaluation import classification_metrics, evaluate
 from training.films import Part, Parts
 from training.fit import fit
 from training.prediction import predict_logits
-from training.run_folder import RunFolder, write_text
+from training.run_folder import RunFolder, make_folder, write_text
 from training.shifts import SHIFTS
 
 WAYS = {
@@ -160,10 +160,7 @@ def _start(
                 "Choose another --out."
             )
         return
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunError(f"{out}: cannot be made ({error.strerror}).") from error
+    make_folder(out)
     write_text(out / CONFIG, json.dumps(document, indent=1) + "\n")
 
 

@@ -37,7 +37,7 @@ from training.evaluation import sigmoid
 from training.films import load_films
 from training.labelled import read_labelled
 from training.prediction import batch_logits
-from training.run_folder import write_text
+from training.run_folder import make_folder, write_text
 
 Batch = npt.NDArray[np.float32]  # (N, S, S, 1), as `Preprocessing` makes it
 Maps = npt.NDArray[np.float32]  # (N, h, w)
@@ -62,7 +62,8 @@ def write_explanation_check(
         lungs: a CSV with the columns `image` and `lung_mask`, relative to it.
 
     Raises:
-        DatasetError: there is nothing to check on, or `out` cannot be written.
+        DatasetError: there is nothing to check on.
+        RunError: `out` cannot be made.
     """
     masks = _read_lungs(lungs) if lungs else None
     root, records = read_labelled(data)
@@ -70,10 +71,7 @@ def write_explanation_check(
     chosen = np.random.default_rng(0).permutation(len(sick))[:films]
     kept = [sick[i] for i in sorted(chosen)]
     pictures, kept = load_films(root, kept, bundle.preprocessing)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DatasetError(f"{out}: cannot be made ({error.strerror}).") from error
+    make_folder(out)
     document = {
         "model": bundle.identity(),
         **check_explanations(bundle, pictures, lungs=masks),

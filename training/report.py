@@ -20,7 +20,6 @@ import pandas as pd
 
 from cxr.bundle import CLASS_NAMES, Bundle
 from cxr.classifier import Classifier
-from cxr.errors import DatasetError
 from cxr.overlay import draw_overlay
 from cxr.radiograph import read_radiograph
 from training import plots
@@ -32,7 +31,7 @@ from training.evaluation import Labels, Logits, Probabilities, evaluate, sigmoid
 from training.films import load_films
 from training.labelled import read_labelled
 from training.prediction import predict_logits
-from training.run_folder import write_text
+from training.run_folder import make_folder, write_text
 
 MISTAKES = 12  # of each kind on the picture
 
@@ -94,15 +93,13 @@ def write_report(
         What was written to ``report.json``.
 
     Raises:
-        DatasetError: there is nothing to measure on, or `out` cannot be written.
+        DatasetError: there is nothing to measure on.
+        RunError: `out` cannot be made.
     """
     root, records = read_labelled(data, positive=positive)
     scored = _score(bundle, root, records, skip_unreadable=skip_unreadable)
     other = _score(against, root, scored.records) if against else None
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DatasetError(f"{out}: cannot be made ({error.strerror}).") from error
+    make_folder(out)
     document = {
         "model": bundle.identity(),
         "data": {

@@ -91,10 +91,7 @@ class RunFolder:
         write_text(self.folder / "split.csv", rows.getvalue())
 
     def _make_folder(self) -> None:
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise RunError(f"{self.folder}: cannot be made ({error.strerror}).") from error
+        make_folder(self.folder)
         if any(path.name != f"partial-{self.config.name}" for path in self.folder.iterdir()):
             raise RunError(
                 f"{self.folder}: holds files, but no run that could be resumed. Choose another "
@@ -150,6 +147,18 @@ def write_atomically(path: Path, save: Callable[[Path], object]) -> None:
     partial = path.with_name(f"partial-{path.name}")
     save(partial)
     os.replace(partial, path)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for results, if it is not there.
+
+    Raises:
+        RunError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"{folder}: cannot be made ({error.strerror}).") from error
 
 
 def write_text(path: Path, text: str) -> None:
