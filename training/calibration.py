@@ -1,4 +1,4 @@
-"""Held-out logits become operating points: temperature, thresholds, threshold curve."""
+"""Held-out logits become operating points: calibration, thresholds, threshold curve."""
 
 from __future__ import annotations
 
