@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.command == "benchmark":
             from cxr.benchmark import run_benchmark
 
-            return run_benchmark(options.model, as_json=options.json)
+            return run_benchmark(options.model, film=options.film, as_json=options.json)
         from cxr.classify import classify_files
 
         return classify_files(
@@ -48,7 +48,8 @@ def _parser() -> argparse.ArgumentParser:
     classify = commands.add_parser(
         "classify",
         help="classify radiographs",
-        description="Classify JPEG or PNG radiographs. Exit status: 0 if every file was read, "
+        description="Classify radiographs: JPEG, PNG or DICOM. What is no frontal chest "
+        "radiograph is refused, with the reasons. Exit status: 0 if every file was classified, "
         "1 if some were refused or failed, 2 for bad usage.",
     )
     classify.add_argument("files", nargs="+", metavar="FILE")
@@ -65,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     classify.add_argument("--heatmaps", metavar="DIR", help="write heatmaps as float32 .npy")
 
     benchmark = commands.add_parser("benchmark", help="measure speed and memory on this machine")
+    benchmark.add_argument("--film", help="a chest radiograph to classify, instead of an example")
     benchmark.add_argument("--json", action="store_true", help="one JSON object")
     for command in (classify, benchmark):
         command.add_argument(

@@ -97,6 +97,15 @@ class Bundle:
         """Whether answers are the mean over a film and its mirror image."""
         return bool(self.config["mirror"])
 
+    @property
+    def measured_on(self) -> dict[str, int] | None:
+        """How many films, patients and folds its thresholds' counts come from, if by folds."""
+        result = self.evaluation.get("result", {})
+        folds = len(self.evaluation.get("folds", []))
+        if not folds or not {"films", "patients"} <= result.keys():
+            return None
+        return {"films": result["films"], "patients": result["patients"], "folds": folds}
+
     @cached_property
     def heatmap_reference(self) -> float:
         """The Grad-CAM activation that is shown as 1; see `cxr.gradcam.scale_heatmap`."""

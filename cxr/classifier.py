@@ -16,10 +16,15 @@ import numpy as np
 import numpy.typing as npt
 
 from cxr.bundle import Bundle
-from cxr.errors import BackendError
+from cxr.errors import BackendError, NotAChestRadiograph
+from cxr.findings import Finding
 from cxr.hub import find_bundle
 from cxr.operating_points import OperatingPoints, Verdict
+from cxr.quality import Gate, Quality
 from cxr.radiograph import Radiograph
+from cxr.trust import Trust, examine
+
+Heatmap = npt.NDArray[np.float32]  # (H, W) in [0, 1]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -31,23 +36,43 @@ class Prediction:
         heatmap: float32 of shape (H, W) in [0, 1] on the film's own pixel grid: where the evidence
             for pneumonia lies, on one scale for all films of a model.
         operating_points: of the model that answered.
+        quality: what was found of the film before it was classified: warnings, and whether it was
+            set right.
+        trust: what heatmap and answer are worth.
     """
 
     probability: float
-    heatmap: npt.NDArray[np.float32]
+    heatmap: Heatmap
     operating_points: OperatingPoints
+    quality: Quality
+    trust: Trust
 
     def verdict(self, threshold: float | None = None) -> Verdict:
         """NORMAL or PNEUMONIA at the reader's threshold; see `OperatingPoints.verdict`."""
         return self.operating_points.verdict(self.probability, threshold)
 
+    def remarks(self, threshold: float | None = None) -> list[Finding]:
+        """What the heatmap is worth, and whether the verdict at this threshold is firm."""
+        if threshold is None:
+            threshold = self.operating_points.threshold
+        return self.trust.findings(self.probability, threshold)
+
 
 class Classifier:
     """A model that answers. Safe to share between threads."""
 
-    def __init__(self, bundle: Bundle) -> None:
-        """Take a model; its network is built by the first `predict`, or by `warm_up`."""
+    def __init__(self, bundle: Bundle, gate: Gate | None = None) -> None:
+        """Take a model; its network is built by the first `predict`, or by `warm_up`.
+
+        Args:
+            bundle: the model.
+            gate: what recognises chest radiographs; the one that comes with the code by default.
+
+        Raises:
+            BundleError: that gate is not intact.
+        """
         self.bundle = bundle
+        self.gate = gate or Gate()
         self._lock = threading.Lock()
         self._ready = threading.Event()
 
@@ -93,24 +118,60 @@ class Classifier:
                 mirror=self.bundle.mirror,
             )
             size = self.bundle.preprocessing.size
-            gradcam(np.zeros((1, size, size, 1), dtype=np.float32))
+            blank = np.zeros((1, size, size, 1), dtype=np.float32)
+            gradcam(blank)
+            gradcam.logits(blank)
+            self.gate.warm_up()
             self._gradcam = gradcam
             self._ready.set()
 
     def predict(self, radiograph: Radiograph) -> Prediction:
-        """Classify and explain one film.
+        """Recognise, classify and explain one film.
 
         Raises:
-            BundleError: the network could not be built.
+            NotAChestRadiograph: it is not recognised as a frontal chest radiograph.
+            BundleError: a network could not be built.
         """
         self.warm_up()
+        quality = self.gate.check(radiograph)
+        if quality.lungs is None:
+            raise NotAChestRadiograph(radiograph.name, quality)
+        preprocessing, points = self.bundle.preprocessing, self.bundle.operating_points
+        upright = quality.correction.apply(radiograph)
+        film = preprocessing.resize(upright)
+        logit, activation = self._explain(film)
+        return Prediction(
+            probability=points.probability(logit),
+            heatmap=quality.correction.undo(self._scale(activation, upright)),
+            operating_points=points,
+            quality=quality,
+            trust=examine(
+                film,
+                activation,
+                quality.lungs,
+                logits=lambda films: self._gradcam.logits(preprocessing.normalize(films)),
+                probability=points.probability,
+            ),
+        )
+
+    def answer(self, radiograph: Radiograph) -> tuple[float, Heatmap]:
+        """Probability and heatmap of a film that is known to be one: `predict` asks first.
+
+        Raises:
+            BundleError: a network could not be built.
+        """
+        self.warm_up()
+        logit, activation = self._explain(self.bundle.preprocessing.resize(radiograph))
+        probability = self.bundle.operating_points.probability(logit)
+        return probability, self._scale(activation, radiograph)
+
+    def _explain(self, film: npt.NDArray[np.float32]) -> tuple[float, npt.NDArray[np.float32]]:
+        """Logit and activation (h, w) of a film (S, S) in [0, 1]."""
+        logits, activations = self._gradcam(self.bundle.preprocessing.normalize(film[np.newaxis]))
+        return float(logits[0]), activations[0]
+
+    def _scale(self, activation: npt.NDArray[np.float32], radiograph: Radiograph) -> Heatmap:
         from cxr.gradcam import scale_heatmap
 
-        logits, activations = self._gradcam(self.bundle.preprocessing(radiograph))
-        return Prediction(
-            probability=self.bundle.operating_points.probability(float(logits[0])),
-            heatmap=scale_heatmap(
-                activations[0], reference=self.bundle.heatmap_reference, shape=radiograph.shape
-            ),
-            operating_points=self.bundle.operating_points,
-        )
+        reference = self.bundle.heatmap_reference
+        return scale_heatmap(activation, reference=reference, shape=radiograph.shape)

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from cxr.classifier import Classifier, Prediction
-from cxr.errors import CXRError, RadiographError
+from cxr.errors import CXRError, NotAChestRadiograph, RadiographError, UnsupportedRadiograph
 from cxr.overlay import draw_overlay, png
 from cxr.radiograph import Radiograph, read_radiograph
+from cxr.trust import sentence
 
 Encoder = Callable[[Radiograph, Prediction], bytes]
 
@@ -39,7 +40,7 @@ def classify_files(
         heatmaps: folder for ``<stem>.npy``, float32 (H, W) in [0, 1], made if missing.
 
     Returns:
-        0 if every file was read, 1 if not.
+        0 if every file was read and classified, 1 if not.
 
     Raises:
         BundleError, HubError: the model cannot be used.
@@ -57,12 +58,20 @@ def classify_files(
         line = _blank_line(file, classifier, threshold)
         try:
             radiograph = read_radiograph(file)
+            prediction = classifier.predict(radiograph)
+        except NotAChestRadiograph as error:
+            all_read = False
+            line.update(status="refused", reasons=[str(r) for r in error.quality.reasons])
+        except UnsupportedRadiograph as error:
+            all_read = False
+            line.update(status="refused", reasons=[str(error)])
         except RadiographError as error:
             all_read = False
             line.update(status="error", reasons=[str(error)])
         else:
-            prediction = classifier.predict(radiograph)
             line.update(
+                warnings=[str(warning) for warning in prediction.quality.warnings],
+                trust=_trust(prediction, line["threshold"]),
                 probability=round(prediction.probability, 6),
                 label=prediction.verdict(threshold),
                 overlay=overlay_files.write(file, _overlay_png, radiograph, prediction),
@@ -70,7 +79,7 @@ def classify_files(
             )
         print(json.dumps(line) if as_json else _sentence(line), flush=True)
     if not as_json and not all_read:
-        print("Some files could not be read.", file=sys.stderr)
+        print("Some files were refused or could not be read.", file=sys.stderr)
     return 0 if all_read else 1
 
 
@@ -141,11 +150,33 @@ def _blank_line(file: str, classifier: Classifier, threshold: float | None) -> d
         "warnings": [],
         "heatmap": None,
         "overlay": None,
+        "trust": None,
         "model": bundle.identity(),
+    }
+
+
+def _trust(prediction: Prediction, threshold: float) -> dict[str, Any]:
+    """What heatmap and answer are worth, in words, and the numbers behind them."""
+    trust = prediction.trust
+    return {
+        "text": sentence(trust.findings(prediction.probability, threshold)),
+        "heat": {place: round(share, 4) for place, share in trust.heat.items()},
+        "blurring": {
+            "hottest_tenth": round(trust.hottest, 4),
+            "elsewhere": round(trust.elsewhere, 4),
+        },
+        "variants": {name: round(share, 6) for name, share in trust.variants.items()},
+        "verdict_holds": trust.holds(prediction.probability, threshold),
     }
 
 
 def _sentence(line: dict[str, Any]) -> str:
     if line["status"] != "ok":
-        return f"{line['status']:<10} {line['reasons'][0]}"
-    return f"{line['label']:<10} {line['probability']:6.1%}  {line['file']}"
+        # Every reason; those of a file that cannot be read begin with its name.
+        said = "; ".join(line["reasons"])
+        if not said.startswith(Path(line["file"]).name):
+            said = f"{line['file']}: {said}"
+        return f"{line['status']:<10} {said}"
+    lines = [f"{line['label']:<10} {line['probability']:6.1%}  {line['file']}"]
+    lines += [f"{'':<11}Warning: {warning}." for warning in line["warnings"]]
+    return "\n".join([*lines, f"{'':<11}{line['trust']['text']}"])

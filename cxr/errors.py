@@ -4,7 +4,8 @@
     ├── RadiographError            one file is at fault; the others go on
     │   ├── UnreadableRadiograph   missing, empty, truncated or not a picture
     │   ├── UnsupportedRadiograph  a picture, but of a kind that is not read here
-    │   └── RadiographTooLarge     more pixels or bytes than any detector makes
+    │   ├── RadiographTooLarge     more pixels or bytes than any detector makes
+    │   └── NotAChestRadiograph    read, but not recognised as a frontal chest radiograph
     ├── BundleError                a model folder is incomplete, altered or of another version
     ├── HubError                   a model of the Hub cannot be found, fetched or published
     ├── BackendError               Keras runs on a backend that cannot draw heatmaps
@@ -13,6 +14,13 @@
 
 A message names the file, says what was expected and what came, and what to do about it.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cxr.quality import Quality
 
 
 class CXRError(Exception):
@@ -33,6 +41,21 @@ class UnsupportedRadiograph(RadiographError):
 
 class RadiographTooLarge(RadiographError):
     """The file has more pixels or bytes than the reader decodes."""
+
+
+class NotAChestRadiograph(RadiographError):
+    """The picture is not recognised as a frontal chest radiograph.
+
+    Attributes:
+        name: what the picture is called.
+        quality: what was found, with the reasons.
+    """
+
+    def __init__(self, name: str, quality: Quality) -> None:
+        """Of the picture called `name`."""
+        reasons = "; ".join(str(reason) for reason in quality.reasons)
+        super().__init__(f"{name}: not classified: {reasons}.")
+        self.name, self.quality = name, quality
 
 
 class BundleError(CXRError):

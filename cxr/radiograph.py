@@ -1,7 +1,8 @@
 """A file becomes a `Radiograph`: decoded once, here, and nowhere else.
 
 The content decides what a file is, never its name. JPEG and PNG are read, with 8 or 16 bits,
-grey, colour, palette or alpha, turned upright by their EXIF orientation.
+grey, colour, palette or alpha, turned upright by their EXIF orientation; and DICOM radiographs, as
+`cxr.dicom` says.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from cxr.dicom import UNKNOWN, Acquisition, is_dicom, read_dicom
 from cxr.errors import (
     RadiographError,
     RadiographTooLarge,
@@ -42,10 +45,15 @@ class Radiograph:
     Attributes:
         pixels: float32 array of shape (H, W) in [0, 1], read-only; 0 is black.
         name: what to call it in messages: the file's name, never its folder.
+        colour: how far its colours are from grey: the mean over pixels of the largest difference
+            between two of their channels, in [0, 1].
+        acquisition: what a DICOM header says of how it was taken; of other files nothing is known.
     """
 
     pixels: npt.NDArray[np.float32]
     name: str
+    colour: float = 0.0
+    acquisition: Acquisition = UNKNOWN
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -55,10 +63,10 @@ class Radiograph:
 
 
 def read_radiograph(source: Source, *, name: str | None = None) -> Radiograph:
-    """Decode a JPEG or PNG into a `Radiograph`.
+    """Decode a JPEG, PNG or DICOM file into a `Radiograph`.
 
     Sixteen-bit grey is divided by 65,535 and eight-bit by 255. Colour becomes its luminance
-    (ITU-R BT.601); transparent pixels become black, as unexposed film is.
+    (ITU-R BT.601); transparent pixels become black, as unexposed film is. DICOM: see `cxr.dicom`.
 
     Args:
         source: a path, the bytes of a file, or a binary file object.
@@ -69,13 +77,17 @@ def read_radiograph(source: Source, *, name: str | None = None) -> Radiograph:
 
     Raises:
         UnreadableRadiograph: the file is missing, empty, truncated or no picture.
-        UnsupportedRadiograph: it has several pages, or is of another format or colour space.
+        UnsupportedRadiograph: it has several pages or frames, or is of another format, colour
+            space or modality.
         RadiographTooLarge: it exceeds `MAX_PIXELS` or `MAX_BYTES`.
     """
     content, name = _read_bytes(source, name)
+    acquisition = UNKNOWN
     try:
-        image = _open(content, name)
-        pixels = _grey_levels(ImageOps.exif_transpose(image), name)
+        if is_dicom(content):
+            levels, acquisition = read_dicom(content, name, max_pixels=MAX_PIXELS)
+        else:
+            levels = _levels(ImageOps.exif_transpose(_open(content, name)), name)
     except Image.DecompressionBombError as error:
         raise RadiographTooLarge(
             f"{name}: too many pixels to decode safely. Expected at most "
@@ -89,14 +101,15 @@ def read_radiograph(source: Source, *, name: str | None = None) -> Radiograph:
         raise UnreadableRadiograph(
             f"{name}: the picture is damaged or cut off ({error}). Export or copy it again."
         ) from error
-    if min(pixels.shape) < MIN_SIDE:
-        height, width = pixels.shape
+    height, width = levels.shape[:2]
+    if min(height, width) < MIN_SIDE:
         raise UnsupportedRadiograph(
             f"{name}: {width}×{height} pixels are too few to show a lung. "
             f"Expected at least {MIN_SIDE} on each side."
         )
+    pixels, colour = _without_colour(levels)
     pixels.setflags(write=False)
-    return Radiograph(pixels=pixels, name=name)
+    return Radiograph(pixels=pixels, name=name, colour=colour, acquisition=acquisition)
 
 
 def _read_bytes(source: Source, name: str | None) -> tuple[bytes, str]:
@@ -124,15 +137,11 @@ def _read_bytes(source: Source, name: str | None) -> tuple[bytes, str]:
 
 def _open(content: bytes, name: str) -> Image.Image:
     """The picture behind its header, refused before any pixel of it is decoded."""
-    if content[128:132] == b"DICM":  # DICOM PS3.10 section 7.1
-        raise UnsupportedRadiograph(
-            f"{name}: this is a DICOM file. Expected JPEG or PNG: export the film as one of them."
-        )
     try:
         image = Image.open(io.BytesIO(content))
     except UnidentifiedImageError as error:
         raise UnreadableRadiograph(
-            f"{name}: this is not a picture. Expected a JPEG or PNG file."
+            f"{name}: this is not a picture. Expected a JPEG, PNG or DICOM file."
         ) from error
     width, height = image.size
     if width * height > MAX_PIXELS:
@@ -141,7 +150,8 @@ def _open(content: bytes, name: str) -> Image.Image:
         )
     if image.format not in {"JPEG", "MPO", "PNG"}:  # MPO: a JPEG that holds several pictures
         raise UnsupportedRadiograph(
-            f"{name}: a picture in {image.format} format. Expected JPEG or PNG: save it as one."
+            f"{name}: a picture in {image.format} format. Expected JPEG, PNG or DICOM: "
+            "save it as one."
         )
     frames = getattr(image, "n_frames", 1)
     if frames > 1:
@@ -152,8 +162,8 @@ def _open(content: bytes, name: str) -> Image.Image:
     return image
 
 
-def _grey_levels(image: Image.Image, name: str) -> npt.NDArray[np.float32]:
-    """Pixels of shape (H, W), float32 in [0, 1]."""
+def _levels(image: Image.Image, name: str) -> npt.NDArray[np.float32]:
+    """Pixels of shape (H, W), or (H, W, 3) in colour, float32 in [0, 1]."""
     if image.mode in _SIXTEEN_BIT_MODES:
         return np.asarray(image).astype(np.float32) / np.float32(65_535)
     if image.mode not in _EIGHT_BIT_MODES:
@@ -163,4 +173,16 @@ def _grey_levels(image: Image.Image, name: str) -> npt.NDArray[np.float32]:
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", rgba.size, "black"), rgba)
-    return np.asarray(image.convert("L"), dtype=np.float32) / np.float32(255)
+    grey = image.mode in ("1", "L")
+    return np.asarray(image.convert("L" if grey else "RGB"), dtype=np.float32) / np.float32(255)
+
+
+def _without_colour(
+    levels: npt.NDArray[np.float32],
+) -> tuple[npt.NDArray[np.float32], float]:
+    """Luminance (H, W) in [0, 1], and how much colour it replaces."""
+    if levels.ndim == 2:
+        return levels, 0.0
+    colour = float(np.mean(levels.max(axis=2) - levels.min(axis=2)))
+    luminance = cv2.cvtColor(np.ascontiguousarray(levels), cv2.COLOR_RGB2GRAY)
+    return np.asarray(luminance, dtype=np.float32), colour

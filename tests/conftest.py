@@ -122,8 +122,17 @@ def tiny_bundle(
 
 @pytest.fixture
 def film_file(tmp_path: Path) -> Path:
-    """A readable film, 80 wide and 60 high."""
+    """A chest film that the gate recognises, 240 wide and 180 high."""
     path = tmp_path / "film.png"
+    composite = cv2.imread(str(ROOT / "examples" / "normal_1.png"), cv2.IMREAD_GRAYSCALE)
+    cv2.imwrite(str(path), cv2.resize(composite, (240, 180), interpolation=cv2.INTER_AREA))
+    return path
+
+
+@pytest.fixture
+def gradient_file(tmp_path: Path) -> Path:
+    """A picture that can be read, and is no chest film: 80 wide and 60 high."""
+    path = tmp_path / "gradient.png"
     cv2.imwrite(str(path), np.tile(np.linspace(0, 255, 80).astype(np.uint8), (60, 1)))
     return path
 

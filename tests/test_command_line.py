@@ -24,6 +24,7 @@ KEYS = [
     "warnings",
     "heatmap",
     "overlay",
+    "trust",
     "model",
 ]
 
@@ -60,13 +61,15 @@ def test_good_and_bad_files_in_one_run(
     assert ok["reasons"] == []
     assert error["probability"] is None
     assert error["label"] is None
-    assert error["reasons"] == ["broken.jpeg: this is not a picture. Expected a JPEG or PNG file."]
+    assert error["reasons"] == [
+        "broken.jpeg: this is not a picture. Expected a JPEG, PNG or DICOM file."
+    ]
     heatmap = np.load(ok["heatmap"], allow_pickle=False)
-    assert heatmap.shape == (60, 80)
+    assert heatmap.shape == (180, 240)
     assert heatmap.dtype == np.float32
     assert heatmap.min() >= 0
     assert heatmap.max() <= 1
-    assert cv2.imread(ok["overlay"]).shape == (60, 80, 3)
+    assert cv2.imread(ok["overlay"]).shape == (180, 240, 3)
     # Two films of one name keep a result each.
     assert Path(ok["heatmap"]).name == "film.npy"
     assert Path(lines[3]["heatmap"]).name == "film-2.npy"
@@ -84,10 +87,11 @@ def test_the_readers_threshold_decides(tiny_bundle: Bundle, film_file: Path) -> 
 def test_people_get_sentences(tiny_bundle: Bundle, film_file: Path) -> None:
     run = cxr("classify", film_file, "none.png", "--model", tiny_bundle.folder)
     assert run.returncode == 1
-    first, second = run.stdout.splitlines()
+    first, *details, last = run.stdout.splitlines()
     assert "%" in first
     assert str(film_file) in first
-    assert second == "error      none.png: cannot be opened (No such file or directory)."
+    assert "of the heat lies in the lungs" in details[-1]
+    assert last == "error      none.png: cannot be opened (No such file or directory)."
 
 
 @pytest.mark.parametrize(

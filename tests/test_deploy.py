@@ -18,6 +18,7 @@ import yaml
 from cxr.bundle import FILES, Bundle
 from cxr.errors import HubError
 from cxr.page.examples import list_examples
+from cxr.quality import FILES as GATE_FILES
 from tests.loopback_hub import LoopbackHub, Repository
 from training.deploy import WRITTEN, app_files, deploy
 from training.publish import publish
@@ -47,6 +48,7 @@ def test_the_space_holds_the_page_and_names_the_commit(hub: LoopbackHub, commit:
     deployment = deploy(SPACE, f"{REPO}@v1")
     files = files_of(hub)
     assert {"app.py", "requirements.txt", "README.md", "cxr/classifier.py"} <= files.keys()
+    assert {f"cxr/models/gate/{name}" for name in GATE_FILES} <= files.keys()
     assert not [path for path in files if path.startswith(("tests/", "training/", ".ci/"))]
     front = front_matter(files["README.md"])
     assert front["sdk"] == "gradio"

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Literal
 from urllib.request import urlopen
 
 import cv2
 import numpy as np
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+from pypdf import PdfReader
 
 from cxr.bundle import Bundle, load_bundle
 from cxr.classifier import Classifier
+from cxr.findings import TEXTS as FINDINGS
 from cxr.operating_points import OperatingPoints
-from cxr.page import LAUNCH_SETTINGS, build_page, texts
+from cxr.page import LAUNCH_SETTINGS, build_page
+from cxr.page.many import create_many
+from cxr.page.texts import LANGUAGES
 from cxr.radiograph import read_radiograph
 from tests.conftest import ROOT
 from tests.loopback_hub import LoopbackHub
@@ -33,6 +41,7 @@ pytestmark = [
 ]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FILM = ".viewer[data-state=film]"
+EN, FR = LANGUAGES["en"], LANGUAGES["fr"]
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +72,7 @@ def url(tiny_bundle: Bundle) -> Iterator[str]:
 
 @pytest.fixture
 def page(browser: Browser, url: str) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1280, "height": 720})
+    context = browser.new_context(viewport={"width": 1280, "height": 720}, locale="en-GB")
     page = context.new_page()
     page.goto(url)
     page.wait_for_selector(".invitation strong")
@@ -86,7 +95,7 @@ def displayed_probability(page: Page) -> float:
 
 
 def test_first_sight(page: Page) -> None:
-    expect(page.locator(".invitation")).to_contain_text(texts.VIEWER["invitation"])
+    expect(page.locator(".invitation")).to_contain_text(EN["invitation"])
     expect(page.locator("#disclaimer")).to_contain_text("Not a medical device")
     expect(page.locator("#disclaimer")).to_contain_text("children of 1–5 years")
     expect(page.locator(".panel")).to_be_hidden()
@@ -98,11 +107,11 @@ def test_a_chosen_film_gets_its_answer(page: Page, film_file: Path, tiny_bundle:
     answer = Classifier(tiny_bundle).predict(read_radiograph(film_file))
     assert displayed_probability(page) == pytest.approx(answer.probability, abs=0.006)
     expect(page.locator(".verdict .name")).to_have_text("film.png")
-    label = texts.VIEWER["verdicts"][answer.verdict()]
+    label = EN["verdicts"][answer.verdict()]
     expect(page.locator(".verdict .label")).to_have_text(label)
-    for picture in (".film", ".heat"):
+    for picture in (".pane.main .film", ".heat"):
         shape = page.locator(picture).evaluate("image => [image.naturalHeight, image.naturalWidth]")
-        assert shape == [60, 80]
+        assert shape == [180, 240]
     expect(page.locator("#disclaimer")).to_be_visible()
 
 
@@ -118,16 +127,20 @@ def test_sliders_answer_in_the_browser_alone(
 
     for threshold in (0.0, 0.2, 0.4, 0.55, 0.8, 1.0):
         set_slider(page, ".threshold", threshold)
-        label = texts.VIEWER["verdicts"][points.verdict(probability, threshold)]
+        label = EN["verdicts"][points.verdict(probability, threshold)]
         expect(page.locator(".verdict .label")).to_have_text(label)
         at = points.at(threshold)
-        expect(page.locator(".cost")).to_contain_text(f"{at.true_positives} of 100")
-        expect(page.locator(".cost")).to_contain_text(f"{at.false_positives} of 100")
+        low, high = at.sensitivity_interval()
+        found = f"{at.sensitivity:.1%} ({low:.1%}–{high:.1%}), {at.true_positives} of 100"
+        expect(page.locator(".cost .sensitivity")).to_have_text(found)
+        left = page.locator(".cost .specificity")
+        expect(left).to_contain_text(f"{at.true_negatives} of 100")
     page.locator(".reset").click()
     expect(page.locator(".threshold-control output")).to_have_text("0.50 (the model's)")
-    label = texts.VIEWER["verdicts"][points.verdict(probability)]
+    label = EN["verdicts"][points.verdict(probability)]
     expect(page.locator(".verdict .label")).to_have_text(label)
 
+    page.keyboard.press("h")
     for opacity in (0.0, 0.25, 1.0):
         set_slider(page, ".opacity", opacity)
         shown = page.locator(".heat").evaluate("image => getComputedStyle(image).opacity")
@@ -138,6 +151,7 @@ def test_sliders_answer_in_the_browser_alone(
 def test_the_opacity_changes_the_picture(page: Page, film_file: Path) -> None:
     choose(page, film_file)
     page.wait_for_selector(FILM)
+    page.keyboard.press("h")
     pictures = []
     for opacity in (0, 1):
         set_slider(page, ".opacity", opacity)
@@ -170,6 +184,342 @@ def test_a_broken_file_says_so_and_keeps_what_was_shown(
     expect(page.locator(".verdict .name")).to_have_text("film.png")
     choose(page, film_file)
     expect(notice).to_be_hidden()
+
+
+def test_what_is_no_chest_film_is_refused_in_words(
+    page: Page, film_file: Path, gradient_file: Path
+) -> None:
+    choose(page, film_file)
+    page.wait_for_selector(FILM)
+    choose(page, gradient_file)
+    notice = page.get_by_role("alert").filter(has_text="gradient.png")
+    expect(notice).to_contain_text("gradient.png: not classified, because ")
+    expect(notice).to_contain_text(FINDINGS["en"]["no_lungs"])
+    expect(page.locator(".verdict .name")).to_have_text("film.png")  # what was shown stays
+    page.locator(".language").click()
+    expect(notice).to_contain_text(FINDINGS["fr"]["no_lungs"])
+
+
+def test_a_film_that_came_inverted_is_answered_with_a_warning(
+    page: Page, film_file: Path, tmp_path: Path
+) -> None:
+    inverted = tmp_path / "inverted.png"
+    cv2.imwrite(str(inverted), 255 - cv2.imread(str(film_file)))
+    choose(page, inverted)
+    page.wait_for_selector(FILM)
+    said = FINDINGS["en"]["inverted"]
+    expect(page.locator(".warnings")).to_have_text(f"{said[0].upper()}{said[1:]}.")
+
+
+def test_a_dicom_film(page: Page, data: Path) -> None:
+    choose(page, data / "dicom" / "files" / "chest_CR-MONO1-10.dcm")
+    page.wait_for_selector(FILM)
+    shape = page.locator(".pane.main .film").evaluate("image => [image.naturalWidth]")
+    assert shape == [440]
+    expect(page.locator(".warnings")).to_contain_text("children of 1–5 years")
+
+
+def test_no_heat_until_it_is_asked_for(page: Page, film_file: Path) -> None:
+    choose(page, film_file)
+    page.wait_for_selector(FILM)
+    heat, legend = page.locator(".heat"), page.locator(".legend")
+    expect(heat).to_be_hidden()
+    expect(legend).to_be_hidden()
+    page.locator("[data-tool=heat]").click()
+    expect(heat).to_be_visible()
+    set_slider(page, ".threshold", 1)
+    expect(legend).to_contain_text(EN["legend_normal"])
+    set_slider(page, ".threshold", 0)
+    expect(legend).to_contain_text(EN["legend"])
+    page.keyboard.press("c")
+    expect(heat).to_be_hidden()
+    expect(page.locator(".contour")).to_be_visible()
+
+
+def transform(page: Page) -> str:
+    return str(page.locator(".pane.main .sheet").evaluate("sheet => sheet.style.transform"))
+
+
+def test_the_view_is_changed_in_the_browser(page: Page, film_file: Path) -> None:
+    choose(page, film_file)
+    page.wait_for_selector(FILM)
+    stage = page.locator(".stage")
+    stage.hover()
+    page.mouse.wheel(0, -400)
+    assert "scale(2.7" in transform(page)
+    before = transform(page)
+    page.mouse.down()
+    page.mouse.move(500, 300)
+    page.mouse.up()
+    assert transform(page) != before
+    page.keyboard.press("0")
+    assert transform(page) == "translate(0px, 0px) scale(1)"
+
+    page.keyboard.press("b")  # now dragging changes brightness and contrast
+    stage.hover()
+    page.mouse.down()
+    page.mouse.move(700, 250)
+    page.mouse.up()
+    levels = str(page.locator(".pane.main .film").evaluate("film => film.style.filter"))
+    assert levels != "invert(0) brightness(1) contrast(1)"
+    assert transform(page) == "translate(0px, 0px) scale(1)"
+    page.keyboard.press("i")
+    levels = str(page.locator(".pane.main .film").evaluate("film => film.style.filter"))
+    assert "invert(1)" in levels
+
+    expect(page.locator(".plain .film")).to_be_hidden()
+    page.keyboard.press("s")
+    expect(page.locator(".plain .film")).to_be_visible()
+    # Keys belong to whoever is typing.
+    page.locator(".thousand summary").click()
+    page.locator(".prevalence input").fill("")
+    page.keyboard.type("50")
+    assert "scale(1)" in transform(page)
+
+
+def test_the_models_three_thresholds(page: Page, film_file: Path, points: OperatingPoints) -> None:
+    choose(page, film_file)
+    page.wait_for_selector(FILM)
+    for name in ("high_sensitivity", "high_specificity", "threshold"):
+        page.locator(f"[data-stop={name}]").click()
+        expect(page.locator(f"[data-stop={name}]")).to_have_attribute("aria-pressed", "true")
+        value = f"{getattr(points, name):.2f}"
+        expect(page.locator(".threshold-control output")).to_have_text(f"{value} (yours)")
+
+
+def test_of_a_thousand_children(page: Page, film_file: Path, points: OperatingPoints) -> None:
+    choose(page, film_file)
+    page.wait_for_selector(FILM)
+    page.locator(".thousand summary").click()
+    page.locator(".prevalence input").fill("30")
+    at = points.at(0.5)
+    positive, negative = at.predictive_values(0.3)
+    expect(page.locator(".predictive")).to_contain_text(f"{positive:.1%}")
+    expect(page.locator(".predictive")).to_contain_text(f"{negative:.1%}")
+    said = page.locator(".frequencies")
+    expect(said).to_contain_text(
+        f"Of 300 with pneumonia, {300 * at.sensitivity:.0f} would be found"
+    )
+    expect(said).to_contain_text(f"Of 700 without, {700 * (1 - at.specificity):.0f} would be")
+
+
+def test_what_the_reader_set_is_remembered_by_the_browser_for_this_model(
+    page: Page, film_file: Path, url: str
+) -> None:
+    choose(page, film_file)
+    page.wait_for_selector(FILM)
+    set_slider(page, ".threshold", 0.33)
+    page.locator(".language").click()
+    page.goto(url)
+    page.wait_for_selector(".invitation strong")
+    expect(page.locator("#status")).to_contain_text("Modèle tiny 1")
+    choose(page, film_file)
+    page.wait_for_selector(FILM)
+    expect(page.locator(".threshold-control output")).to_have_text("0.33 (le vôtre)")
+    keys = page.evaluate("Object.keys(localStorage)")
+    assert any(load for load in keys if load.startswith("cxr.threshold."))
+    page.locator(".reset").click()
+    assert not [key for key in page.evaluate("Object.keys(localStorage)") if "threshold" in key]
+
+
+def test_the_browsers_language_and_a_switch(browser: Browser, url: str, film_file: Path) -> None:
+    context = browser.new_context(locale="fr-FR", viewport={"width": 1280, "height": 720})
+    page = context.new_page()
+    page.goto(url)
+    page.wait_for_selector(".invitation strong")
+    expect(page.locator("#header h1")).to_have_text(FR["title"])
+    choose(page, film_file)
+    page.wait_for_selector(FILM)
+    expect(page.locator(".thousand summary")).to_have_text(FR["thousand_title"])
+    expect(page.locator(".worth-box")).to_contain_text("de la chaleur est dans les poumons")
+    assert page.evaluate("document.documentElement.lang") == "fr"
+    page.locator(".language").click()
+    expect(page.locator("#header h1")).to_have_text(EN["title"])
+    expect(page.locator(".thousand summary")).to_have_text(EN["thousand_title"])
+    shown = page.locator("body").inner_text().replace(EN["other_language"], "")
+    for word in ("Seuil", "Pneumonie sur", "Choisir", "cliché", "Modèle"):
+        assert word not in shown
+    context.close()
+
+
+def test_every_text_that_a_template_names_is_there() -> None:
+    folder = ROOT / "cxr" / "page"
+    sources = [
+        path.read_text(encoding="utf-8")
+        for path in folder.iterdir()
+        if path.is_file() and path.suffix in {".html", ".py"}
+    ]
+    named = set(re.findall(r'data-t(?:-label)?="(\w+)"', "".join(sources)))
+    assert len(named) > 40
+    assert not named - EN.keys()
+
+
+def shape(texts: object) -> object:
+    """Keys, and the names in braces, of texts however nested."""
+    if isinstance(texts, dict):
+        return {key: shape(value) for key, value in texts.items()}
+    return sorted(re.findall(r"\{(\w+)\}", str(texts)))
+
+
+def test_both_languages_say_the_same() -> None:
+    assert shape(EN) == shape(FR)
+
+
+def test_what_the_reader_keeps(page: Page, film_file: Path, tmp_path: Path) -> None:
+    choose(page, film_file)
+    page.wait_for_selector(FILM)
+    set_slider(page, ".threshold", 0.33)
+    page.locator(".language").click()
+    for name in ("first.pdf", "again.pdf"):
+        with page.expect_download() as waiting:
+            page.locator("[data-keep=report]").click()
+        assert waiting.value.suggested_filename == "film_report.pdf"
+        waiting.value.save_as(tmp_path / name)
+        words = " ".join(PdfReader(tmp_path / name).pages[0].extract_text().split())
+        assert "0.33 (du lecteur)" in words
+        assert "film.png" in words
+    with page.expect_download() as waiting:
+        page.locator("[data-keep=overlay]").click()
+    assert waiting.value.suggested_filename == "film_overlay.png"
+    waiting.value.save_as(tmp_path / "overlay.png")
+    assert cv2.imread(str(tmp_path / "overlay.png")).shape == (180, 240, 3)
+
+
+@pytest.fixture
+def archive(tmp_path: Path, film_file: Path, gradient_file: Path) -> Path:
+    """A ZIP of two films, a picture that is none, and a broken one; packed and stored."""
+    path = tmp_path / "films.zip"
+    inverted = 255 - cv2.imread(str(film_file))
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(film_file, "ward/one.png")
+        archive.write(film_file, "ward/=two.png", zipfile.ZIP_STORED)
+        archive.write(gradient_file, "ward/gradient.png")
+        archive.writestr("ward/broken.jpeg", b"nothing")
+        archive.writestr("ward/.hidden", b"not looked at")
+        archive.writestr("inverted.png", cv2.imencode(".png", inverted)[1].tobytes())
+    return path
+
+
+def test_many_films(page: Page, archive: Path, tmp_path: Path, tiny_bundle: Bundle) -> None:
+    page.locator("[data-view=many]").click()
+    page.set_input_files(".pick-files", archive)
+    status = page.locator("#many .progress [role=status]")
+    expect(status).to_have_text("5 of 5; 1 refused, 1 unreadable", timeout=30_000)
+    rows = page.locator("#many tbody tr")
+    expect(rows).to_have_count(5)
+    answer = Classifier(tiny_bundle).predict(read_radiograph(tmp_path / "film.png"))
+    first = rows.nth(0)
+    expect(first.locator(".verdict")).to_have_text(EN["verdicts"][answer.verdict()])
+    expect(page.locator("tr", has_text="inverted.png")).to_contain_text("Black and white were")
+    expect(page.locator("tr", has_text="gradient.png")).to_contain_text("no two lung fields")
+    expect(page.locator("tr", has_text="broken.jpeg")).to_contain_text("this is not a picture")
+    page.locator(".language").click()
+    expect(status).to_have_text("5 sur 5 ; 1 refusés, 1 illisibles")
+
+    with page.expect_download() as waiting:
+        page.locator("[data-do=csv]").click()
+    waiting.value.save_as(tmp_path / "table.csv")
+    with (tmp_path / "table.csv").open(encoding="utf-8-sig", newline="") as file:
+        table = {line["file"]: line for line in csv.DictReader(file)}
+    assert len(table) == 5
+    assert float(table["ward/one.png"]["probability"]) == pytest.approx(answer.probability)
+    assert table["ward/one.png"]["label"] == answer.verdict()
+    assert table["ward/gradient.png"]["status"] == "refused"
+    assert table["ward/gradient.png"]["probability"] == ""
+
+    with page.expect_download() as waiting:
+        page.locator("[data-do=overlays]").click()
+    waiting.value.save_as(tmp_path / "overlays.zip")
+    with zipfile.ZipFile(tmp_path / "overlays.zip") as overlays:
+        assert overlays.testzip() is None
+        assert sorted(overlays.namelist()) == ["inverted.png", "ward_=two.png", "ward_one.png"]
+        content = np.frombuffer(overlays.read("ward_one.png"), np.uint8)
+        assert cv2.imdecode(content, cv2.IMREAD_COLOR).shape == (180, 240, 3)
+
+    page.get_by_role("button", name="ward/one.png").click()
+    page.wait_for_selector(FILM)
+    expect(page.locator(".verdict .name").first).to_have_text("one.png")
+    expect(page.locator("#many")).to_be_hidden()
+
+
+def test_many_films_can_be_stopped(page: Page, film_file: Path, tmp_path: Path) -> None:
+    for i in range(60):
+        (tmp_path / f"film_{i}.png").write_bytes(film_file.read_bytes())
+    page.locator("[data-view=many]").click()
+    page.set_input_files(".pick-files", sorted(tmp_path.glob("film_*.png")))
+    page.locator("#many tbody tr").nth(2).wait_for()
+    page.locator("[data-do=cancel]").click()
+    expect(page.locator("[data-do=cancel]")).to_be_hidden(timeout=20_000)
+    done = page.locator("#many tbody tr").count()
+    assert 3 <= done < 60
+    page.wait_for_timeout(1000)
+    assert page.locator("#many tbody tr").count() == done
+
+
+def test_a_damaged_archive_is_said(page: Page, tmp_path: Path) -> None:
+    damaged = tmp_path / "damaged.zip"
+    damaged.write_bytes(b"PK" + bytes(500))
+    page.locator("[data-view=many]").click()
+    page.set_input_files(".pick-files", damaged)
+    expect(page.locator("#many .progress")).to_contain_text("damaged.zip: this ZIP archive cannot")
+
+
+def test_no_file_but_an_upload_is_ever_opened_or_deleted(
+    tiny_bundle: Bundle, film_file: Path, tmp_path: Path
+) -> None:
+    uploads = tmp_path / "uploads"
+    uploads.mkdir()
+    table = create_many(Classifier(tiny_bundle), lambda: uploads, elem_id="many")
+    link = uploads / "link.png"
+    link.symlink_to(film_file)
+    for path in (film_file, link, uploads / ".." / "film.png", uploads, "", uploads / "none.png"):
+        row = table.classify_one({"path": str(path), "name": "../film.png"})
+        assert row["status"] == "error"
+        assert row["detail"] == "film.png: no such upload. Choose the film again."
+    assert film_file.exists()
+    upload = uploads / "upload.png"
+    upload.write_bytes(film_file.read_bytes())
+    assert table.classify_one({"path": str(upload), "name": "film.png"})["status"] == "ok"
+    assert not upload.exists()
+
+
+def test_about_the_model(page: Page) -> None:
+    page.locator("[data-view=about]").click()
+    expect(page.locator("#card h1")).to_have_text("tiny")
+    expect(page.get_by_role("img", name=EN["roc_label"])).to_be_visible()
+    expect(page.locator("#one-view")).to_be_hidden()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_accessibility(
+    browser: Browser, url: str, film_file: Path, scheme: Literal["light", "dark"]
+) -> None:
+    """Contrast, labels and roles: no violation that axe knows of WCAG 2.1 A and AA."""
+    context = browser.new_context(color_scheme=scheme, viewport={"width": 1280, "height": 720})
+    page = context.new_page()
+    page.goto(url)
+    page.wait_for_selector(".invitation strong")
+    choose(page, film_file)
+    page.wait_for_selector(FILM)
+    page.keyboard.press("h")
+    for summary in page.locator("summary").all():
+        summary.click()
+    found = violations(page)
+    page.set_input_files(".pick-files", film_file)
+    for view in ("many", "about"):
+        page.locator(f"[data-view={view}]").click()
+        found += violations(page)
+    assert found == []
+    context.close()
+
+
+def violations(page: Page) -> list[object]:
+    rules = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
+    results = Axe().run(page, options=rules)
+    return [
+        (violation["id"], [node["target"] for node in violation["nodes"]])
+        for violation in results.response["violations"]
+    ]
 
 
 def transfer(page: Page, path: Path) -> object:

@@ -46,7 +46,7 @@ def palette() -> Image.Image:
         (encode(solid("1", 1)), 1.0),
         (encode(Image.fromarray(np.full((SIDE, SIDE), 13107, np.uint16))), 13107 / 65535),
         (encode(solid("RGB", (51, 51, 51))), 51 / 255),
-        (encode(solid("RGB", (255, 0, 0))), 76 / 255),  # ITU-R BT.601: 0.299 of red
+        (encode(solid("RGB", (255, 0, 0))), 0.299),  # ITU-R BT.601
         (encode(solid("RGB", (51, 51, 51)), "JPEG", quality=100), 51 / 255),
         (encode(palette()), 51 / 255),
         (encode(solid("RGBA", (51, 51, 51, 255))), 51 / 255),
@@ -136,7 +136,7 @@ def noise(side: int = 200) -> Image.Image:
             UnsupportedRadiograph,
             "film: a picture in TIFF format",
         ),
-        (bytes(128) + b"DICM" + bytes(99), UnsupportedRadiograph, "film: this is a DICOM file"),
+        (bytes(128) + b"DICM" + bytes(99), UnreadableRadiograph, "film: this DICOM file"),
         (encode(noise(10)), UnsupportedRadiograph, "film: 10×10 pixels are too few"),
     ],
     ids=[

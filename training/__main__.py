@@ -6,16 +6,15 @@ import argparse
 import dataclasses
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-from cxr import __version__
 from cxr.errors import CXRError
+from training.arguments import HUB_RULES, build_parser
 from training.config import PRESETS, TrainingConfig
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
-    options = _parser().parse_args(arguments)
+    options = build_parser().parse_args(arguments)
     try:
         return _COMMANDS[options.command](options)
     except CXRError as error:
@@ -174,7 +173,21 @@ def run_deploy(options: argparse.Namespace) -> int:
     deployment = deploy(options.space, options.model, hardware=options.hardware)
     print(f"Space: {deployment.url}\nModel: {deployment.model}")
     print(f"{len(deployment.written)} files written, {len(deployment.deleted)} deleted.")
-    print(_RULES)
+    print(HUB_RULES)
+    return 0
+
+
+def run_fit_gate(options: argparse.Namespace) -> int:
+    """Make the gate."""
+    from training.gate import GatePlan, make_gate
+
+    plan = GatePlan(folds=options.folds, epochs=tuple(options.epochs))
+    document = make_gate(options.data, options.lungs, options.others, options.out, plan)
+    figures = document["figures"]
+    for name, row in figures["refused"].items():
+        print(f"{name:<10} refused {row['refused']} of {row['pictures']:,}")
+    print(f"Lungs of adults: Dice {figures['dice']['mean']:.3f}")
+    print(f"Gate: {options.out / 'gate'}")
     return 0
 
 
@@ -195,19 +208,9 @@ _COMMANDS = {
     "card": run_card,
     "publish": run_publish,
     "deploy": run_deploy,
+    "fit-gate": run_fit_gate,
     "composites": run_composites,
 }
-
-
-_DEPLOY = """\
-Put the page on a Space. Again with another model or another version of the code: the Space is
-brought up to date; files that are not of an earlier deployment stay.
-
-"""
-_RULES = """\
-What the Hub asks of the account (July 2026): a free account cannot make a Gradio Space on
-cpu-basic (it answers 402); an account older than 30 days has two ZeroGPU Spaces (--hardware zero);
-PRO and Team accounts can make both. A Space sleeps after 48 hours without a visitor."""
 
 
 def _config(options: argparse.Namespace) -> TrainingConfig:
@@ -219,150 +222,6 @@ def _config(options: argparse.Namespace) -> TrainingConfig:
         if (value := getattr(options, field)) is not None
     }
     return dataclasses.replace(config, **changes)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m training", description="Train and measure models."
-    )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    fit = commands.add_parser(
-        "fit",
-        help="train a network and write its bundle",
-        description="Train a network. An interrupted fit goes on where it stopped when the same "
-        "command is given again.",
-    )
-    _add_training_options(fit, out="folder of the run")
-    fit.add_argument(
-        "--cross-validation",
-        type=Path,
-        metavar="CV",
-        help="folder of a cross-validation of the same settings: all films are trained on, and "
-        "thresholds, calibration and figures come from there",
-    )
-    fit.add_argument("--name", default="cxr-cnn-lstm", help="name of the model")
-    fit.add_argument("--model-version", default=__version__, help="version of the model")
-
-    cross = commands.add_parser(
-        "cross-validate",
-        help="score every film with a network that never saw its patient",
-        description="Fit a network for each fold, score the films that it was not shown, and a "
-        "sample of them under shifts of gamma, contrast, blur and so on. Goes on where it stopped.",
-    )
-    _add_training_options(cross, out="folder of the cross-validation")
-    cross.add_argument(
-        "--by",
-        choices=("patient", "acquisition", "typicality"),
-        default="patient",
-        help="how films are parted: at random by patient, into groups that were taken alike, or "
-        "from the least to the most typical of how their class was taken",
-    )
-    cross.add_argument("--folds", type=_positive, default=5)
-    cross.add_argument("--only", type=_positive, nargs="+", help="numbers of the folds to fit")
-    cross.add_argument(
-        "--shift-films", type=_positive, default=1000, help="films scored under each shift"
-    )
-
-    evaluate = commands.add_parser(
-        "evaluate",
-        help="measure a bundle on labelled films and write a report",
-        description="Measure a bundle on a folder that holds NORMAL and PNEUMONIA, or on a CSV of "
-        "path and label.",
-    )
-    _add_measuring_options(evaluate, out="folder of the report")
-    evaluate.add_argument("--against", type=Path, help="another bundle, on the same films")
-    evaluate.add_argument("--positive", help="the label of a CSV that counts as pneumonia")
-    evaluate.add_argument("--skip-unreadable", action="store_true")
-
-    explain = commands.add_parser(
-        "explain-check",
-        help="put a bundle's heatmaps to the test",
-        description="Randomisation, deletion and insertion, repeatability, and the share of heat "
-        "inside the lungs where masks are given; for each heatmap method.",
-    )
-    _add_measuring_options(explain, out="folder of the figures")
-    explain.add_argument("--films", type=_positive, default=100, help="films with pneumonia")
-    explain.add_argument("--lungs", type=Path, help="a CSV of image and lung_mask")
-
-    card = commands.add_parser(
-        "card", help="add figures to a bundle and write its card anew; the model stays the same"
-    )
-    card.add_argument("--model", type=Path, required=True, help="the bundle")
-    card.add_argument("--explanation", type=Path, help="explanation.json of explain-check")
-    card.add_argument("--typicality", type=Path, help="cross_validation.json --by typicality")
-    card.add_argument("--baseline", type=Path, help="cross_validation.json of the baseline")
-    card.add_argument("--external", type=Path, help="report.json of films from elsewhere")
-    card.add_argument("--official-test", type=Path, help="figures on the official test split")
-
-    publish = commands.add_parser(
-        "publish", help="put a run's bundle on the Hugging Face Hub, in one commit"
-    )
-    publish.add_argument("run", type=Path, metavar="RUN", help="a finished run, or a bundle")
-    publish.add_argument("--repo", required=True, metavar="NAME/REPO", help="made if missing")
-    publish.add_argument("--tag", help="name for the commit, as v1")
-    publish.add_argument("--private", action="store_true", help="make a new repository private")
-    publish.add_argument(
-        "--dry-run", action="store_true", help="list files, sizes and the card; send nothing"
-    )
-
-    deploy = commands.add_parser(
-        "deploy",
-        help="put the page on a Hugging Face Space, with one model pinned to a commit",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        description=_DEPLOY + _RULES,
-    )
-    deploy.add_argument("--space", required=True, metavar="NAME/SPACE", help="made if missing")
-    deploy.add_argument("--model", required=True, metavar="NAME/REPO@REVISION")
-    deploy.add_argument("--hardware", choices=("cpu", "zero"), default="cpu")
-
-    composites = commands.add_parser(
-        "composites", help="make the example radiographs from a data folder"
-    )
-    composites.add_argument("--data", type=Path, required=True)
-    composites.add_argument("--out", type=Path, required=True)
-    return parser
-
-
-def _add_training_options(parser: argparse.ArgumentParser, *, out: str) -> None:
-    parser.add_argument(
-        "--data", type=Path, required=True, help="folder with train/NORMAL and train/PNEUMONIA"
-    )
-    parser.add_argument("--out", type=Path, required=True, help=out)
-    parser.add_argument("--preset", choices=sorted(PRESETS), default="default")
-    parser.add_argument("--epochs", type=_positive, help="instead of the preset's")
-    parser.add_argument("--batch-size", type=_positive, help="instead of the preset's")
-    parser.add_argument("--learning-rate", type=_rate, help="instead of the preset's")
-    parser.add_argument("--seed", type=_seed, help="instead of the preset's")
-    parser.add_argument(
-        "--skip-unreadable", action="store_true", help="leave damaged files out, listing them"
-    )
-
-
-def _add_measuring_options(parser: argparse.ArgumentParser, *, out: str) -> None:
-    parser.add_argument("--model", type=Path, required=True, help="the bundle")
-    parser.add_argument("--data", type=Path, required=True, help="labelled films")
-    parser.add_argument("--out", type=Path, required=True, help=out)
-
-
-def _rate(text: str) -> float:
-    value = float(text)
-    if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"expected a number between 0 and 1, received {text}")
-    return value
-
-
-def _seed(text: str) -> int:
-    value = int(text)
-    if not 0 <= value < 2**32:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 0 on, received {text}")
-    return value
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number above 0, received {text}")
-    return value
 
 
 if __name__ == "__main__":

@@ -65,7 +65,30 @@ def augment(film: Film, config: AugmentationConfig, rng: np.random.Generator) ->
     Returns:
         float32 of shape (S, S) in [0, 1].
     """
-    film = _warp(film, config, rng)
+    return _vary_grey_levels(_warp(film, _affine(film, config, rng)), config, rng)
+
+
+def augment_with_mask(
+    film: Film, mask: Film, config: AugmentationConfig, rng: np.random.Generator
+) -> tuple[Film, Film]:
+    """A random variant of one film, and the mask moved with it.
+
+    Args:
+        film: float32 of shape (S, S) in [0, 1].
+        mask: float32 of shape (S, S) in [0, 1]; nothing is inside beyond its edges.
+        config: how far each transform may go.
+        rng: the only source of chance.
+
+    Returns:
+        Film and mask, both float32 of shape (S, S) in [0, 1].
+    """
+    affine = _affine(film, config, rng)
+    moved = cv2.warpAffine(mask, affine, mask.shape, flags=cv2.INTER_LINEAR)
+    film = _vary_grey_levels(_warp(film, affine), config, rng)
+    return film, np.asarray(moved, dtype=np.float32)
+
+
+def _vary_grey_levels(film: Film, config: AugmentationConfig, rng: np.random.Generator) -> Film:
     film = _expose(film, config, rng)
     if rng.random() < config.local_contrast:
         film = _equalize_locally(film, rng)
@@ -81,7 +104,10 @@ def augment(film: Film, config: AugmentationConfig, rng: np.random.Generator) ->
     return np.asarray(np.clip(film, 0, 1), dtype=np.float32)
 
 
-def _warp(film: Film, config: AugmentationConfig, rng: np.random.Generator) -> Film:
+def _affine(
+    film: Film, config: AugmentationConfig, rng: np.random.Generator
+) -> npt.NDArray[np.float64]:
+    """Where pixels go: a matrix of shape (2, 3), as OpenCV takes it."""
     side = film.shape[0]
     angle = np.deg2rad(rng.uniform(-config.rotation, config.rotation))
     shear = np.tan(np.deg2rad(rng.uniform(-config.shear, config.shear)))
@@ -95,10 +121,13 @@ def _warp(film: Film, config: AugmentationConfig, rng: np.random.Generator) -> F
     if not config.shift_vertically:
         shift[1] = 0
     centre = np.full(2, (side - 1) / 2)
-    affine = np.column_stack([matrix, centre + shift - matrix @ centre])
+    return np.column_stack([matrix, centre + shift - matrix @ centre])
+
+
+def _warp(film: Film, affine: npt.NDArray[np.float64]) -> Film:
     # Replicated edges: a black wedge would tell a rotated film from a straight one.
     warped = cv2.warpAffine(
-        film, affine, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        film, affine, film.shape, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
     return np.asarray(warped, dtype=np.float32)
 

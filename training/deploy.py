@@ -22,6 +22,7 @@ from huggingface_hub import (
 )
 from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
 
+from cxr import quality
 from cxr.bundle import BUNDLED_MODEL, FILES
 from cxr.errors import HubError
 from cxr.hub import fetch_bundle, parse_reference
@@ -156,6 +157,7 @@ def app_files(pinned: str, *, hardware: Hardware = "cpu") -> dict[str, bytes]:
         if path.suffix in _SOURCES and path.is_file() and not path.is_symlink()
     ]
     paths += [BUNDLED_MODEL / name for name in FILES]
+    paths += [quality.BUNDLED_GATE / name for name in quality.FILES]
     paths += example_files()
     files = {path.relative_to(ROOT).as_posix(): path.read_bytes() for path in paths}
     zero = hardware == "zero"

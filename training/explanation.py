@@ -25,7 +25,6 @@ from tqdm import tqdm
 
 from cxr.bundle import Bundle
 from cxr.classifier import Classifier
-from cxr.errors import DatasetError, UnreadableRadiograph
 from cxr.gradcam import GradCAM
 from cxr.heatmap_method import METHODS, Method
 from cxr.network import build_network
@@ -36,6 +35,7 @@ from training.calibration import calibrate
 from training.evaluation import sigmoid
 from training.films import load_films
 from training.labelled import read_labelled
+from training.lung_data import read_lung_table, read_mask
 from training.prediction import batch_logits
 from training.run_folder import make_folder, write_text
 
@@ -65,7 +65,7 @@ def write_explanation_check(
         DatasetError: there is nothing to check on.
         RunError: `out` cannot be made.
     """
-    masks = _read_lungs(lungs) if lungs else None
+    masks = read_lung_table(lungs) if lungs else None
     root, records = read_labelled(data)
     sick = [record for record in records if record.label]
     chosen = np.random.default_rng(0).permutation(len(sick))[:films]
@@ -82,9 +82,9 @@ def write_explanation_check(
     tiles = []
     for record in kept[:24]:
         radiograph = read_radiograph(root / record.path, name=record.path)
-        prediction = classifier.predict(radiograph)
-        caption = f"{Path(record.path).stem}  p={prediction.probability:.3f}"
-        tiles.append((draw_overlay(radiograph, prediction.heatmap), caption))
+        probability, heatmap = classifier.answer(radiograph)
+        caption = f"{Path(record.path).stem}  p={probability:.3f}"
+        tiles.append((draw_overlay(radiograph, heatmap), caption))
     plots.picture_rows([("Films with pneumonia", tiles)], out / "heatmaps.png")
     return document
 
@@ -276,26 +276,13 @@ def _layer_groups(network: keras.Model) -> list[tuple[str, list[keras.Layer]]]:
 # --- Lungs ----------------------------------------------------------------------------------------
 
 
-def _read_lungs(table: Path) -> pd.DataFrame:
-    try:
-        rows = pd.read_csv(table, dtype=str)
-    except (OSError, ValueError) as error:
-        raise DatasetError(f"{table}: cannot be read as CSV ({error}).") from error
-    if not {"image", "lung_mask"} <= set(rows.columns) or not len(rows):
-        raise DatasetError(f"{table}: expected rows with the columns image and lung_mask.")
-    return rows[["image", "lung_mask"]].map(lambda name: str(table.parent / name))
-
-
 def _lung_share(bundle: Bundle, explain: Explain, lungs: pd.DataFrame) -> dict[str, Any]:
     """Mean share of a map's energy inside the lungs, and of the film that they cover."""
     shares, covered = [], []
     for image, mask_name in zip(lungs["image"], lungs["lung_mask"], strict=True):
         film = bundle.preprocessing(read_radiograph(image))
-        mask = cv2.imread(mask_name, cv2.IMREAD_GRAYSCALE)
-        if mask is None:
-            raise UnreadableRadiograph(f"{mask_name}: cannot be read as a mask.")
         heat = _resize(explain(film)[1][0], film.shape[1])
-        inside = cv2.resize(mask, heat.shape, interpolation=cv2.INTER_NEAREST) > 0
+        inside = read_mask(mask_name, film.shape[1]) > 0
         covered.append(inside.mean())
         if heat.sum() > 0:
             shares.append(heat[inside].sum() / heat.sum())

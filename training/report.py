@@ -238,10 +238,9 @@ def _draw_mistakes(scored: Scored, root: Path, out: Path) -> Path:
         for i in worst:
             record = scored.records[i]
             radiograph = read_radiograph(root / record.path, name=record.path)
-            prediction = classifier.predict(radiograph)
-            picture = draw_overlay(radiograph, prediction.heatmap)
+            _, heatmap = classifier.answer(radiograph)
             caption = f"{Path(record.path).stem}  p={scored.probabilities[i]:.3f}"
-            tiles.append((picture, caption))
+            tiles.append((draw_overlay(radiograph, heatmap), caption))
         rows.append((f"{CLASS_NAMES[label]} called otherwise: {len(wrong)}", tiles))
     path = out / "mistakes.png"
     plots.picture_rows(rows, path)

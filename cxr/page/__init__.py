@@ -4,18 +4,32 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from html import escape
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.utils import get_upload_folder
 
 from cxr.classifier import Classifier
 from cxr.errors import CXRError
 from cxr.page import texts
+from cxr.page.about import card_text, create_curves
+from cxr.page.downloads import Shown, create_download, for_report, report_value
 from cxr.page.examples import create_examples, list_examples
+from cxr.page.lines import (
+    Line,
+    create_choose_button,
+    create_header,
+    create_line,
+    create_notice,
+    model_line,
+    problem_value,
+)
+from cxr.page.many import create_many
 from cxr.page.viewer import create_viewer, film_value
 from cxr.radiograph import read_radiograph
+
+_FOLDER = Path(__file__).parent
 
 # What `launch` takes since Gradio 6, and what keeps films private.
 LAUNCH_SETTINGS: dict[str, Any] = {
@@ -25,7 +39,11 @@ LAUNCH_SETTINGS: dict[str, Any] = {
         font=["system-ui", "sans-serif"],  # no font is fetched from another host
         font_mono=["ui-monospace", "monospace"],
     ),
-    "css_paths": Path(__file__).parent / "page.css",
+    "css_paths": _FOLDER / "page.css",
+    "head": "".join(
+        f"<script>{(_FOLDER / name).read_text(encoding='utf-8')}</script>"
+        for name in ("page.js", "zip.js")
+    ),
     "run_history": False,
     "enable_monitoring": False,
     "max_file_size": "100mb",
@@ -33,6 +51,7 @@ LAUNCH_SETTINGS: dict[str, Any] = {
     "ssr_mode": False,
 }
 _DELETE_UPLOADS = (30, 300)  # look every 30 s, delete what is older than 300 s
+_UPLOAD = "#upload input[type=file]"
 
 
 def build_page(classifier: Classifier, *, notice: str = "") -> gr.Blocks:
@@ -43,51 +62,66 @@ def build_page(classifier: Classifier, *, notice: str = "") -> gr.Blocks:
         notice: why it is not the model that was asked for, if it is not.
     """
 
-    def classify(path: str | None) -> tuple[Any, str]:
-        """Viewer value and notice; on an error the film that was shown stays."""
+    def classify(path: str | None) -> tuple[Any, Line | None, Any]:
+        """Viewer value, notice and what a report needs; on an error what was shown stays."""
         if path is None:
-            return gr.skip(), ""
+            return gr.skip(), None, gr.skip()
         try:
             radiograph = read_radiograph(path)
-            return film_value(radiograph, classifier.predict(radiograph)), ""
+            prediction = classifier.predict(radiograph)
+            value = film_value(radiograph, prediction, classifier.bundle)
+            return value, None, for_report(radiograph, prediction)
         except CXRError as error:
-            return gr.skip(), escape(str(error))
+            return gr.skip(), problem_value(error), gr.skip()
         except Exception:
             logging.exception("a film was not classified")
-            return gr.skip(), escape(texts.FAILED)
+            return gr.skip(), problem_value(None), gr.skip()
 
-    def classify_example(event: gr.EventData) -> tuple[Any, str]:
+    def classify_example(event: gr.EventData) -> tuple[Any, Line | None, Any]:
         return classify(str(example_paths[event.index]))
 
-    def model_status() -> Iterator[str]:
+    def report(shown: Shown | None, event: gr.EventData) -> Any:
+        return report_value(shown, classifier.bundle, event._data) if shown else gr.skip()
+
+    def model_status() -> Iterator[Line]:
         if not classifier.ready:
-            yield escape(texts.MODEL_LOADING)
-        yield escape(_model_line(classifier))
+            yield {"text": "model_loading"}
+        try:
+            classifier.warm_up()
+        except CXRError as error:
+            yield {"text": "model_failed", "values": {"error": str(error)}}
+        else:
+            yield model_line(classifier.bundle)
 
     example_paths = list_examples()
     with gr.Blocks(
         title=texts.TITLE, analytics_enabled=False, delete_cache=_DELETE_UPLOADS
     ) as page:
-        gr.Markdown(f"# {texts.TITLE}", elem_id="title")
-        gr.Markdown(texts.DISCLAIMER, elem_id="disclaimer")
+        create_header(elem_id="header")
         if notice:
-            gr.HTML(escape(texts.FALLBACK.format(reason=notice)), elem_id="fallback")
-        with gr.Row():
-            with gr.Column(scale=1, min_width=240):
-                with gr.Column(elem_id="upload"):
-                    upload = gr.UploadButton(texts.CHOOSE, variant="primary", type="filepath")
-                problem = gr.HTML(
-                    "", html_template='<p role="alert">${value}</p>', elem_id="notice"
-                )
-                examples = create_examples(example_paths, label=texts.EXAMPLES, elem_id="examples")
-            with gr.Column(scale=4, min_width=320):
-                viewer = create_viewer(upload_selector="#upload input[type=file]", elem_id="viewer")
+            create_line({"text": "fallback", "values": {"reason": notice}}, elem_id="fallback")
+        with gr.Row(elem_id="one-view"):
+            with gr.Column(scale=1, min_width=180):
+                create_choose_button(upload_selector=_UPLOAD, elem_id="choose")
+                with gr.Column(elem_id="upload"):  # out of sight: the button above opens it
+                    upload = gr.UploadButton(type="filepath")
+                problem = create_notice(elem_id="notice")
+                examples = create_examples(example_paths, elem_id="examples")
+            with gr.Column(scale=6, min_width=320):
+                viewer = create_viewer(upload_selector=_UPLOAD, elem_id="viewer")
+        with gr.Column(elem_id="many-view"):
+            create_many(classifier, lambda: Path(get_upload_folder()), elem_id="many")
+        with gr.Column(elem_id="about-view"):
+            create_curves(classifier.bundle, elem_id="curves")
+            gr.Markdown(card_text(classifier.bundle), elem_id="card")
         with gr.Column(elem_id="footer"):
-            status = gr.HTML("", elem_id="status")
-            gr.HTML(escape(texts.PRIVACY), elem_id="privacy")
+            status = create_line(None, elem_id="status")
+            create_line({"text": "privacy"}, elem_id="privacy")
 
+        shown = gr.State(time_to_live=_DELETE_UPLOADS[1])
+        download = create_download(elem_id="download")
         answer: dict[str, Any] = {
-            "outputs": [viewer, problem],
+            "outputs": [viewer, problem, shown],
             "api_visibility": "private",
             # One at a time and in order: the film that was chosen last is the one that is shown.
             "concurrency_limit": 1,
@@ -96,21 +130,6 @@ def build_page(classifier: Classifier, *, notice: str = "") -> gr.Blocks:
         }
         upload.upload(classify, upload, **answer)
         examples.select(classify_example, None, **answer)
+        viewer.submit(report, shown, download, api_visibility="private")
         page.load(model_status, None, status, api_visibility="private", concurrency_limit=None)
     return page
-
-
-def _model_line(classifier: Classifier) -> str:
-    """Which model answers, once it does."""
-    try:
-        classifier.warm_up()
-    except CXRError as error:
-        return texts.MODEL_FAILED.format(error=error)
-    bundle = classifier.bundle
-    return texts.MODEL_READY.format(
-        name=bundle.name,
-        version=bundle.version,
-        sha256=bundle.sha256[:12],
-        origin=f" from {bundle.origin}" if bundle.origin else "",
-        population=bundle.config["trained_on"].get("population", "films not recorded"),
-    )

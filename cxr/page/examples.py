@@ -7,17 +7,19 @@ from pathlib import Path
 import gradio as gr
 
 from cxr.page.pictures import grey_data_uri, shrink
+from cxr.page.texts import LANGUAGES
 from cxr.radiograph import read_radiograph
 
 FOLDER = Path(__file__).parents[2] / "examples"
 _THUMBNAIL_SIDE = 220
 
 _TEMPLATE = """
-<p>${label}</p>
+<p data-t="examples"></p>
 <div class="thumbnails">
   {{#each value}}
   <button type="button" data-index="{{this.index}}">
-    <img src="{{this.thumbnail}}" alt=""><span>{{this.caption}}</span>
+    <img src="{{this.thumbnail}}" alt="">
+    <span data-kind="{{this.kind}}" data-number="{{this.number}}"></span>
   </button>
   {{/each}}
 </div>
@@ -26,7 +28,7 @@ _STYLE = """
 p { margin: 0 0 0.5rem; font-size: 0.85rem; line-height: 1.35; }
 .thumbnails {
   display: grid;
-  grid-template-columns: repeat(auto-fill, minmax(6rem, 1fr));
+  grid-template-columns: repeat(auto-fill, minmax(4.6rem, 1fr));
   gap: 6px;
 }
 button {
@@ -51,6 +53,15 @@ span {
 }
 """
 _SCRIPT = """
+const { cxr } = window;
+cxr.onLanguage(() => {
+  const texts = props.texts[cxr.language];
+  cxr.translate(element, texts);
+  element.querySelectorAll("[data-kind]").forEach((caption) => {
+    const { kind, number } = caption.dataset;
+    caption.textContent = `${texts.example_kinds[kind] ?? kind} ${number}`;
+  });
+});
 element.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (button) trigger("select", { index: Number(button.dataset.index) });
@@ -58,30 +69,30 @@ element.addEventListener("click", (event) => {
 """
 
 
-def create_examples(paths: list[Path], *, label: str, elem_id: str) -> gr.HTML:
+def create_examples(paths: list[Path], *, elem_id: str) -> gr.HTML:
     """A grid of thumbnails; its ``select`` event carries the ``index`` of the one clicked.
 
     Args:
-        paths: the examples; a file's stem is its caption.
-        label: the line above them.
+        paths: the examples; a file's stem is its kind and number, as ``viral_2``.
         elem_id: of the component.
     """
     thumbnails = [
         {
             "index": index,
-            "caption": path.stem.replace("_", " ").capitalize(),
+            "kind": path.stem.partition("_")[0],
+            "number": path.stem.partition("_")[2],
             "thumbnail": grey_data_uri(shrink(read_radiograph(path).pixels, _THUMBNAIL_SIDE)),
         }
         for index, path in enumerate(paths)
     ]
     return gr.HTML(
         thumbnails,
-        label=label,
         html_template=_TEMPLATE,
         css_template=_STYLE,
         js_on_load=_SCRIPT,
         apply_default_css=False,
         elem_id=elem_id,
+        texts=LANGUAGES,
     )
 
 

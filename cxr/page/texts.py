@@ -1,51 +1,283 @@
-"""Every text of the page, in one place."""
+"""Every text of the page in each of its languages; findings are in `cxr.findings`.
 
-TITLE = "Pneumonia on children's chest radiographs"
+The browser chooses among them, so that a switch of language needs no request. A test keeps the
+languages alike: the same keys, and the same names in braces.
+"""
 
-# Stays on the page whatever is shown.
-DISCLAIMER = (
-    "For research and teaching. Not a medical device. Trained on films of children of 1–5 years, "
-    "anterior-posterior. It does not check that a picture is a chest radiograph: of anything else, "
-    "its answer means nothing."
+from __future__ import annotations
+
+from typing import Any
+
+from cxr import findings
+
+Texts = dict[str, Any]
+
+TITLE = (
+    "Pneumonia on children's chest radiographs"  # of the browser's tab, before a language is known
 )
-PRIVACY = (
-    "Uploads are deleted within minutes, and nothing else is kept. Use only films without names."
-)
 
-CHOOSE = "Choose a radiograph"
-EXAMPLES = "Or click an example: each is the mean of nine films, and nobody's."
-
-MODEL_LOADING = "The model is loading; a film that you choose now is answered when it is ready."
-MODEL_READY = "Model {name} {version} ({sha256}){origin}, trained on: {population}"
-FALLBACK = "This is the bundled model, not the one that was asked for. {reason}"
-FAILED = "Something went wrong with this film, and it was not classified. Try another one."
-MODEL_FAILED = "The model cannot be used: {error}"
-
-# The viewer's own, read by its script.
-VIEWER = {
+_EN: Texts = {
+    "title": "Pneumonia on children's chest radiographs",
+    # Stays on the page whatever is shown.
+    "disclaimer": (
+        "For research and teaching. Not a medical device. Trained on films of children of 1–5 "
+        "years, anterior-posterior. What is not recognised as a frontal chest radiograph is "
+        "refused; that check can err, too."
+    ),
+    "privacy": (
+        "Uploads are deleted within minutes, and nothing else is kept. Use only films without "
+        "names."
+    ),
+    "other_language": "Français",
+    "theme": "Light or dark",
+    "views": "Parts of the page",
+    "view_one": "One film",
+    "view_many": "Many films",
+    "view_about": "About the model",
+    "choose": "Choose a radiograph",
+    # Many films.
+    "many_files": "Choose films or a ZIP",
+    "many_folder": "Choose a folder",
+    "many_cancel": "Cancel",
+    "many_csv": "Table (CSV)",
+    "many_overlays": "Films with heatmaps (ZIP)",
+    "many_hint": (
+        "Or drop a folder or a ZIP here. Films are sent one by one and deleted at once; the list "
+        "stays in your browser. Verdicts are at the threshold that you set for one film. Click a "
+        "name to open the film."
+    ),
+    "many_progress": "Films done",
+    "many_status": "{done} of {total}; {refused} refused, {failed} unreadable",
+    "many_packing": "Drawing heatmap {done} of {total}",
+    "many_archive": "{name}: this ZIP archive cannot be read.",
+    "many_most": "More than {most} files: choose fewer.",
+    "many_file": "File",
+    "many_remarks": "Remarks",
+    "many_statuses": {"refused": "Refused", "error": "Unreadable"},
+    "examples": "Or click an example: each is the mean of nine films, and nobody's.",
+    "example_kinds": {"normal": "Normal", "bacterial": "Bacterial", "viral": "Viral"},
+    # Which model answers.
+    "model_loading": (
+        "The model is loading; a film that you choose now is answered when it is ready."
+    ),
+    "model_ready": "Model {name} {version} ({sha256}){origin}, trained on: {population}",
+    "model_origin": " from {origin}",
+    "model_failed": "The model cannot be used: {error}",
+    "fallback": "This is the bundled model, not the one that was asked for. {reason}",
+    # Why a film has no answer.
+    "refused": "{name}: not classified, because {reasons}",
+    "unread": "This file cannot be read.",
+    "failed": "Something went wrong with this film, and it was not classified. Try another one.",
+    # The viewer.
     "invitation": "Drop a chest radiograph here, paste it, or choose a file",
-    "formats": "JPEG or PNG",
+    "formats": "JPEG, PNG or DICOM",
     "film": "Radiograph",
+    "stage": "Radiograph: wheel or + and − zoom, drag or arrows move, double click shows all",
+    "tools": "Tools of the viewer",
+    "tool_heat": "Heatmap",
+    "tool_contour": "Contours",
+    "tool_side": "Side by side",
+    "tool_invert": "Invert",
+    "tool_levels": "Brightness",
+    "tool_levels_long": (
+        "Dragging changes contrast (sideways) and brightness (up and down), as it does with the "
+        "right mouse button or with Shift"
+    ),
+    "tool_closer": "Closer",
+    "tool_further": "Further away",
+    "tool_whole": "Fit",
     "probability": "Probability of pneumonia",
+    "verdict": "Verdict",
     "verdicts": {"PNEUMONIA": "Pneumonia", "NORMAL": "Normal", "UNCERTAIN": "Uncertain"},
     "reasons": {
         "PNEUMONIA": "at or above the threshold",
         "NORMAL": "below the threshold",
-        "UNCERTAIN": "too close to the model's threshold to call: move it to decide",
+        "UNCERTAIN": "between the model's two outer thresholds: choose one to decide",
     },
     "threshold": "Threshold",
     "shipped": "the model's",
     "own": "yours",
     "reset": "Back to the model's threshold",
-    "cost": (
-        "Called at this threshold, {source}: {found} of {sick} with pneumonia found, "
-        "{alarms} of {healthy} normal films called pneumonia."
+    "stops": "The model's thresholds",
+    "stop_names": {
+        "high_sensitivity": "Sensitive",
+        "threshold": "Balanced",
+        "high_specificity": "Specific",
+    },
+    "sensitivity": "Pneumonia found",
+    "specificity": "Normal films left alone",
+    "share_line": "{share} ({low}–{high}), {count} of {all}",
+    "source": (
+        "Shares with their 95 % interval, on {films} films of {patients} patients, each scored by "
+        "a network that never saw its patient ({folds} folds). Expect less elsewhere."
     ),
-    "opacity": "Heatmap",
+    "thousand_title": "Of 1,000 such children",
+    "prevalence": "How many of them have pneumonia",
+    "frequencies": (
+        "Of {sick} with pneumonia, {found} would be found and {missed} missed. Of {healthy} "
+        "without, {alarms} would be called pneumonia."
+    ),
+    "predictive": (
+        "A film called pneumonia is pneumonia with {positive}; one called normal is normal with "
+        "{negative}."
+    ),
+    # About the model.
+    "roc_label": "ROC curve",
+    "roc_x": "Normal films called pneumonia",
+    "roc_y": "Pneumonia found",
+    "roc_caption": "ROC curve; the dots are the model's three thresholds.",
+    "threshold_label": "Sensitivity and specificity by threshold",
+    "share": "Share",
+    "threshold_caption": (
+        "Pneumonia found (orange) and normal films left alone (green) from each threshold on; the "
+        "dashed lines are the model's three."
+    ),
+    "card_language": "",
+    "worth_title": "What the heatmap and the verdict are worth here",
+    "keep_report": "Report (PDF)",
+    "keep_overlay": "Film with heatmap (PNG)",
+    "opacity": "Opacity",
     "legend_low": "no evidence",
     "legend_high": "strongest",
     "legend": (
         "Grad-CAM: where the evidence for pneumonia lies, on one scale for all films. "
         "It explains the number; it is no outline of disease."
     ),
+    "legend_normal": (
+        "The verdict is normal: this shows where the little evidence lies that there is. It is no "
+        "sign of disease."
+    ),
+}
+
+_FR: Texts = {
+    "title": "Pneumonie sur la radiographie thoracique de l'enfant",
+    "disclaimer": (
+        "Pour la recherche et l'enseignement. Pas un dispositif médical. Entraîné sur des clichés "
+        "d'enfants de 1 à 5 ans, de face (antéro-postérieur). Ce qui n'est pas reconnu comme une "
+        "radiographie thoracique de face est refusé ; ce contrôle aussi peut se tromper."
+    ),
+    "privacy": (
+        "Les fichiers envoyés sont effacés en quelques minutes, et rien d'autre n'est conservé. "
+        "N'utilisez que des clichés sans nom."
+    ),
+    "other_language": "English",
+    "theme": "Clair ou sombre",
+    "views": "Parties de la page",
+    "view_one": "Un cliché",
+    "view_many": "Plusieurs clichés",
+    "view_about": "À propos du modèle",
+    "choose": "Choisir une radiographie",
+    "many_files": "Choisir des clichés ou un ZIP",
+    "many_folder": "Choisir un dossier",
+    "many_cancel": "Arrêter",
+    "many_csv": "Tableau (CSV)",
+    "many_overlays": "Clichés et cartes (ZIP)",
+    "many_hint": (
+        "Ou déposez ici un dossier ou un ZIP. Les clichés sont envoyés un par un et effacés "
+        "aussitôt ; la liste reste dans votre navigateur. Les verdicts sont au seuil que vous avez "
+        "choisi pour un cliché. Cliquez sur un nom pour ouvrir le cliché."
+    ),
+    "many_progress": "Clichés traités",
+    "many_status": "{done} sur {total} ; {refused} refusés, {failed} illisibles",
+    "many_packing": "Carte {done} sur {total}",
+    "many_archive": "{name} : cette archive ZIP ne peut pas être lue.",
+    "many_most": "Plus de {most} fichiers : choisissez-en moins.",
+    "many_file": "Fichier",
+    "many_remarks": "Remarques",
+    "many_statuses": {"refused": "Refusé", "error": "Illisible"},
+    "examples": "Ou un exemple : chacun est la moyenne de neuf clichés, et de personne.",
+    "example_kinds": {"normal": "Normal", "bacterial": "Bactérienne", "viral": "Virale"},
+    "model_loading": "Le modèle se charge ; un cliché choisi maintenant aura sa réponse ensuite.",
+    "model_ready": "Modèle {name} {version} ({sha256}){origin}, entraîné sur : {population}",
+    "model_origin": " de {origin}",
+    "model_failed": "Le modèle ne peut pas servir : {error}",
+    "fallback": "C'est le modèle fourni, et non celui qui a été demandé. {reason}",
+    "refused": "{name} : non classé, car {reasons}",
+    "unread": "Ce fichier ne peut pas être lu.",
+    "failed": "Ce cliché n'a pas pu être classé à la suite d'une erreur. Essayez-en un autre.",
+    "invitation": "Déposez ici une radiographie thoracique, collez-la ou choisissez un fichier",
+    "formats": "JPEG, PNG ou DICOM",
+    "film": "Radiographie",
+    "stage": (
+        "Radiographie : molette ou + et − pour le zoom, glisser ou flèches pour déplacer, double "
+        "clic pour tout voir"
+    ),
+    "tools": "Outils de la visionneuse",
+    "tool_heat": "Chaleur",
+    "tool_contour": "Contours",
+    "tool_side": "Côte à côte",
+    "tool_invert": "Inverser",
+    "tool_levels": "Luminosité",
+    "tool_levels_long": (
+        "Glisser change le contraste (de côté) et la luminosité (de haut en bas), comme avec le "
+        "bouton droit de la souris ou la touche Maj"
+    ),
+    "tool_closer": "Plus près",
+    "tool_further": "Plus loin",
+    "tool_whole": "Tout",
+    "probability": "Probabilité de pneumonie",
+    "verdict": "Verdict",
+    "verdicts": {"PNEUMONIA": "Pneumonie", "NORMAL": "Normal", "UNCERTAIN": "Incertain"},
+    "reasons": {
+        "PNEUMONIA": "au seuil ou au-dessus",
+        "NORMAL": "sous le seuil",
+        "UNCERTAIN": "entre les deux seuils extrêmes du modèle : choisissez-en un pour trancher",
+    },
+    "threshold": "Seuil",
+    "shipped": "du modèle",
+    "own": "le vôtre",
+    "reset": "Revenir au seuil du modèle",
+    "stops": "Les seuils du modèle",
+    "stop_names": {
+        "high_sensitivity": "Sensible",
+        "threshold": "Équilibré",
+        "high_specificity": "Spécifique",
+    },
+    "sensitivity": "Pneumonies trouvées",
+    "specificity": "Clichés normaux épargnés",
+    "share_line": "{share} ({low}–{high}), {count} sur {all}",
+    "source": (
+        "Parts avec leur intervalle à 95 %, sur {films} clichés de {patients} patients, chacun "
+        "noté par un réseau qui n'a jamais vu son patient ({folds} plis). Attendez moins ailleurs."
+    ),
+    "thousand_title": "Sur 1 000 enfants comme ceux-ci",
+    "prevalence": "Combien ont une pneumonie",
+    "frequencies": (
+        "Sur {sick} avec pneumonie, {found} seraient trouvées et {missed} manquées. Sur {healthy} "
+        "sans, {alarms} seraient dites pneumonie."
+    ),
+    "predictive": (
+        "Un cliché dit pneumonie l'est avec {positive} ; un cliché dit normal l'est avec "
+        "{negative}."
+    ),
+    "roc_label": "Courbe ROC",
+    "roc_x": "Clichés normaux dits pneumonie",
+    "roc_y": "Pneumonies trouvées",
+    "roc_caption": "Courbe ROC ; les points sont les trois seuils du modèle.",
+    "threshold_label": "Sensibilité et spécificité selon le seuil",
+    "share": "Part",
+    "threshold_caption": (
+        "Pneumonies trouvées (orange) et clichés normaux épargnés (vert) à partir de chaque seuil "
+        "; les tirets sont les trois du modèle."
+    ),
+    "card_language": "La fiche du modèle est en anglais.",
+    "worth_title": "Ce que valent ici la carte et le verdict",
+    "keep_report": "Rapport (PDF)",
+    "keep_overlay": "Cliché et carte (PNG)",
+    "opacity": "Opacité",
+    "legend_low": "aucun indice",
+    "legend_high": "le plus fort",
+    "legend": (
+        "Grad-CAM : où se trouvent les indices de pneumonie, sur une même échelle pour tous les "
+        "clichés. Elle explique le nombre ; elle ne délimite pas la maladie."
+    ),
+    "legend_normal": (
+        "Le verdict est normal : la carte montre où se trouvent les rares indices. Ce n'est pas un "
+        "signe de maladie."
+    ),
+}
+
+LANGUAGES: dict[findings.Language, Texts] = {
+    "en": {**_EN, "findings": findings.TEXTS["en"]},
+    "fr": {**_FR, "findings": findings.TEXTS["fr"]},
 }

@@ -1,25 +1,33 @@
-"""The viewer: film, overlay, probability, verdict and sliders, as one component.
+"""The viewer: film, heatmap, probability, verdict and thresholds, as one component.
 
-Python sends it a film once; its script answers every slider in the browser.
+Python sends it a film once; its script answers everything else in the browser.
 """
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import cv2
 import gradio as gr
 import numpy as np
+import numpy.typing as npt
 
+from cxr.bundle import Bundle
 from cxr.classifier import Prediction
+from cxr.findings import Finding
+from cxr.operating_points import OperatingPoints
 from cxr.overlay import colour_heatmap
-from cxr.page import texts
 from cxr.page.pictures import data_uri, grey_data_uri, shrink
+from cxr.page.texts import LANGUAGES
 from cxr.radiograph import Radiograph
 
 _FOLDER = Path(__file__).parent
-_FILM_SIDE = 2048  # longest side sent to the browser: no screen shows more
+_FILM_SIDE = 4096  # longest side sent to the browser: more than any detector for children has
 _HEAT_SIDE = 512  # the browser enlarges it as smoothly as we would
+_CONTOURS = (0.25, 0.5, 0.75)  # of the heatmap's scale
 
 
 def create_viewer(*, upload_selector: str, elem_id: str) -> gr.HTML:
@@ -36,21 +44,60 @@ def create_viewer(*, upload_selector: str, elem_id: str) -> gr.HTML:
         js_on_load=(_FOLDER / "viewer.js").read_text(encoding="utf-8"),
         apply_default_css=False,
         elem_id=elem_id,
-        texts=texts.VIEWER,
+        texts=LANGUAGES,
         legend=_legend(),
         upload_selector=upload_selector,
     )
 
 
-def film_value(radiograph: Radiograph, prediction: Prediction) -> dict[str, Any]:
-    """What the viewer needs of one film: pictures as data URIs, probability, operating points."""
+def film_value(radiograph: Radiograph, prediction: Prediction, bundle: Bundle) -> dict[str, Any]:
+    """What the viewer needs of one film: pictures as data URIs, the answer, what it is worth."""
+    film = grey_data_uri(shrink(radiograph.pixels, _FILM_SIDE))
+    height, width = radiograph.shape
     return {
+        "id": hashlib.sha256(film.encode()).hexdigest(),
         "name": radiograph.name,
-        "film": grey_data_uri(shrink(radiograph.pixels, _FILM_SIDE)),
+        "stem": Path(radiograph.name).stem,
+        "film": film,
+        "width": width,
+        "height": height,
         "heat": data_uri(colour_heatmap(shrink(prediction.heatmap, _HEAT_SIDE))),
+        "contours": [_contours(prediction.heatmap, level) for level in _CONTOURS],
         "probability": prediction.probability,
-        "operating_points": prediction.operating_points.to_json(),
+        "model": bundle.sha256,
+        "operating_points": _with_shares(prediction.operating_points),
+        "source": bundle.measured_on or {"text": prediction.operating_points.source},
+        "warnings": finding_values(prediction.quality.warnings),
+        "heat_worth": finding_values(prediction.trust.of_heat()),
+        "variants": list(prediction.trust.variants.values()),
     }
+
+
+def finding_values(findings: Iterable[Finding]) -> list[dict[str, Any]]:
+    """Findings as the browser says them, in its language."""
+    return [{"code": finding.code, "values": dict(finding.values)} for finding in findings]
+
+
+def _with_shares(points: OperatingPoints) -> dict[str, Any]:
+    """As JSON, with the shares and intervals that follow from each point's counts."""
+    document = points.to_json()
+    for point, values in zip(points.curve, document["curve"], strict=True):
+        values["sensitivity"], values["specificity"] = point.sensitivity, point.specificity
+        values["sensitivity_interval"] = point.sensitivity_interval()
+        values["specificity_interval"] = point.specificity_interval()
+    return document
+
+
+def _contours(heatmap: npt.NDArray[np.float32], level: float) -> str:
+    """Outlines of the places from a level on, as an SVG path on the film's own pixel grid."""
+    small = shrink(heatmap, _HEAT_SIDE)
+    scale = heatmap.shape[1] / small.shape[1]
+    inside = (small >= level).astype(np.uint8)
+    outlines, _ = cv2.findContours(inside, cv2.RETR_LIST, cv2.CHAIN_APPROX_TC89_L1)
+    return " ".join(
+        "M" + "L".join(f"{(x + 0.5) * scale:.1f} {(y + 0.5) * scale:.1f}" for x, y in outline) + "Z"
+        for outline in (points.reshape(-1, 2) for points in outlines)
+    )
 
 
 def _legend() -> str:

@@ -1,0 +1,303 @@
+"""A DICOM file becomes grey levels and a few facts of how it was taken; never of whom.
+
+Digital radiographs are taken (CR, DX) and secondary captures of films; other modalities and
+several frames are refused. Grey levels go the way of DICOM PS3.3 section C.11: modality LUT or
+rescale, VOI LUT or window, and MONOCHROME1 turned so that 0 is black.
+
+Of the patient, only an age is read. Messages name the file and the fault, and quote nothing of the
+header but modality, view and body part: everything else may identify a child.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import re
+import struct
+import threading
+import warnings
+import zlib
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pydicom
+import pydicom.config
+from pydicom.dataset import Dataset
+from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi_lut
+from pydicom.pixels.utils import pixel_array
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
+
+from cxr.errors import RadiographTooLarge, UnreadableRadiograph, UnsupportedRadiograph
+
+# What is odd in a header is met where it is used; pydicom's warnings and logs would quote it.
+pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
+logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
+
+# Projection radiographs and captures of anything (PS3.3 section C.7.3.1.1.1). RG was a film's.
+_RADIOGRAPHS = {"CR", "DX", "RG", "SC", "OT", ""}
+_MODALITY_NAMES = {
+    "CT": "a CT slice",
+    "MR": "an MR image",
+    "US": "an ultrasound image",
+    "RF": "fluoroscopy",
+    "XA": "an angiogram",
+    "MG": "a mammogram",
+    "IO": "a dental film",
+    "PX": "a panoramic dental film",
+    "PT": "a PET image",
+    "NM": "a nuclear medicine image",
+}
+_LATERAL = {"LL", "RL", "LATERAL", "LAT", "LLAT", "RLAT"}
+_DAYS_A_YEAR = 365.25
+_WARNINGS = threading.Lock()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Acquisition:
+    """What a DICOM header says of how a film was taken; None where it is silent.
+
+    Attributes:
+        modality: ``"CR"``, ``"DX"``, …, in capitals.
+        view: ``"AP"``, ``"PA"``, ``"LL"``, … in capitals.
+        body_part: ``"CHEST"``, … in capitals.
+        lateral: whether view or orientation say that it was taken from the side.
+        age: of the patient in years.
+        pixel_spacing: millimetres between rows and between columns, on the detector where the
+            header knows nothing better.
+    """
+
+    modality: str | None = None
+    view: str | None = None
+    body_part: str | None = None
+    lateral: bool = False
+    age: float | None = None
+    pixel_spacing: tuple[float, float] | None = None
+
+
+UNKNOWN = Acquisition()
+
+
+def is_dicom(content: bytes) -> bool:
+    """Whether these bytes begin as a DICOM file does, with the preamble or without."""
+    if content[128:132] == b"DICM":  # PS3.10 section 7.1
+        return True
+    # Without: a data set, in either byte order, whose first group is 0002 or 0008.
+    return len(content) > 8 and content[:2] in (b"\x02\0", b"\x08\0", b"\0\x02", b"\0\x08")
+
+
+def read_dicom(
+    content: bytes, name: str, *, max_pixels: int
+) -> tuple[npt.NDArray[np.float32], Acquisition]:
+    """Decode a DICOM file.
+
+    Args:
+        content: of the file.
+        name: what to call it in messages.
+        max_pixels: more are not decoded.
+
+    Returns:
+        Pixels, float32 in [0, 1] with 0 for black: of shape (H, W), or (H, W, 3) in colour. And
+        what the header says.
+
+    Raises:
+        UnreadableRadiograph: the file is damaged, or holds no pixels.
+        UnsupportedRadiograph: it is of another modality, has several frames, or its pixels are of
+            a kind that is not read here.
+        RadiographTooLarge: it has more than `max_pixels`, or unpacks to more than they need.
+    """
+    try:
+        # Which warnings are shown is one setting for all threads.
+        with _WARNINGS, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            dataset = pydicom.dcmread(io.BytesIO(_inflated(content, name, max_pixels)), force=True)
+            _name_encoding(dataset)
+            _check(dataset, name, max_pixels)
+            return _grey_levels(dataset, name), _acquisition(dataset)
+    except (UnreadableRadiograph, UnsupportedRadiograph, RadiographTooLarge):
+        raise
+    except MemoryError as error:
+        raise RadiographTooLarge(f"{name}: there is not enough memory to decode it.") from error
+    except Exception as error:
+        # A decoder's words may quote the header, and so does the chain of an error in a log.
+        raise UnreadableRadiograph(
+            f"{name}: this DICOM file is damaged, or its pixels are stored in a way that is not "
+            f"read here ({type(error).__name__}). Export it again, uncompressed."
+        ) from None
+
+
+def _inflated(content: bytes, name: str, max_pixels: int) -> bytes:
+    """The content, refused if it is deflated and unpacks to far more than its pixels may need."""
+    uid = DeflatedExplicitVRLittleEndian.encode()
+    if content[128:132] != b"DICM" or uid not in content[:1024]:
+        return content
+    # The file meta information begins with its own length (PS3.10 section 7.1).
+    (length,) = struct.unpack_from("<L", content, 140)
+    unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
+    unpacker.decompress(content[144 + length :], 6 * max_pixels)
+    if unpacker.unconsumed_tail:
+        raise RadiographTooLarge(f"{name}: unpacks to more than any radiograph needs.")
+    return content
+
+
+def _name_encoding(dataset: Dataset) -> None:
+    """Without file meta information, pixels are as the data set was found to be written."""
+    if "TransferSyntaxUID" in dataset.file_meta:
+        return
+    implicit, little = dataset.original_encoding
+    if not little:
+        syntax = ExplicitVRBigEndian
+    else:
+        syntax = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
+    dataset.file_meta.TransferSyntaxUID = syntax
+
+
+def _check(dataset: Dataset, name: str, max_pixels: int) -> None:
+    """Refuse what is no radiograph, before any pixel is decoded."""
+    modality = _word(dataset, "Modality") or ""
+    if modality not in _RADIOGRAPHS:
+        what = _MODALITY_NAMES.get(modality, f"of modality {modality}")
+        raise UnsupportedRadiograph(
+            f"{name}: its header says that it is {what}. Expected a frontal chest radiograph "
+            "(CR or DX)."
+        )
+    if "PixelData" not in dataset or not (dataset.get("Rows") and dataset.get("Columns")):
+        raise UnreadableRadiograph(f"{name}: this DICOM file holds no picture.")
+    frames = int(dataset.get("NumberOfFrames") or 1)
+    if frames > 1:
+        raise UnsupportedRadiograph(
+            f"{name}: {frames} frames. Expected one: export the one that you mean."
+        )
+    rows, columns = int(dataset.Rows), int(dataset.Columns)
+    if rows * columns > max_pixels:
+        raise RadiographTooLarge(
+            f"{name}: {columns}×{rows} pixels. Expected at most {max_pixels:,} in all."
+        )
+
+
+# --- Grey levels ----------------------------------------------------------------------------------
+
+
+def _grey_levels(dataset: Dataset, name: str) -> npt.NDArray[np.float32]:
+    photometric = str(dataset.PhotometricInterpretation)
+    stored = pixel_array(dataset)  # YBR has become RGB
+    if photometric == "PALETTE COLOR":
+        colours = apply_color_lut(stored, dataset)
+        return _scaled(colours, 0, np.iinfo(colours.dtype).max)
+    if stored.ndim == 3:
+        return _scaled(stored, 0, 2 ** int(dataset.BitsStored) - 1)
+    if photometric not in ("MONOCHROME1", "MONOCHROME2"):
+        raise UnsupportedRadiograph(
+            f"{name}: its photometric interpretation is not known here. Expected MONOCHROME1, "
+            "MONOCHROME2 or a colour: export it as one of them."
+        )
+    values = np.asarray(apply_modality_lut(stored, dataset))
+    pixels = _windowed(values, dataset)
+    if pixels is None:
+        pixels = _scaled(values, *_range(values, stored, dataset))
+    return np.float32(1) - pixels if photometric == "MONOCHROME1" else pixels
+
+
+def _windowed(values: npt.NDArray[Any], dataset: Dataset) -> npt.NDArray[np.float32] | None:
+    """Through the first VOI LUT or window; None where there is none that shows anything."""
+    try:
+        shown = np.asarray(apply_voi_lut(values, dataset))
+        if dataset.get("VOILUTSequence"):
+            table = dataset.VOILUTSequence[0]
+            # The descriptor's number of bits is often larger than what the table uses.
+            data = table.LUTData
+            entries = np.frombuffer(data, "<u2") if isinstance(data, bytes) else np.asarray(data)
+            low, high = float(entries.min()), float(entries.max())
+        elif dataset.get("WindowWidth"):
+            low, high = _output_range(dataset)
+        else:
+            return None
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, NotImplementedError):
+        return None  # a window of no width, a table of no entries: shown as if it had none
+    if not np.isfinite(shown).all() or shown.min() == shown.max():
+        return None
+    return _scaled(shown, low, high)
+
+
+def _output_range(dataset: Dataset) -> tuple[float, float]:
+    """Of `apply_voi_lut` with a window: all values that could be stored, after the modality LUT."""
+    bits = int(dataset.BitsStored)
+    if dataset.get("ModalityLUTSequence"):
+        return 0, 2 ** int(dataset.ModalityLUTSequence[0].LUTDescriptor[2]) - 1
+    signed = int(dataset.PixelRepresentation) == 1
+    low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
+    slope = float(dataset.get("RescaleSlope", 1))
+    intercept = float(dataset.get("RescaleIntercept", 0))
+    ends = (low * slope + intercept, high * slope + intercept)
+    return min(ends), max(ends)
+
+
+def _range(
+    values: npt.NDArray[Any], stored: npt.NDArray[Any], dataset: Dataset
+) -> tuple[float, float]:
+    """From the darkest to the brightest value of the film, padding apart."""
+    padding = dataset.get("PixelPaddingValue")
+    inside = values[stored != padding] if padding is not None else values
+    inside = inside if inside.size else values
+    return float(inside.min()), float(inside.max())
+
+
+def _scaled(values: npt.NDArray[Any], low: float, high: float) -> npt.NDArray[np.float32]:
+    scaled = (values.astype(np.float32) - np.float32(low)) / np.float32(max(high - low, 1e-6))
+    return np.asarray(np.clip(scaled, 0, 1), dtype=np.float32)
+
+
+# --- The header -----------------------------------------------------------------------------------
+
+
+def _acquisition(dataset: Dataset) -> Acquisition:
+    view = _word(dataset, "ViewPosition")
+    # Rows that lead to front or back were taken from the side (PS3.3 section C.7.6.1.1.1).
+    orientation = [str(way).upper() for way in dataset.get("PatientOrientation") or []]
+    sideways = bool(orientation) and orientation[0][:1] in ("A", "P")
+    return Acquisition(
+        modality=_word(dataset, "Modality"),
+        view=view,
+        body_part=_word(dataset, "BodyPartExamined"),
+        lateral=view in _LATERAL or sideways,
+        age=_age(dataset),
+        pixel_spacing=_spacing(dataset),
+    )
+
+
+def _word(dataset: Dataset, keyword: str) -> str | None:
+    """A code string (PS3.5 section 6.2: 16 capitals, digits, spaces); None if it is none."""
+    word = str(dataset.get(keyword) or "").strip().upper()
+    return word if re.fullmatch(r"[A-Z0-9_ ]{1,16}", word) else None
+
+
+def _age(dataset: Dataset) -> float | None:
+    found = re.fullmatch(r"(\d{3})([DWMY])", str(dataset.get("PatientAge") or "").strip())
+    if found:
+        days = {"D": 1.0, "W": 7.0, "M": _DAYS_A_YEAR / 12, "Y": _DAYS_A_YEAR}[found[2]]
+        return int(found[1]) * days / _DAYS_A_YEAR
+    try:
+        born, taken = (
+            date.fromisoformat(str(dataset.get(keyword)))
+            for keyword in ("PatientBirthDate", "StudyDate")
+        )
+    except ValueError:
+        return None
+    years = (taken - born).days / _DAYS_A_YEAR
+    return years if 0 <= years < 120 else None
+
+
+def _spacing(dataset: Dataset) -> tuple[float, float] | None:
+    try:
+        rows, columns = dataset.get("PixelSpacing") or dataset.get("ImagerPixelSpacing")
+        spacing = (float(rows), float(columns))
+    except (TypeError, ValueError):
+        return None
+    return spacing if min(spacing) > 0 and max(spacing) < 10 else None

@@ -1,0 +1,95 @@
+"""About the model: what its evaluation measured, as curves, and its card."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from cxr.bundle import CARD, Bundle
+from cxr.page.texts import LANGUAGES
+
+_TEMPLATE = """
+<div class="curves">
+  <figure>
+    <svg viewBox="-46 -12 330 300" role="img" data-t-label="roc_label">
+      <path class="axes" d="M0 0V250H260M0 0H-4M0 250H-4M0 250V254M250 250V254"></path>
+      <path class="chance" d="M0 250L250 0"></path>
+      <path class="line" d="${value.roc}"></path>
+      <g>${value.stops.map(s => `<circle cx="${s.x}" cy="${s.y}" r="4"></circle>`).join("")}</g>
+      <text x="125" y="276" data-t="roc_x"></text>
+      <text transform="translate(-24 125) rotate(-90)" data-t="roc_y"></text>
+    </svg>
+    <figcaption data-t="roc_caption"></figcaption>
+  </figure>
+  <figure>
+    <svg viewBox="-46 -12 330 300" role="img" data-t-label="threshold_label">
+      <path class="axes" d="M0 0V250H260M0 0H-4M0 250H-4M0 250V254M250 250V254"></path>
+      <path class="line" d="${value.sensitivity}"></path>
+      <path class="line other" d="${value.specificity}"></path>
+      <g>${value.thresholds.map(x => `<path class="chance" d="M${x} 0V250"></path>`).join("")}</g>
+      <text x="125" y="276" data-t="threshold"></text>
+      <text transform="translate(-24 125) rotate(-90)" data-t="share"></text>
+    </svg>
+    <figcaption data-t="threshold_caption"></figcaption>
+  </figure>
+</div>
+<p data-t="card_language"></p>
+"""
+_STYLE = """
+.curves { display: flex; flex-wrap: wrap; gap: 2rem; }
+figure { margin: 0; width: 21rem; max-width: 100%; }
+svg { width: 100%; }
+path { fill: none; stroke: var(--body-text-color); }
+.axes { stroke-width: 1; }
+.chance { stroke: var(--quiet); stroke-dasharray: 3 4; }
+.line { stroke: #c2410c; stroke-width: 2.5; }
+.line.other { stroke: #0f766e; }
+circle { fill: #c2410c; }
+text { fill: var(--body-text-color); font-size: 12px; text-anchor: middle; }
+figcaption, p { font-size: 0.85rem; line-height: 1.45; color: var(--quiet); }
+"""
+_SCRIPT = """
+const { cxr } = window;
+cxr.onLanguage(() => cxr.translate(element, props.texts[cxr.language]));
+"""
+_SIDE = 250  # of a plot, in its own units
+
+
+def create_curves(bundle: Bundle, *, elem_id: str) -> gr.HTML:
+    """ROC and threshold curve of the films that the model's thresholds come from."""
+    return gr.HTML(
+        _curves(bundle),
+        html_template=_TEMPLATE,
+        css_template=_STYLE,
+        js_on_load=_SCRIPT,
+        apply_default_css=False,
+        elem_id=elem_id,
+        texts=LANGUAGES,
+    )
+
+
+def _curves(bundle: Bundle) -> dict[str, Any]:
+    points = bundle.operating_points
+    stops = (points.high_sensitivity, points.threshold, points.high_specificity)
+    at = [points.at(stop) for stop in stops]
+    return {
+        "roc": _path([(1 - p.specificity, p.sensitivity) for p in points.curve]),
+        "sensitivity": _path([(p.threshold, p.sensitivity) for p in points.curve]),
+        "specificity": _path([(p.threshold, p.specificity) for p in points.curve]),
+        "stops": [{"x": _SIDE * (1 - p.specificity), "y": _SIDE * (1 - p.sensitivity)} for p in at],
+        "thresholds": [_SIDE * stop for stop in stops],
+    }
+
+
+def _path(shares: list[tuple[float, float]]) -> str:
+    """An SVG path through points in [0, 1], upwards."""
+    return "M" + "L".join(f"{_SIDE * x:.2f} {_SIDE * (1 - y):.2f}" for x, y in shares)
+
+
+def card_text(bundle: Bundle) -> str:
+    """The model's card without its front matter."""
+    card = (bundle.folder / CARD).read_text(encoding="utf-8")
+    if card.startswith("---\n"):
+        card = card.partition("\n---\n")[2]
+    return card.strip()

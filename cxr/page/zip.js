@@ -1,0 +1,100 @@
+// ZIP in the browser (APPNOTE.TXT 6.3.10): films come out of an archive, and results go into one,
+// without either passing the server.
+window.cxrZip ??= (() => {
+  const END = 0x06054b50, CENTRAL = 0x02014b50, LOCAL = 0x04034b50;
+  const MOST_BYTES = 100e6; // of one film, as the server takes it
+
+  const inflate = async (bytes) => {
+    const reader = new Blob([bytes]).stream()
+      .pipeThrough(new DecompressionStream("deflate-raw")).getReader();
+    const parts = [];
+    for (let size = 0; ;) {
+      const { done, value } = await reader.read();
+      if (done) return new Blob(parts);
+      size += value.length;
+      if (size > MOST_BYTES) { reader.cancel(); throw new Error("too large"); }
+      parts.push(value);
+    }
+  };
+
+  // Entries by their names, each opened when it is its turn: an archive may hold gigabytes.
+  const read = async (file) => {
+    const tail = new DataView(await file.slice(Math.max(0, file.size - 65_557)).arrayBuffer());
+    let end = tail.byteLength - 22;
+    while (end >= 0 && tail.getUint32(end, true) !== END) end -= 1;
+    if (end < 0) throw new Error("no ZIP archive");
+    const count = tail.getUint16(end + 10, true);
+    const start = tail.getUint32(end + 16, true);
+    const list = new DataView(
+      await file.slice(start, start + tail.getUint32(end + 12, true)).arrayBuffer());
+    const entries = [];
+    for (let at = 0, i = 0; i < count; i += 1) {
+      if (list.getUint32(at, true) !== CENTRAL) throw new Error("damaged ZIP archive");
+      const [method, packed, size] =
+        [list.getUint16(at + 10, true), list.getUint32(at + 20, true), list.getUint32(at + 24, true)];
+      const [name, extra, comment] = [28, 30, 32].map((offset) => list.getUint16(at + offset, true));
+      const offset = list.getUint32(at + 42, true);
+      const path = new TextDecoder().decode(new Uint8Array(list.buffer, at + 46, name));
+      at += 46 + name + extra + comment;
+      if (path.endsWith("/") || path.split("/").some((part) => part.startsWith("."))) continue;
+      const open = async () => {
+        if (size > MOST_BYTES) throw new Error("too large");
+        const head = new DataView(await file.slice(offset, offset + 30).arrayBuffer());
+        if (head.getUint32(0, true) !== LOCAL) throw new Error("damaged ZIP archive");
+        const begin = offset + 30 + head.getUint16(26, true) + head.getUint16(28, true);
+        const bytes = file.slice(begin, begin + packed);
+        if (method !== 0 && method !== 8) throw new Error("unknown compression");
+        return new File([method === 8 ? await inflate(bytes) : bytes], path.split("/").pop());
+      };
+      entries.push({ name: path, open });
+    }
+    return entries;
+  };
+
+  const TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
+    for (let k = 0; k < 8; k += 1) n = n & 1 ? 0xedb88320 ^ (n >>> 1) : n >>> 1;
+    return n >>> 0;
+  });
+  const crc32 = (bytes) => {
+    let crc = 0xffffffff;
+    for (const byte of bytes) crc = TABLE[(crc ^ byte) & 255] ^ (crc >>> 8);
+    return (crc ^ 0xffffffff) >>> 0;
+  };
+
+  // Files [name, Uint8Array], stored as they are: pictures do not shrink again.
+  const write = (files) => {
+    const parts = [], central = [];
+    let offset = 0;
+    for (const [name, bytes] of files) {
+      const path = new TextEncoder().encode(name);
+      const fields = new DataView(new ArrayBuffer(26)); // what both headers share
+      fields.setUint16(0, 20, true);
+      fields.setUint16(2, 0x0800, true); // names are UTF-8
+      fields.setUint16(8, 0x21, true); // 1980-01-01, the earliest that there is
+      fields.setUint32(10, crc32(bytes), true);
+      fields.setUint32(14, bytes.length, true);
+      fields.setUint32(18, bytes.length, true);
+      fields.setUint16(22, path.length, true);
+      const mark = (signature) => {
+        const view = new DataView(new ArrayBuffer(4));
+        view.setUint32(0, signature, true);
+        return view;
+      };
+      const rest = new DataView(new ArrayBuffer(14));
+      rest.setUint32(10, offset, true);
+      const version = new Uint8Array([20, 0]);
+      parts.push(mark(LOCAL), fields, path, bytes);
+      central.push(mark(CENTRAL), version, fields, rest, path);
+      offset += 30 + path.length + bytes.length;
+    }
+    const size = central.reduce((sum, part) => sum + part.byteLength, 0);
+    const end = new DataView(new ArrayBuffer(22));
+    end.setUint32(0, END, true);
+    end.setUint16(8, files.length, true);
+    end.setUint16(10, files.length, true);
+    end.setUint32(12, size, true);
+    end.setUint32(16, offset, true);
+    return new Blob([...parts, ...central, end], { type: "application/zip" });
+  };
+  return { read, write };
+})();
