@@ -11,6 +11,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 
 import gradio as gr
 
@@ -39,7 +40,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the folder below is removed
     with tempfile.TemporaryDirectory(prefix="cxr-uploads-", ignore_cleanup_errors=True) as uploads:
         os.environ["GRADIO_TEMP_DIR"] = uploads
-        return _serve(build_page(classifier, notice=notice), classifier, options)
+        try:
+            page = build_page(classifier, notice=notice, notes=options.notes)
+        except CXRError as error:
+            print(f"app: {error}", file=sys.stderr)
+            return 2
+        return _serve(page, classifier, options)
 
 
 def _serve(page: gr.Blocks, classifier: Classifier, options: argparse.Namespace) -> int:
@@ -88,6 +94,12 @@ def _parser() -> argparse.ArgumentParser:
         "--model",
         metavar="FOLDER | NAME/REPO[@REVISION]",
         help="a bundle, or a model of the Hugging Face Hub, instead of the bundled one",
+    )
+    parser.add_argument(
+        "--notes",
+        type=Path,
+        metavar="FOLDER",
+        help="append what readers note on answers to FOLDER/notes.jsonl, without film and name",
     )
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
     return parser

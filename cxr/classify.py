@@ -14,7 +14,7 @@ import numpy as np
 from cxr.classifier import Classifier, Prediction
 from cxr.errors import CXRError, NotAChestRadiograph, RadiographError, UnsupportedRadiograph
 from cxr.overlay import draw_overlay, png
-from cxr.radiograph import Radiograph, read_radiograph
+from cxr.radiograph import Radiograph, Source, read_radiograph
 from cxr.trust import sentence
 
 Encoder = Callable[[Radiograph, Prediction], bytes]
@@ -55,32 +55,47 @@ def classify_files(
         print(f"Model: {', '.join(named.values())}", file=sys.stderr)
     all_read = True
     for file in files:
-        line = _blank_line(file, classifier, threshold)
-        try:
-            radiograph = read_radiograph(file)
-            prediction = classifier.predict(radiograph)
-        except NotAChestRadiograph as error:
-            all_read = False
-            line.update(status="refused", reasons=[str(r) for r in error.quality.reasons])
-        except UnsupportedRadiograph as error:
-            all_read = False
-            line.update(status="refused", reasons=[str(error)])
-        except RadiographError as error:
-            all_read = False
-            line.update(status="error", reasons=[str(error)])
-        else:
-            line.update(
-                warnings=[str(warning) for warning in prediction.quality.warnings],
-                trust=_trust(prediction, line["threshold"]),
-                probability=round(prediction.probability, 6),
-                label=prediction.verdict(threshold),
-                overlay=overlay_files.write(file, _overlay_png, radiograph, prediction),
-                heatmap=heatmap_files.write(file, _heatmap_npy, radiograph, prediction),
-            )
+        line, answer = classify_film(file, classifier, file=file, threshold=threshold)
+        if answer:
+            line["overlay"] = overlay_files.write(file, _overlay_png, *answer)
+            line["heatmap"] = heatmap_files.write(file, _heatmap_npy, *answer)
+        all_read = all_read and answer is not None
         print(json.dumps(line) if as_json else _sentence(line), flush=True)
     if not as_json and not all_read:
         print("Some files were refused or could not be read.", file=sys.stderr)
     return 0 if all_read else 1
+
+
+def classify_film(
+    source: Source, classifier: Classifier, *, file: str, threshold: float | None = None
+) -> tuple[dict[str, Any], tuple[Radiograph, Prediction] | None]:
+    """The documented object for one film, whatever becomes of it, and its answer if it has one.
+
+    Args:
+        source: the film.
+        classifier: answers.
+        file: what the object calls it.
+        threshold: the reader's own in [0, 1]; the model's if None.
+    """
+    line = _blank_line(file, classifier, threshold)
+    try:
+        radiograph = read_radiograph(source, name=Path(file).name)
+        prediction = classifier.predict(radiograph)
+    except NotAChestRadiograph as error:
+        line.update(status="refused", reasons=[str(reason) for reason in error.quality.reasons])
+    except UnsupportedRadiograph as error:
+        line.update(status="refused", reasons=[str(error)])
+    except RadiographError as error:
+        line.update(status="error", reasons=[str(error)])
+    else:
+        line.update(
+            warnings=[str(warning) for warning in prediction.quality.warnings],
+            trust=_trust(prediction, line["threshold"]),
+            probability=round(prediction.probability, 6),
+            label=prediction.verdict(threshold),
+        )
+        return line, (radiograph, prediction)
+    return line, None
 
 
 class _OutputFolder:

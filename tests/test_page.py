@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import re
 import shutil
@@ -18,6 +19,8 @@ import cv2
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from pypdf import PdfReader
 
@@ -27,6 +30,7 @@ from cxr.findings import TEXTS as FINDINGS
 from cxr.operating_points import OperatingPoints
 from cxr.page import LAUNCH_SETTINGS, build_page
 from cxr.page.many import create_many
+from cxr.page.notes import note_keeper
 from cxr.page.texts import LANGUAGES
 from cxr.radiograph import read_radiograph
 from tests.conftest import ROOT
@@ -36,6 +40,7 @@ from training.publish import publish
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of the web server's packages
+    pytest.mark.filterwarnings("ignore:.*no_silent_downcasting"),  # of Gradio, with pandas 3
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
@@ -385,6 +390,105 @@ def test_what_the_reader_keeps(page: Page, film_file: Path, tmp_path: Path) -> N
     assert cv2.imread(str(tmp_path / "overlay.png")).shape == (180, 240, 3)
 
 
+def test_the_reader_first(page: Page, film_file: Path, tmp_path: Path) -> None:
+    choose(page, film_file)
+    page.wait_for_selector(FILM)
+    page.locator(".read-first").check()
+    answer = page.locator(".answer")
+    expect(answer).to_be_hidden()
+    page.keyboard.press("h")
+    expect(page.locator(".heat")).to_be_hidden()
+    page.locator("[name=own][value=PNEUMONIA]").check()
+    set_slider(page, ".confidence", 90)
+    page.locator(".own-reading button").click()
+    expect(answer).to_be_visible()
+    set_slider(page, ".threshold", 0)  # now the model says so, too
+    page.locator(".threshold").blur()
+    page.locator(".feedback summary").click()
+    page.locator("[name=agree][value=disagree]").check()
+    page.locator(".comment").fill('=1+1, "rotated"')
+    page.locator("[data-note=save]").click()
+    expect(page.locator(".saved")).to_have_text(EN["feedback_saved"])
+    expect(page.locator(".agreement")).to_contain_text(
+        "1 films read first; you and the model agree"
+    )
+
+    another = tmp_path / "another.png"
+    cv2.imwrite(str(another), cv2.imread(str(film_file))[:, ::-1])
+    choose(page, another)
+    expect(page.locator(".own-reading .name")).to_have_text("another.png")
+    expect(answer).to_be_hidden()  # of the next film, too, the reader speaks first
+
+    with page.expect_download() as waiting:
+        page.locator("[data-note=download]").click()
+    waiting.value.save_as(tmp_path / "notes.csv")
+    with (tmp_path / "notes.csv").open(encoding="utf-8-sig", newline="") as file:
+        (mine,) = csv.DictReader(file)
+    assert mine["file"] == "film.png"
+    assert mine["own"] == mine["verdict"] == "PNEUMONIA"
+    assert float(mine["confidence"]) == 0.9
+    assert mine["feedback"] == "disagree"
+    assert mine["comment"] == '\'=1+1, "rotated"'  # no formula
+    page.locator("[data-note=clear]").click()
+    expect(page.locator(".agreement")).to_be_empty()
+
+
+def test_notes_for_the_operator_hold_no_film_and_no_name(
+    browser: Browser, tiny_bundle: Bundle, film_file: Path, tmp_path: Path
+) -> None:
+    blocks = build_page(Classifier(tiny_bundle), notes=tmp_path / "notes")
+    _, local_url, _ = blocks.launch(
+        **LAUNCH_SETTINGS, server_name="127.0.0.1", prevent_thread_lock=True, quiet=True
+    )
+    context = browser.new_context(locale="en-GB")
+    page = context.new_page()
+    page.goto(local_url)
+    page.wait_for_selector(".invitation strong")
+    choose(page, film_file)
+    page.wait_for_selector(FILM, timeout=60_000)
+    page.locator(".feedback summary").click()
+    page.locator("[name=agree][value=agree]").check()
+    page.locator("[data-note=save]").click()
+    expect(page.locator(".saved")).to_have_text(EN["feedback_kept"])
+    context.close()
+    blocks.close()
+    (line,) = (tmp_path / "notes" / "notes.jsonl").read_text(encoding="utf-8").splitlines()
+    kept = json.loads(line)
+    assert kept["feedback"] == "agree"
+    assert kept["model"] == tiny_bundle.sha256
+    assert 0 <= kept["probability"] <= 1
+    assert kept.keys() <= {
+        "day",
+        "model",
+        "probability",
+        "threshold",
+        "verdict",
+        "feedback",
+        "comment",
+    }
+
+
+def test_only_known_fields_of_a_note_are_kept(tmp_path: Path) -> None:
+    keep = note_keeper(tmp_path, model="m")
+    keep({"file": "Jane Doe.png", "probability": 7, "verdict": "<b>", "comment": "x" * 5000})
+    keep(["no note"])
+    (line,) = (tmp_path / "notes.jsonl").read_text(encoding="utf-8").splitlines()
+    assert json.loads(line).keys() == {"day", "model", "comment"}
+    assert len(json.loads(line)["comment"]) == 1000
+
+
+def test_a_dicom_film_is_kept_as_dicom(page: Page, data: Path, tmp_path: Path) -> None:
+    choose(page, data / "dicom" / "files" / "chest_RSNA_16d7f894.dcm")
+    page.wait_for_selector(FILM)
+    with page.expect_download() as waiting:
+        page.locator("[data-keep=dicom]").click()
+    assert waiting.value.suggested_filename == "chest_RSNA_16d7f894_dicom.zip"
+    waiting.value.save_as(tmp_path / "dicom.zip")
+    with zipfile.ZipFile(tmp_path / "dicom.zip") as archive:
+        assert archive.namelist() == ["secondary_capture.dcm", "structured_report.dcm"]
+        assert archive.read("structured_report.dcm")[128:132] == b"DICM"
+
+
 @pytest.fixture
 def archive(tmp_path: Path, film_file: Path, gradient_file: Path) -> Path:
     """A ZIP of two films, a picture that is none, and a broken one; packed and stored."""
@@ -465,11 +569,12 @@ def test_a_damaged_archive_is_said(page: Page, tmp_path: Path) -> None:
 
 
 def test_no_file_but_an_upload_is_ever_opened_or_deleted(
-    tiny_bundle: Bundle, film_file: Path, tmp_path: Path
+    tiny_bundle: Bundle, film_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     uploads = tmp_path / "uploads"
     uploads.mkdir()
-    table = create_many(Classifier(tiny_bundle), lambda: uploads, elem_id="many")
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(uploads))
+    table = create_many(Classifier(tiny_bundle), elem_id="many")
     link = uploads / "link.png"
     link.symlink_to(film_file)
     for path in (film_file, link, uploads / ".." / "film.png", uploads, "", uploads / "none.png"):
@@ -488,6 +593,31 @@ def test_about_the_model(page: Page) -> None:
     expect(page.locator("#card h1")).to_have_text("tiny")
     expect(page.get_by_role("img", name=EN["roc_label"])).to_be_visible()
     expect(page.locator("#one-view")).to_be_hidden()
+
+
+def test_the_documented_endpoint(
+    url: str, film_file: Path, gradient_file: Path, tiny_bundle: Bundle
+) -> None:
+    client = Client(url, verbose=False)
+    assert set(client.view_api(return_format="dict")["named_endpoints"]) == {"/classify"}
+    line = client.predict(handle_file(film_file), 0.2, api_name="/classify")
+    answer = Classifier(tiny_bundle).predict(read_radiograph(film_file))
+    assert line["file"] == "film.png"
+    assert line["status"] == "ok"
+    assert line["probability"] == pytest.approx(answer.probability, abs=1e-5)
+    assert line["label"] == answer.verdict(0.2)
+    refused = client.predict(handle_file(gradient_file), api_name="/classify")
+    assert refused["status"] == "refused"
+    assert refused["threshold"] == 0.5
+    with pytest.raises(AppError, match="from 0 to 1"):
+        client.predict(handle_file(film_file), 2, api_name="/classify")
+
+
+@pytest.mark.slow
+def test_fifty_films_at_once_are_all_answered(url: str, film_file: Path) -> None:
+    client = Client(url, verbose=False)
+    jobs = [client.submit(handle_file(film_file), api_name="/classify") for _ in range(50)]
+    assert {job.result(timeout=120)["status"] for job in jobs} == {"ok"}
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

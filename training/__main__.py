@@ -138,7 +138,14 @@ def run_card(options: argparse.Namespace) -> int:
         options.model,
         sections={
             name: path
-            for name in ("explanation", "typicality", "baseline", "external", "official_test")
+            for name in (
+                "explanation",
+                "typicality",
+                "acquisition",
+                "baseline",
+                "external",
+                "official_test",
+            )
             if (path := getattr(options, name))
         },
     )

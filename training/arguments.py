@@ -89,6 +89,7 @@ def build_parser() -> argparse.ArgumentParser:
     card.add_argument("--model", type=Path, required=True, help="the bundle")
     card.add_argument("--explanation", type=Path, help="explanation.json of explain-check")
     card.add_argument("--typicality", type=Path, help="cross_validation.json --by typicality")
+    card.add_argument("--acquisition", type=Path, help="cross_validation.json --by acquisition")
     card.add_argument("--baseline", type=Path, help="cross_validation.json of the baseline")
     card.add_argument("--external", type=Path, help="report.json of films from elsewhere")
     card.add_argument("--official-test", type=Path, help="figures on the official test split")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -30,7 +31,7 @@ METRIC_NAMES = {
 }
 SHARES = ("accuracy", "balanced_accuracy", "sensitivity", "specificity", "precision")
 # What a bundle keeps of another cross-validation.
-_KEPT = dict.fromkeys(("typicality", "baseline"), ("source", "by", "plan", "folds"))
+_KEPT = dict.fromkeys(("typicality", "acquisition", "baseline"), ("source", "by", "plan", "folds"))
 METHOD_NAMES = {"gradcam": "Grad-CAM", "hirescam": "HiResCAM", "gradcam++": "Grad-CAM++"}
 
 
@@ -118,9 +119,9 @@ def _check_measured(document: dict[str, Any], bundle: Bundle) -> str:
     return f"was measured on another model. Measure {bundle.folder}."
 
 
-def _check_typicality(document: dict[str, Any], bundle: Bundle) -> str:
-    if document.get("plan", {}).get("by") != "typicality":
-        return "is no cross-validation --by typicality."
+def _check_groups(by: str, document: dict[str, Any], bundle: Bundle) -> str:
+    if document.get("plan", {}).get("by") != by:
+        return f"is no cross-validation --by {by}."
     ours, theirs = bundle.config["training"], document.get("training", {})
     keys = ("network", "preprocessing", "augmentation")
     return "" if all(ours[key] == theirs.get(key) for key in keys) else "is of another recipe."
@@ -133,10 +134,11 @@ def _check_baseline(document: dict[str, Any], bundle: Bundle) -> str:
     return "" if same else "has other folds than this model's cross-validation."
 
 
-_CHECKS = {
+_CHECKS: dict[str, Callable[[dict[str, Any], Bundle], str]] = {
     "explanation": _check_measured,
     "external": _check_measured,
-    "typicality": _check_typicality,
+    "typicality": partial(_check_groups, "typicality"),
+    "acquisition": partial(_check_groups, "acquisition"),
     "baseline": _check_baseline,
 }
 

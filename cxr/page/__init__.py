@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.utils import get_upload_folder
 
 from cxr.classifier import Classifier
 from cxr.errors import CXRError
 from cxr.page import texts
 from cxr.page.about import card_text, create_curves
-from cxr.page.downloads import Shown, create_download, for_report, report_value
+from cxr.page.api import create_api
+from cxr.page.downloads import Shown, create_download, dicom_value, for_report, report_value
 from cxr.page.examples import create_examples, list_examples
 from cxr.page.lines import (
     Line,
@@ -26,6 +26,7 @@ from cxr.page.lines import (
     problem_value,
 )
 from cxr.page.many import create_many
+from cxr.page.notes import note_keeper
 from cxr.page.viewer import create_viewer, film_value
 from cxr.radiograph import read_radiograph
 
@@ -51,18 +52,24 @@ LAUNCH_SETTINGS: dict[str, Any] = {
     "ssr_mode": False,
 }
 _DELETE_UPLOADS = (30, 300)  # look every 30 s, delete what is older than 300 s
+_AT_ONCE = 2  # films through the API
+_MOST_WAITING = 200  # beyond, the page says that it is busy
 _UPLOAD = "#upload input[type=file]"
 
 
-def build_page(classifier: Classifier, *, notice: str = "") -> gr.Blocks:
+def build_page(classifier: Classifier, *, notice: str = "", notes: Path | None = None) -> gr.Blocks:
     """The page of one model.
 
     Args:
         classifier: may still be loading; a film that comes before is answered when it has loaded.
         notice: why it is not the model that was asked for, if it is not.
+        notes: folder for what readers think of answers; by default it stays in their browsers.
+
+    Raises:
+        CXRError: the folder for notes cannot be made.
     """
 
-    def classify(path: str | None) -> tuple[Any, Line | None, Any]:
+    def answer_upload(path: str | None) -> tuple[Any, Line | None, Any]:
         """Viewer value, notice and what a report needs; on an error what was shown stays."""
         if path is None:
             return gr.skip(), None, gr.skip()
@@ -70,18 +77,27 @@ def build_page(classifier: Classifier, *, notice: str = "") -> gr.Blocks:
             radiograph = read_radiograph(path)
             prediction = classifier.predict(radiograph)
             value = film_value(radiograph, prediction, classifier.bundle)
-            return value, None, for_report(radiograph, prediction)
+            return value, None, for_report(radiograph, prediction, path)
         except CXRError as error:
             return gr.skip(), problem_value(error), gr.skip()
         except Exception:
             logging.exception("a film was not classified")
             return gr.skip(), problem_value(None), gr.skip()
 
-    def classify_example(event: gr.EventData) -> tuple[Any, Line | None, Any]:
-        return classify(str(example_paths[event.index]))
+    def answer_example(event: gr.EventData) -> tuple[Any, Line | None, Any]:
+        return answer_upload(str(example_paths[event.index]))
 
-    def report(shown: Shown | None, event: gr.EventData) -> Any:
-        return report_value(shown, classifier.bundle, event._data) if shown else gr.skip()
+    def keep(shown: Shown | None, event: gr.EventData) -> tuple[Any, Line | None]:
+        """A file for the reader, and why there is none."""
+        if shown is None:
+            return gr.skip(), None
+        asked: dict[str, Any] = event._data
+        try:
+            if asked.get("kind") == "dicom":
+                return dicom_value(shown, classifier, asked), None
+            return report_value(shown, classifier.bundle, asked), None
+        except CXRError as error:
+            return gr.skip(), problem_value(error)
 
     def model_status() -> Iterator[Line]:
         if not classifier.ready:
@@ -94,6 +110,7 @@ def build_page(classifier: Classifier, *, notice: str = "") -> gr.Blocks:
             yield model_line(classifier.bundle)
 
     example_paths = list_examples()
+    keep_note = note_keeper(notes, model=classifier.bundle.sha256) if notes else None
     with gr.Blocks(
         title=texts.TITLE, analytics_enabled=False, delete_cache=_DELETE_UPLOADS
     ) as page:
@@ -108,9 +125,11 @@ def build_page(classifier: Classifier, *, notice: str = "") -> gr.Blocks:
                 problem = create_notice(elem_id="notice")
                 examples = create_examples(example_paths, elem_id="examples")
             with gr.Column(scale=6, min_width=320):
-                viewer = create_viewer(upload_selector=_UPLOAD, elem_id="viewer")
+                viewer = create_viewer(
+                    upload_selector=_UPLOAD, elem_id="viewer", keep_note=keep_note
+                )
         with gr.Column(elem_id="many-view"):
-            create_many(classifier, lambda: Path(get_upload_folder()), elem_id="many")
+            create_many(classifier, elem_id="many")
         with gr.Column(elem_id="about-view"):
             create_curves(classifier.bundle, elem_id="curves")
             gr.Markdown(card_text(classifier.bundle), elem_id="card")
@@ -128,8 +147,9 @@ def build_page(classifier: Classifier, *, notice: str = "") -> gr.Blocks:
             "concurrency_id": "classify",
             "trigger_mode": "always_last",
         }
-        upload.upload(classify, upload, **answer)
-        examples.select(classify_example, None, **answer)
-        viewer.submit(report, shown, download, api_visibility="private")
+        upload.upload(answer_upload, upload, **answer)
+        examples.select(answer_example, None, **answer)
+        viewer.submit(keep, shown, [download, problem], api_visibility="private")
+        create_api(classifier, at_once=_AT_ONCE)
         page.load(model_status, None, status, api_visibility="private", concurrency_limit=None)
-    return page
+    return page.queue(max_size=_MOST_WAITING, api_open=True)

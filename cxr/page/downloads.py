@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import io
 import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from cxr.bundle import Bundle
-from cxr.classifier import Prediction
+from cxr.classifier import Classifier, Prediction
+from cxr.dicom_export import dicom_objects
+from cxr.errors import UnreadableRadiograph
 from cxr.page.pictures import shrink
-from cxr.radiograph import Radiograph
+from cxr.radiograph import Radiograph, read_radiograph
 from cxr.report import Reading, pdf_report
 
 _SIDE = 1200  # what a report needs of a film; a session keeps no more
@@ -21,7 +25,20 @@ _SCRIPT = """
 watch("value", () => { if (props.value) window.cxr.download(props.value.uri, props.value.name); });
 """
 
-Shown = tuple[Radiograph, Prediction]
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Shown:
+    """The film that a session shows.
+
+    Attributes:
+        radiograph: as small as a report needs it.
+        prediction: its answer, the heatmap as small.
+        path: of the upload, which is deleted within minutes.
+    """
+
+    radiograph: Radiograph
+    prediction: Prediction
+    path: str
 
 
 def create_download(*, elem_id: str) -> gr.HTML:
@@ -35,11 +52,12 @@ def create_download(*, elem_id: str) -> gr.HTML:
     )
 
 
-def for_report(radiograph: Radiograph, prediction: Prediction) -> Shown:
+def for_report(radiograph: Radiograph, prediction: Prediction, path: str) -> Shown:
     """The film that is shown, as small as a report needs it."""
-    return (
-        dataclasses.replace(radiograph, pixels=shrink(radiograph.pixels, _SIDE)),
-        dataclasses.replace(prediction, heatmap=shrink(prediction.heatmap, _SIDE)),
+    return Shown(
+        radiograph=dataclasses.replace(radiograph, pixels=shrink(radiograph.pixels, _SIDE)),
+        prediction=dataclasses.replace(prediction, heatmap=shrink(prediction.heatmap, _SIDE)),
+        path=path,
     )
 
 
@@ -51,15 +69,55 @@ def report_value(shown: Shown, bundle: Bundle, asked: dict[str, Any]) -> dict[st
         bundle: the model that answered.
         asked: by the browser: the reader's threshold or None, and the language.
     """
-    radiograph, prediction = shown
-    threshold = asked.get("threshold")
     reading = Reading(
-        threshold=None if threshold is None else min(1.0, max(0.0, float(threshold))),
-        language="fr" if asked.get("language") == "fr" else "en",
+        threshold=_threshold(asked), language="fr" if asked.get("language") == "fr" else "en"
     )
-    pdf = pdf_report(radiograph, prediction, bundle, reading)
+    pdf = pdf_report(shown.radiograph, shown.prediction, bundle, reading)
+    return _file(pdf, "application/pdf", shown, "report.pdf")
+
+
+def dicom_value(shown: Shown, classifier: Classifier, asked: dict[str, Any]) -> dict[str, str]:
+    """A ZIP of two DICOM objects, at the film's full size.
+
+    Args:
+        shown: of `for_report`, a DICOM film.
+        classifier: that answered.
+        asked: by the browser: the reader's threshold or None, and whether to name the study.
+
+    Raises:
+        RadiographError: the upload has been deleted, or its header cannot be carried over.
+    """
+    name = shown.radiograph.name
+    try:
+        content = Path(shown.path).read_bytes()
+    except OSError as error:
+        raise UnreadableRadiograph(
+            f"{name}: the upload has been deleted. Choose the film again."
+        ) from error
+    radiograph = read_radiograph(content, name=name)
+    objects = dicom_objects(
+        content,
+        radiograph,
+        classifier.predict(radiograph),
+        classifier.bundle,
+        threshold=_threshold(asked),
+        keep_identifiers=asked.get("keep_identifiers") is True,
+    )
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("secondary_capture.dcm", objects.capture)
+        archive.writestr("structured_report.dcm", objects.report)
+    return _file(buffer.getvalue(), "application/zip", shown, "dicom.zip")
+
+
+def _threshold(asked: dict[str, Any]) -> float | None:
+    threshold = asked.get("threshold")
+    return None if threshold is None else min(1.0, max(0.0, float(threshold)))
+
+
+def _file(content: bytes, media_type: str, shown: Shown, ending: str) -> dict[str, str]:
     return {
-        "uri": f"data:application/pdf;base64,{base64.b64encode(pdf).decode()}",
-        "name": f"{Path(radiograph.name).stem}_report.pdf",
-        "made_at": str(time.time_ns()),  # the same report asked for again is a new value
+        "uri": f"data:{media_type};base64,{base64.b64encode(content).decode()}",
+        "name": f"{Path(shown.radiograph.name).stem}_{ending}",
+        "made_at": str(time.time_ns()),  # the same file asked for again is a new value
     }

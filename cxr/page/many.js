@@ -108,20 +108,15 @@ const gather = async (files) => {
 // --- What the reader does -------------------------------------------------------------------------
 
 const csv = () => {
-  const quote = (value) => {
-    // A cell that begins like a formula is text to a spreadsheet, too.
-    const text = String(value ?? "").replace(/^([=+\-@\t\r])/, "'$1");
-    return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-  };
-  const own = (row) => (row.model ? cxr.recall(`threshold.${row.model}`) : null);
-  const lines = state.rows.map((row) => [
-    row.name, row.status, row.probability, row.status === "ok" ? verdictOf(row) : "",
-    row.status === "ok" ? own(row) ?? row.operating_points.threshold : "", remarks(row),
-    row.model ?? "",
-  ].map(quote).join(","));
-  const head = "file,status,probability,label,threshold,remarks,model";
-  const blob = new Blob([`\ufeff${[head, ...lines].join("\r\n")}\r\n`], { type: "text/csv" });
-  cxr.download(URL.createObjectURL(blob), "radiographs.csv");
+  const columns = ["file", "status", "probability", "label", "threshold", "remarks", "model"];
+  cxr.downloadTable("radiographs.csv", columns, state.rows.map((row) => ({
+    file: row.name, status: row.status, probability: row.probability, remarks: remarks(row),
+    ...(row.status === "ok" && {
+      label: verdictOf(row),
+      threshold: cxr.ownThreshold(row.model) ?? row.operating_points.threshold,
+      model: row.model,
+    }),
+  })));
 };
 
 const overlays = async () => {

@@ -18,12 +18,12 @@ from cxr.classifier import Classifier, Prediction
 from cxr.errors import (
     CXRError,
     NotAChestRadiograph,
-    UnreadableRadiograph,
     UnsupportedRadiograph,
 )
 from cxr.overlay import draw_overlay, png
 from cxr.page.pictures import grey_data_uri, shrink
 from cxr.page.texts import LANGUAGES
+from cxr.page.uploads import uploaded_file
 from cxr.page.viewer import finding_values
 from cxr.radiograph import Radiograph, read_radiograph
 
@@ -34,22 +34,21 @@ _OVERLAY_SIDE = 1200
 Row = dict[str, Any]
 
 
-def create_many(classifier: Classifier, uploads: Callable[[], Path], *, elem_id: str) -> gr.HTML:
+def create_many(classifier: Classifier, *, elem_id: str) -> gr.HTML:
     """The table of many films.
 
     Args:
         classifier: answers.
-        uploads: gives the folder that uploaded files are in; no other file is ever opened.
         elem_id: of the component.
     """
 
     def classify_one(asked: dict[str, Any]) -> Row:
         """One row: status, probability, findings, thumbnail."""
-        return _row(lambda: _read(asked, uploads()), classifier)
+        return _row(lambda: _read(asked), classifier)
 
     def overlay_of(asked: dict[str, Any]) -> dict[str, str]:
         """The film with its heatmap, a PNG in base64."""
-        radiograph = _read(asked, uploads())
+        radiograph = _read(asked)
         heatmap = classifier.predict(radiograph).heatmap
         small = Radiograph(pixels=shrink(radiograph.pixels, _OVERLAY_SIDE), name=radiograph.name)
         picture = png(draw_overlay(small, shrink(heatmap, _OVERLAY_SIDE)))
@@ -102,16 +101,14 @@ def _unanswered(status: str, *, findings: list[Row] | None = None, detail: str =
     return {"status": status, "probability": None, "findings": findings or [], "detail": detail}
 
 
-def _read(asked: dict[str, Any], uploads: Path) -> Radiograph:
+def _read(asked: dict[str, Any]) -> Radiograph:
     """The uploaded film that the browser names, and its file deleted.
 
     Raises:
         RadiographError: it cannot be read, or is no upload.
     """
-    path = Path(str(asked.get("path", ""))).resolve()
-    name = Path(str(asked.get("name", "the picture"))).name
-    if not path.is_relative_to(uploads.resolve()) or not path.is_file():
-        raise UnreadableRadiograph(f"{name}: no such upload. Choose the film again.")
+    name = Path(str(asked.get("name") or "the picture")).name
+    path = uploaded_file(str(asked.get("path")), name=name)
     try:
         return read_radiograph(path, name=name)
     finally:

@@ -120,12 +120,23 @@ window.cxr ??= (() => {
     link.download = name;
     link.click();
   };
+  // Rows of objects as CSV, for spreadsheets.
+  const downloadTable = (name, columns, rows) => {
+    const quote = (value) => {
+      // A cell that begins like a formula is text to a spreadsheet, too.
+      const text = String(value ?? "").replace(/^([=+\-@\t\r])/, "'$1");
+      return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+    };
+    const lines = rows.map((row) => columns.map((column) => quote(row[column])).join(","));
+    const text = `\ufeff${[columns.join(","), ...lines].join("\r\n")}\r\n`;
+    download(URL.createObjectURL(new Blob([text], { type: "text/csv" })), name);
+  };
   return {
     get language() { return language; },
     setLanguage,
     onLanguage: (listener) => { listeners.add(listener); listener(); },
     get dark() { return document.body.classList.contains("dark"); },
-    setDark, remember, recall, forget, fill, number, percent, probability, translate, sentence, download,
+    setDark, remember, recall, forget, fill, number, percent, probability, translate, sentence, download, downloadTable,
     verdict, ownThreshold, setThreshold, setView,
   };
 })();

@@ -13,6 +13,7 @@ const state = {
   pressed: { heat: false, contour: false, side: false, invert: false, levels: false },
   view: { ...FRESH_VIEW },
   shown: null, // the film that is on the stage
+  own: null, // the reader's reading of it, once it is given
 };
 const film = () => props.value;
 const points = () => film().operating_points;
@@ -38,8 +39,11 @@ const showFilm = () => {
   $(".contour").innerHTML = value.contours
     .map((outline, level) => `<path d="${outline}" data-level="${level}"></path>`).join("");
   $(".verdict .name").textContent = value.name;
+  $(".dicom").hidden = !value.is_dicom;
   if (state.shown === value.id) return;
-  // Another film: seen whole, without heat until that is asked for.
+  // Another film: seen whole, without heat until that is asked for, and read by the reader first
+  // where that is wanted.
+  state.own = null;
   state.shown = value.id;
   state.view = { ...FRESH_VIEW };
   Object.assign(state.pressed, { heat: false, contour: false, invert: false });
@@ -147,7 +151,7 @@ const showCost = (at) => {
   if (document.activeElement !== input) input.value = state.prevalence;
 };
 
-const show = () => { showTexts(); showFilm(); showTools(); showReading(); };
+const show = () => { showTexts(); showFilm(); showTools(); showReading(); showSession(); };
 
 // --- What the reader does -------------------------------------------------------------------------
 
@@ -181,6 +185,7 @@ const level = (dx, dy) => {
 
 const use = (tool) => {
   if (!film()) return;
+  if (waiting() && (tool === "heat" || tool === "contour")) return;
   if (tool in state.pressed) state.pressed[tool] = !state.pressed[tool];
   // Shown together they hide each other.
   if (tool === "heat" && state.pressed.heat) state.pressed.contour = false;
@@ -213,8 +218,12 @@ element.addEventListener("click", (event) => {
   if (button.dataset.stop) setThreshold(points()[button.dataset.stop]);
   if (button.matches(".reset")) setThreshold(null);
   if (button.dataset.keep === "overlay") keepOverlay();
-  if (button.dataset.keep === "report") {
-    trigger("submit", { threshold: ownThreshold(), language: cxr.language });
+  const kind = button.dataset.keep;
+  if (kind === "report" || kind === "dicom") {
+    trigger("submit", {
+      kind, threshold: ownThreshold(), language: cxr.language,
+      keep_identifiers: $(".identifiers").checked,
+    });
   }
   if (button.matches(".invitation")) fileInput()?.click();
 });
@@ -298,5 +307,3 @@ document.addEventListener("cxr:open", (event) => {
   input.dispatchEvent(new Event("change", { bubbles: true }));
 });
 
-watch("value", show);
-cxr.onLanguage(show);

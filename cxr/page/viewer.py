@@ -6,7 +6,7 @@ Python sends it a film once; its script answers everything else in the browser.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from cxr.bundle import Bundle
 from cxr.classifier import Prediction
+from cxr.dicom import UNKNOWN
 from cxr.findings import Finding
 from cxr.operating_points import OperatingPoints
 from cxr.overlay import colour_heatmap
@@ -30,23 +31,30 @@ _HEAT_SIDE = 512  # the browser enlarges it as smoothly as we would
 _CONTOURS = (0.25, 0.5, 0.75)  # of the heatmap's scale
 
 
-def create_viewer(*, upload_selector: str, elem_id: str) -> gr.HTML:
+def create_viewer(
+    *, upload_selector: str, elem_id: str, keep_note: Callable[[Any], None] | None = None
+) -> gr.HTML:
     """The viewer; its value is what `film_value` gives, or None.
 
     Args:
         upload_selector: CSS selector of the ``<input type=file>`` that dropped and pasted films are
             handed to.
         elem_id: of the component.
+        keep_note: takes what a reader thinks of an answer, where the operator wants to have it.
     """
     return gr.HTML(
         html_template=(_FOLDER / "viewer.html").read_text(encoding="utf-8"),
         css_template=(_FOLDER / "viewer.css").read_text(encoding="utf-8"),
-        js_on_load=(_FOLDER / "viewer.js").read_text(encoding="utf-8"),
+        js_on_load="".join(
+            (_FOLDER / name).read_text(encoding="utf-8") for name in ("viewer.js", "reading.js")
+        ),
         apply_default_css=False,
         elem_id=elem_id,
         texts=LANGUAGES,
         legend=_legend(),
         upload_selector=upload_selector,
+        server_functions=[keep_note] if keep_note else None,
+        keeps_notes=keep_note is not None,
     )
 
 
@@ -59,6 +67,7 @@ def film_value(radiograph: Radiograph, prediction: Prediction, bundle: Bundle) -
         "name": radiograph.name,
         "stem": Path(radiograph.name).stem,
         "film": film,
+        "is_dicom": radiograph.acquisition is not UNKNOWN,
         "width": width,
         "height": height,
         "heat": data_uri(colour_heatmap(shrink(prediction.heatmap, _HEAT_SIDE))),

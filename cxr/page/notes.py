@@ -1,0 +1,59 @@
+"""What readers think of answers, kept where the operator wants it: no film, no name, no address."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from cxr.errors import CXRError
+
+FILE = "notes.jsonl"
+_NUMBERS = ("probability", "threshold", "confidence")
+_WORDS = {
+    "verdict": {"NORMAL", "PNEUMONIA", "UNCERTAIN"},
+    "own": {"NORMAL", "PNEUMONIA"},
+    "feedback": {"agree", "disagree"},
+}
+_LONGEST = 1000  # of a comment, in characters
+_MOST_BYTES = 50_000_000  # of the file: a page that anyone can reach must not fill a disk
+
+
+def note_keeper(folder: Path, *, model: str) -> Callable[[Any], None]:
+    """A function that appends a note to ``FOLDER/notes.jsonl``, one JSON object a line.
+
+    Of what a browser sends, only known fields are written, and the day instead of the time.
+
+    Args:
+        folder: made if missing.
+        model: digest of the model that answers.
+
+    Raises:
+        CXRError: the folder cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CXRError(f"{folder}: cannot be made ({error.strerror}).") from error
+    lock = threading.Lock()
+
+    def keep_note(sent: Any) -> None:
+        if not isinstance(sent, dict):
+            return
+        kept: dict[str, Any] = {"day": datetime.now(UTC).date().isoformat(), "model": model}
+        for name in _NUMBERS:
+            value = sent.get(name)
+            if isinstance(value, int | float) and 0 <= value <= 1:
+                kept[name] = round(float(value), 6)
+        for name, known in _WORDS.items():
+            if sent.get(name) in known:
+                kept[name] = sent[name]
+        kept["comment"] = str(sent.get("comment") or "")[:_LONGEST]
+        with lock, (folder / FILE).open("a", encoding="utf-8") as file:
+            if file.tell() < _MOST_BYTES:
+                file.write(json.dumps(kept, ensure_ascii=False) + "\n")
+
+    return keep_note

@@ -1,0 +1,105 @@
+// --- The reader first, and what the reader thinks of the answer: notes of this browser's tab ------
+
+// In the same scope as viewer.js. Notes live as long as the tab: a list of films is no business of
+// whoever uses the browser next.
+const NOTES = "cxr.notes";
+const notes = () => {
+  try { return JSON.parse(sessionStorage.getItem(NOTES)) ?? []; } catch { return []; }
+};
+const note = (values) => {
+  const all = notes();
+  const value = film();
+  let mine = all.findLast((other) => other.id === value.id);
+  if (!mine) all.push(mine = { id: value.id, file: value.name });
+  Object.assign(mine, {
+    probability: value.probability,
+    verdict: cxr.verdict(value.probability, points(), value.model),
+    threshold: threshold(),
+    model: value.model,
+    ...values,
+  });
+  try { sessionStorage.setItem(NOTES, JSON.stringify(all)); } catch { /* not allowed */ }
+  return mine;
+};
+
+const readFirst = () => cxr.recall("read_first") === true;
+const waiting = () => readFirst() && film() && !state.own;
+
+const showSession = () => {
+  const t = texts();
+  $(".viewer").dataset.reading = waiting() ? "own" : "answer";
+  $(".own-reading").hidden = !waiting();
+  $(".read-first").checked = readFirst();
+  $(".own-reading output").textContent = cxr.percent($(".confidence").value / 100);
+  if (film()) $(".own-reading .name").textContent = film().name;
+  const all = notes();
+  const read = all.filter((one) => one.own);
+  const agreed = read.filter((one) => one.own === one.verdict).length;
+  const uncertain = read.filter((one) => one.verdict === "UNCERTAIN").length;
+  $(".agreement").textContent = read.length
+    ? [
+        cxr.fill(t.session, { read: cxr.number(read.length), agreed: cxr.number(agreed) }),
+        uncertain ? cxr.fill(t.session_uncertain, { uncertain: cxr.number(uncertain) }) : "",
+      ].join(" ")
+    : "";
+  $(".session .keep").hidden = !all.length;
+};
+
+const showNote = () => {
+  const mine = film() && notes().findLast((other) => other.id === film().id);
+  for (const choice of element.querySelectorAll("[name=agree]")) {
+    choice.checked = choice.value === mine?.feedback;
+  }
+  $(".comment").value = mine?.comment ?? "";
+  $(".saved").textContent = "";
+};
+
+element.addEventListener("submit", (event) => {
+  event.preventDefault();
+  const form = event.target.closest(".own-reading");
+  const own = form?.querySelector("[name=own]:checked")?.value;
+  if (!own) return;
+  state.own = own;
+  note({ own, confidence: Number($(".confidence").value) / 100 });
+  form.reset();
+  show();
+});
+element.addEventListener("input", (event) => {
+  if (event.target.matches(".confidence")) showSession();
+});
+element.addEventListener("change", (event) => {
+  if (!event.target.matches(".read-first")) return;
+  cxr.remember("read_first", event.target.checked);
+  show();
+});
+element.addEventListener("click", async (event) => {
+  const action = event.target.closest("[data-note]")?.dataset.note;
+  if (action === "save") {
+    const feedback = element.querySelector("[name=agree]:checked")?.value ?? "";
+    const mine = note({ feedback, comment: $(".comment").value.trim() });
+    let said = texts().feedback_saved;
+    if (props.keeps_notes) {
+      const { id, file, ...nameless } = mine;
+      try {
+        await server.keep_note(nameless);
+        said = texts().feedback_kept;
+      } catch { /* it is in the browser all the same */ }
+    }
+    $(".saved").textContent = said;
+    showSession();
+  }
+  if (action === "download") {
+    const columns = ["file", "own", "confidence", "verdict", "probability", "threshold",
+      "feedback", "comment", "model"];
+    cxr.downloadTable("notes.csv", columns, notes());
+  }
+  if (action === "clear") {
+    sessionStorage.removeItem(NOTES);
+    showSession();
+    showNote();
+  }
+});
+
+watch("value", () => { show(); showNote(); });
+cxr.onLanguage(show);
+showNote();

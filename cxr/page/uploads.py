@@ -1,0 +1,25 @@
+"""Files that browsers and clients have sent: the only ones that are opened for them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gradio.utils import get_upload_folder
+
+from cxr.errors import UnreadableRadiograph
+
+
+def uploaded_file(path: str, *, name: str) -> Path:
+    """The upload that a client names by its path.
+
+    Args:
+        path: as the client sent it: anything at all.
+        name: what to call the film in messages.
+
+    Raises:
+        UnreadableRadiograph: it is no upload, or has been deleted.
+    """
+    found = Path(path).resolve()
+    if not found.is_relative_to(Path(get_upload_folder()).resolve()) or not found.is_file():
+        raise UnreadableRadiograph(f"{name}: no such upload. Choose the film again.")
+    return found
