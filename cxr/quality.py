@@ -99,6 +99,13 @@ class Correction:
         return np.ascontiguousarray(np.rot90(heatmap, -self.turns))
 
 
+# Every way in which a film may lie wrong.
+_WAYS = [
+    Correction(turns=turns, inverted=inverted)
+    for inverted, turns in product((False, True), range(4))
+][1:]
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Quality:
     """What was found of one picture.
@@ -154,14 +161,16 @@ class Gate:
         return Preprocessing(size=self.network_config.size)
 
     def warm_up(self) -> None:
-        """Build the network and compile its call.
+        """Build the network and compile its call, for one film and for all ways to turn it.
 
         Raises:
             BundleError: the weights do not fit.
         """
         with self._lock:
             size = self.network_config.size
-            self._network.predict_on_batch(np.zeros((1, size, size, 1), dtype=np.float32))
+            for films in (1, len(_WAYS)):
+                blank = np.zeros((films, size, size, 1), dtype=np.float32)
+                self._network.predict_on_batch(blank)
 
     @cached_property
     def _network(self) -> keras.Model:
@@ -202,15 +211,11 @@ class Gate:
         self, film: npt.NDArray[np.float32], as_it_is: _View
     ) -> tuple[_View, Correction]:
         """The one way of turning and inverting by which it surely is a film, if there is one."""
-        ways = [
-            Correction(turns=turns, inverted=inverted)
-            for inverted, turns in product((False, True), range(4))
-        ][1:]
-        turned = [np.rot90(1 - film if way.inverted else film, way.turns) for way in ways]
+        turned = [np.rot90(1 - film if way.inverted else film, way.turns) for way in _WAYS]
         views = self._views(np.stack(turned).astype(np.float32))
-        best = max(range(len(ways)), key=lambda i: (views[i].accepted, views[i].frontal))
+        best = max(range(len(_WAYS)), key=lambda i: (views[i].accepted, views[i].frontal))
         if views[best].accepted and views[best].frontal > _SURE:
-            return views[best], ways[best]
+            return views[best], _WAYS[best]
         return as_it_is, Correction()
 
     def _views(self, films: npt.NDArray[np.float32]) -> list[_View]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from cxr.errors import CXRError
 from training.arguments import HUB_RULES, build_parser
-from training.config import PRESETS, TrainingConfig
+from training.config import TrainingConfig, load_preset
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         again = "The same command goes on after the last epoch."
-        fits = options.command in ("fit", "cross-validate")
+        fits = options.command in ("fit", "tune", "cross-validate")  # these keep every epoch
         print(f"\nInterrupted.{f' {again}' if fits else ''}", file=sys.stderr)
         return 130
 
@@ -67,6 +67,31 @@ def run_fit(options: argparse.Namespace) -> int:
     )
     print((bundle.folder / "README.md").read_text(encoding="utf-8"))
     print(f"Bundle: {bundle.folder}\nTry it: python app.py --model {bundle.folder}")
+    return 0
+
+
+def run_tune(options: argparse.Namespace) -> int:
+    """Look for a better configuration."""
+    from training.films import load_parts
+    from training.tuning import tune
+
+    config = _config(options)
+    parts = load_parts(config, options.data, skip_unreadable=options.skip_unreadable)
+    report = tune(
+        config,
+        parts,
+        options.data,
+        options.out,
+        trials=options.trials,
+        storage=options.storage,
+    )
+    for name, share in report["importance"].items():
+        print(f"{name:<28}{share:6.1%}")
+    if report["best"]:
+        best = options.out / "best.json"
+        print(f"Best validation AUC: {report['best']['val_auc']:.4f}, too good by chance.")
+        print(f"Measure it: python -m training cross-validate --preset {best} …")
+    print(f"Report: {options.out / 'report.json'}")
     return 0
 
 
@@ -209,6 +234,7 @@ def run_composites(options: argparse.Namespace) -> int:
 
 _COMMANDS = {
     "fit": run_fit,
+    "tune": run_tune,
     "cross-validate": run_cross_validate,
     "evaluate": run_evaluate,
     "explain-check": run_explain_check,
@@ -216,13 +242,14 @@ _COMMANDS = {
     "publish": run_publish,
     "deploy": run_deploy,
     "fit-gate": run_fit_gate,
+    "fit-lungs": run_fit_gate,
     "composites": run_composites,
 }
 
 
 def _config(options: argparse.Namespace) -> TrainingConfig:
     """The preset, with what the command line changes of it."""
-    config = PRESETS[options.preset]()
+    config = load_preset(options.preset)
     changes = {
         field: value
         for field in ("epochs", "batch_size", "learning_rate", "seed")

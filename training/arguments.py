@@ -42,6 +42,19 @@ def build_parser() -> argparse.ArgumentParser:
     fit.add_argument("--name", default="cxr-cnn-lstm", help="name of the model")
     fit.add_argument("--model-version", default=__version__, help="version of the model")
 
+    tune = commands.add_parser(
+        "tune",
+        help="look for a better configuration by many short fits",
+        description="Trials of short fits on settings that Optuna proposes; those that do badly "
+        "are ended early. Goes on with the study that there is. Several processes may share one "
+        "--storage.",
+    )
+    _add_training_options(tune, out="folder of the trials")
+    tune.add_argument("--trials", type=_positive, required=True, help="to run in this process")
+    tune.add_argument(
+        "--storage", metavar="URL", help="database of the study, instead of OUT/study.db"
+    )
+
     cross = commands.add_parser(
         "cross-validate",
         help="score every film with a network that never saw its patient",
@@ -117,6 +130,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     gate = commands.add_parser(
         "fit-gate",
+        aliases=["fit-lungs"],
         help="make the gate, which tells frontal chest radiographs from other pictures",
         description="Fit the lung network, score every picture by one that never saw it, set the "
         "limits by that, and write the gate. Goes on where it stopped.",
@@ -149,7 +163,12 @@ def _add_training_options(parser: argparse.ArgumentParser, *, out: str) -> None:
         "--data", type=Path, required=True, help="folder with train/NORMAL and train/PNEUMONIA"
     )
     parser.add_argument("--out", type=Path, required=True, help=out)
-    parser.add_argument("--preset", choices=sorted(PRESETS), default="default")
+    parser.add_argument(
+        "--preset",
+        default="default",
+        metavar="NAME | FILE",
+        help=f"{', '.join(sorted(PRESETS))}, or a JSON file of one",
+    )
     parser.add_argument("--epochs", type=_positive, help="instead of the preset's")
     parser.add_argument("--batch-size", type=_positive, help="instead of the preset's")
     parser.add_argument("--learning-rate", type=_rate, help="instead of the preset's")

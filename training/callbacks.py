@@ -75,7 +75,7 @@ class RunRecorder(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Record the epoch that has ended; its number counts from zero."""
-        logs = logs or {}
+        logs = {} if logs is None else logs  # what is put in is seen by the callbacks after
         row: HistoryRow = {
             "epoch": epoch + 1,
             "learning_rate": float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
@@ -89,6 +89,7 @@ class RunRecorder(keras.callbacks.Callback):  # type: ignore[misc]
                 )
             for name, value in classification_metrics(self.labels, logits):
                 row[f"val_{name}"] = value
+        logs.update(row)
         tqdm.write(_line(row, self.config.epochs))
         history = [*self.run.read_history(epoch), row]
         self.run.save_history(history)

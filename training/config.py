@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from cxr.errors import RunError
 from cxr.network_config import NetworkConfig
 from cxr.preprocessing import Preprocessing
 from training.augmentation import AugmentationConfig
@@ -73,6 +76,20 @@ class TrainingConfig:
     def to_json(self) -> dict[str, Any]:
         """The configuration as plain JSON values."""
         return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> TrainingConfig:
+        """From the values that `to_json` gave.
+
+        Raises:
+            TypeError, KeyError, ValueError: a field is unknown, missing or out of range.
+        """
+        parts = {
+            "network": NetworkConfig.from_json(document["network"]),
+            "preprocessing": Preprocessing(**document["preprocessing"]),
+            "augmentation": AugmentationConfig(**document["augmentation"]),
+        }
+        return cls(**{**document, **parts})
 
 
 def baseline() -> TrainingConfig:
@@ -147,6 +164,24 @@ def tiny() -> TrainingConfig:
         warmup_epochs=1,
         validation_fraction=0.25,
     )
+
+
+def load_preset(name: str) -> TrainingConfig:
+    """A preset by its name, or from the JSON file of this name.
+
+    Raises:
+        RunError: there is neither.
+    """
+    if name in PRESETS:
+        return PRESETS[name]()
+    path = Path(name)
+    try:
+        return TrainingConfig.from_json(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        known = ", ".join(sorted(PRESETS))
+        raise RunError(
+            f"{name}: expected a preset ({known}) or a JSON file of one ({error!r})."
+        ) from error
 
 
 PRESETS = {"baseline": baseline, "default": default, "tiny": tiny}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Sequence
 
 import keras
 from tqdm import tqdm
@@ -19,13 +20,20 @@ from training.films import Parts, resize_films
 from training.run_folder import RunFolder
 
 
-def fit(config: TrainingConfig, parts: Parts, run: RunFolder) -> keras.Model:
+def fit(
+    config: TrainingConfig,
+    parts: Parts,
+    run: RunFolder,
+    *,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> keras.Model:
     """Train a network, or go on where an interrupted fit of the same run stopped.
 
     Args:
         config: all that decides the fit besides the films.
         parts: the films.
         run: where results go; started already.
+        callbacks: called after each epoch has been recorded; its logs hold what was measured.
 
     Returns:
         The trained network, holding the averaged weights if the configuration asks for them.
@@ -40,14 +48,20 @@ def fit(config: TrainingConfig, parts: Parts, run: RunFolder) -> keras.Model:
     for size, until in config.stages():
         # The last stage even if all its epochs are done: it leaves the averaged weights.
         if run.latest_checkpoint()[0] < until or until == config.epochs:
-            trained = _fit_stage(config, parts, run, size=size, until=until)
+            trained = _fit_stage(config, parts, run, callbacks, size=size, until=until)
     network.set_weights(trained.get_weights())
     run.save_result(network)
     return network
 
 
 def _fit_stage(
-    config: TrainingConfig, parts: Parts, run: RunFolder, *, size: int, until: int
+    config: TrainingConfig,
+    parts: Parts,
+    run: RunFolder,
+    callbacks: Sequence[keras.callbacks.Callback],
+    *,
+    size: int,
+    until: int,
 ) -> keras.Model:
     """Go on from the latest checkpoint, with films of one size, and return what came out."""
     train, validation = parts.train, parts.validation
@@ -79,6 +93,7 @@ def _fit_stage(
         callbacks=[
             ProgressBar(epochs=config.epochs, steps=len(batches), initial_epoch=epoch),
             RunRecorder(run, config, resize_films(validation.films, size), validation.labels),
+            *callbacks,
         ],
     )
     return network

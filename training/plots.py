@@ -193,6 +193,16 @@ def explanation_curves(document: dict[str, Any], path: Path) -> None:
     figure.savefig(path, dpi=110)
 
 
+def importance(shares: dict[str, float], path: Path) -> None:
+    """How much each setting matters, the most at the top."""
+    names = list(shares)[::-1]
+    figure = Figure(figsize=(7, 0.4 * len(names) + 1), layout="constrained")
+    axes = figure.subplots()
+    axes.barh(names, [shares[name] for name in names], color=sns.color_palette()[0])
+    axes.set(xlabel="Share of the validation AUC's variance")
+    figure.savefig(path, dpi=120)
+
+
 def picture_rows(
     rows: Sequence[tuple[str, Sequence[tuple[npt.NDArray[np.uint8], str]]]],
     path: Path,
