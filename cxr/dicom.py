@@ -17,6 +17,8 @@ import struct
 import threading
 import warnings
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -26,6 +28,9 @@ import numpy.typing as npt
 import pydicom
 import pydicom.config
 from pydicom.dataset import Dataset
+from pydicom.encaps import get_frame
+from pydicom.filereader import _read_file_meta_info, read_dataset, read_preamble
+from pydicom.multival import MultiValue
 from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi_lut
 from pydicom.pixels.utils import pixel_array
 from pydicom.uid import (
@@ -33,6 +38,7 @@ from pydicom.uid import (
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
+    RLELossless,
 )
 
 from cxr.errors import RadiographTooLarge, UnreadableRadiograph, UnsupportedRadiograph
@@ -57,6 +63,9 @@ _MODALITY_NAMES = {
 }
 _LATERAL = {"LL", "RL", "LATERAL", "LAT", "LLAT", "RLAT"}
 _DAYS_A_YEAR = 365.25
+_MOST_BYTES_A_PIXEL = 3  # of a deflated file: two of grey, or three of colour
+# Start-of-frame markers of JPEG (without tables and extensions among them) and JPEG-LS.
+_FRAME_HEADERS = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}
 _WARNINGS = threading.Lock()
 
 
@@ -114,11 +123,8 @@ def read_dicom(
         RadiographTooLarge: it has more than `max_pixels`, or unpacks to more than they need.
     """
     try:
-        # Which warnings are shown is one setting for all threads.
-        with _WARNINGS, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            dataset = pydicom.dcmread(io.BytesIO(_inflated(content, name, max_pixels)), force=True)
-            _name_encoding(dataset)
+        with quietly():
+            dataset = _read(content, name, max_pixels)
             _check(dataset, name, max_pixels)
             return _grey_levels(dataset, name), _acquisition(dataset)
     except (UnreadableRadiograph, UnsupportedRadiograph, RadiographTooLarge):
@@ -133,18 +139,34 @@ def read_dicom(
         ) from None
 
 
-def _inflated(content: bytes, name: str, max_pixels: int) -> bytes:
-    """The content, refused if it is deflated and unpacks to far more than its pixels may need."""
-    uid = DeflatedExplicitVRLittleEndian.encode()
-    if content[128:132] != b"DICM" or uid not in content[:1024]:
-        return content
-    # The file meta information begins with its own length (PS3.10 section 7.1).
-    (length,) = struct.unpack_from("<L", content, 140)
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Without warnings, which would quote a header.
+
+    Which are shown is one setting for all threads, so that one at a time may change it.
+    """
+    with _WARNINGS, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _read(content: bytes, name: str, max_pixels: int) -> Dataset:
+    """The data set, inflated here where it is deflated: pydicom would inflate without a bound."""
+    file = io.BytesIO(content)
+    read_preamble(file, force=True)
+    meta = _read_file_meta_info(file)
+    if meta.get("TransferSyntaxUID") != DeflatedExplicitVRLittleEndian:
+        plain = pydicom.dcmread(io.BytesIO(content), force=True)
+        _name_encoding(plain)
+        return plain
     unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
-    unpacker.decompress(content[144 + length :], 6 * max_pixels)
+    unpacked = unpacker.decompress(file.read(), _MOST_BYTES_A_PIXEL * max_pixels)
     if unpacker.unconsumed_tail:
         raise RadiographTooLarge(f"{name}: unpacks to more than any radiograph needs.")
-    return content
+    inflated = read_dataset(io.BytesIO(unpacked), is_implicit_VR=False, is_little_endian=True)
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    inflated.file_meta = meta
+    return inflated
 
 
 def _name_encoding(dataset: Dataset) -> None:
@@ -180,6 +202,34 @@ def _check(dataset: Dataset, name: str, max_pixels: int) -> None:
         raise RadiographTooLarge(
             f"{name}: {columns}×{rows} pixels. Expected at most {max_pixels:,} in all."
         )
+    syntax = dataset.file_meta.TransferSyntaxUID
+    if syntax.is_encapsulated and syntax != RLELossless:
+        frame = get_frame(dataset.PixelData, 0, number_of_frames=1)
+        if _coded_size(frame) != (rows, columns):
+            # A decoder takes memory for what the picture says, whatever the header does.
+            raise UnreadableRadiograph(
+                f"{name}: its compressed picture is not of the size that its header says, or not "
+                "of a kind that is read here. Export it again, uncompressed."
+            )
+
+
+def _coded_size(frame: bytes) -> tuple[int, int] | None:
+    """Rows and columns of a JPEG, JPEG-LS or JPEG 2000 picture, from its own header."""
+    start = frame.find(b"\xff\x4f\xff\x51")  # ISO 15444-1 annex A: SOC, SIZ
+    if 0 <= start < 200:
+        width, height, left, top = struct.unpack_from(">4L", frame, start + 8)
+        return height - top, width - left
+    at = 2  # ISO 10918-1 annex B: after SOI, segments with their lengths
+    while frame[:2] == b"\xff\xd8" and at + 9 <= len(frame):
+        marker = frame[at + 1]
+        if frame[at] != 0xFF or marker == 0xFF:  # fill bytes
+            at += 1
+        elif marker in _FRAME_HEADERS:
+            rows, columns = struct.unpack_from(">2H", frame, at + 5)
+            return rows, columns
+        else:
+            at += 2 + struct.unpack_from(">H", frame, at + 2)[0]
+    return None
 
 
 # --- Grey levels ----------------------------------------------------------------------------------
@@ -208,35 +258,38 @@ def _grey_levels(dataset: Dataset, name: str) -> npt.NDArray[np.float32]:
 def _windowed(values: npt.NDArray[Any], dataset: Dataset) -> npt.NDArray[np.float32] | None:
     """Through the first VOI LUT or window; None where there is none that shows anything."""
     try:
-        shown = np.asarray(apply_voi_lut(values, dataset))
         if dataset.get("VOILUTSequence"):
-            table = dataset.VOILUTSequence[0]
-            # The descriptor's number of bits is often larger than what the table uses.
-            data = table.LUTData
+            shown = np.asarray(apply_voi_lut(values, dataset))
+            data = dataset.VOILUTSequence[0].LUTData
             entries = np.frombuffer(data, "<u2") if isinstance(data, bytes) else np.asarray(data)
-            low, high = float(entries.min()), float(entries.max())
-        elif dataset.get("WindowWidth"):
-            low, high = _output_range(dataset)
+            # The descriptor's number of bits is often larger than what the table uses.
+            pixels = _scaled(shown, float(entries.min()), float(entries.max()))
+        elif dataset.get("WindowWidth") is not None:
+            pixels = _through_window(values.astype(np.float64), dataset)
         else:
             return None
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, NotImplementedError):
         return None  # a window of no width, a table of no entries: shown as if it had none
-    if not np.isfinite(shown).all() or shown.min() == shown.max():
-        return None
-    return _scaled(shown, low, high)
+    shows_something = np.isfinite(pixels).all() and pixels.min() < pixels.max()
+    return pixels if shows_something else None
 
 
-def _output_range(dataset: Dataset) -> tuple[float, float]:
-    """Of `apply_voi_lut` with a window: all values that could be stored, after the modality LUT."""
-    bits = int(dataset.BitsStored)
-    if dataset.get("ModalityLUTSequence"):
-        return 0, 2 ** int(dataset.ModalityLUTSequence[0].LUTDescriptor[2]) - 1
-    signed = int(dataset.PixelRepresentation) == 1
-    low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
-    slope = float(dataset.get("RescaleSlope", 1))
-    intercept = float(dataset.get("RescaleIntercept", 0))
-    ends = (low * slope + intercept, high * slope + intercept)
-    return min(ends), max(ends)
+def _through_window(values: npt.NDArray[np.float64], dataset: Dataset) -> npt.NDArray[np.float32]:
+    """Values as shares of the display's range (PS3.3 section C.11.2.1.2)."""
+    centre, width = (
+        float(number[0] if isinstance(number, MultiValue) else number)
+        for number in (dataset.WindowCenter, dataset.WindowWidth)
+    )
+    if not (np.isfinite([centre, width]).all() and width > 0):
+        raise ValueError("no window")
+    function = str(dataset.get("VOILUTFunction") or "LINEAR")
+    if function == "SIGMOID":
+        shares = 1 / (1 + np.exp(np.clip(-4 * (values - centre) / width, -500, 500)))
+    elif function == "LINEAR_EXACT":
+        shares = (values - centre) / width + 0.5
+    else:
+        shares = (values - (centre - 0.5)) / max(width - 1, 1e-6) + 0.5
+    return np.asarray(np.clip(shares, 0, 1), dtype=np.float32)
 
 
 def _range(

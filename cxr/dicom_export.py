@@ -8,7 +8,6 @@ nobody; asked to, they keep the identifiers of the study that the film is from.
 from __future__ import annotations
 
 import io
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +24,7 @@ from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 from cxr import __version__
 from cxr.bundle import Bundle
 from cxr.classifier import Prediction
+from cxr.dicom import quietly
 from cxr.errors import UnreadableRadiograph
 from cxr.overlay import draw_overlay
 from cxr.radiograph import Radiograph
@@ -88,8 +88,7 @@ def dicom_objects(
     """
     picture = _with_notice(draw_overlay(radiograph, prediction.heatmap))
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # they would quote the patient's name
+        with quietly():
             capture = _capture(picture, _study(content, keep_identifiers=keep_identifiers))
             report = _report(capture, prediction, bundle, threshold)
             return DicomObjects(capture=_bytes(capture), report=_bytes(report))
@@ -106,7 +105,9 @@ def _study(content: bytes, *, keep_identifiers: bool) -> Dataset:
     study = Dataset()
     for name in _KEPT:
         kept = known.get(name) if keep_identifiers else None
-        setattr(study, name, kept or "")
+        setattr(study, name, str(kept or ""))
+    # The picture lies as the film came, not as it was classified.
+    study.PatientOrientation = known.get("PatientOrientation") or ""
     if not study.StudyInstanceUID:
         study.StudyInstanceUID = generate_uid()
     if not UID(study.StudyInstanceUID).is_valid:
@@ -120,7 +121,7 @@ def _capture(picture: npt.NDArray[np.uint8], study: Dataset) -> Dataset:
         photometric_interpretation="RGB",
         bits_allocated=8,
         coordinate_system="PATIENT",
-        patient_orientation=("L", "F"),
+        patient_orientation=("L", "F"),  # asked for; what is known of it is put in below
         series_instance_uid=generate_uid(),
         series_number=_SERIES,
         sop_instance_uid=generate_uid(),
@@ -141,6 +142,8 @@ def _capture(picture: npt.NDArray[np.uint8], study: Dataset) -> Dataset:
     capture.SeriesDescription = NOTICE
     capture.BurnedInAnnotation = "YES"
     capture.BodyPartExamined = "CHEST"
+    capture.PatientOrientation = study.PatientOrientation
+    _in_unicode(capture)
     return capture
 
 
@@ -193,7 +196,13 @@ def _report(
         series_description=NOTICE,
     )
     report.SoftwareVersions = __version__
+    _in_unicode(report)
     return report
+
+
+def _in_unicode(dataset: Dataset) -> None:
+    """Names may be of any script: highdicom writes Latin-1 otherwise."""
+    dataset.SpecificCharacterSet = "ISO_IR 192"
 
 
 def _share(code: str, meaning: str, value: float) -> Any:

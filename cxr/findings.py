@@ -49,8 +49,8 @@ _EN = {
     "elsewhere",
     "heat_misleads": "blurring the hottest tenth changes the answer no more than elsewhere: the "
     "heatmap does not explain this answer",
-    "verdict_holds": "the verdict stays when the film is mirrored or moved",
-    "verdict_wavers": "the verdict changes when the film is mirrored or moved a little",
+    "verdict_holds": "each single view, mirrored or moved a little, gives the same verdict",
+    "verdict_wavers": "a single view, mirrored or moved a little, would give another verdict",
 }
 _FR = {
     "colour": "cela ressemble à une photographie : il y a de la couleur",
@@ -90,8 +90,8 @@ _FR = {
     "qu'ailleurs",
     "heat_misleads": "flouter le dixième le plus chaud ne change pas plus la réponse qu'ailleurs : "
     "la carte n'explique pas cette réponse",
-    "verdict_holds": "le verdict tient quand le cliché est mis en miroir ou déplacé",
-    "verdict_wavers": "le verdict change quand le cliché est mis en miroir ou un peu déplacé",
+    "verdict_holds": "chaque vue seule, en miroir ou un peu déplacée, donne le même verdict",
+    "verdict_wavers": "une vue seule, en miroir ou un peu déplacée, donnerait un autre verdict",
 }
 TEXTS: dict[Language, dict[str, str]] = {"en": _EN, "fr": _FR}
 

@@ -40,7 +40,7 @@ TEXTS: dict[Language, dict[str, str]] = {
         "date": "Report made on",
         "as_it_is": "As it is",
         "with_heat": "With the heatmap (Grad-CAM)",
-        "with_heat_normal": "Where the little evidence lies (Grad-CAM): no sign of disease",
+        "with_heat_normal": "Where the little evidence lies (Grad-CAM); not a sign of disease",
         "probability": "Probability of pneumonia",
         "verdict": "Verdict",
         "PNEUMONIA": "Pneumonia",
@@ -78,7 +78,9 @@ TEXTS: dict[Language, dict[str, str]] = {
         "date": "Rapport établi le",
         "as_it_is": "Tel quel",
         "with_heat": "Avec la carte de chaleur (Grad-CAM)",
-        "with_heat_normal": "Où sont les rares indices (Grad-CAM) : pas un signe de maladie",
+        "with_heat_normal": (
+            "Où sont les rares indices (Grad-CAM) ; ce n'est pas un signe de maladie"
+        ),
         "probability": "Probabilité de pneumonie",
         "verdict": "Verdict",
         "PNEUMONIA": "Pneumonie",
@@ -103,8 +105,8 @@ TEXTS: dict[Language, dict[str, str]] = {
             "fréquentes. La carte montre où se trouvent les indices de pneumonie, sur une même "
             "échelle pour tous les clichés ; elle explique le nombre et ne délimite pas la "
             "maladie. Un verdict normal n'exclut pas une pneumonie. Le modèle a été entraîné sur "
-            "des clichés antéro-postérieurs d'enfants de 1 à 5 ans d'un seul hôpital ; attendez "
-            "plus d'erreurs ailleurs."
+            "des clichés antéro-postérieurs d'enfants de 1 à 5 ans d'un seul hôpital ; attendez-"
+            "vous à plus d'erreurs ailleurs."
         ),
         "between": "{low} à {high}",
     },
@@ -181,7 +183,7 @@ def _rows(prediction: Prediction, bundle: Bundle, reading: Reading) -> list[tupl
     return [
         (texts["probability"], _probability(prediction.probability, language)),
         (texts["verdict"], texts[prediction.verdict(reading.threshold)]),
-        (texts["threshold"], f"{threshold:.2f} ({whose})"),
+        (texts["threshold"], f"{_number(threshold, language)} ({whose})"),
         (texts["sensitivity"], share(at.sensitivity, at.sensitivity_interval())),
         (texts["specificity"], share(at.specificity, at.specificity_interval())),
         (texts["measured"], texts["source"].format(**counts) if counts else points.source),
@@ -199,8 +201,12 @@ def _probability(share: float, language: Language) -> str:
 
 
 def _percent(share: float, language: Language) -> str:
-    number = f"{100 * share:.1f}"
-    return f"{number.replace('.', ',')} %" if language == "fr" else f"{number} %"
+    return f"{_number(100 * share, language, digits=1)} %"
+
+
+def _number(value: float, language: Language, *, digits: int = 2) -> str:
+    number = f"{value:.{digits}f}"
+    return number.replace(".", ",") if language == "fr" else number
 
 
 # --- Drawing, from the top down: each takes the height to begin at and returns where it ended -----

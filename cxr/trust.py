@@ -1,8 +1,9 @@
 """What the heatmap and the answer are worth on this film.
 
 Where the heat lies, against the lungs; whether blurring the hottest tenth changes the answer more
-than blurring a tenth elsewhere, as it does if the map is true to the network; and whether the
-answer stays when the film is mirrored or moved. All variants are one batch.
+than blurring a tenth elsewhere, as it does if the map is true to the network; and whether single
+views, mirrored or moved a little, give the same verdict as the answer, which may be the mean of a
+film and its mirror image. All variants are one batch.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class Trust:
         heat: share of the heat in each of `PLACES`; they sum to 1, or are all 0 without heat.
         hottest: by how much blurring the hottest tenth of the film lowers the logit.
         elsewhere: the same for a tenth elsewhere, on average.
-        variants: probabilities of the mirrored film, and of the film moved a little either way.
+        variants: probabilities of single views: as the film is, mirrored, moved either way.
     """
 
     heat: dict[Place, float]
@@ -50,7 +51,7 @@ class Trust:
     variants: dict[str, float]
 
     def holds(self, probability: float, threshold: float) -> bool:
-        """Whether every variant is on the film's own side of a threshold."""
+        """Whether every single view is on the answer's own side of a threshold."""
         called = probability >= threshold
         return all((variant >= threshold) == called for variant in self.variants.values())
 
@@ -131,7 +132,7 @@ def examine(
         film: float32 (S, S) in [0, 1], as it reached the network before normalisation.
         heat: float32 (h, w), at least 0.
         fields: the film's lungs.
-        logits: of films (N, S, S), as one batch; (N,).
+        logits: of films (N, S, S), as one batch, each on its own; (N,).
         probability: of a logit.
     """
     side = film.shape[0]
@@ -155,7 +156,8 @@ def examine(
         heat=heat_by_place(heat, fields),
         hottest=as_it_is - without_hottest,
         elsewhere=as_it_is - sum(without_others) / len(without_others),
-        variants={name: probability(logit) for name, logit in zip(variants, varied, strict=True)},
+        variants={"as it is": probability(as_it_is)}
+        | {name: probability(logit) for name, logit in zip(variants, varied, strict=True)},
     )
 
 

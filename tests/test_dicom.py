@@ -10,11 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
 from pydicom.uid import (
     ComputedRadiographyImageStorage,
@@ -22,6 +24,7 @@ from pydicom.uid import (
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
+    JPEGBaseline8Bit,
     RLELossless,
     generate_uid,
 )
@@ -149,6 +152,18 @@ STEEP = np.clip((np.arange(SIDE) - 8.0) / 16, 0, 1)  # the exact one: from 8 to 
             ),
             STEEP,
         ),
+        (header(RescaleSlope=-1, RescaleIntercept=31), 1 - RISING),
+        (
+            header(
+                RescaleSlope=-1,
+                RescaleIntercept=31,
+                WindowCenter=16,
+                WindowWidth=16,
+                VOILUTFunction="LINEAR_EXACT",
+            ),
+            np.clip((31 - np.arange(SIDE) - 8.0) / 16, 0, 1),
+        ),
+        (header(RescaleSlope=4, WindowCenter=16, WindowWidth=16), WINDOW),  # half a rescale is none
         (lut("VOILUTSequence", [i * i for i in range(SIDE)]), RISING**2),
         (lut("VOILUTSequence", [0] * 16 + [1000] * 16), np.arange(SIDE) >= 16),
         (lut("ModalityLUTSequence", [i * i for i in range(SIDE)]), RISING**2),
@@ -166,6 +181,9 @@ STEEP = np.clip((np.arange(SIDE) - 8.0) / 16, 0, 1)  # the exact one: from 8 to 
         "sigmoid window",
         "window, then MONOCHROME1",
         "rescale, then window",
+        "negative rescale",
+        "negative rescale, then window",
+        "slope without intercept",
         "VOI LUT",
         "a step as VOI LUT",
         "modality LUT",
@@ -297,6 +315,35 @@ def test_a_file_that_unpacks_to_gigabytes_is_refused(monkeypatch: pytest.MonkeyP
     bomb = packer.compress(bytes(10_000_000)) + packer.flush()
     with pytest.raises(RadiographTooLarge, match="unpacks to more"):
         read_radiograph(whole[: 144 + length] + bomb, name="film")
+
+
+@pytest.mark.parametrize("lie", ["group length", "no preamble"])
+def test_nor_does_a_lie_about_its_beginning_help(monkeypatch: pytest.MonkeyPatch, lie: str) -> None:
+    monkeypatch.setattr(cxr.radiograph, "MAX_PIXELS", 10_000)
+    whole = content(make(syntax=DeflatedExplicitVRLittleEndian))
+    (length,) = struct.unpack_from("<L", whole, 140)
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    dataset = bytes.fromhex("08000500") + b"CS\x0a\x00ISO_IR 192" + bytes(10_000_000)
+    bomb = packer.compress(dataset) + packer.flush()
+    meta = bytearray(whole[: 144 + length])
+    if lie == "group length":
+        struct.pack_into("<L", meta, 140, 2**31)
+    else:
+        meta = meta[132:]
+    with pytest.raises(RadiographError):
+        read_radiograph(bytes(meta) + bomb, name="film")
+
+
+def test_a_compressed_picture_larger_than_its_header_says_is_not_decoded() -> None:
+    dataset = make(np.zeros((SIDE, SIDE), np.uint8), bits=8)
+    jpeg = cv2.imencode(".jpg", np.zeros((4 * SIDE, SIDE), np.uint8))[1].tobytes()
+    dataset.PixelData = encapsulate([jpeg])
+    dataset["PixelData"].is_undefined_length = True
+    dataset.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
+    with pytest.raises(UnreadableRadiograph, match="not of the size that its header says"):
+        read_radiograph(content(dataset), name="film")
+    dataset.Rows = 4 * SIDE
+    assert read_radiograph(content(dataset), name="film").shape == (4 * SIDE, SIDE)
 
 
 SECRETS = {

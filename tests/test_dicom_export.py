@@ -89,6 +89,18 @@ def test_the_report_says_what_was_answered(film: bytes, answered: Answered) -> N
     assert f"{bundle.name} {bundle.version}" in str(report)
 
 
+def test_names_of_any_script_and_the_films_own_orientation(answered: Answered) -> None:
+    radiograph, _, _ = answered
+    dataset = make(np.rint(radiograph.pixels * 4095).astype(np.uint16), bits=12)
+    dataset.SpecificCharacterSet = "ISO_IR 144"
+    header(PatientName="Иванов^Иван", PatientID="1", PatientOrientation=["R", "F"])(dataset)
+    for named in files(dicom_objects(content(dataset), *answered, keep_identifiers=True)):
+        assert named.PatientName == "Иванов^Иван"
+    capture, _ = files(dicom_objects(content(dataset), *answered))
+    assert list(capture.PatientOrientation) == ["R", "F"]
+    assert capture.PatientName == ""
+
+
 def test_a_header_that_cannot_be_carried_over(film: bytes, answered: Answered) -> None:
     uid = b"1.2.826.0.1.3680043.8.498.1"
     damaged = film.replace(uid, b"Doe^Jane is not a number, so"[: len(uid)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import cv2
@@ -9,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cxr.errors import DatasetError
+from cxr.errors import DatasetError, RunError
 from cxr.lungs import KINDS, LungNetworkConfig
 from cxr.quality import Gate
 from cxr.radiograph import read_radiograph
@@ -76,6 +77,9 @@ def test_a_gate_is_made_measured_and_read(
     capsys.readouterr()
     assert make_gate(*arguments)["figures"] == document["figures"]
     assert "Epoch" not in capsys.readouterr().out
+    other = dataclasses.replace(TINY, seed=2)
+    with pytest.raises(RunError, match="another plan"):
+        make_gate(*arguments[:-1], other)
 
 
 def test_kinds_come_from_a_column_or_from_names(chest_films: Path, folder: Path) -> None:

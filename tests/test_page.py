@@ -320,7 +320,7 @@ def test_what_the_reader_set_is_remembered_by_the_browser_for_this_model(
     expect(page.locator("#status")).to_contain_text("Modèle tiny 1")
     choose(page, film_file)
     page.wait_for_selector(FILM)
-    expect(page.locator(".threshold-control output")).to_have_text("0.33 (le vôtre)")
+    expect(page.locator(".threshold-control output")).to_have_text("0,33 (le vôtre)")
     keys = page.evaluate("Object.keys(localStorage)")
     assert any(load for load in keys if load.startswith("cxr.threshold."))
     page.locator(".reset").click()
@@ -381,7 +381,7 @@ def test_what_the_reader_keeps(page: Page, film_file: Path, tmp_path: Path) -> N
         assert waiting.value.suggested_filename == "film_report.pdf"
         waiting.value.save_as(tmp_path / name)
         words = " ".join(PdfReader(tmp_path / name).pages[0].extract_text().split())
-        assert "0.33 (du lecteur)" in words
+        assert "0,33 (du lecteur)" in words
         assert "film.png" in words
     with page.expect_download() as waiting:
         page.locator("[data-keep=overlay]").click()
@@ -391,10 +391,16 @@ def test_what_the_reader_keeps(page: Page, film_file: Path, tmp_path: Path) -> N
 
 
 def test_the_reader_first(page: Page, film_file: Path, tmp_path: Path) -> None:
-    choose(page, film_file)
+    another = tmp_path / "another.png"
+    cv2.imwrite(str(another), cv2.imread(str(film_file))[:, ::-1])
+    choose(page, another)
     page.wait_for_selector(FILM)
-    page.locator(".read-first").check()
+    set_slider(page, ".threshold", 0)  # the model calls everything pneumonia
     answer = page.locator(".answer")
+    page.locator(".read-first").check()
+    expect(answer).to_be_visible()  # of this film it has been seen
+    choose(page, film_file)
+    expect(page.locator(".own-reading .name")).to_have_text("film.png")
     expect(answer).to_be_hidden()
     page.keyboard.press("h")
     expect(page.locator(".heat")).to_be_hidden()
@@ -402,22 +408,15 @@ def test_the_reader_first(page: Page, film_file: Path, tmp_path: Path) -> None:
     set_slider(page, ".confidence", 90)
     page.locator(".own-reading button").click()
     expect(answer).to_be_visible()
-    set_slider(page, ".threshold", 0)  # now the model says so, too
-    page.locator(".threshold").blur()
+    expect(page.locator(".agreement")).to_contain_text("1 films read first; you and the model")
+    expect(page.locator(".agreement")).to_contain_text("agree on 1.")
+    set_slider(page, ".threshold", 1)  # what was answered stays what it was
     page.locator(".feedback summary").click()
     page.locator("[name=agree][value=disagree]").check()
     page.locator(".comment").fill('=1+1, "rotated"')
     page.locator("[data-note=save]").click()
     expect(page.locator(".saved")).to_have_text(EN["feedback_saved"])
-    expect(page.locator(".agreement")).to_contain_text(
-        "1 films read first; you and the model agree"
-    )
-
-    another = tmp_path / "another.png"
-    cv2.imwrite(str(another), cv2.imread(str(film_file))[:, ::-1])
-    choose(page, another)
-    expect(page.locator(".own-reading .name")).to_have_text("another.png")
-    expect(answer).to_be_hidden()  # of the next film, too, the reader speaks first
+    expect(page.locator(".agreement")).to_contain_text("agree on 1.")
 
     with page.expect_download() as waiting:
         page.locator("[data-note=download]").click()
@@ -426,6 +425,7 @@ def test_the_reader_first(page: Page, film_file: Path, tmp_path: Path) -> None:
         (mine,) = csv.DictReader(file)
     assert mine["file"] == "film.png"
     assert mine["own"] == mine["verdict"] == "PNEUMONIA"
+    assert float(mine["threshold"]) == 0
     assert float(mine["confidence"]) == 0.9
     assert mine["feedback"] == "disagree"
     assert mine["comment"] == '\'=1+1, "rotated"'  # no formula
@@ -472,7 +472,10 @@ def test_only_known_fields_of_a_note_are_kept(tmp_path: Path) -> None:
     keep = note_keeper(tmp_path, model="m")
     keep({"file": "Jane Doe.png", "probability": 7, "verdict": "<b>", "comment": "x" * 5000})
     keep(["no note"])
-    (line,) = (tmp_path / "notes.jsonl").read_text(encoding="utf-8").splitlines()
+    for odd in ({"verdict": []}, {"comment": "\ud800"}, {"probability": True}):
+        keep(odd)
+    line, *odd_lines = (tmp_path / "notes.jsonl").read_text(encoding="utf-8").splitlines()
+    assert len(odd_lines) == 3
     assert json.loads(line).keys() == {"day", "model", "comment"}
     assert len(json.loads(line)["comment"]) == 1000
 
@@ -568,13 +571,13 @@ def test_a_damaged_archive_is_said(page: Page, tmp_path: Path) -> None:
     expect(page.locator("#many .progress")).to_contain_text("damaged.zip: this ZIP archive cannot")
 
 
-def test_no_file_but_an_upload_is_ever_opened_or_deleted(
+def test_no_file_but_an_upload_is_ever_opened(
     tiny_bundle: Bundle, film_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     uploads = tmp_path / "uploads"
     uploads.mkdir()
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(uploads))
-    table = create_many(Classifier(tiny_bundle), elem_id="many")
+    table = create_many(Classifier(tiny_bundle), at_once=1, elem_id="many")
     link = uploads / "link.png"
     link.symlink_to(film_file)
     for path in (film_file, link, uploads / ".." / "film.png", uploads, "", uploads / "none.png"):
@@ -585,7 +588,9 @@ def test_no_file_but_an_upload_is_ever_opened_or_deleted(
     upload = uploads / "upload.png"
     upload.write_bytes(film_file.read_bytes())
     assert table.classify_one({"path": str(upload), "name": "film.png"})["status"] == "ok"
-    assert not upload.exists()
+    for odd in (None, [], {"path": "\0"}, {"path": [1]}, {"name": {}}):
+        assert table.classify_one(odd)["status"] == "error"
+        assert table.overlay_of(odd) == {"overlay": None}
 
 
 def test_about_the_model(page: Page) -> None:

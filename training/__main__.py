@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         again = "The same command goes on after the last epoch."
-        fits = options.command in ("fit", "tune", "cross-validate")  # these keep every epoch
+        fits = options.command in ("fit", "cross-validate")  # these keep every epoch
         print(f"\nInterrupted.{f' {again}' if fits else ''}", file=sys.stderr)
         return 130
 

@@ -1,6 +1,7 @@
 """Make the gate: fit its network, and set its limits by films that it did not learn from.
 
-OUT/fold-1.npz …      what each of several networks says of the pictures that it never saw
+OUT/config.json       what was fitted, on which pictures
+OUT/fold-1.csv …      what each of several networks says of the pictures that it never saw
 OUT/lungs.weights.h5  the network that learned from all of them
 OUT/pictures.csv      every picture, scored out of fold
 OUT/gate.json         figures: Dice, refusals by kind, limits
@@ -26,7 +27,7 @@ from sklearn.covariance import LedoitWolf
 from tqdm import tqdm
 
 from cxr import quality
-from cxr.errors import DatasetError
+from cxr.errors import DatasetError, RunError
 from cxr.lung_network import build_lung_network
 from cxr.lungs import KINDS, LungNetworkConfig, LungReading, lung_fields
 from training import plots
@@ -79,11 +80,12 @@ def make_gate(data: Path, lungs: Path, others: Path, out: Path, plan: GatePlan) 
 
     Raises:
         DatasetError, RadiographError: the pictures are not what was expected.
-        RunError: `out` cannot be made.
+        RunError: `out` cannot be made, or holds a gate of another plan or of other pictures.
     """
     pictures = load_pictures(data, lungs, others, size=plan.network.size)
     folds = _folds(pictures, plan)
     make_folder(out)
+    _start(out / "config.json", pictures, plan)
     tables = []
     for number in range(plan.folds):
         path = out / f"fold-{number + 1}.csv"
@@ -116,6 +118,22 @@ def make_gate(data: Path, lungs: Path, others: Path, out: Path, plan: GatePlan) 
     _write_gate(out / "gate", network, pictures, plan, document)
     _draw_outlines(network, pictures, out / "outlines.png")
     return document
+
+
+def _start(path: Path, pictures: Pictures, plan: GatePlan) -> None:
+    """Record what is done, or check that it is what was begun here."""
+    names = [*pictures.adult_names, *pictures.other_names, *pictures.other_kinds]
+    document = {
+        "plan": dataclasses.asdict(plan),
+        "films_sha256": file_list_digest(pictures.records),
+        "pictures_sha256": hashlib.sha256("\n".join(names).encode()).hexdigest(),
+    }
+    text = json.dumps(document, indent=1) + "\n"
+    if path.exists() and path.read_text(encoding="utf-8") != text:
+        raise RunError(
+            f"{path.parent}: holds a gate of another plan or other pictures. Choose another --out."
+        )
+    write_text(path, text)
 
 
 def _folds(pictures: Pictures, plan: GatePlan) -> list[npt.NDArray[np.int64]]:

@@ -75,7 +75,8 @@ class LungBatches(keras.utils.PyDataset):  # type: ignore[misc]
         self.size = data.adults.shape[1]
         self.preprocessing = Preprocessing(size=self.size)
         self.by_kind = [
-            np.flatnonzero(np.array(data.other_kinds) == kind) for kind in set(data.other_kinds)
+            np.flatnonzero(np.array(data.other_kinds) == kind)
+            for kind in sorted(set(data.other_kinds))
         ]
 
     def __len__(self) -> int:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,7 @@ def tune(
         parts: films; those held out decide.
         data: the folder that they are from.
         out: where everything goes.
-        trials: how many to run in this process.
+        trials: how many to run in this process, further to those that there are.
         storage: a database's URL, shared with other processes; ``OUT/study.db`` by default.
 
     Returns:
@@ -124,7 +125,9 @@ def _study(url: str, config: TrainingConfig, parts: Parts, *, alone: bool) -> op
         storage = optuna.storages.RDBStorage(
             url,
             heartbeat_interval=_HEARTBEAT,
-            heartbeat_stale_trial_callback=optuna.storages.RetryHeartbeatStaleTrialCallback(max_retry=1),
+            heartbeat_stale_trial_callback=optuna.storages.RetryHeartbeatStaleTrialCallback(
+                max_retry=1
+            ),
         )
         study = optuna.create_study(
             study_name=_STUDY,
@@ -133,8 +136,11 @@ def _study(url: str, config: TrainingConfig, parts: Parts, *, alone: bool) -> op
             load_if_exists=True,
             pruner=optuna.pruners.MedianPruner(n_startup_trials=_STARTUP_TRIALS),
         )
-    except Exception as error:  # of any database's driver
-        raise RunError(f"{url}: cannot be used as a study's storage ({error}).") from error
+    except Exception as error:  # of any database's driver, whose words may hold the password
+        raise RunError(
+            f"{_without_password(url)}: cannot be used as a study's storage "
+            f"({type(error).__name__})."
+        ) from None
     # Processes that share a study must not draw the same settings; one alone repeats its own.
     seed = config.seed + len(study.trials) if alone else None
     study.sampler = optuna.samplers.TPESampler(seed=seed)
@@ -150,9 +156,14 @@ def _study(url: str, config: TrainingConfig, parts: Parts, *, alone: bool) -> op
             study.set_user_attr(name, value)
         elif before != value:
             raise RunError(
-                f"{url}: holds a study with another {name}. Choose another --out or --storage."
+                f"{_without_password(url)}: holds a study with another {name}. Choose another "
+                "--out or --storage."
             )
     return study
+
+
+def _without_password(url: str) -> str:
+    return re.sub(r"://[^@/]*@", "://…@", url)
 
 
 # --- The report -----------------------------------------------------------------------------------

@@ -90,7 +90,7 @@ def build_page(classifier: Classifier, *, notice: str = "", notes: Path | None =
     def keep(shown: Shown | None, event: gr.EventData) -> tuple[Any, Line | None]:
         """A file for the reader, and why there is none."""
         if shown is None:
-            return gr.skip(), None
+            return gr.skip(), {"text": "expired"}
         asked: dict[str, Any] = event._data
         try:
             if asked.get("kind") == "dicom":
@@ -98,6 +98,9 @@ def build_page(classifier: Classifier, *, notice: str = "", notes: Path | None =
             return report_value(shown, classifier.bundle, asked), None
         except CXRError as error:
             return gr.skip(), problem_value(error)
+        except Exception:
+            logging.exception("a file for the reader was not made")
+            return gr.skip(), problem_value(None)
 
     def model_status() -> Iterator[Line]:
         if not classifier.ready:
@@ -129,13 +132,13 @@ def build_page(classifier: Classifier, *, notice: str = "", notes: Path | None =
                     upload_selector=_UPLOAD, elem_id="viewer", keep_note=keep_note
                 )
         with gr.Column(elem_id="many-view"):
-            create_many(classifier, elem_id="many")
+            create_many(classifier, at_once=_AT_ONCE, elem_id="many")
         with gr.Column(elem_id="about-view"):
             create_curves(classifier.bundle, elem_id="curves")
             gr.Markdown(card_text(classifier.bundle), elem_id="card")
         with gr.Column(elem_id="footer"):
             status = create_line(None, elem_id="status")
-            create_line({"text": "privacy"}, elem_id="privacy")
+            create_line({"text": "privacy_notes" if notes else "privacy"}, elem_id="privacy")
 
         shown = gr.State(time_to_live=_DELETE_UPLOADS[1])
         download = create_download(elem_id="download")

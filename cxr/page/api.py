@@ -31,10 +31,12 @@ def create_api(classifier: Classifier, *, at_once: int) -> None:
         Returns:
             The object of `python -m cxr classify --json`.
         """
-        if threshold is not None and not 0 <= threshold <= 1:
+        if threshold is not None and not (
+            isinstance(threshold, int | float) and 0 <= threshold <= 1
+        ):
             raise gr.Error("Expected a threshold from 0 to 1.", print_exception=False)
         try:
-            sent = dict(film)  # Gradio hands over what the client sent
+            sent = film if isinstance(film, dict) else {}  # Gradio hands over what the client sent
             name = Path(str(sent.get("orig_name") or "the picture")).name
             path = uploaded_file(str(sent.get("path")), name=name)
             line, _ = classify_film(path, classifier, file=name, threshold=threshold)

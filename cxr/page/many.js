@@ -132,6 +132,7 @@ const overlays = async () => {
     try {
       const { path } = await upload(await row.source.open());
       const { overlay } = await server.overlay_of({ path, name: row.name });
+      if (!overlay) continue;
       const stem = row.name.replaceAll("/", "_").replace(/\.[^.]*$/, "");
       let name = `${stem}.png`;
       for (let n = 2; taken.has(name); n += 1) name = `${stem}-${n}.png`;

@@ -1,13 +1,14 @@
 """Many films: a table that the browser fills, film by film, through two functions here.
 
-Each call names one uploaded file, which is deleted as soon as it has been read. Nothing is kept
-between calls, so that five hundred films take no more of the server than one.
+Each call names one uploaded file. Nothing is kept between calls, so that five hundred films take no
+more of the server's memory than one.
 """
 
 from __future__ import annotations
 
 import base64
 import logging
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,29 +31,40 @@ from cxr.radiograph import Radiograph, read_radiograph
 _FOLDER = Path(__file__).parent
 _THUMBNAIL_SIDE = 96
 _OVERLAY_SIDE = 1200
+_PATIENCE = 60  # seconds that a film waits for its turn
 
 Row = dict[str, Any]
 
 
-def create_many(classifier: Classifier, *, elem_id: str) -> gr.HTML:
+def create_many(classifier: Classifier, *, at_once: int, elem_id: str) -> gr.HTML:
     """The table of many films.
 
     Args:
         classifier: answers.
+        at_once: how many films it classifies at a time.
         elem_id: of the component.
     """
+    turns = threading.BoundedSemaphore(at_once)  # these calls do not pass the page's queue
 
-    def classify_one(asked: dict[str, Any]) -> Row:
+    def classify_one(asked: Any) -> Row:
         """One row: status, probability, findings, thumbnail."""
-        return _row(lambda: _read(asked), classifier)
+        if not turns.acquire(timeout=_PATIENCE):
+            return _unanswered("error", detail="The page is busy. Try again in a minute.")
+        try:
+            return _row(lambda: _read(asked), classifier)
+        finally:
+            turns.release()
 
-    def overlay_of(asked: dict[str, Any]) -> dict[str, str]:
-        """The film with its heatmap, a PNG in base64."""
-        radiograph = _read(asked)
-        heatmap = classifier.predict(radiograph).heatmap
-        small = Radiograph(pixels=shrink(radiograph.pixels, _OVERLAY_SIDE), name=radiograph.name)
-        picture = png(draw_overlay(small, shrink(heatmap, _OVERLAY_SIDE)))
-        return {"overlay": base64.b64encode(picture).decode()}
+    def overlay_of(asked: Any) -> dict[str, str | None]:
+        """The film with its heatmap, a PNG in base64; null if there is none."""
+        if not turns.acquire(timeout=_PATIENCE):
+            return {"overlay": None}
+        try:
+            return {"overlay": base64.b64encode(_overlay(_read(asked), classifier)).decode()}
+        except CXRError:  # it had a row that said so; a log would name the file
+            return {"overlay": None}
+        finally:
+            turns.release()
 
     return gr.HTML(
         html_template=(_FOLDER / "many.html").read_text(encoding="utf-8"),
@@ -63,6 +75,12 @@ def create_many(classifier: Classifier, *, elem_id: str) -> gr.HTML:
         texts=LANGUAGES,
         server_functions=[classify_one, overlay_of],
     )
+
+
+def _overlay(radiograph: Radiograph, classifier: Classifier) -> bytes:
+    heatmap = classifier.predict(radiograph).heatmap
+    small = Radiograph(pixels=shrink(radiograph.pixels, _OVERLAY_SIDE), name=radiograph.name)
+    return png(draw_overlay(small, shrink(heatmap, _OVERLAY_SIDE)))
 
 
 def _row(read: Callable[[], Radiograph], classifier: Classifier) -> Row:
@@ -101,15 +119,13 @@ def _unanswered(status: str, *, findings: list[Row] | None = None, detail: str =
     return {"status": status, "probability": None, "findings": findings or [], "detail": detail}
 
 
-def _read(asked: dict[str, Any]) -> Radiograph:
-    """The uploaded film that the browser names, and its file deleted.
+def _read(asked: Any) -> Radiograph:
+    """The uploaded film that the browser names.
 
     Raises:
         RadiographError: it cannot be read, or is no upload.
     """
+    asked = asked if isinstance(asked, dict) else {}
     name = Path(str(asked.get("name") or "the picture")).name
     path = uploaded_file(str(asked.get("path")), name=name)
-    try:
-        return read_radiograph(path, name=name)
-    finally:
-        path.unlink(missing_ok=True)
+    return read_radiograph(path, name=name)

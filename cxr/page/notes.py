@@ -49,10 +49,11 @@ def note_keeper(folder: Path, *, model: str) -> Callable[[Any], None]:
             if isinstance(value, int | float) and 0 <= value <= 1:
                 kept[name] = round(float(value), 6)
         for name, known in _WORDS.items():
-            if sent.get(name) in known:
-                kept[name] = sent[name]
+            value = sent.get(name)
+            if isinstance(value, str) and value in known:
+                kept[name] = value
         kept["comment"] = str(sent.get("comment") or "")[:_LONGEST]
-        with lock, (folder / FILE).open("a", encoding="utf-8") as file:
+        with lock, (folder / FILE).open("a", encoding="utf-8", errors="replace") as file:
             if file.tell() < _MOST_BYTES:
                 file.write(json.dumps(kept, ensure_ascii=False) + "\n")
 

@@ -34,6 +34,9 @@ window.cxr ??= (() => {
   const fill = (text, values = {}) =>
     text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
   const number = (value) => new Intl.NumberFormat(language).format(value);
+  const decimal = (value) => new Intl.NumberFormat(language, {
+    minimumFractionDigits: 2, maximumFractionDigits: 2,
+  }).format(value);
   const percent = (share, digits = 0) =>
     Number.isFinite(share)
       ? new Intl.NumberFormat(language, {
@@ -136,7 +139,7 @@ window.cxr ??= (() => {
     setLanguage,
     onLanguage: (listener) => { listeners.add(listener); listener(); },
     get dark() { return document.body.classList.contains("dark"); },
-    setDark, remember, recall, forget, fill, number, percent, probability, translate, sentence, download, downloadTable,
+    setDark, remember, recall, forget, fill, number, decimal, percent, probability, translate, sentence, download, downloadTable,
     verdict, ownThreshold, setThreshold, setView,
   };
 })();

@@ -11,13 +11,16 @@ const note = (values) => {
   const value = film();
   let mine = all.findLast((other) => other.id === value.id);
   if (!mine) all.push(mine = { id: value.id, file: value.name });
-  Object.assign(mine, {
-    probability: value.probability,
-    verdict: cxr.verdict(value.probability, points(), value.model),
-    threshold: threshold(),
-    model: value.model,
-    ...values,
-  });
+  // What the reader answered to stays as it was then, wherever the threshold is moved later.
+  if (!mine.verdict) {
+    Object.assign(mine, {
+      probability: value.probability,
+      verdict: cxr.verdict(value.probability, points(), value.model),
+      threshold: threshold(),
+      model: value.model,
+    });
+  }
+  Object.assign(mine, values);
   try { sessionStorage.setItem(NOTES, JSON.stringify(all)); } catch { /* not allowed */ }
   return mine;
 };
@@ -70,6 +73,7 @@ element.addEventListener("input", (event) => {
 element.addEventListener("change", (event) => {
   if (!event.target.matches(".read-first")) return;
   cxr.remember("read_first", event.target.checked);
+  state.own ??= "seen"; // it holds from the next film on: this one's answer has been seen
   show();
 });
 element.addEventListener("click", async (event) => {

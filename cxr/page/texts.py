@@ -28,6 +28,11 @@ _EN: Texts = {
         "Uploads are deleted within minutes, and nothing else is kept. Use only films without "
         "names."
     ),
+    "privacy_notes": (
+        "Uploads are deleted within minutes. What you note on a verdict is sent to the operator of "
+        "this page: your reading, remark and the numbers, without film and name. Nothing else is "
+        "kept. Use only films without names."
+    ),
     "other_language": "Français",
     "theme": "Light or dark",
     "views": "Parts of the page",
@@ -42,9 +47,9 @@ _EN: Texts = {
     "many_csv": "Table (CSV)",
     "many_overlays": "Films with heatmaps (ZIP)",
     "many_hint": (
-        "Or drop a folder or a ZIP here. Films are sent one by one and deleted at once; the list "
-        "stays in your browser. Verdicts are at the threshold that you set for one film. Click a "
-        "name to open the film."
+        "Or drop a folder or a ZIP here. Films are sent one by one and deleted within minutes; the "
+        "list stays in your browser. Verdicts are at the threshold that you set for one film. "
+        "Click a name to open the film."
     ),
     "many_progress": "Films done",
     "many_status": "{done} of {total}; {refused} refused, {failed} unreadable",
@@ -67,6 +72,7 @@ _EN: Texts = {
     # Why a film has no answer.
     "refused": "{name}: not classified, because {reasons}",
     "unread": "This file cannot be read.",
+    "expired": "This film is no longer held here. Choose it again.",
     "failed": "Something went wrong with this film, and it was not classified. Try another one.",
     # The viewer.
     "invitation": "Drop a chest radiograph here, paste it, or choose a file",
@@ -118,8 +124,8 @@ _EN: Texts = {
         "without, {alarms} would be called pneumonia."
     ),
     "predictive": (
-        "A film called pneumonia is pneumonia with {positive}; one called normal is normal with "
-        "{negative}."
+        "A film called pneumonia is pneumonia with a probability of {positive}; one called normal "
+        "is normal with {negative}."
     ),
     # The reader first; and what the reader thinks of the answer.
     "first": "Read first: the model's answer appears after mine",
@@ -180,6 +186,11 @@ _FR: Texts = {
         "Les fichiers envoyés sont effacés en quelques minutes, et rien d'autre n'est conservé. "
         "N'utilisez que des clichés sans nom."
     ),
+    "privacy_notes": (
+        "Les fichiers envoyés sont effacés en quelques minutes. Ce que vous notez sur un verdict "
+        "est envoyé à l'exploitant de cette page : votre lecture, votre remarque et les nombres, "
+        "sans cliché ni nom. Rien d'autre n'est conservé. N'utilisez que des clichés sans nom."
+    ),
     "other_language": "English",
     "theme": "Clair ou sombre",
     "views": "Parties de la page",
@@ -194,8 +205,8 @@ _FR: Texts = {
     "many_overlays": "Clichés et cartes (ZIP)",
     "many_hint": (
         "Ou déposez ici un dossier ou un ZIP. Les clichés sont envoyés un par un et effacés "
-        "aussitôt ; la liste reste dans votre navigateur. Les verdicts sont au seuil que vous avez "
-        "choisi pour un cliché. Cliquez sur un nom pour ouvrir le cliché."
+        "en quelques minutes ; la liste reste dans votre navigateur. Les verdicts sont au seuil "
+        "que vous avez choisi pour un cliché. Cliquez sur un nom pour ouvrir le cliché."
     ),
     "many_progress": "Clichés traités",
     "many_status": "{done} sur {total} ; {refused} refusés, {failed} illisibles",
@@ -214,6 +225,7 @@ _FR: Texts = {
     "fallback": "C'est le modèle fourni, et non celui qui a été demandé. {reason}",
     "refused": "{name} : non classé, car {reasons}",
     "unread": "Ce fichier ne peut pas être lu.",
+    "expired": "Ce cliché n'est plus gardé ici. Choisissez-le de nouveau.",
     "failed": "Ce cliché n'a pas pu être classé à la suite d'une erreur. Essayez-en un autre.",
     "invitation": "Déposez ici une radiographie thoracique, collez-la ou choisissez un fichier",
     "formats": "JPEG, PNG ou DICOM",
@@ -258,7 +270,8 @@ _FR: Texts = {
     "share_line": "{share} ({low}–{high}), {count} sur {all}",
     "source": (
         "Parts avec leur intervalle à 95 %, sur {films} clichés de {patients} patients, chacun "
-        "noté par un réseau qui n'a jamais vu son patient ({folds} plis). Attendez moins ailleurs."
+        "noté par un réseau qui n'a jamais vu son patient ({folds} plis). Attendez-vous à moins "
+        "ailleurs."
     ),
     "thousand_title": "Sur 1 000 enfants comme ceux-ci",
     "prevalence": "Combien ont une pneumonie",
@@ -267,8 +280,8 @@ _FR: Texts = {
         "sans, {alarms} seraient dites pneumonie."
     ),
     "predictive": (
-        "Un cliché dit pneumonie l'est avec {positive} ; un cliché dit normal l'est avec "
-        "{negative}."
+        "Un cliché dit pneumonie l'est dans {positive} des cas ; un cliché dit normal l'est dans "
+        "{negative} des cas."
     ),
     "first": "Lire d'abord : la réponse du modèle vient après la mienne",
     "own_title": "Votre lecture",

@@ -19,7 +19,10 @@ def uploaded_file(path: str, *, name: str) -> Path:
     Raises:
         UnreadableRadiograph: it is no upload, or has been deleted.
     """
-    found = Path(path).resolve()
-    if not found.is_relative_to(Path(get_upload_folder()).resolve()) or not found.is_file():
-        raise UnreadableRadiograph(f"{name}: no such upload. Choose the film again.")
-    return found
+    try:
+        found = Path(path).resolve()
+        if found.is_relative_to(Path(get_upload_folder()).resolve()) and found.is_file():
+            return found
+    except (OSError, ValueError):  # no path at all
+        pass
+    raise UnreadableRadiograph(f"{name}: no such upload. Choose the film again.")

@@ -90,11 +90,11 @@ const showReading = () => {
   $(".bar .band").hidden = ownThreshold() !== null;
   $(".threshold").value = at;
   const whose = ownThreshold() === null ? t.shipped : t.own;
-  $(".threshold-control output").textContent = `${at.toFixed(2)} (${whose})`;
+  $(".threshold-control output").textContent = `${cxr.decimal(at)} (${whose})`;
   $(".reset").hidden = ownThreshold() === null;
   for (const stop of element.querySelectorAll("[data-stop]")) {
     const value_ = points()[stop.dataset.stop];
-    stop.textContent = `${t.stop_names[stop.dataset.stop]} ${value_.toFixed(2)}`;
+    stop.textContent = `${t.stop_names[stop.dataset.stop]} ${cxr.decimal(value_)}`;
     stop.setAttribute("aria-pressed", String(Math.abs(value_ - at) < 0.005));
   }
   showCost(at);
