@@ -1,8 +1,7 @@
 """A DICOM file becomes grey levels and a few facts of how it was taken; never of whom.
 
 Digital radiographs are taken (CR, DX) and secondary captures of films; other modalities and
-several frames are refused. Grey levels go the way of DICOM PS3.3 section C.11: modality LUT or
-rescale, VOI LUT or window, and MONOCHROME1 turned so that 0 is black.
+several frames are refused. What becomes of the pixels is in `cxr.dicom_pixels`.
 
 Of the patient, only an age is read. Messages name the file and the fault, and quote nothing of the
 header but modality, view and body part: everything else may identify a child.
@@ -21,7 +20,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,9 +28,6 @@ import pydicom.config
 from pydicom.dataset import Dataset
 from pydicom.encaps import get_frame
 from pydicom.filereader import _read_file_meta_info, read_dataset, read_preamble
-from pydicom.multival import MultiValue
-from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi_lut
-from pydicom.pixels.utils import pixel_array
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
@@ -41,6 +36,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
+from cxr.dicom_pixels import grey_levels
 from cxr.errors import RadiographTooLarge, UnreadableRadiograph, UnsupportedRadiograph
 
 # What is odd in a header is met where it is used; pydicom's warnings and logs would quote it.
@@ -126,7 +122,7 @@ def read_dicom(
         with quietly():
             dataset = _read(content, name, max_pixels)
             _check(dataset, name, max_pixels)
-            return _grey_levels(dataset, name), _acquisition(dataset)
+            return grey_levels(dataset, name), _acquisition(dataset)
     except (UnreadableRadiograph, UnsupportedRadiograph, RadiographTooLarge):
         raise
     except MemoryError as error:
@@ -230,81 +226,6 @@ def _coded_size(frame: bytes) -> tuple[int, int] | None:
         else:
             at += 2 + struct.unpack_from(">H", frame, at + 2)[0]
     return None
-
-
-# --- Grey levels ----------------------------------------------------------------------------------
-
-
-def _grey_levels(dataset: Dataset, name: str) -> npt.NDArray[np.float32]:
-    photometric = str(dataset.PhotometricInterpretation)
-    stored = pixel_array(dataset)  # YBR has become RGB
-    if photometric == "PALETTE COLOR":
-        colours = apply_color_lut(stored, dataset)
-        return _scaled(colours, 0, np.iinfo(colours.dtype).max)
-    if stored.ndim == 3:
-        return _scaled(stored, 0, 2 ** int(dataset.BitsStored) - 1)
-    if photometric not in ("MONOCHROME1", "MONOCHROME2"):
-        raise UnsupportedRadiograph(
-            f"{name}: its photometric interpretation is not known here. Expected MONOCHROME1, "
-            "MONOCHROME2 or a colour: export it as one of them."
-        )
-    values = np.asarray(apply_modality_lut(stored, dataset))
-    pixels = _windowed(values, dataset)
-    if pixels is None:
-        pixels = _scaled(values, *_range(values, stored, dataset))
-    return np.float32(1) - pixels if photometric == "MONOCHROME1" else pixels
-
-
-def _windowed(values: npt.NDArray[Any], dataset: Dataset) -> npt.NDArray[np.float32] | None:
-    """Through the first VOI LUT or window; None where there is none that shows anything."""
-    try:
-        if dataset.get("VOILUTSequence"):
-            shown = np.asarray(apply_voi_lut(values, dataset))
-            data = dataset.VOILUTSequence[0].LUTData
-            entries = np.frombuffer(data, "<u2") if isinstance(data, bytes) else np.asarray(data)
-            # The descriptor's number of bits is often larger than what the table uses.
-            pixels = _scaled(shown, float(entries.min()), float(entries.max()))
-        elif dataset.get("WindowWidth") is not None:
-            pixels = _through_window(values.astype(np.float64), dataset)
-        else:
-            return None
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError, NotImplementedError):
-        return None  # a window of no width, a table of no entries: shown as if it had none
-    shows_something = np.isfinite(pixels).all() and pixels.min() < pixels.max()
-    return pixels if shows_something else None
-
-
-def _through_window(values: npt.NDArray[np.float64], dataset: Dataset) -> npt.NDArray[np.float32]:
-    """Values as shares of the display's range (PS3.3 section C.11.2.1.2)."""
-    centre, width = (
-        float(number[0] if isinstance(number, MultiValue) else number)
-        for number in (dataset.WindowCenter, dataset.WindowWidth)
-    )
-    if not (np.isfinite([centre, width]).all() and width > 0):
-        raise ValueError("no window")
-    function = str(dataset.get("VOILUTFunction") or "LINEAR")
-    if function == "SIGMOID":
-        shares = 1 / (1 + np.exp(np.clip(-4 * (values - centre) / width, -500, 500)))
-    elif function == "LINEAR_EXACT":
-        shares = (values - centre) / width + 0.5
-    else:
-        shares = (values - (centre - 0.5)) / max(width - 1, 1e-6) + 0.5
-    return np.asarray(np.clip(shares, 0, 1), dtype=np.float32)
-
-
-def _range(
-    values: npt.NDArray[Any], stored: npt.NDArray[Any], dataset: Dataset
-) -> tuple[float, float]:
-    """From the darkest to the brightest value of the film, padding apart."""
-    padding = dataset.get("PixelPaddingValue")
-    inside = values[stored != padding] if padding is not None else values
-    inside = inside if inside.size else values
-    return float(inside.min()), float(inside.max())
-
-
-def _scaled(values: npt.NDArray[Any], low: float, high: float) -> npt.NDArray[np.float32]:
-    scaled = (values.astype(np.float32) - np.float32(low)) / np.float32(max(high - low, 1e-6))
-    return np.asarray(np.clip(scaled, 0, 1), dtype=np.float32)
 
 
 # --- The header -----------------------------------------------------------------------------------

@@ -39,7 +39,7 @@ def run_fit(options: argparse.Namespace) -> int:
     parts = load_parts(config, options.data, skip_unreadable=options.skip_unreadable)
     estimate = None
     if options.cross_validation:
-        from training.cross_validation import read_estimate
+        from training.estimate import read_estimate
 
         estimate = read_estimate(options.cross_validation, config, parts.train.records)
     run = RunFolder(options.out)

@@ -25,7 +25,6 @@ from tqdm import tqdm
 
 from cxr.bundle import CLASS_NAMES
 from cxr.errors import DatasetError, RunError
-from cxr.operating_points import OperatingPoints
 from cxr.radiograph import read_radiograph
 from training.acquisition import acquisition_features, acquisition_groups, typicality_groups
 from training.calibration import calibrate, operating_points
@@ -327,57 +326,3 @@ def _read(out: Path, numbers: Sequence[int], name: str) -> pd.DataFrame:
         for number in numbers
     ]
     return pd.concat([table for table in tables if len(table)] or tables)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Estimate:
-    """What a cross-validation says of networks fitted like the one at hand.
-
-    Attributes:
-        points: calibration and thresholds, from out-of-fold films alone.
-        document: the content of ``cross_validation.json``.
-    """
-
-    points: OperatingPoints
-    document: dict[str, Any]
-
-
-def read_estimate(folder: Path, config: TrainingConfig, films: Sequence[Record]) -> Estimate:
-    """Read a finished cross-validation.
-
-    Args:
-        folder: its folder.
-        config: of the fit that it is to stand for.
-        films: of that fit.
-
-    Raises:
-        RunError: it is missing, unfinished, not by patient, of other films, or of another
-            configuration.
-    """
-    path = folder / RESULT
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        points = OperatingPoints.from_json(document["operating_points"])
-        trained, plan = document["training"], Plan(**document["plan"])
-        folds = len(document["folds"])
-        missing = {"source", "by", "result", "shifts", "file_list_sha256"} - document.keys()
-        if missing:
-            raise KeyError(*missing)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{path}: no finished cross-validation ({error!r}).") from error
-    if plan.by != "patient" or folds != plan.folds:
-        raise RunError(
-            f"{path}: expected all folds by patient, so that every film is scored. Received: "
-            f"{folds} of {plan.folds} folds by {plan.by}."
-        )
-    now = json.loads(json.dumps(config.to_json()))
-    free = {"epochs", "seed"}  # a longer fit on more films is what the estimate is for
-    differing = sorted(key for key in now.keys() - free if trained.get(key) != now[key])
-    if differing:
-        raise RunError(
-            f"{path}: was fitted with another {', '.join(differing)}. Give the settings that it "
-            "was made with, or make it anew."
-        )
-    if document["file_list_sha256"] != file_list_digest(films):
-        raise RunError(f"{path}: was made on other films. Make it anew on these.")
-    return Estimate(points=points, document=document)

@@ -18,8 +18,8 @@ from training import plots
 from training.calibration import calibrate, operating_points
 from training.card import model_card
 from training.config import TrainingConfig
-from training.cross_validation import Estimate
 from training.dataset import file_list_digest, film_marks, is_kermany
+from training.estimate import Estimate
 from training.evaluation import evaluate, sigmoid
 from training.films import Part, Parts
 from training.prediction import predict_logits
