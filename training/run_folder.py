@@ -92,7 +92,7 @@ class RunFolder:
 
     def _make_folder(self) -> None:
         make_folder(self.folder)
-        if any(path.name != f"partial-{self.config.name}" for path in self.folder.iterdir()):
+        if any(not _is_partial(path, self.config.name) for path in self.folder.iterdir()):
             raise RunError(
                 f"{self.folder}: holds files, but no run that could be resumed. Choose another "
                 "--out, or empty it."
@@ -144,9 +144,15 @@ class RunFolder:
 def write_atomically(path: Path, save: Callable[[Path], object]) -> None:
     """Let `save` write beside `path`, then put it in place: `path` is never half-written."""
     # Keras asks for names that end in .weights.h5, so the mark goes in front.
-    partial = path.with_name(f"partial-{path.name}")
+    # The process is named, since several may write the same report.
+    partial = path.with_name(f"partial-{os.getpid()}-{path.name}")
     save(partial)
     os.replace(partial, path)
+
+
+def _is_partial(path: Path, name: str) -> bool:
+    """Whether this is what a kill left of writing the file of this name."""
+    return path.name.startswith("partial-") and path.name.endswith(name)
 
 
 def make_folder(folder: Path) -> None:

@@ -15,7 +15,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import re
+import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +27,7 @@ import keras
 import optuna
 from optuna.importance import get_param_importances
 from optuna.trial import Trial, TrialState
+from sqlalchemy.exc import DBAPIError
 
 from cxr.errors import DatasetError, RunError
 from training import plots
@@ -35,6 +39,7 @@ from training.run_folder import RunFolder, make_folder, write_text
 
 _STUDY = "cxr"
 _HEARTBEAT = 60  # seconds; a process that was killed is noticed after a few of them
+_ATTEMPTS = 6  # to open a storage that others are making
 _STARTUP_TRIALS = 5  # before any is pruned
 
 # What is searched, and how: the document of the search space. Networks keep their size, so that
@@ -121,26 +126,7 @@ class _Pruning(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 def _study(url: str, config: TrainingConfig, parts: Parts, *, alone: bool) -> optuna.Study:
-    try:
-        storage = optuna.storages.RDBStorage(
-            url,
-            heartbeat_interval=_HEARTBEAT,
-            heartbeat_stale_trial_callback=optuna.storages.RetryHeartbeatStaleTrialCallback(
-                max_retry=1
-            ),
-        )
-        study = optuna.create_study(
-            study_name=_STUDY,
-            storage=storage,
-            direction="maximize",
-            load_if_exists=True,
-            pruner=optuna.pruners.MedianPruner(n_startup_trials=_STARTUP_TRIALS),
-        )
-    except Exception as error:  # of any database's driver, whose words may hold the password
-        raise RunError(
-            f"{_without_password(url)}: cannot be used as a study's storage "
-            f"({type(error).__name__})."
-        ) from None
+    study = _open(url)
     # Processes that share a study must not draw the same settings; one alone repeats its own.
     seed = config.seed + len(study.trials) if alone else None
     study.sampler = optuna.samplers.TPESampler(seed=seed)
@@ -160,6 +146,39 @@ def _study(url: str, config: TrainingConfig, parts: Parts, *, alone: bool) -> op
                 "--out or --storage."
             )
     return study
+
+
+def _open(url: str) -> optuna.Study:
+    """The study of a storage; both are made if they are not there."""
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            return _open_once(url)
+        except Exception as error:  # of any database's driver, whose words may hold the password
+            # Several processes that begin at once make the same tables; all but one fail at that.
+            if not isinstance(error, DBAPIError) or attempt == _ATTEMPTS:
+                raise RunError(
+                    f"{_without_password(url)}: cannot be used as a study's storage "
+                    f"({type(error).__name__})."
+                ) from None
+            time.sleep(1 + os.getpid() % 10 / 10)
+    raise AssertionError("unreachable")
+
+
+def _open_once(url: str) -> optuna.Study:
+    with warnings.catch_warnings():
+        # That a killed process is noticed is called experimental.
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        again = optuna.storages.RetryHeartbeatStaleTrialCallback(max_retry=1)
+        storage = optuna.storages.RDBStorage(
+            url, heartbeat_interval=_HEARTBEAT, heartbeat_stale_trial_callback=again
+        )
+    return optuna.create_study(
+        study_name=_STUDY,
+        storage=storage,
+        direction="maximize",
+        load_if_exists=True,
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=_STARTUP_TRIALS),
+    )
 
 
 def _without_password(url: str) -> str:
