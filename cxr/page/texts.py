@@ -170,8 +170,8 @@ _EN: Texts = {
         "It explains the number; it is no outline of disease."
     ),
     "legend_normal": (
-        "The verdict is normal: this shows where the little evidence lies that there is. It is no "
-        "sign of disease."
+        "The verdict is normal: this shows where the little evidence lies that there is. It is "
+        "not a sign of disease."
     ),
 }
 
