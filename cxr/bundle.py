@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 FORMAT = 2
 CLASS_NAMES = ("NORMAL", "PNEUMONIA")  # of the labels 0 and 1: what the logit's sign stands for
 BUNDLED_MODEL = Path(__file__).parent / "models" / "default"
+LOCAL_MODEL = Path(__file__).parent / "models" / "local"  # put there by `python -m training use`
 
 CONFIG = "config.json"
 WEIGHTS = "model.weights.h5"

@@ -9,6 +9,7 @@
     ├── BundleError                a model folder is incomplete, altered or of another version
     ├── HubError                   a model of the Hub cannot be found, fetched or published
     ├── BackendError               Keras runs on a backend that cannot draw heatmaps
+    ├── PageError                  a page cannot be served
     ├── DatasetError               a training folder is not what was expected
     └── RunError                   a training run cannot be started, resumed or exported
 
@@ -68,6 +69,10 @@ class HubError(CXRError):
 
 class BackendError(CXRError):
     """Keras runs on a backend that cannot draw heatmaps, or on none."""
+
+
+class PageError(CXRError):
+    """A page cannot be served: its port is taken, or this machine refuses."""
 
 
 class DatasetError(CXRError):

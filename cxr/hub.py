@@ -15,7 +15,7 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cxr.bundle import BUNDLED_MODEL, FILES, WEIGHTS, Bundle, load_bundle
+from cxr.bundle import BUNDLED_MODEL, FILES, LOCAL_MODEL, WEIGHTS, Bundle, load_bundle
 from cxr.errors import BundleError, HubError
 
 MODEL_VARIABLE = "CXR_MODEL"  # what is used where no model is named
@@ -48,13 +48,15 @@ def find_bundle(model: str | os.PathLike[str] | None = None) -> Bundle:
 
     Args:
         model: a folder, or NAME/REPO[@REVISION] on the Hub; a folder of that name wins. By default
-            what the environment variable ``CXR_MODEL`` says, or else the bundled model.
+            what the environment variable ``CXR_MODEL`` says; or else the model that
+            ``python -m training use`` has chosen, if one was; or else the bundled model.
 
     Raises:
         BundleError: the folder, or what came from the Hub, is no intact bundle.
         HubError: it is not on the Hub, or cannot be fetched.
     """
-    chosen = model or os.environ.get(MODEL_VARIABLE) or BUNDLED_MODEL
+    default = LOCAL_MODEL if LOCAL_MODEL.is_dir() else BUNDLED_MODEL
+    chosen = model or os.environ.get(MODEL_VARIABLE) or default
     reference = None if Path(chosen).is_dir() else parse_reference(os.fspath(chosen))
     return fetch_bundle(reference) if reference else load_bundle(chosen)
 

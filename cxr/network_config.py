@@ -50,17 +50,21 @@ class NetworkConfig:
             )
         if not 0 <= self.dropout < 1:
             raise ValueError(f"Expected a dropout in [0, 1). Received: dropout={self.dropout}")
-        stride = 2 ** (len(self.widths) + 1)
-        if self.architecture == "residual" and self.input_size % stride:
+        if self.input_size % self.stride:
             raise ValueError(
-                f"Expected an input_size that {stride} divides, so that each feature sits at the "
-                f"centre of its patch. Received: input_size={self.input_size}"
+                f"Expected an input_size that {self.stride} divides, so that each feature sits at "
+                f"the centre of its patch. Received: input_size={self.input_size}"
             )
         if self.architecture == "residual" and len(self.blocks) != len(self.widths):
             raise ValueError(
                 "Expected as many blocks as widths. "
                 f"Received: widths={self.widths}, blocks={self.blocks}"
             )
+
+    @property
+    def stride(self) -> int:
+        """What the input size has to be a multiple of."""
+        return 2 ** (len(self.widths) + 1) if self.architecture == "residual" else 1
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> NetworkConfig:

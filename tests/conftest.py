@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,14 +11,44 @@ import cv2
 import numpy as np
 import pytest
 from huggingface_hub import constants
+from playwright.sync_api import Browser, sync_playwright
 
-from cxr.bundle import Bundle, save_bundle
+from cxr.bundle import LOCAL_MODEL, Bundle, save_bundle
 from cxr.network import build_network
 from cxr.network_config import NetworkConfig
 from cxr.operating_points import OperatingPoint, OperatingPoints
 from tests.loopback_hub import TOKEN, LoopbackHub, serve
 
 ROOT = Path(__file__).parents[1]
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+PAGE_MARKS = [
+    pytest.mark.browser,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of the web server's packages
+    pytest.mark.filterwarnings("ignore:.*no_silent_downcasting"),  # of Gradio, with pandas 3
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+
+def pytest_sessionstart() -> None:
+    """Stop where a model was chosen for this machine: tests ask what the bundled one answers."""
+    if LOCAL_MODEL.exists():
+        pytest.exit("a run's model is in use here; first: python -m training use --bundled", 2)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    with sync_playwright() as driver:
+        path = found or driver.chromium.executable_path
+        if not Path(path).exists():
+            message = "no Chromium: install it, or run `playwright install chromium`"
+            if os.environ.get("CXR_REQUIRE_BROWSER"):
+                pytest.fail(message)
+            pytest.skip(message)
+        chromium = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
 
 
 @pytest.fixture(scope="session")

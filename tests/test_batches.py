@@ -7,9 +7,10 @@ import dataclasses
 import numpy as np
 import pytest
 
+from cxr.preprocessing import Preprocessing
 from training.augmentation import AugmentationConfig, augment
 from training.batches import FilmBatches
-from training.config import TrainingConfig, baseline, default, tiny
+from training.config import Balance, TrainingConfig, baseline, default, tiny
 
 STILL = AugmentationConfig(
     **{
@@ -72,24 +73,65 @@ def test_balanced_batches_are_half_and_half() -> None:
     served = batches(config)
     assert len(served) == 5  # each of the 20 normal films once, in batches of 8
     for i in range(len(served)):
-        batch, targets = served[i]
+        batch, targets, weights = served[i]
         assert batch.shape == (8, 32, 32, 1)
         assert batch.dtype == np.float32
         assert targets.sum() == 4
+        np.testing.assert_array_equal(weights, np.ones(8))
 
 
-def test_unbalanced_batches_serve_every_film_once() -> None:
+def epoch(balance: Balance) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Grey levels (as a film's mark), targets and weights of an epoch of 20 + 60 films."""
     config = dataclasses.replace(
         tiny(),
         augmentation=STILL,
-        balance_classes=False,
+        balance=balance,
         mixup_alpha=0.0,
-        preprocessing=baseline().preprocessing,
+        label_smoothing=0.0,
+        preprocessing=Preprocessing(size=32, intensity="unit"),
     )
     served = batches(config)
-    films = np.concatenate([served[i][0][..., 0] for i in range(len(served))])
-    assert len(films) == 80
-    assert len(np.unique(films.mean(axis=(1, 2)))) == 80
+    films, targets, weights = (
+        np.concatenate(a) for a in zip(*map(served.__getitem__, range(len(served))), strict=True)
+    )
+    return films.mean(axis=(1, 2, 3)), targets[:, 0], weights
+
+
+@pytest.mark.parametrize(
+    ("balance", "normal", "sick", "distinct"),
+    [
+        ("none", 20, 60, 80),
+        ("weights", 20, 60, 80),
+        ("batches", 20, 20, 40),
+        ("undersample", 20, 20, 40),
+        ("oversample", 60, 60, 80),
+    ],
+)
+def test_what_an_epoch_serves(balance: Balance, normal: int, sick: int, distinct: int) -> None:
+    marks, targets, _ = epoch(balance)
+    assert (np.sum(targets == 0), np.sum(targets == 1)) == (normal, sick)
+    assert len(np.unique(marks)) == distinct
+
+
+def test_oversampled_films_come_equally_often() -> None:
+    marks, targets, _ = epoch("oversample")
+    _, counts = np.unique(marks[targets == 0], return_counts=True)
+    assert set(counts) == {3}
+
+
+def test_weights_let_both_classes_count_the_same() -> None:
+    _, targets, weights = epoch("weights")
+    assert weights[targets == 0].sum() == pytest.approx(weights[targets == 1].sum())
+    assert weights.mean() == pytest.approx(1)
+
+
+def test_a_mixture_weighs_what_its_films_do() -> None:
+    config = dataclasses.replace(tiny(), balance="weights", label_smoothing=0.0)
+    served = batches(config)
+    for _, targets, weights in map(served.__getitem__, range(len(served))):
+        # 80 films: one of the 20 normal ones weighs 2, one of the 60 others 2/3.
+        expected = 2 + targets[:, 0] * (2 / 3 - 2)
+        np.testing.assert_allclose(weights, expected, rtol=1e-5)
 
 
 def test_label_smoothing_and_mixup_keep_targets_on_their_side() -> None:

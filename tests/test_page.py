@@ -6,7 +6,6 @@ import csv
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import zipfile
@@ -21,7 +20,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from pypdf import PdfReader
 
 from cxr.bundle import Bundle, load_bundle
@@ -33,35 +32,13 @@ from cxr.page.many import create_many
 from cxr.page.notes import note_keeper
 from cxr.page.texts import LANGUAGES
 from cxr.radiograph import read_radiograph
-from tests.conftest import ROOT
+from tests.conftest import PAGE_MARKS, ROOT
 from tests.loopback_hub import LoopbackHub
 from training.publish import publish
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of the web server's packages
-    pytest.mark.filterwarnings("ignore:.*no_silent_downcasting"),  # of Gradio, with pandas 3
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+pytestmark = PAGE_MARKS
 FILM = ".viewer[data-state=film]"
 EN, FR = LANGUAGES["en"], LANGUAGES["fr"]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    with sync_playwright() as driver:
-        path = found or driver.chromium.executable_path
-        if not Path(path).exists():
-            message = "no Chromium: install it, or run `playwright install chromium`"
-            if os.environ.get("CXR_REQUIRE_BROWSER"):
-                pytest.fail(message)
-            pytest.skip(message)
-        chromium = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")

@@ -16,21 +16,21 @@ from cxr.errors import DatasetError, RunError
 from tests.conftest import ROOT
 from training.config import PRESETS, TrainingConfig, default, load_preset, tiny
 from training.films import load_parts
-from training.tuning import SEARCH_SPACE, apply, tune
+from training.tuning import SEARCH_SPACE, tune
 
 pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 QUICK = dataclasses.replace(tiny(), epochs=1, small_epochs=0.0)
 
 
 def test_settings_change_what_they_name() -> None:
-    changed = apply(
-        default(), {"learning_rate": 1e-3, "network.dropout": 0.1, "augmentation.zoom": 0.2}
+    changed = default().with_settings(
+        {"learning_rate": 1e-3, "network.dropout": 0.1, "augmentation.zoom": 0.2}, preset="mine"
     )
     assert changed.learning_rate == 1e-3
     assert changed.network == dataclasses.replace(default().network, dropout=0.1)
     assert changed.augmentation.zoom == 0.2
     assert changed.augmentation.rotation == default().augmentation.rotation
-    assert changed.preset == "tuned"
+    assert changed.preset == "mine"
 
 
 def test_every_setting_of_the_space_is_a_field() -> None:
@@ -39,7 +39,7 @@ def test_every_setting_of_the_space_is_a_field() -> None:
         | {"learning_rate": 1e-3, "weight_decay": 1e-2, "augmentation.rotation": 10.0}
     )
     settings = {name: suggest(trial, name) for name, suggest in SEARCH_SPACE.items()}  # type: ignore[arg-type]
-    assert apply(default(), settings) != default()
+    assert default().with_settings(settings, preset="default") != default()
 
 
 @pytest.mark.parametrize("name", sorted(PRESETS))

@@ -6,8 +6,9 @@ import argparse
 import dataclasses
 import sys
 from collections.abc import Sequence
+from typing import Any
 
-from cxr.errors import CXRError
+from cxr.errors import CXRError, RunError
 from training.arguments import HUB_RULES, build_parser
 from training.config import TrainingConfig, load_preset
 
@@ -44,7 +45,7 @@ def run_fit(options: argparse.Namespace) -> int:
         estimate = read_estimate(options.cross_validation, config, parts.train.records)
     run = RunFolder(options.out)
     run.start(config, options.data, parts)
-    network = fit(config, parts, run)
+    network = fit(config, parts, run, callbacks=_tensorboard(options, run=run.folder.name))
 
     import keras
 
@@ -84,6 +85,7 @@ def run_tune(options: argparse.Namespace) -> int:
         options.out,
         trials=options.trials,
         storage=options.storage,
+        callbacks=lambda trial: _tensorboard(options, run=trial),
     )
     for name, share in report["importance"].items():
         print(f"{name:<28}{share:6.1%}")
@@ -223,6 +225,37 @@ def run_fit_gate(options: argparse.Namespace) -> int:
     return 0
 
 
+def run_studio(options: argparse.Namespace) -> int:
+    """Serve the studio until interrupted."""
+    from training.studio import serve_studio
+
+    serve_studio(
+        options.runs,
+        options.data,
+        port=options.port,
+        listen=options.listen,
+        browser=not options.no_browser,
+    )
+    return 0
+
+
+def run_work(options: argparse.Namespace) -> int:
+    """Work off the studio's queue."""
+    from training.jobs import JobQueue
+
+    JobQueue(options.runs).work()
+    return 0
+
+
+def run_use(options: argparse.Namespace) -> int:
+    """Choose the model of this machine."""
+    from training.local_model import use, use_bundled
+
+    bundle = use_bundled() if options.bundled else use(options.run)
+    print(f"In use: {', '.join(bundle.identity().values())}")
+    return 0
+
+
 def run_composites(options: argparse.Namespace) -> int:
     """Write the example radiographs."""
     from training.composites import write_composites
@@ -243,6 +276,9 @@ _COMMANDS = {
     "deploy": run_deploy,
     "fit-gate": run_fit_gate,
     "fit-lungs": run_fit_gate,
+    "studio": run_studio,
+    "work": run_work,
+    "use": run_use,
     "composites": run_composites,
 }
 
@@ -252,10 +288,22 @@ def _config(options: argparse.Namespace) -> TrainingConfig:
     config = load_preset(options.preset)
     changes = {
         field: value
-        for field in ("epochs", "batch_size", "learning_rate", "seed")
+        for field in ("epochs", "batch_size", "learning_rate", "seed", "balance", "select_by")
         if (value := getattr(options, field)) is not None
     }
-    return dataclasses.replace(config, **changes)
+    try:
+        return dataclasses.replace(config, **changes)
+    except ValueError as error:
+        raise RunError(f"{options.preset}: cannot be changed so. {error}") from error
+
+
+def _tensorboard(options: argparse.Namespace, *, run: str) -> list[Any]:
+    """The callback that logs a run for TensorBoard, if it is asked for."""
+    if not options.tensorboard:
+        return []
+    from training.tensorboard import TensorBoardLog
+
+    return [TensorBoardLog(options.tensorboard / run)]
 
 
 if __name__ == "__main__":

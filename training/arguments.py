@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import get_args
 
 from cxr import __version__
-from training.config import PRESETS
+from cxr.arguments import port
+from training.config import LAST, PRESETS, SELECTABLE, Balance
 
 _DEPLOY = """\
 Put the page on a Space. Again with another model or another version of the code: the Space is
@@ -39,6 +41,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="folder of a cross-validation of the same settings: all films are trained on, and "
         "thresholds, calibration and figures come from there",
     )
+    _add_tensorboard_option(fit)
     fit.add_argument("--name", default="cxr-cnn-lstm", help="name of the model")
     fit.add_argument("--model-version", default=__version__, help="version of the model")
 
@@ -54,6 +57,8 @@ def build_parser() -> argparse.ArgumentParser:
     tune.add_argument(
         "--storage", metavar="URL", help="database of the study, instead of OUT/study.db"
     )
+
+    _add_tensorboard_option(tune)
 
     cross = commands.add_parser(
         "cross-validate",
@@ -150,6 +155,37 @@ def build_parser() -> argparse.ArgumentParser:
         "--epochs", type=_positive, nargs=2, default=(7, 9), help="of the two rounds of a fit"
     )
 
+    studio = commands.add_parser(
+        "studio",
+        help="a page to check data, train, tune, compare and publish",
+        description="A page on this machine, and for it alone. What it runs are commands of this "
+        "package, in processes of their own: they go on when the page is closed.",
+    )
+    studio.add_argument("--data", type=Path, help="the data folder to begin with")
+    _add_runs_option(studio)
+    studio.add_argument("--port", type=port, help="instead of the first free one from 7860 on")
+    studio.add_argument(
+        "--listen",
+        metavar="ADDRESS",
+        default="127.0.0.1",
+        help="listen beyond this machine, as 0.0.0.0; the page then asks for a password",
+    )
+    studio.add_argument("--no-browser", action="store_true", help="do not open a browser")
+
+    work = commands.add_parser(
+        "work",
+        help="run what the studio has queued, without its page",
+        description="Run what waits, one after the other, until nothing does.",
+    )
+    _add_runs_option(work)
+
+    use = commands.add_parser(
+        "use", help="make a run's model the one that page and command line use on this machine"
+    )
+    which = use.add_mutually_exclusive_group(required=True)
+    which.add_argument("run", type=Path, nargs="?", metavar="RUN", help="a run, or a bundle")
+    which.add_argument("--bundled", action="store_true", help="the one that comes with the code")
+
     composites = commands.add_parser(
         "composites", help="make the example radiographs from a data folder"
     )
@@ -174,8 +210,28 @@ def _add_training_options(parser: argparse.ArgumentParser, *, out: str) -> None:
     parser.add_argument("--learning-rate", type=_rate, help="instead of the preset's")
     parser.add_argument("--seed", type=_seed, help="instead of the preset's")
     parser.add_argument(
+        "--balance", choices=get_args(Balance), help="of the classes, instead of the preset's"
+    )
+    parser.add_argument(
+        "--select-by",
+        choices=(LAST, *SELECTABLE),
+        metavar="METRIC",
+        help=f"keep the best epoch by this, instead of the preset's: {LAST}, "
+        f"{', '.join(SELECTABLE)}",
+    )
+    parser.add_argument(
         "--skip-unreadable", action="store_true", help="leave damaged files out, listing them"
     )
+
+
+def _add_tensorboard_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--tensorboard", type=Path, metavar="DIR", help="log there for TensorBoard, too"
+    )
+
+
+def _add_runs_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the runs")
 
 
 def _add_measuring_options(parser: argparse.ArgumentParser, *, out: str) -> None:

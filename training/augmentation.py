@@ -15,6 +15,23 @@ import numpy.typing as npt
 
 Film = npt.NDArray[np.float32]
 
+# Beyond these a film would not stay one.
+_LIMITS = {
+    "flip": 1.0,
+    "rotation": 180.0,
+    "zoom": 0.9,
+    "stretch": 0.9,
+    "shift": 0.5,
+    "shear": 60.0,
+    "gamma": 2.0,
+    "contrast": 1.0,
+    "brightness": 1.0,
+    "local_contrast": 1.0,
+    "blur": 1.0,
+    "noise": 1.0,
+    "erase": 1.0,
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class AugmentationConfig:
@@ -52,6 +69,14 @@ class AugmentationConfig:
     blur: float = 0.20
     noise: float = 0.04
     erase: float = 0.30
+
+    def __post_init__(self) -> None:
+        for name, highest in _LIMITS.items():
+            value = getattr(self, name)
+            if not 0 <= value <= highest:
+                raise ValueError(
+                    f"Expected augmentation {name} from 0 to {highest}. Received: {value!r}"
+                )
 
 
 def augment(film: Film, config: AugmentationConfig, rng: np.random.Generator) -> Film:

@@ -9,7 +9,8 @@ import numpy.typing as npt
 from training.augmentation import augment
 from training.config import TrainingConfig
 
-Batch = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
+Array = npt.NDArray[np.float32]
+Batch = tuple[Array, Array, Array]
 
 
 class FilmBatches(keras.utils.PyDataset):  # type: ignore[misc]
@@ -33,7 +34,7 @@ class FilmBatches(keras.utils.PyDataset):  # type: ignore[misc]
         Args:
             films: (N, S, S) in [0, 1].
             labels: (N,), 0 or 1.
-            config: batch size, balancing, augmentation, smoothing, mix-up, seed.
+            config: batch size, balance, augmentation, smoothing, mix-up, seed.
             epoch: the epoch to begin with.
             workers: threads that augment.
         """
@@ -46,10 +47,12 @@ class FilmBatches(keras.utils.PyDataset):  # type: ignore[misc]
 
     def __len__(self) -> int:
         """Batches in an epoch."""
-        if self.config.balance_classes:
-            films = 2 * min(len(members) for members in self.classes)
-        else:
-            films = len(self.labels)
+        sizes = [len(members) for members in self.classes]
+        films = {
+            "batches": 2 * min(sizes),
+            "undersample": 2 * min(sizes),
+            "oversample": 2 * max(sizes),
+        }.get(self.config.balance, sum(sizes))
         return max(1, films // self.config.batch_size)
 
     def on_epoch_end(self) -> None:
@@ -57,7 +60,12 @@ class FilmBatches(keras.utils.PyDataset):  # type: ignore[misc]
         self.epoch += 1
 
     def __getitem__(self, index: int) -> Batch:
-        """Batch `index` of the current epoch: float32 (B, S, S, 1) and targets (B, 1) in [0, 1]."""
+        """Batch `index` of the current epoch.
+
+        Returns:
+            Films (B, S, S, 1), targets (B, 1) in [0, 1], and each film's weight (B,) in the loss,
+            all float32.
+        """
         rng = np.random.default_rng((self.config.seed, self.epoch, index))
         chosen = self._order()[index * self.config.batch_size :][: self.config.batch_size]
         films = np.stack(
@@ -69,27 +77,41 @@ class FilmBatches(keras.utils.PyDataset):  # type: ignore[misc]
         batch = self.config.preprocessing.normalize(films)
         smoothing = np.float32(self.config.label_smoothing)
         targets = self.labels[chosen].astype(np.float32) * (1 - smoothing) + smoothing / 2
-        return self._mix(batch, targets[:, np.newaxis], rng)
+        return self._mix(batch, targets[:, np.newaxis], self._weights()[self.labels[chosen]], rng)
 
     def _order(self) -> npt.NDArray[np.int64]:
-        """Indices of this epoch's films in their order, the classes alternating if balanced."""
+        """Indices of this epoch's films in their order."""
         rng = np.random.default_rng((self.config.seed, self.epoch))
-        if not self.config.balance_classes:
+        sizes = [len(members) for members in self.classes]
+        if self.config.balance in ("none", "weights"):
             return rng.permutation(len(self.labels))
-        size = min(len(members) for members in self.classes)
-        halves = [rng.permutation(members)[:size] for members in self.classes]
-        return np.column_stack(halves).ravel()
+        if self.config.balance == "oversample":
+            # Again and again, so that no film is seen more than once oftener than another.
+            halves = [np.resize(rng.permutation(members), max(sizes)) for members in self.classes]
+        else:
+            halves = [rng.permutation(members)[: min(sizes)] for members in self.classes]
+        if self.config.balance == "batches":
+            return np.column_stack(halves).ravel()  # the classes alternate
+        return rng.permutation(np.concatenate(halves))
+
+    def _weights(self) -> Array:
+        """Weights of the two classes in the loss, 1 on average over all films."""
+        if self.config.balance != "weights":
+            return np.ones(2, dtype=np.float32)
+        sizes = np.array([max(1, len(members)) for members in self.classes], dtype=np.float32)
+        return np.asarray(len(self.labels) / (2 * sizes), dtype=np.float32)
 
     def _mix(
         self,
-        batch: npt.NDArray[np.float32],
-        targets: npt.NDArray[np.float32],
+        batch: Array,
+        targets: Array,
+        weights: Array,
         rng: np.random.Generator,
     ) -> Batch:
-        """Mix each film with another of its batch, and their targets alike."""
+        """Mix each film with another of its batch, and their targets and weights alike."""
         alpha = self.config.mixup_alpha
         if not alpha:
-            return batch, targets
+            return batch, targets, weights
         other = rng.permutation(len(batch))
         share = rng.beta(alpha, alpha, size=(len(batch), 1)).astype(np.float32)
         share = np.maximum(share, 1 - share)  # the film itself stays the larger part
@@ -97,4 +119,5 @@ class FilmBatches(keras.utils.PyDataset):  # type: ignore[misc]
         return (
             film_share * batch + (1 - film_share) * batch[other],
             share * targets + (1 - share) * targets[other],
+            share[:, 0] * weights + (1 - share[:, 0]) * weights[other],
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,7 +13,7 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from training import plots
-from training.config import TrainingConfig
+from training.config import LAST, TrainingConfig
 from training.evaluation import classification_metrics
 from training.prediction import predict_logits
 from training.run_folder import HistoryRow, RunFolder
@@ -50,6 +51,7 @@ class RunRecorder(keras.callbacks.Callback):  # type: ignore[misc]
         self,
         run: RunFolder,
         config: TrainingConfig,
+        network: keras.Model,
         films: npt.NDArray[np.float16],
         labels: npt.NDArray[np.int64],
     ) -> None:
@@ -58,17 +60,20 @@ class RunRecorder(keras.callbacks.Callback):  # type: ignore[misc]
         Args:
             run: the run folder.
             config: of the fit.
+            network: whose weights are fitted; those of the best epoch are kept, if it is asked for.
             films: validation films, (N, S, S) in [0, 1]; there may be none.
             labels: (N,), 0 or 1.
         """
         super().__init__()
         self.run = run
         self.config = config
+        self.network = network
         self.films = films
         self.labels = labels
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Seed the epoch's dropout, whose state no checkpoint holds."""
+        self.began = time.perf_counter()
         for layer in self.model.layers:
             if isinstance(layer, keras.layers.Dropout) and layer.rate:
                 layer.seed_generator.state.assign([self.config.seed, epoch])
@@ -89,11 +94,16 @@ class RunRecorder(keras.callbacks.Callback):  # type: ignore[misc]
                 )
             for name, value in classification_metrics(self.labels, logits):
                 row[f"val_{name}"] = value
+        row["seconds"] = time.perf_counter() - self.began
         logs.update(row)
         tqdm.write(_line(row, self.config.epochs))
         history = [*self.run.read_history(epoch), row]
+        kept = None if self.config.select_by == LAST else self.config.best_epoch(history)
+        if kept == epoch + 1:
+            with averaged_weights(self.model, self.config):
+                self.run.save_best(self.network)
         self.run.save_history(history)
-        plots.learning_curves(history, self.run.learning_curves)
+        plots.save(plots.learning_curves(history, kept=kept), self.run.learning_curves)
         self.run.save_checkpoint(self.model, epoch + 1)
 
 

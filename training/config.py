@@ -4,14 +4,32 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from cxr.errors import RunError
 from cxr.network_config import NetworkConfig
 from cxr.preprocessing import Preprocessing
 from training.augmentation import AugmentationConfig
+
+Balance = Literal["none", "batches", "oversample", "undersample", "weights"]
+LAST = "last"
+# What may choose the epoch that is kept, and whether more of it is better.
+SELECTABLE = {
+    "val_auc": True,
+    "val_average_precision": True,
+    "val_accuracy": True,
+    "val_balanced_accuracy": True,
+    "val_sensitivity": True,
+    "val_specificity": True,
+    "val_precision": True,
+    "val_f1": True,
+    "val_mcc": True,
+    "val_loss": False,
+    "val_brier": False,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,8 +41,10 @@ class TrainingConfig:
         network: which network.
         preprocessing: how films reach it.
         augmentation: how films are varied.
-        epochs: how many passes; the last one's weights are the result, so that validation
-            chooses nothing.
+        epochs: how many passes.
+        select_by: the epoch whose weights are the result: ``"last"``, so that validation chooses
+            nothing; or the best by one of `SELECTABLE`, of those with films at full size. What
+            is then measured on the same films is too good by that choice.
         small_size: side of the films in the first epochs, for an early start at a fraction of the
             cost (Tan 2021, arXiv 2104.00298, section 4).
         small_epochs: share of the epochs at that size, in [0, 1).
@@ -35,8 +55,12 @@ class TrainingConfig:
         weight_decay: decoupled (adamw).
         average_momentum: of the exponential average of the weights, which is what is kept; 0 for
             none (adamw).
-        balance_classes: each batch half normal, half pneumonia, and each epoch every film of the
-            smaller class once; else every film once. A last, smaller batch is left out.
+        balance: of the classes, which differ in size. ``"batches"``: each batch half normal, half
+            pneumonia, and each epoch every film of the smaller class once. ``"undersample"``: as
+            many films of each class, too, but shuffled all together. ``"oversample"``: each
+            epoch every film of the larger class once, those of the smaller repeatedly.
+            ``"weights"``: every film once, and the loss weighs the classes alike. ``"none"``:
+            every film once. A last, smaller batch is left out.
         label_smoothing: targets become s/2 and 1 - s/2.
         mixup_alpha: of the Beta distribution that films and labels are mixed by (Zhang 2017,
             arXiv 1710.09412); 0 for none.
@@ -52,6 +76,7 @@ class TrainingConfig:
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
     epochs: int = 50
+    select_by: str = LAST
     small_size: int = 128
     small_epochs: float = 0.6
     batch_size: int = 32
@@ -60,12 +85,65 @@ class TrainingConfig:
     warmup_epochs: int = 3
     weight_decay: float = 0.02
     average_momentum: float = 0.995
-    balance_classes: bool = True
+    balance: Balance = "batches"
     label_smoothing: float = 0.05
     mixup_alpha: float = 0.2
     mirror: bool = True
     validation_fraction: float = 0.15
     seed: int = 1
+
+    def __post_init__(self) -> None:
+        limits = {
+            "epochs": (1, 10_000),
+            "small_size": (1, 2048),
+            "small_epochs": (0, 1),
+            "batch_size": (1, 4096),
+            "learning_rate": (0, 1),
+            "warmup_epochs": (0, 10_000),
+            "weight_decay": (0, 1),
+            "average_momentum": (0, 1),
+            "label_smoothing": (0, 1),
+            "mixup_alpha": (0, 100),
+            "validation_fraction": (0, 0.5),
+            "seed": (0, 2**32 - 1),
+        }
+        for name, (low, high) in limits.items():
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise ValueError(f"Expected {name} from {low} to {high}. Received: {value!r}")
+        choices = {
+            "balance": get_args(Balance),
+            "select_by": (LAST, *SELECTABLE),
+            "optimizer": ("adam", "adamw"),
+        }
+        for name, allowed in choices.items():
+            if getattr(self, name) not in allowed:
+                raise ValueError(
+                    f"Expected {name} to be one of {', '.join(allowed)}. "
+                    f"Received: {getattr(self, name)!r}"
+                )
+        if self.network.input_size != self.preprocessing.size:
+            raise ValueError(
+                "Expected films as large as the network's input. Received: "
+                f"size={self.preprocessing.size}, input_size={self.network.input_size}"
+            )
+
+        self._check_early_epochs()
+
+    def _check_early_epochs(self) -> None:
+        if not self.small_epochs:
+            return
+        if self.network.architecture == "published":
+            raise ValueError(
+                "Expected small_epochs 0 for the published network, whose weights fit one size of "
+                f"film only. Received: {self.small_epochs}"
+            )
+        if self.small_size > self.network.input_size:
+            raise ValueError(
+                f"Expected a small_size up to {self.network.input_size}, the input's. "
+                f"Received: {self.small_size}"
+            )
+        dataclasses.replace(self.network, input_size=self.small_size)  # which checks it
 
     def stages(self) -> list[tuple[int, int]]:
         """Sides of the films, and the epochs until which they have them."""
@@ -73,17 +151,73 @@ class TrainingConfig:
         until = min(round(self.epochs * self.small_epochs), self.epochs - 1)
         return [(self.small_size, until), full] if until else [full]
 
+    def best_epoch(self, history: Sequence[Mapping[str, float]]) -> int | None:
+        """The epoch, from 1, whose weights are kept, of those in `history`; None before any.
+
+        The first of equals; films of the early stage are too small to be compared with.
+        """
+        full = [row for row in history if row["epoch"] > self.epochs_before_full_size()]
+        if self.select_by == LAST or not full:
+            return int(history[-1]["epoch"]) if history else None
+        sign = 1 if SELECTABLE[self.select_by] else -1
+        return int(max(full, key=lambda row: sign * row[self.select_by])["epoch"])
+
+    def epochs_before_full_size(self) -> int:
+        """How many epochs see films at `small_size`."""
+        return sum(until for _, until in self.stages()[:-1])
+
+    def with_settings(self, settings: Mapping[str, Any], *, preset: str) -> TrainingConfig:
+        """This configuration with some of it changed.
+
+        Args:
+            settings: new values by name; ``"network.dropout"`` is a field of a field.
+            preset: what to call the result.
+
+        Raises:
+            TypeError, ValueError: a field is unknown or out of range.
+        """
+        changes: dict[str, Any] = {}
+        for name, value in settings.items():
+            part, _, field_name = name.rpartition(".")
+            if part:
+                before = changes.get(part, getattr(self, part))
+                changes[part] = dataclasses.replace(before, **{field_name: value})
+            else:
+                changes[field_name] = value
+        return dataclasses.replace(self, preset=preset, **changes)
+
+    def with_image_size(self, size: int) -> TrainingConfig:
+        """This configuration for films of another size, those of the early epochs in proportion.
+
+        Args:
+            size: side in pixels; see `NetworkConfig` for what it allows.
+
+        Raises:
+            ValueError: the network cannot take it.
+        """
+        step = self.network.stride
+        small = max(step, round(self.small_size * size / self.network.input_size / step) * step)
+        return dataclasses.replace(
+            self,
+            network=dataclasses.replace(self.network, input_size=size),
+            preprocessing=dataclasses.replace(self.preprocessing, size=size),
+            small_size=min(small, size),
+        )
+
     def to_json(self) -> dict[str, Any]:
         """The configuration as plain JSON values."""
         return dataclasses.asdict(self)
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> TrainingConfig:
-        """From the values that `to_json` gave.
+        """From the values that `to_json` gave, also those of bundles made before 0.4.
 
         Raises:
             TypeError, KeyError, ValueError: a field is unknown, missing or out of range.
         """
+        document = dict(document)
+        if "balance_classes" in document:  # its name before there was more than on and off
+            document["balance"] = "batches" if document.pop("balance_classes") else "none"
         parts = {
             "network": NetworkConfig.from_json(document["network"]),
             "preprocessing": Preprocessing(**document["preprocessing"]),
@@ -131,7 +265,7 @@ def baseline() -> TrainingConfig:
         optimizer="adam",
         learning_rate=1e-3,
         average_momentum=0.0,
-        balance_classes=False,
+        balance="none",
         label_smoothing=0.0,
         mixup_alpha=0.0,
         mirror=False,

@@ -63,38 +63,68 @@ def read_folder(
     Raises:
         DatasetError: the folder is missing, has none of the splits, or lacks a class.
     """
+    records = list_records(root, splits=splits)
+    require_both_classes(root, splits, (record.label for record in records))
+    return _without_copies(root, records)
+
+
+def list_records(root: Path, *, splits: Sequence[str]) -> list[Record]:
+    """List the films under ``root/SPLIT/{NORMAL,PNEUMONIA}`` in order, copies and all.
+
+    Args:
+        root: the data folder, which the records' paths are relative to.
+        splits: which of its splits to list; those that it lacks are passed over.
+
+    Raises:
+        DatasetError: the folder is missing, or has none of the splits.
+    """
+    return [
+        record
+        for split in present_splits(root, splits)
+        for record in read_split(root / split, split=split, root=root)
+    ]
+
+
+def present_splits(root: Path, splits: Sequence[str]) -> list[str]:
+    """Those of the splits that a data folder has.
+
+    Raises:
+        DatasetError: the folder is missing, or has none of them.
+    """
     present = [split for split in splits if (root / split).is_dir()]
     if not present:
         raise DatasetError(
             f"{root}: expected a folder with {' or '.join(splits)} in it, each holding "
             f"{' and '.join(CLASS_NAMES)}. Found: {_listing(root)}."
         )
-    records = [
-        replace(record, path=f"{split}/{record.path}")
-        for split in present
-        for record in read_split(root / split, split=split)
-    ]
-    require_both_classes(root, present, (record.label for record in records))
-    return _without_copies(root, records)
+    return present
 
 
-def read_split(folder: Path, *, split: str) -> list[Record]:
+def read_split(folder: Path, *, split: str, root: Path | None = None) -> list[Record]:
     """List the films under ``folder/{NORMAL,PNEUMONIA}`` in order, copies and all.
 
     Args:
-        folder: which the records' paths are relative to.
+        folder: of the split.
         split: its name, for the records.
+        root: what the records' paths are relative to, by default `folder`.
     """
-    paths = [
+    root = root or folder
+    with ThreadPoolExecutor() as pool:
+        return list(
+            pool.map(
+                lambda item: make_record(root, item[0], item[1], split=split), film_paths(folder)
+            )
+        )
+
+
+def film_paths(folder: Path) -> list[tuple[Path, int]]:
+    """Files under ``folder/{NORMAL,PNEUMONIA}`` in order, with their labels; none is opened."""
+    return [
         (path, label)
         for label, name in enumerate(CLASS_NAMES)
         for path in sorted((folder / name).rglob("*"))
         if path.suffix.lower() in _PICTURES and not path.is_dir()
     ]
-    with ThreadPoolExecutor() as pool:
-        return list(
-            pool.map(lambda item: make_record(folder, item[0], item[1], split=split), paths)
-        )
 
 
 def make_record(root: Path, path: Path, label: int, *, split: str) -> Record:
@@ -202,25 +232,29 @@ def _digest(path: Path) -> str:
     return hashlib.sha256(content).hexdigest() if content else ""
 
 
-def _without_copies(root: Path, records: list[Record]) -> tuple[list[Record], list[Record]]:
-    by_digest: dict[str, list[Record]] = defaultdict(list)
+def by_content(records: Iterable[Record]) -> list[list[Record]]:
+    """Records of one and the same content together, in order of the first of each."""
+    found: dict[str, list[Record]] = defaultdict(list)
     for record in records:
-        by_digest[record.digest or record.path].append(record)
-    for same in by_digest.values():
+        found[record.digest or record.path].append(record)
+    return list(found.values())
+
+
+def _without_copies(root: Path, records: list[Record]) -> tuple[list[Record], list[Record]]:
+    contents = by_content(records)
+    for same in contents:
         if len({record.label for record in same}) > 1:
             raise DatasetError(
                 f"{root}: one film is in both classes: {', '.join(r.path for r in same)}. "
                 "Remove the wrong one."
             )
-    copies = [record for same in by_digest.values() for record in same[1:]]
+    copies = [record for same in contents for record in same[1:]]
     # Two names on one film are two names of one child: its other films stay together.
     alias: dict[str, str] = {}
-    for same in by_digest.values():
+    for same in contents:
         first, *others = sorted({_resolve(alias, record.patient) for record in same})
         alias.update(dict.fromkeys(others, first))
-    kept = [
-        replace(same[0], patient=_resolve(alias, same[0].patient)) for same in by_digest.values()
-    ]
+    kept = [replace(same[0], patient=_resolve(alias, same[0].patient)) for same in contents]
     return kept, copies
 
 

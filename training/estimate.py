@@ -44,7 +44,8 @@ def read_estimate(folder: Path, config: TrainingConfig, films: Sequence[Record])
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         points = OperatingPoints.from_json(document["operating_points"])
-        trained, plan = document["training"], Plan(**document["plan"])
+        trained = TrainingConfig.from_json(document["training"]).to_json()
+        plan = Plan(**document["plan"])
         folds = len(document["folds"])
         missing = {"source", "by", "result", "shifts", "file_list_sha256"} - document.keys()
         if missing:
@@ -56,7 +57,7 @@ def read_estimate(folder: Path, config: TrainingConfig, films: Sequence[Record])
             f"{path}: expected all folds by patient, so that every film is scored. Received: "
             f"{folds} of {plan.folds} folds by {plan.by}."
         )
-    now = json.loads(json.dumps(config.to_json()))
+    now = config.to_json()
     free = {"epochs", "seed"}  # a longer fit on more films is what the estimate is for
     differing = sorted(key for key in now.keys() - free if trained.get(key) != now[key])
     if differing:

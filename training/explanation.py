@@ -77,7 +77,7 @@ def write_explanation_check(
         **check_explanations(bundle, pictures, lungs=masks),
     }
     write_text(out / "explanation.json", json.dumps(document, indent=1, allow_nan=False) + "\n")
-    plots.explanation_curves(document, out / "curves.png")
+    plots.save(plots.explanation_curves(document), out / "curves.png")
     classifier = Classifier(bundle)
     tiles = []
     for record in kept[:24]:
@@ -85,7 +85,7 @@ def write_explanation_check(
         probability, heatmap = classifier.answer(radiograph)
         caption = f"{Path(record.path).stem}  p={probability:.3f}"
         tiles.append((draw_overlay(radiograph, heatmap), caption))
-    plots.picture_rows([("Films with pneumonia", tiles)], out / "heatmaps.png")
+    plots.save(plots.picture_rows([("Films with pneumonia", tiles)]), out / "heatmaps.png")
     return document
 
 

@@ -17,7 +17,7 @@ from cxr.operating_points import OperatingPoints
 from training import plots
 from training.calibration import calibrate, operating_points
 from training.card import model_card
-from training.config import TrainingConfig
+from training.config import LAST, TrainingConfig
 from training.dataset import file_list_digest, film_marks, is_kermany
 from training.estimate import Estimate
 from training.evaluation import evaluate, sigmoid
@@ -67,9 +67,11 @@ def export(
         points, measured = estimate.points, _of_estimate(estimate)
     else:
         points, measured = _on_validation(config, parts.validation, network, run)
+    history = run.read_history(config.epochs)
     evaluation = {
         **measured,
-        "history": run.read_history(config.epochs),
+        "history": history,
+        "kept_epoch": config.best_epoch(history),
         "trained_films": " ".join(sorted(film_marks(parts.train.records))),
     }
     settings = config.to_json()
@@ -114,6 +116,8 @@ def _on_validation(
     logits = predict_logits(network, part.films, config.preprocessing, mirror=config.mirror)
     labels = part.labels
     source = f"{len(labels):,} films of {part.patients:,} patients, held out of training"
+    if config.select_by != LAST:
+        source += f"; the epoch was chosen on them, too, by {config.select_by}"
     points = operating_points(labels, logits, source=source)
     calibrated = calibrate(logits, points)
     result = evaluate(
@@ -123,10 +127,10 @@ def _on_validation(
         [record.kind for record in part.records],
         threshold=points.threshold,
     )
-    probabilities = sigmoid(calibrated)
-    called = probabilities >= points.threshold
-    plots.confusion_matrix(labels, called, CLASS_NAMES, run.folder / "confusion_matrix.png")
-    plots.roc_curve(labels, {"held-out films": probabilities}, run.folder / "roc_curve.png")
+    confusion = plots.confusion_matrix(np.array(result["confusion"]), CLASS_NAMES)
+    plots.save(confusion, run.folder / "confusion_matrix.png")
+    roc = plots.roc_curve(labels, {"held-out films": sigmoid(calibrated)})
+    plots.save(roc, run.folder / "roc_curve.png")
     return points, {"source": source, "result": result}
 
 

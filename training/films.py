@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -14,7 +15,7 @@ from tqdm import tqdm
 
 from cxr.errors import DatasetError, RadiographError
 from cxr.preprocessing import Preprocessing
-from cxr.radiograph import read_radiograph
+from cxr.radiograph import Radiograph, read_radiograph
 from training.config import TrainingConfig
 from training.dataset import (
     Record,
@@ -24,6 +25,7 @@ from training.dataset import (
 )
 
 Films = npt.NDArray[np.float16]
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,17 +137,7 @@ def load_films(
     Raises:
         DatasetError: files cannot be read, each listed with its reason.
     """
-
-    def load(record: Record) -> Films | RadiographError:
-        try:
-            radiograph = read_radiograph(root / record.path, name=record.path)
-        except RadiographError as error:
-            return error
-        return preprocessing.resize(radiograph).astype(np.float16)
-
-    with ThreadPoolExecutor() as pool:
-        progress = tqdm(pool.map(load, records), total=len(records), desc="reading", unit="film")
-        loaded = list(progress)
+    loaded = read_films(root, records, lambda film: preprocessing.resize(film).astype(np.float16))
     failures = [result for result in loaded if isinstance(result, RadiographError)]
     for failure in failures:
         tqdm.write(f"unreadable: {failure}")
@@ -162,6 +154,21 @@ def load_films(
     if not films:
         raise DatasetError(f"{root}: none of its {len(records)} films can be read.")
     return np.stack(films), kept
+
+
+def read_films(
+    root: Path, records: Sequence[Record], make: Callable[[Radiograph], Made]
+) -> list[Made | RadiographError]:
+    """What `make` makes of each film, in order, on all cores; or why a film cannot be read."""
+
+    def read(record: Record) -> Made | RadiographError:
+        try:
+            return make(read_radiograph(root / record.path, name=record.path))
+        except RadiographError as error:
+            return error
+
+    with ThreadPoolExecutor() as pool:
+        return list(tqdm(pool.map(read, records), total=len(records), desc="reading", unit="film"))
 
 
 def resize_films(films: Films, size: int) -> Films:

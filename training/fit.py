@@ -12,10 +12,11 @@ from collections.abc import Sequence
 import keras
 from tqdm import tqdm
 
+from cxr.errors import RunError
 from cxr.network import build_network
 from training.batches import FilmBatches
 from training.callbacks import ProgressBar, RunRecorder
-from training.config import TrainingConfig
+from training.config import LAST, TrainingConfig
 from training.films import Parts, resize_films
 from training.run_folder import RunFolder
 
@@ -36,8 +37,27 @@ def fit(
         callbacks: called after each epoch has been recorded; its logs hold what was measured.
 
     Returns:
-        The trained network, holding the averaged weights if the configuration asks for them.
+        The trained network with the weights that the configuration asks for: averaged or not, of
+        the last epoch or of the best.
+
+    Raises:
+        RunError: another process is fitting this run, or no films are held out to choose by.
     """
+    if config.select_by != LAST and not parts.validation.records:
+        raise RunError(
+            f"{run.folder}: no films are held out that could choose the epoch by "
+            f"{config.select_by}. Set select_by to {LAST}, or hold films out."
+        )
+    with run.held():
+        return _fit(config, parts, run, callbacks)
+
+
+def _fit(
+    config: TrainingConfig,
+    parts: Parts,
+    run: RunFolder,
+    callbacks: Sequence[keras.callbacks.Callback],
+) -> keras.Model:
     keras.utils.set_random_seed(config.seed)
     network = build_network(config.network)
     if run.weights.exists():
@@ -49,7 +69,10 @@ def fit(
         # The last stage even if all its epochs are done: it leaves the averaged weights.
         if run.latest_checkpoint()[0] < until or until == config.epochs:
             trained = _fit_stage(config, parts, run, callbacks, size=size, until=until)
-    network.set_weights(trained.get_weights())
+    if config.select_by == LAST:
+        network.set_weights(trained.get_weights())
+    else:
+        network.load_weights(run.best)
     run.save_result(network)
     return network
 
@@ -92,7 +115,9 @@ def _fit_stage(
         verbose=0,
         callbacks=[
             ProgressBar(epochs=config.epochs, steps=len(batches), initial_epoch=epoch),
-            RunRecorder(run, config, resize_films(validation.films, size), validation.labels),
+            RunRecorder(
+                run, config, network, resize_films(validation.films, size), validation.labels
+            ),
             *callbacks,
         ],
     )

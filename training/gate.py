@@ -300,4 +300,4 @@ def _draw_outlines(network: keras.Model, pictures: Pictures, path: Path) -> None
         )
         cv2.drawContours(picture, outlines, -1, (255, 200, 0), 2)
         tiles.append((picture, Path(pictures.records[i].path).stem))
-    plots.picture_rows([("Children's films, and their lungs", tiles)], path, columns=8)
+    plots.save(plots.picture_rows([("Children's films, and their lungs", tiles)], columns=8), path)

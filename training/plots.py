@@ -1,72 +1,96 @@
-"""Pictures of a run. Each takes data and a path, and writes one PNG."""
+"""Pictures of a run. Each takes data and returns a figure, which `save` writes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from sklearn import metrics
 
 from training.run_folder import HistoryRow
 
-mpl.use("Agg")  # files only: a fit needs no display
 sns.set_theme(style="whitegrid", context="notebook")
+WATCHED = ("loss", "accuracy", "auc", "sensitivity", "specificity")  # where nobody chooses
 
 
-def learning_curves(history: Sequence[HistoryRow], path: Path) -> None:
-    """Loss, accuracy and validation AUC by epoch.
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG."""
+    figure.savefig(path)
+
+
+def learning_curves(
+    history: Sequence[HistoryRow], *, watch: Sequence[str] = WATCHED, kept: int | None = None
+) -> Figure:
+    """A panel a metric, by epoch.
 
     Training figures are taken on augmented, mixed-up films: they may stay below validation's.
+
+    Args:
+        history: a row an epoch.
+        watch: names of metrics, as ``"auc"``; those that were not measured are left out.
+        kept: the epoch whose weights are kept, to be marked.
     """
+    measured = [name for name in watch if {name, f"val_{name}"} & set(history[0])]
+    columns = min(len(measured), 3) or 1
+    rows = -(-len(measured) // columns) or 1
+    figure = Figure(figsize=(4.4 * columns, 3.4 * rows), dpi=120, layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in grid[len(measured) :]:
+        axes.axis("off")
+    for axes, name in zip(grid, measured, strict=False):
+        for column, label in ((name, "training"), (f"val_{name}", "validation")):
+            if column in history[0]:
+                _by_epoch(axes, history, column, label)
+        if kept:
+            axes.axvline(kept, linestyle=":", color="grey", label=f"kept: epoch {kept}")
+        axes.set(title=metric_title(name), xlabel="Epoch")
+        axes.legend(fontsize=9)
+    return figure
+
+
+def compared_curves(runs: Mapping[str, Sequence[HistoryRow]], column: str) -> Figure:
+    """One metric of several runs, by epoch; runs that did not measure it are left out."""
+    figure, axes = _square(width=8)
+    for name, history in runs.items():
+        if history and column in history[0]:
+            _by_epoch(axes, history, column, name)
+    title = metric_title(column.removeprefix("val_"))
+    where = " (validation)" if column.startswith("val_") else ""
+    axes.set(title=f"{title}{where}", xlabel="Epoch")
+    if axes.lines:
+        axes.legend(fontsize=9)
+    return figure
+
+
+def metric_title(name: str) -> str:
+    """What plots and tables call a metric."""
+    known = {"auc": "AUC", "f1": "F1", "mcc": "Matthews correlation", "brier": "Brier score"}
+    return known.get(name, name.replace("_", " ").capitalize())
+
+
+def _by_epoch(axes: Axes, history: Sequence[HistoryRow], column: str, label: str) -> None:
     epochs = [row["epoch"] for row in history]
-    panels = [
-        ("Loss", {"loss": "training", "val_loss": "validation"}),
-        ("Accuracy", {"accuracy": "training", "val_accuracy": "validation"}),
-        (
-            "Validation",
-            {
-                "val_auc": "AUC",
-                "val_sensitivity": "sensitivity",
-                "val_specificity": "specificity",
-            },
-        ),
-    ]
-    # Where nothing was held out, there are no validation figures.
-    panels = [
-        (title, {column: label for column, label in curves.items() if column in history[0]})
-        for title, curves in panels
-    ]
-    panels = [(title, curves) for title, curves in panels if curves]
-    figure = Figure(figsize=(4.4 * len(panels), 4), layout="constrained")
-    for axes, (title, curves) in zip(figure.subplots(1, len(panels)), panels, strict=True):
-        for column, label in curves.items():
-            axes.plot(epochs, [row[column] for row in history], marker=".", label=label)
-        axes.set(title=title, xlabel="Epoch")
-        axes.legend()
-    figure.savefig(path, dpi=120)
+    axes.plot(epochs, [row[column] for row in history], marker=".", label=label)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def confusion_matrix(
-    labels: npt.NDArray[np.int64],
-    called: npt.NDArray[np.bool_],
-    class_names: Sequence[str],
-    path: Path,
-) -> None:
-    """Counts, with each row's share, of true classes against called ones."""
-    counts = metrics.confusion_matrix(labels, called)
-    shares = counts / counts.sum(axis=1, keepdims=True)
+    counts: npt.NDArray[np.int64], class_names: Sequence[str], *, title: str = ""
+) -> Figure:
+    """Counts (2, 2), with each row's share, of true classes against called ones."""
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     texts = [
         [f"{n}\n{share:.1%}" for n, share in zip(*row, strict=True)]
         for row in zip(counts, shares, strict=True)
     ]
-    figure = Figure(figsize=(5, 4), layout="constrained")
+    figure = Figure(figsize=(5, 4), dpi=120, layout="constrained")
     axes = figure.subplots()
     sns.heatmap(
         shares,
@@ -81,14 +105,14 @@ def confusion_matrix(
         yticklabels=class_names,
         ax=axes,
     )
-    axes.set(xlabel="Called", ylabel="True")
-    figure.savefig(path, dpi=120)
+    axes.set(xlabel="Called", ylabel="True", title=title)
+    return figure
 
 
 Curves = dict[str, npt.NDArray[np.float64]]
 
 
-def roc_curve(labels: npt.NDArray[np.int64], models: Curves, path: Path) -> None:
+def roc_curve(labels: npt.NDArray[np.int64], models: Curves) -> Figure:
     """Sensitivity against the share of normal films called pneumonia, a line a model."""
     figure, axes = _square()
     for name, scores in models.items():
@@ -98,10 +122,10 @@ def roc_curve(labels: npt.NDArray[np.int64], models: Curves, path: Path) -> None
     axes.plot([0, 1], [0, 1], linestyle=":", color="grey", label="chance")
     axes.set(xlabel="1 - specificity", ylabel="Sensitivity", title="Receiver operating curve")
     axes.legend(loc="lower right")
-    figure.savefig(path, dpi=120)
+    return figure
 
 
-def precision_recall_curve(labels: npt.NDArray[np.int64], models: Curves, path: Path) -> None:
+def precision_recall_curve(labels: npt.NDArray[np.int64], models: Curves) -> Figure:
     """Share of pneumonia among the films called so, against sensitivity, a line a model."""
     figure, axes = _square()
     for name, scores in models.items():
@@ -112,16 +136,15 @@ def precision_recall_curve(labels: npt.NDArray[np.int64], models: Curves, path: 
     axes.axhline(share, linestyle=":", color="grey", label=f"chance, {share:.2f}")
     axes.set(xlabel="Sensitivity (recall)", ylabel="Precision", title="Precision and recall")
     axes.legend(loc="lower left")
-    figure.savefig(path, dpi=120)
+    return figure
 
 
-def reliability_diagram(rows: Sequence[dict[str, float]], error: float, path: Path) -> None:
+def reliability_diagram(rows: Sequence[dict[str, float]], error: float) -> Figure:
     """Observed share of pneumonia against the probability that was given.
 
     Args:
         rows: of `training.evaluation.reliability`.
         error: the expected calibration error.
-        path: where the PNG goes.
     """
     figure, axes = _square()
     axes.plot([0, 1], [0, 1], linestyle=":", color="grey", label="perfect")
@@ -146,15 +169,14 @@ def reliability_diagram(rows: Sequence[dict[str, float]], error: float, path: Pa
         title="Reliability, both classes weighing the same",
     )
     axes.legend(loc="upper left")
-    figure.savefig(path, dpi=120)
+    return figure
 
 
 def threshold_curve(
     labels: npt.NDArray[np.int64],
     probabilities: npt.NDArray[np.float64],
     thresholds: dict[str, float],
-    path: Path,
-) -> None:
+) -> Figure:
     """Sensitivity and specificity by threshold, with the model's own thresholds."""
     grid = np.linspace(0, 1, 201)
     figure, axes = _square(width=7)
@@ -167,12 +189,12 @@ def threshold_curve(
         )
     axes.set(xlabel="Threshold", ylabel="Share of the class", title="What a threshold costs")
     axes.legend(loc="lower center", fontsize=9)
-    figure.savefig(path, dpi=120)
+    return figure
 
 
-def explanation_curves(document: dict[str, Any], path: Path) -> None:
+def explanation_curves(document: dict[str, Any]) -> Figure:
     """Deletion, insertion and randomisation, of `training.explanation.check_explanations`."""
-    figure = Figure(figsize=(15, 4.5), layout="constrained")
+    figure = Figure(figsize=(15, 4.5), dpi=110, layout="constrained")
     deletion, insertion, randomisation = figure.subplots(1, 3)
     for axes, name in ((deletion, "deletion"), (insertion, "insertion")):
         share = np.linspace(0, 1, len(document["chance"][name]))
@@ -190,31 +212,28 @@ def explanation_curves(document: dict[str, Any], path: Path) -> None:
     randomisation.set(xlim=(-0.05, 1), xlabel="Similarity to the map as it is (SSIM)")
     randomisation.set_title("Layers drawn anew, down to")
     randomisation.legend()
-    figure.savefig(path, dpi=110)
+    return figure
 
 
-def importance(shares: dict[str, float], path: Path) -> None:
+def importance(shares: dict[str, float]) -> Figure:
     """How much each setting matters, the most at the top."""
     names = list(shares)[::-1]
-    figure = Figure(figsize=(7, 0.4 * len(names) + 1), layout="constrained")
+    figure = Figure(figsize=(7, 0.4 * len(names) + 1), dpi=120, layout="constrained")
     axes = figure.subplots()
     axes.barh(names, [shares[name] for name in names], color=sns.color_palette()[0])
-    axes.set(xlabel="Share of the validation AUC's variance")
-    figure.savefig(path, dpi=120)
+    axes.set(title="How much each setting matters", xlabel="Share of the validation AUC's variance")
+    return figure
 
 
 def picture_rows(
-    rows: Sequence[tuple[str, Sequence[tuple[npt.NDArray[np.uint8], str]]]],
-    path: Path,
-    *,
-    columns: int = 6,
-) -> None:
+    rows: Sequence[tuple[str, Sequence[tuple[npt.NDArray[np.uint8], str]]]], *, columns: int = 6
+) -> Figure:
     """Groups of captioned pictures, RGB or grey, under their titles."""
     lines: list[tuple[str, Sequence[tuple[npt.NDArray[np.uint8], str]]]] = []
     for title, pictures in rows:
         starts = range(0, max(len(pictures), 1), columns)
         lines += [(title if i == 0 else "", pictures[i : i + columns]) for i in starts]
-    figure = Figure(figsize=(2.4 * columns, 2.9 * len(lines)), layout="constrained")
+    figure = Figure(figsize=(2.4 * columns, 2.9 * len(lines)), dpi=100, layout="constrained")
     grid = figure.subplots(len(lines), columns, squeeze=False)
     for axes_row, (title, pictures) in zip(grid, lines, strict=True):
         for axes in axes_row:
@@ -223,9 +242,9 @@ def picture_rows(
         for axes, (picture, caption) in zip(axes_row, pictures, strict=False):
             axes.imshow(picture, cmap="gray", aspect="auto")
             axes.text(0, -0.02, caption, transform=axes.transAxes, fontsize=8, va="top")
-    figure.savefig(path, dpi=100)
+    return figure
 
 
 def _square(*, width: float = 5.5) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(width, 5), layout="constrained")
+    figure = Figure(figsize=(width, 5), dpi=120, layout="constrained")
     return figure, figure.subplots()

@@ -194,35 +194,29 @@ def _draw(
     curves = {model.name: model.probabilities for model in (scored, other) if model}
     if other and len(curves) == 1:  # two versions of one name
         curves = {"this": scored.probabilities, "the other": other.probabilities}
-    paths = {
-        title: out / f"{title.lower().replace(' ', '_')}.png"
-        for title in (
-            "Confusion matrix",
-            "ROC curve",
-            "Precision and recall",
-            "Reliability",
-            "Threshold curve",
-        )
+    figures = {
+        "Confusion matrix": plots.confusion_matrix(np.array(document["confusion"]), CLASS_NAMES),
+        "ROC curve": plots.roc_curve(scored.labels, curves),
+        "Precision and recall": plots.precision_recall_curve(scored.labels, curves),
+        "Reliability": plots.reliability_diagram(
+            document["reliability"], document["metrics"]["calibration_error"]
+        ),
+        "Threshold curve": plots.threshold_curve(
+            scored.labels,
+            scored.probabilities,
+            {
+                "high sensitivity": points.high_sensitivity,
+                "shipped": points.threshold,
+                "high specificity": points.high_specificity,
+            },
+        ),
     }
-    plots.confusion_matrix(scored.labels, scored.called, CLASS_NAMES, paths["Confusion matrix"])
-    plots.roc_curve(scored.labels, curves, paths["ROC curve"])
-    plots.precision_recall_curve(scored.labels, curves, paths["Precision and recall"])
-    plots.reliability_diagram(
-        document["reliability"], document["metrics"]["calibration_error"], paths["Reliability"]
-    )
-    plots.threshold_curve(
-        scored.labels,
-        scored.probabilities,
-        {
-            "high sensitivity": points.high_sensitivity,
-            "shipped": points.threshold,
-            "high specificity": points.high_specificity,
-        },
-        paths["Threshold curve"],
-    )
     if history:
-        paths["Learning curves"] = out / "learning_curves.png"
-        plots.learning_curves(history, paths["Learning curves"])
+        kept = scored.bundle.evaluation.get("kept_epoch")
+        figures["Learning curves"] = plots.learning_curves(history, kept=kept)
+    paths = {title: out / f"{title.lower().replace(' ', '_')}.png" for title in figures}
+    for title, figure in figures.items():
+        plots.save(figure, paths[title])
     return list(paths.items())
 
 
@@ -243,7 +237,7 @@ def _draw_mistakes(scored: Scored, root: Path, out: Path) -> Path:
             tiles.append((draw_overlay(radiograph, heatmap), caption))
         rows.append((f"{CLASS_NAMES[label]} called otherwise: {len(wrong)}", tiles))
     path = out / "mistakes.png"
-    plots.picture_rows(rows, path)
+    plots.save(plots.picture_rows(rows), path)
     return path
 
 

@@ -4,7 +4,7 @@ RUN/config.json            configuration, versions, digest of the films
 RUN/split.csv              every film, its patient, and the part that it is in
 RUN/history.csv            metrics of each epoch
 RUN/learning_curves.png    the same as a picture
-RUN/checkpoints/           the last epoch's state, to resume from
+RUN/checkpoints/           the last epoch's state, to resume from, and the best epoch's weights
 RUN/network.weights.h5     the result: there once the run has finished
 RUN/bundle/                the model as others take it, written by training/export.py
 RUN/confusion_matrix.png   of the bundle on the validation films, and roc_curve.png
@@ -19,16 +19,21 @@ import json
 import os
 import platform
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
+from filelock import FileLock, Timeout
 
 from cxr.errors import RunError
 from training.config import TrainingConfig
 from training.dataset import file_list_digest
-from training.films import Parts
+
+if TYPE_CHECKING:
+    import keras
+
+    from training.films import Parts
 
 _CHECKPOINT_NAME = re.compile(r"epoch-(\d+)\.weights\.h5")
 _RECORDED_PACKAGES = ("keras", "tensorflow", "jax", "torch", "numpy", "opencv-python-headless")
@@ -44,6 +49,7 @@ class RunFolder:
         self.folder = folder
         self.config = folder / "config.json"
         self.checkpoints = folder / "checkpoints"
+        self.best = self.checkpoints / "best.weights.h5"
         self.weights = folder / "network.weights.h5"
         self.history = folder / "history.csv"
         self.learning_curves = folder / "learning_curves.png"
@@ -98,6 +104,21 @@ class RunFolder:
                 "--out, or empty it."
             )
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other processes from fitting this run. Ends with the process, however that ends.
+
+        Raises:
+            RunError: another one is.
+        """
+        try:
+            with FileLock(self.folder / ".lock", timeout=0):
+                yield
+        except Timeout as error:
+            raise RunError(
+                f"{self.folder}: another process is fitting this run. Wait for it, or stop it."
+            ) from error
+
     # --- Progress --------------------------------------------------------------------------------
 
     def latest_checkpoint(self) -> tuple[int, Path | None]:
@@ -116,10 +137,16 @@ class RunFolder:
         write_atomically(newest, model.save_weights)
         self._drop_checkpoints(but=newest)
 
+    def save_best(self, network: keras.Model) -> None:
+        """Keep the weights of the best epoch so far."""
+        self.checkpoints.mkdir(exist_ok=True)
+        write_atomically(self.best, network.save_weights)
+
     def save_result(self, network: keras.Model) -> None:
-        """Keep the trained weights and drop the last checkpoint, which has done its work."""
+        """Keep the trained weights and drop the checkpoints, which have done their work."""
         write_atomically(self.weights, network.save_weights)
         self._drop_checkpoints()
+        self.best.unlink(missing_ok=True)
 
     def _drop_checkpoints(self, *, but: Path | None = None) -> None:
         for path in self.checkpoints.glob("*epoch-*.weights.h5"):
@@ -194,6 +221,8 @@ def _check_same(folder: Path, started: dict[str, Any], now: dict[str, Any]) -> N
 
 def versions() -> dict[str, str]:
     """Versions of what computes, by package, and the Keras backend in use."""
+    import keras  # here, so that a run can be read without TensorFlow
+
     found = {"python": platform.python_version(), "backend": keras.backend.backend()}
     for package in _RECORDED_PACKAGES:
         try:

@@ -13,7 +13,6 @@ measure it by `cross-validate --preset OUT/best.json` before believing it.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import re
@@ -37,6 +36,7 @@ from training.films import Parts
 from training.fit import fit
 from training.run_folder import RunFolder, make_folder, write_text
 
+TUNED = "tuned"  # what the best configuration is called
 _STUDY = "cxr"
 _HEARTBEAT = 60  # seconds; a process that was killed is noticed after a few of them
 _ATTEMPTS = 6  # to open a storage that others are making
@@ -61,7 +61,14 @@ SEARCH_SPACE: dict[str, Suggest] = {
 
 
 def tune(
-    config: TrainingConfig, parts: Parts, data: Path, out: Path, *, trials: int, storage: str | None
+    config: TrainingConfig,
+    parts: Parts,
+    data: Path,
+    out: Path,
+    *,
+    trials: int,
+    storage: str | None,
+    callbacks: Callable[[str], list[keras.callbacks.Callback]] = lambda _: [],
 ) -> dict[str, Any]:
     """Run trials, go on with a study that there is, and write what is known of all of them.
 
@@ -72,6 +79,7 @@ def tune(
         out: where everything goes.
         trials: how many to run in this process, further to those that there are.
         storage: a database's URL, shared with other processes; ``OUT/study.db`` by default.
+        callbacks: further ones of a trial's fit, by the name of its run folder.
 
     Returns:
         What was written to ``OUT/report.json``.
@@ -88,27 +96,19 @@ def tune(
 
     def objective(trial: Trial) -> float:
         chosen = {name: suggest(trial, name) for name, suggest in SEARCH_SPACE.items()}
-        candidate = apply(config, chosen)
+        candidate = config.with_settings(chosen, preset=TUNED)
         run = RunFolder(out / f"trial-{trial.number}")
         run.start(candidate, data, parts)
-        fit(candidate, parts, run, callbacks=[_Pruning(trial)])
-        return float(run.read_history(candidate.epochs)[-1]["val_auc"])
+        further = callbacks(run.folder.name)
+        fit(candidate, parts, run, callbacks=[*further, _Pruning(trial)])
+        history = run.read_history(candidate.epochs)
+        kept = candidate.best_epoch(history)
+        return float(next(row["val_auc"] for row in history if row["epoch"] == kept))
 
-    study.optimize(objective, n_trials=trials)
-    return write_report(study, config, out)
-
-
-def apply(config: TrainingConfig, settings: dict[str, Any]) -> TrainingConfig:
-    """The configuration with some settings changed; ``network.dropout`` is a field of a field."""
-    changes: dict[str, Any] = {}
-    for name, value in settings.items():
-        part, _, field = name.rpartition(".")
-        if part:
-            before = changes.get(part, getattr(config, part))
-            changes[part] = dataclasses.replace(before, **{field: value})
-        else:
-            changes[field] = value
-    return dataclasses.replace(config, preset="tuned", **changes)
+    for _ in range(trials):
+        study.optimize(objective, n_trials=1)
+        report = write_report(study, config, out)  # each time: a search may be stopped early
+    return report
 
 
 class _Pruning(keras.callbacks.Callback):  # type: ignore[misc]
@@ -204,13 +204,13 @@ def write_report(study: optuna.Study, config: TrainingConfig, out: Path) -> dict
     if finished:
         best = study.best_trial
         report["best"] = {"trial": best.number, "val_auc": best.value, "settings": best.params}
-        document = apply(config, best.params).to_json()
+        document = config.with_settings(best.params, preset=TUNED).to_json()
         write_text(out / "best.json", json.dumps(document, indent=1) + "\n")
     if len({trial.value for trial in finished}) > 1:
         importance = get_param_importances(
             study, evaluator=optuna.importance.FanovaImportanceEvaluator(seed=config.seed)
         )
         report["importance"] = {name: float(share) for name, share in importance.items()}
-        plots.importance(report["importance"], out / "importance.png")
+        plots.save(plots.importance(report["importance"]), out / "importance.png")
     write_text(out / "report.json", json.dumps(report, indent=1) + "\n")
     return report

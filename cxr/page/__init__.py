@@ -27,29 +27,21 @@ from cxr.page.lines import (
 )
 from cxr.page.many import create_many
 from cxr.page.notes import note_keeper
+from cxr.page.serving import BASE_SETTINGS
 from cxr.page.viewer import create_viewer, film_value
 from cxr.radiograph import read_radiograph
 
 _FOLDER = Path(__file__).parent
 
-# What `launch` takes since Gradio 6, and what keeps films private.
+# What `launch` takes of this page.
 LAUNCH_SETTINGS: dict[str, Any] = {
-    "theme": gr.themes.Base(
-        primary_hue="slate",
-        neutral_hue="slate",
-        font=["system-ui", "sans-serif"],  # no font is fetched from another host
-        font_mono=["ui-monospace", "monospace"],
-    ),
+    **BASE_SETTINGS,
     "css_paths": _FOLDER / "page.css",
     "head": "".join(
         f"<script>{(_FOLDER / name).read_text(encoding='utf-8')}</script>"
         for name in ("page.js", "zip.js")
     ),
-    "run_history": False,
-    "enable_monitoring": False,
     "max_file_size": "100mb",
-    "footer_links": [],
-    "ssr_mode": False,
 }
 _DELETE_UPLOADS = (30, 300)  # look every 30 s, delete what is older than 300 s
 _AT_ONCE = 2  # films through the API

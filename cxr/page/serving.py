@@ -1,0 +1,71 @@
+"""Serving a Gradio page from this machine: what pages have in common when they start."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+
+from cxr.errors import PageError
+
+# What every page of ours takes of `launch`, and what keeps films private.
+BASE_SETTINGS: dict[str, Any] = {
+    "theme": gr.themes.Base(
+        primary_hue="slate",
+        neutral_hue="slate",
+        font=["system-ui", "sans-serif"],  # no font is fetched from another host
+        font_mono=["ui-monospace", "monospace"],
+    ),
+    "run_history": False,
+    "enable_monitoring": False,
+    "footer_links": [],
+    "ssr_mode": False,
+}
+
+
+def on_a_space() -> bool:
+    """Whether this runs on a Hugging Face Space, where others than its owner look on."""
+    return os.environ.get("SYSTEM") == "spaces" or "SPACE_ID" in os.environ
+
+
+@contextlib.contextmanager
+def private_uploads() -> Iterator[None]:
+    """Keep what Gradio stores in a folder that goes when this process does."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the folder is removed
+    with tempfile.TemporaryDirectory(prefix="cxr-uploads-", ignore_cleanup_errors=True) as uploads:
+        os.environ["GRADIO_TEMP_DIR"] = uploads
+        yield
+
+
+def launch(page: gr.Blocks, settings: dict[str, Any]) -> str | None:
+    """Serve a page in the background, and print where.
+
+    Args:
+        page: the page.
+        settings: of Gradio's ``launch``.
+
+    Returns:
+        The share link, if one was asked for and made.
+
+    Raises:
+        PageError: it cannot be served.
+    """
+    # Behind a proxy, too, the page is asked for here and not there.
+    os.environ["NO_PROXY"] = ",".join(
+        filter(None, [os.environ.get("NO_PROXY"), "127.0.0.1,localhost"])
+    )
+    try:
+        # Gradio prints a page of advice where no share link can be made; one line of ours will do.
+        with contextlib.redirect_stdout(io.StringIO()):
+            _, local_url, share_url = page.launch(**settings, prevent_thread_lock=True, quiet=True)
+    except Exception as error:  # a port in use, a proxy in between, no loopback, …
+        raise PageError(f"The page cannot be served ({error}).") from error
+    print(f"Page: {local_url}", flush=True)
+    return str(share_url) if share_url else None

@@ -1,0 +1,119 @@
+"""The studio: a page on one's own machine to check data, train, tune, compare and publish.
+
+It holds no state of its own: everything is in the folder of runs. What takes long is a command of
+`python -m training`, run by a process of its own (`training.jobs`), so that neither a closed tab
+nor a crash of the page ends it.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from cxr.errors import RunError
+from cxr.page.serving import BASE_SETTINGS, launch, on_a_space, private_uploads
+from training.jobs import JobQueue
+from training.run_folder import make_folder
+from training.studio.compare_tab import create_compare_tab
+from training.studio.data_tab import create_data_tab
+from training.studio.runs_tab import create_runs_tab
+from training.studio.share_tab import create_share_tab
+from training.studio.train_tab import create_train_tab
+from training.studio.tune_tab import create_tune_tab
+
+LOOPBACK = "127.0.0.1"
+_FOLDER = Path(__file__).parent
+_DELETE_FILES = (60, 600)  # look every 60 s, delete what is older than 600 s
+
+
+def build_studio(runs: Path, data: Path | None = None) -> gr.Blocks:
+    """The page.
+
+    Args:
+        runs: folder that holds the runs, and where new ones go.
+        data: the data folder to begin with.
+
+    Raises:
+        RunError: the folder of runs cannot be made.
+    """
+    make_folder(runs)
+    queue = JobQueue(runs)
+    with gr.Blocks(
+        title="Training studio", analytics_enabled=False, delete_cache=_DELETE_FILES
+    ) as page:
+        gr.Markdown(
+            "# Training studio\nTrain a network on chest radiographs, see how it does, and compare "
+            f"it with others. Runs are kept in `{queue.runs}`.",
+            elem_id="header",
+        )
+        with gr.Tabs():
+            with gr.Tab("1 Data", id="data"):
+                data_folder = create_data_tab(data)
+            with gr.Tab("2 Train", id="train"):
+                create_train_tab(queue, data_folder)
+            with gr.Tab("3 Runs", id="runs"):
+                create_runs_tab(page, queue)
+            with gr.Tab("4 Compare", id="compare") as tab:
+                create_compare_tab(tab, queue)
+            with gr.Tab("5 Use and publish", id="share") as tab:
+                create_share_tab(tab, queue)
+            with gr.Tab("Search settings", id="tune") as tab:
+                create_tune_tab(tab, queue, data_folder)
+    queue.start_worker()  # what waited when the page was closed
+    return page
+
+
+def serve_studio(
+    runs: Path,
+    data: Path | None,
+    *,
+    port: int | None = None,
+    listen: str = LOOPBACK,
+    browser: bool = True,
+) -> None:
+    """Serve the page until interrupted.
+
+    Args:
+        runs: folder of the runs.
+        data: the data folder to begin with.
+        port: instead of the first free one from 7860 on.
+        listen: address to listen on. Beyond this machine, the page asks for a password, which is
+            printed: whoever has it can read folders and run trainings here.
+        browser: whether to open one.
+
+    Raises:
+        RunError: on a Space; or the folder of runs cannot be made.
+        PageError: the page cannot be served.
+    """
+    if on_a_space():
+        raise RunError(
+            "The studio reads this machine's folders and runs commands: not on a Space, where "
+            "others could. Run it on your own machine."
+        )
+    settings: dict[str, Any] = {
+        **BASE_SETTINGS,
+        "css_paths": _FOLDER / "studio.css",
+        "server_name": listen,
+        "server_port": port,
+        "share": False,  # whatever the environment says
+        "inbrowser": browser,
+    }
+    if listen in (LOOPBACK, "localhost"):
+        # A page elsewhere whose name is made to lead here is not answered.
+        here = Middleware(TrustedHostMiddleware, allowed_hosts=[LOOPBACK, "localhost"])
+        settings["app_kwargs"] = {"middleware": [here]}
+    else:
+        password = secrets.token_urlsafe(12)
+        settings["auth"] = ("studio", password)
+        print(f"Beyond this machine, the name is studio and the password {password}", flush=True)
+    os.environ.pop("GRADIO_SHARE", None)
+    with private_uploads():
+        page = build_studio(runs, data)
+        launch(page, settings)
+        page.block_thread()

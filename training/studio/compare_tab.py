@@ -1,0 +1,164 @@
+"""Compare: runs side by side, their curves over each other, and two models on the same films."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import pandas as pd
+
+from cxr.bundle import BUNDLED_MODEL, load_bundle
+from cxr.errors import RunError
+from training import plots
+from training.config import SELECTABLE
+from training.jobs import JobQueue
+from training.run_folder import write_text
+from training.runs import Run, films_to_compare_on, list_runs, read_run
+from training.studio.commands import run_command
+from training.studio.parts import QUIET, plot_or_nothing, shown_errors, table
+
+BUNDLED = "the bundled model"
+_FIGURES = ("auc", "accuracy", "sensitivity", "specificity")
+_COLUMNS = ["loss", "accuracy", *SELECTABLE, "learning_rate"]
+
+
+def create_compare_tab(tab: gr.Tab, queue: JobQueue) -> None:
+    """The tab, which looks at the runs when it is opened."""
+    overview = gr.HTML(elem_id="overview")
+    with gr.Row():
+        chosen = gr.Dropdown([], multiselect=True, label="Curves of", scale=3, elem_id="overlaid")
+        column = gr.Dropdown(
+            [(_column_title(name), name) for name in _COLUMNS],
+            value="val_auc",
+            label="Metric",
+            scale=1,
+        )
+    curves = gr.Plot(show_label=False, visible=False, elem_id="compared-curves")
+    gr.Markdown(
+        "### Two models on the same films\nBy default on films that the first held out, and that "
+        "the second has not learned from, if there are any. Paired tests tell whether a difference "
+        "is more than chance."
+    )
+    with gr.Row():
+        first = gr.Dropdown([], label="Model", scale=2, elem_id="first")
+        second = gr.Dropdown([], label="Against", scale=2, elem_id="second")
+        films = gr.Textbox(
+            label="Other labelled films",
+            info="A folder with NORMAL and PNEUMONIA, or a CSV of path and label.",
+            scale=3,
+        )
+    measure = gr.Button("Measure", variant="primary", elem_id="measure")
+    said = gr.Textbox(label="Command", lines=4, max_lines=14, visible=False, elem_id="measured")
+    report = gr.HTML(elem_id="report")
+
+    def look(names: list[str] | None) -> list[Any]:
+        runs = list_runs(queue.runs)
+        models = [run.name for run in runs if run.bundle]
+        every = [run.name for run in runs if run.history]
+        kept = [name for name in names or [] if name in every] or every[-4:]
+        return [
+            _overview_html(runs),
+            gr.Dropdown(every, value=kept),
+            gr.Dropdown(models),
+            gr.Dropdown([BUNDLED, *models]),
+        ]
+
+    def draw(names: list[str], column: str) -> Any:
+        runs = {name: run for name in names or [] if (run := read_run(queue.runs / name))}
+        histories = {name: run.history for name, run in runs.items()}
+        return plot_or_nothing(plots.compared_curves(histories, column) if histories else None)
+
+    def compare(first: str | None, second: str | None, films: str) -> Iterator[tuple[Any, Any]]:
+        """Run the evaluation, and show its report."""
+        with shown_errors():
+            arguments, out = _evaluation(queue, first, second, films.strip())
+        for text, status in run_command(*arguments):
+            yield gr.Textbox(text, visible=True), _report_html(out) if status == 0 else ""
+
+    event = tab.select(look, chosen, [overview, chosen, first, second], **QUIET)
+    event.then(draw, [chosen, column], curves, **QUIET)
+    gr.on([chosen.input, column.input], draw, [chosen, column], curves, **QUIET)
+    measure.click(
+        compare,
+        [first, second, films],
+        [said, report],
+        concurrency_limit=1,
+        show_progress_on=said,
+        api_visibility="private",
+    )
+
+
+def _column_title(name: str) -> str:
+    title = plots.metric_title(name.removeprefix("val_"))
+    return f"{title}, validation" if name.startswith("val_") else title
+
+
+# --- The table ------------------------------------------------------------------------------------
+
+
+def _overview_html(runs: list[Run]) -> str:
+    headers = ("", "preset", "size", "epochs", "balance", *map(plots.metric_title, _FIGURES), "on")
+    return table(headers, [*map(_run_row, runs), _bundled_row()])
+
+
+def _run_row(run: Run) -> tuple[object, ...]:
+    config = run.config
+    epochs = f"{len(run.history)} of {config.epochs}"
+    result = run.result
+    figures = [result["metrics"][name] if result else None for name in _FIGURES]
+    on = f"{result['films']:,} films held out" if result else "not finished"
+    size = config.network.input_size
+    return run.name, config.preset, size, epochs, config.balance, *figures, on
+
+
+def _bundled_row() -> tuple[object, ...]:
+    bundle = load_bundle(BUNDLED_MODEL)
+    training, result = bundle.config["training"], bundle.evaluation["result"]
+    figures = [result["metrics"][name] for name in _FIGURES]
+    on = f"{result['films']:,} films, out of fold"
+    size, epochs = bundle.network.input_size, str(training["epochs"])
+    return BUNDLED, training["preset"], size, epochs, "batches", *figures, on
+
+
+# --- Two models -----------------------------------------------------------------------------------
+
+
+def _evaluation(
+    queue: JobQueue, first: str | None, second: str | None, films: str
+) -> tuple[list[str], Path]:
+    """Arguments of the command, and the folder of its report.
+
+    Raises:
+        RunError: no run was chosen, or a run against itself.
+        DatasetError: there are no films to measure on.
+    """
+    run = read_run(queue.runs / first) if first else None
+    if run is None or run.bundle is None:
+        raise RunError("Choose a finished run to measure.")
+    if first == second:
+        raise RunError(f"{first}: choose another model to compare it with.")
+    arguments = ["evaluate", "--model", str(run.bundle.resolve())]
+    if second:
+        other = BUNDLED_MODEL if second == BUNDLED else queue.runs / second / "bundle"
+        arguments += ["--against", str(other)]
+    out = queue.runs / ".studio" / "reports" / f"{run.name} against {second or 'nothing'}"
+    out.mkdir(parents=True, exist_ok=True)
+    data = Path(films).expanduser().resolve() if films else out / "films.csv"
+    if not films:
+        others = [load_bundle(other)] if second else []
+        rows, learned = films_to_compare_on(run, others)
+        write_text(data, pd.DataFrame(rows).to_csv(index=False))
+        if learned:
+            gr.Warning(f"{second} has learned from {learned:,} of these {len(rows):,} films.")
+    return [*arguments, "--data", str(data), "--out", str(out)], out
+
+
+def _report_html(folder: Path) -> str:
+    """The report, which needs no other file and whose scripts, had it any, would not run."""
+    page = html.escape((folder / "report.html").read_text(encoding="utf-8"))
+    return (
+        f'<iframe sandbox srcdoc="{page}" title="Report"></iframe><p>{html.escape(str(folder))}</p>'
+    )

@@ -1,0 +1,118 @@
+"""Data: what is in the folder, what is wrong with it, and how its films look."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+from pathlib import Path
+
+import gradio as gr
+
+from cxr.errors import RadiographError
+from cxr.page.pictures import shrink
+from training.films import read_films
+from training.inspection import Inspection, Problem, inspect_folder
+from training.studio.parts import films_html, shown_errors, table
+
+_FILMS = 6  # of each class on the contact sheet
+_SIDE = 220  # of a film there, in pixels
+_SHOWN = 20  # files that a problem names
+
+
+@dataclass(frozen=True)
+class DataFolder:
+    """The controls that say what is trained on.
+
+    Attributes:
+        path: of the data folder, as text.
+        skip_unreadable: whether damaged files are left out.
+    """
+
+    path: gr.Textbox
+    skip_unreadable: gr.Checkbox
+
+
+def create_data_tab(data: Path | None) -> DataFolder:
+    """The tab; a folder is only looked at when asked."""
+    path = gr.Textbox(
+        str(data) if data else "",
+        label="Data folder",
+        info="Holds train/NORMAL and train/PNEUMONIA, as the chest_xray set does; val is pooled "
+        "with train, test is never trained on.",
+        elem_id="data-path",
+    )
+    skip = gr.Checkbox(False, label="Leave unreadable files out when training")
+    check = gr.Button("Check the folder", variant="primary", elem_id="check")
+    counts = gr.HTML(elem_id="counts")
+    problems = gr.HTML(elem_id="problems")
+    sheet = gr.HTML(elem_id="contact-sheet")
+    gr.on(
+        [check.click, path.submit],
+        _inspect,
+        path,
+        [counts, problems, sheet],
+        show_progress_on=counts,
+        api_visibility="private",
+    )
+    return DataFolder(path, skip)
+
+
+def chosen_folder(path: str) -> Path:
+    """The folder that the text names, from the home folder on where it begins with a tilde."""
+    return Path(path.strip() or "no data folder was chosen").expanduser()
+
+
+def _inspect(
+    path: str,
+    _progress: gr.Progress = gr.Progress(track_tqdm=True),  # noqa: B008 (Gradio's way)
+) -> tuple[str, str, str]:
+    """Tables, problems and contact sheet of a data folder."""
+    with shown_errors():
+        inspection = inspect_folder(chosen_folder(path))
+        return _counts_html(inspection), _problems_html(inspection.problems), _sheet(inspection)
+
+
+def _counts_html(inspection: Inspection) -> str:
+    rows = [
+        (
+            count.split,
+            count.class_name,
+            count.films,
+            count.patients,
+            ", ".join(f"{number:,} {kind}" for kind, number in count.kinds.items()),
+        )
+        for count in inspection.counts
+    ]
+    return "<h3>Films</h3>" + table(("split", "class", "films", "patients", "kinds"), rows)
+
+
+def _problems_html(problems: list[Problem]) -> str:
+    if not problems:
+        return '<h3>Problems</h3><p class="good">None found. Every file can be read.</p>'
+    return "<h3>Problems</h3>" + "".join(map(_problem_html, problems))
+
+
+def _problem_html(problem: Problem) -> str:
+    files = [html.escape(file) for file in problem.files[:_SHOWN]]
+    if len(problem.files) > _SHOWN:
+        files.append(f"and {len(problem.files) - _SHOWN:,} more")
+    listed = "".join(f"<li>{file}</li>" for file in files)
+    count = f" ({len(problem.files):,})" if problem.files else ""
+    kind = "stops" if problem.stops else "warns"
+    mark = "Stops a fit" if problem.stops else "Note"
+    return (
+        f'<details class="problem {kind}"><summary><strong>{mark}:</strong> '
+        f"{html.escape(problem.text)}{count}</summary><ul>{listed}</ul></details>"
+    )
+
+
+def _sheet(inspection: Inspection) -> str:
+    """Some films of each class, and what their names say of them."""
+    records = inspection.sample(_FILMS)
+    films = read_films(inspection.root, records, lambda film: shrink(film.pixels, _SIDE))
+    shown = [
+        (film, f"{record.kind}, {record.patient}")
+        for film, record in zip(films, records, strict=True)
+        if not isinstance(film, RadiographError)
+    ]
+    return "<h3>Some of them</h3>" + films_html(shown)

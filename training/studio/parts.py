@@ -1,0 +1,87 @@
+"""What the studio's tabs share: errors as messages, tables and pictures as HTML."""
+
+from __future__ import annotations
+
+import contextlib
+import html
+from collections.abc import Iterable, Iterator, Sequence
+
+import gradio as gr
+import numpy as np
+import numpy.typing as npt
+from matplotlib.figure import Figure
+
+from cxr.errors import CXRError
+from cxr.page.pictures import grey_data_uri
+
+QUIET = {"show_progress": "hidden", "api_visibility": "private"}  # events that nobody waits for
+
+
+@contextlib.contextmanager
+def shown_errors() -> Iterator[None]:
+    """Show our errors to the user, and leave everything as it was."""
+    try:
+        yield
+    except CXRError as error:
+        # Gradio shows a message as HTML.
+        raise gr.Error(html.escape(str(error)), duration=None, print_exception=False) from error
+
+
+def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A table as HTML; numbers stand to the right."""
+    head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in headers)
+    body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
+    return (
+        f'<div class="scroll"><table><thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, int):
+        return f'<td class="number">{value:,}</td>'
+    if isinstance(value, float):
+        return f'<td class="number">{value:.4f}</td>'
+    return f"<td>{html.escape('–' if value is None else str(value))}</td>"
+
+
+def films_html(films: Iterable[tuple[npt.NDArray[np.floating], str]]) -> str:
+    """Films (H, W) in [0, 1] side by side, with a caption each."""
+    tiles = "".join(
+        f'<figure><img src="{grey_data_uri(film)}" alt="{html.escape(caption)}">'
+        f"<figcaption>{html.escape(caption)}</figcaption></figure>"
+        for film, caption in films
+    )
+    return f'<div class="films">{tiles}</div>'
+
+
+def create_command(label: str, *, elem_id: str) -> gr.Code:
+    """A command to copy; not there while there is none."""
+    return gr.Code(
+        label=label,
+        language="shell",
+        interactive=False,
+        visible=False,
+        wrap_lines=True,
+        show_line_numbers=False,
+        lines=1,
+        max_lines=5,
+        elem_id=elem_id,
+        elem_classes="command",
+    )
+
+
+def plot_or_nothing(figure: Figure | None) -> gr.Plot:
+    """The value of a plot, which is not there while it has none."""
+    return gr.Plot(figure, visible=figure is not None)
+
+
+def duration(seconds: float | None) -> str:
+    """A time in words, as "3 h 20 min"."""
+    if seconds is None:
+        return "–"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -1,0 +1,177 @@
+"""Runs: what waits, what runs and how it does, what has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+from matplotlib.figure import Figure
+
+from cxr.bundle import CLASS_NAMES
+from training import plots
+from training.jobs import Job, JobQueue
+from training.runs import Run, list_runs, read_run
+from training.studio.parts import (
+    QUIET,
+    create_command,
+    duration,
+    plot_or_nothing,
+    shown_errors,
+    table,
+)
+
+_EVERY = 2.0  # seconds between two looks at the runs
+_WATCHABLE = (
+    "loss",
+    "accuracy",
+    "auc",
+    "sensitivity",
+    "specificity",
+    "balanced_accuracy",
+    "precision",
+    "f1",
+    "mcc",
+    "average_precision",
+    "brier",
+    "calibration_error",
+    "learning_rate",
+)
+_WATCHED = [*plots.WATCHED, "learning_rate"]
+
+
+def create_runs_tab(page: gr.Blocks, queue: JobQueue) -> None:
+    """The tab, which looks at the runs every few seconds."""
+    jobs = gr.HTML(elem_id="jobs")
+    chosen = gr.Dropdown([], label="Look at", elem_id="run")
+    about = gr.HTML(elem_id="about-run")
+    with gr.Row():
+        stop = gr.Button("Stop", size="sm", elem_id="stop")
+        resume = gr.Button("Resume", size="sm", elem_id="resume")
+        forget = gr.Button("Take off the list", size="sm", elem_id="forget")
+    watch = gr.CheckboxGroup(
+        [(plots.metric_title(name), name) for name in _WATCHABLE],
+        value=_WATCHED,
+        label="Watch",
+        elem_id="watch",
+    )
+    with gr.Row():
+        curves = gr.Plot(show_label=False, scale=3, visible=False, elem_id="curves")
+        confusion = gr.Plot(show_label=False, scale=2, visible=False, elem_id="confusion")
+    log = gr.Textbox(
+        label="What it printed last", lines=4, max_lines=12, visible=False, elem_id="log"
+    )
+    command = create_command("Command", elem_id="command")
+    drawn = gr.State()  # what the plots show, so that they are drawn only when that changes
+
+    def look(name: str | None, known: Any) -> list[Any]:
+        """Table, choice and details; plots are left to `draw`."""
+        queue.start_worker()
+        names = _names(queue)
+        if name not in names:
+            name = names[0] if names else None
+        choice = gr.skip() if known == [names, name] else gr.Dropdown(names, value=name)
+        job = queue.job(name) if name else None
+        run = read_run(queue.runs / name) if name else None
+        return [
+            _jobs_html(queue),
+            choice,
+            [names, name],
+            _about_html(job, run),
+            gr.Textbox(queue.log(job.name) if job else "", visible=bool(job)),
+            gr.Code(job.command if job else "", visible=bool(job)),
+            gr.Button(interactive=bool(job and job.state in ("queued", "running"))),
+            gr.Button(interactive=bool(job and job.state in ("stopped", "failed"))),
+            gr.Button(interactive=bool(job and job.state not in ("queued", "running"))),
+        ]
+
+    def draw(name: str | None, watch: list[str], drawn: Any) -> tuple[Any, Any, Any]:
+        """Curves and confusion matrix of a run, if they have changed."""
+        run = read_run(queue.runs / name) if name else None
+        now = [name, watch, len(run.history) if run else 0, bool(run and run.bundle)]
+        if now == drawn:
+            return gr.skip(), gr.skip(), gr.skip()
+        return plot_or_nothing(_curves(run, watch)), plot_or_nothing(_confusion(run)), now
+
+    def act(how: Callable[[str], None]) -> Callable[[str | None], None]:
+        def do(name: str | None) -> None:
+            with shown_errors():
+                if name:
+                    how(name)
+
+        return do
+
+    known = gr.State()
+    details = [jobs, chosen, known, about, log, command, stop, resume, forget]
+    plotted = [curves, confusion, drawn]
+    timer = gr.Timer(_EVERY)
+    for event in (timer.tick, page.load, chosen.input):
+        event(look, [chosen, known], details, trigger_mode="always_last", **QUIET).then(
+            draw, [chosen, watch, drawn], plotted, **QUIET
+        )
+    watch.input(draw, [chosen, watch, drawn], plotted, trigger_mode="always_last", **QUIET)
+    for button, how in ((stop, queue.stop), (resume, queue.resume), (forget, queue.remove)):
+        button.click(act(how), chosen, None, **QUIET).then(look, [chosen, known], details, **QUIET)
+
+
+def _names(queue: JobQueue) -> list[str]:
+    """Jobs, the newest first, then runs that were begun otherwise."""
+    jobs = [job.name for job in reversed(queue.jobs())]
+    return [*jobs, *(run.name for run in list_runs(queue.runs) if run.name not in jobs)]
+
+
+def _jobs_html(queue: JobQueue) -> str:
+    jobs = queue.jobs()
+    if not jobs:
+        return "<p>Nothing was queued yet. Begin with 2 Train.</p>"
+    headers = ("", "what", "state", "epoch", "validation AUC", "time left")
+    return table(headers, [_job_row(job, read_run(queue.runs / job.name)) for job in jobs])
+
+
+def _job_row(job: Job, run: Run | None) -> tuple[object, ...]:
+    kind = {"fit": "training", "tune": "search"}[job.arguments[0]]
+    if run is None:
+        return job.name, kind, job.state, None, None, None
+    epoch = f"{len(run.history)} of {run.config.epochs}"
+    auc = run.history[-1].get("val_auc") if run.history else None
+    left = duration(run.seconds_left()) if job.state in ("running", "queued") else None
+    return job.name, kind, job.state, epoch, auc, left
+
+
+def _about_html(job: Job | None, run: Run | None) -> str:
+    """Where a run is, as a line and a bar."""
+    if run is None:
+        said = {"queued": "Waits for its turn.", "running": "Reads its films."}
+        return f"<p>{said.get(job.state, job.state.capitalize() + '.')}</p>" if job else ""
+    done, epochs = len(run.history), run.config.epochs
+    state = job.state if job else ("finished" if run.bundle else "not finished")
+    parts = [f"<strong>{state.capitalize()}</strong>", f"epoch {done} of {epochs}"]
+    if job and job.state == "running":
+        parts.append(f"about {duration(run.seconds_left())} left")
+    kept = run.config.best_epoch(run.history)
+    if kept and run.config.select_by != "last":
+        parts.append(f"best so far: epoch {kept} (by {run.config.select_by})")
+    if run.result:
+        shown = ("auc", "accuracy", "sensitivity", "specificity")
+        figures = [
+            f"{name.upper() if name == 'auc' else name} {run.result['metrics'][name]:.4f}"
+            for name in shown
+        ]
+        parts.append(f"on {run.result['films']:,} films held out: {', '.join(figures)}")
+    line = "; ".join(parts)
+    return f'<p>{line}.</p><progress value="{done}" max="{epochs}">{done} of {epochs}</progress>'
+
+
+def _curves(run: Run | None, watch: list[str]) -> Figure | None:
+    if run is None or not run.history or not watch:
+        return None
+    kept = run.config.best_epoch(run.history) if run.config.select_by != "last" else None
+    return plots.learning_curves(run.history, watch=watch, kept=kept)
+
+
+def _confusion(run: Run | None) -> Figure | None:
+    counts = run.confusion() if run else None
+    if run is None or counts is None:
+        return None
+    at = f"from {run.result['threshold']:.2f} on" if run.result else "last epoch, from 0.5 on"
+    return plots.confusion_matrix(counts, CLASS_NAMES, title=f"Held-out films, {at}")

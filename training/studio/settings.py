@@ -1,0 +1,171 @@
+"""The settings that the studio offers, each with its control; the rest come from the preset."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+import gradio as gr
+
+from cxr.errors import RunError
+from training.config import LAST, PRESETS, SELECTABLE, Balance, TrainingConfig, load_preset
+from training.plots import metric_title
+from training.runs import list_runs
+
+IMAGE_SIZE = "network.input_size"  # preprocessing and the early epochs' size follow it
+CUSTOM = "custom"  # what a preset is called that was changed
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One field of the configuration, and its control.
+
+    Attributes:
+        name: of the field; ``"network.dropout"`` is a field of a field.
+        create: makes the control, from the value that it begins with.
+    """
+
+    name: str
+    create: Callable[[Any], gr.components.Component]
+
+    def value(self, config: TrainingConfig) -> Any:
+        """What a configuration has here."""
+        part, _, field = self.name.rpartition(".")
+        return getattr(getattr(config, part) if part else config, field)
+
+    def typed(self, chosen: Any, config: TrainingConfig) -> Any:
+        """What a control holds, as the field's own type: browsers tell 1 from 1.0 no more.
+
+        Raises:
+            ValueError: the control was emptied.
+        """
+        if chosen is None:
+            raise ValueError(f"Expected a value of {self.name}. Received none.")
+        return type(self.value(config))(chosen)
+
+
+def _slider(name: str, label: str, low: float, high: float, step: float, info: str = "") -> Setting:
+    return Setting(
+        name,
+        lambda value: gr.Slider(
+            low, high, value, step=step, label=label, info=info or None, min_width=230
+        ),
+    )
+
+
+def _number(name: str, label: str, info: str = "") -> Setting:
+    return Setting(name, lambda value: gr.Number(value, label=label, info=info or None))
+
+
+def _choice(name: str, label: str, choices: list[tuple[str, str]], info: str = "") -> Setting:
+    return Setting(
+        name, lambda value: gr.Dropdown(choices, value=value, label=label, info=info or None)
+    )
+
+
+def _switch(name: str, label: str, info: str = "") -> Setting:
+    return Setting(
+        name, lambda value: gr.Checkbox(value, label=label, info=info or None, min_width=230)
+    )
+
+
+_BALANCE = {
+    "batches": "Balanced batches",
+    "undersample": "Under-sampling",
+    "oversample": "Over-sampling",
+    "weights": "Class weights",
+    "none": "None",
+}
+_SELECT_BY = [("The last epoch, so that validation chooses nothing", LAST)] + [
+    (f"Best {metric_title(name.removeprefix('val_'))} on validation", name) for name in SELECTABLE
+]
+
+MAIN = (
+    _slider(
+        IMAGE_SIZE, "Image size", 16, 512, 16, "Side in pixels. A fit's time grows with its square."
+    ),
+    _slider("epochs", "Epochs", 1, 200, 1),
+    _slider("batch_size", "Batch size", 1, 256, 1),
+    _number("learning_rate", "Learning rate", "At its highest."),
+    _slider("network.dropout", "Dropout", 0, 0.9, 0.05),
+    _slider("network.lstm_units", "LSTM units", 1, 256, 1, "Of each LSTM, per direction."),
+    _choice("balance", "Class balance", [(_BALANCE[name], name) for name in get_args(Balance)]),
+    _choice("select_by", "Weights that are kept", _SELECT_BY),
+)
+MORE = (
+    _choice("optimizer", "Optimizer", [("AdamW, warm-up and decay", "adamw"), ("Adam", "adam")]),
+    _slider("warmup_epochs", "Warm-up epochs", 0, 20, 1, "AdamW only."),
+    _number("weight_decay", "Weight decay", "AdamW only."),
+    _slider(
+        "average_momentum", "Weight averaging", 0, 0.999, 0.001, "Its momentum; 0 for none. AdamW."
+    ),
+    _slider("label_smoothing", "Label smoothing", 0, 0.3, 0.01),
+    _slider("mixup_alpha", "Mix-up", 0, 1, 0.05, "Alpha of the Beta distribution; 0 for none."),
+    _slider("small_epochs", "Early epochs on small films", 0, 0.9, 0.05, "Share of all epochs."),
+    _switch("mirror", "Answers average the film and its mirror image"),
+    _slider(
+        "validation_fraction", "Validation share", 0.05, 0.5, 0.01, "Of the films, by patient."
+    ),
+    _number("seed", "Seed", "Of split, weights, order, augmentation and dropout."),
+)
+AUGMENTATION = (
+    _slider("augmentation.flip", "Mirror", 0, 1, 0.05, "Probability."),
+    _slider("augmentation.rotation", "Rotation", 0, 45, 1, "Degrees, either way."),
+    _slider("augmentation.zoom", "Zoom", 0, 0.5, 0.01, "Scale within 1 ± this."),
+    _slider("augmentation.stretch", "Stretch", 0, 0.5, 0.01, "Aspect ratio within 1 ± this."),
+    _slider("augmentation.shift", "Shift", 0, 0.3, 0.01, "Share of the side, either way."),
+    _switch("augmentation.shift_vertically", "Shift up and down, too"),
+    _slider("augmentation.shear", "Shear", 0, 20, 1, "Degrees."),
+    _slider("augmentation.gamma", "Gamma", 0, 1, 0.05, "Standard deviation of its logarithm."),
+    _slider("augmentation.contrast", "Contrast", 0, 0.8, 0.05, "Factor within 1 ± this."),
+    _slider("augmentation.brightness", "Brightness", 0, 0.5, 0.02, "Of the full range."),
+    _slider("augmentation.local_contrast", "Local contrast", 0, 1, 0.05, "Probability (CLAHE)."),
+    _slider("augmentation.blur", "Blur or sharpen", 0, 1, 0.05, "Probability of each."),
+    _slider("augmentation.noise", "Noise", 0, 0.2, 0.01, "Highest standard deviation."),
+    _slider("augmentation.erase", "Erase a rectangle", 0, 1, 0.05, "Probability."),
+)
+SETTINGS = (*MAIN, *MORE, *AUGMENTATION)
+
+
+def preset_choices(runs: Path) -> list[tuple[str, str]]:
+    """What a run's settings can begin from: our presets, other runs, results of a search."""
+    ours = [(name, name) for name in sorted(PRESETS)]
+    searches = [(f"best of {path.parent.name}", str(path)) for path in runs.glob("*/best.json")]
+    others = [(f"settings of {run.name}", run.name) for run in list_runs(runs)]
+    return [*ours, *sorted(searches), *others]
+
+
+def find_preset(runs: Path, name: str) -> TrainingConfig:
+    """The configuration behind one of `preset_choices`.
+
+    Raises:
+        RunError: it is not there any more.
+    """
+    run = next((run for run in list_runs(runs) if run.name == name), None)
+    return run.config if run and name not in PRESETS else load_preset(name)
+
+
+def changed(config: TrainingConfig, chosen: Sequence[Any]) -> TrainingConfig:
+    """A configuration with what the controls hold.
+
+    Args:
+        config: where they began.
+        chosen: values of the controls, in the order of `SETTINGS`.
+
+    Raises:
+        RunError: they make no configuration; the message says what is wrong.
+    """
+    try:
+        values = {
+            setting.name: setting.typed(value, config)
+            for setting, value in zip(SETTINGS, chosen, strict=True)
+        }
+        size = values.pop(IMAGE_SIZE)
+        sized = config if size == config.network.input_size else config.with_image_size(size)
+        result = sized.with_settings(values, preset=config.preset)
+    except (TypeError, ValueError) as error:
+        raise RunError(str(error)) from error
+    return result if result == config else dataclasses.replace(result, preset=CUSTOM)

@@ -1,0 +1,102 @@
+"""Use and publish: a run becomes this machine's model, or a model on the Hugging Face Hub."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+
+from cxr.bundle import LOCAL_MODEL, Bundle, load_bundle
+from cxr.errors import RunError
+from training.jobs import JobQueue
+from training.local_model import use, use_bundled
+from training.runs import list_runs
+from training.studio.commands import run_command
+from training.studio.parts import QUIET, shown_errors
+
+
+def create_share_tab(tab: gr.Tab, queue: JobQueue) -> None:
+    """The tab, which looks at the runs when it is opened."""
+    chosen = gr.Dropdown([], label="Finished run", elem_id="shared-run")
+    gr.Markdown("### On this machine\n`python app.py` and `python -m cxr classify` answer with it.")
+    local = gr.Markdown(elem_id="local-model")
+    with gr.Row():
+        take = gr.Button("Use this run's model", variant="primary", elem_id="use")
+        back = gr.Button("Use the bundled model", elem_id="use-bundled")
+    gr.Markdown(
+        "### On the Hugging Face Hub\nModel, card, figures and plots, in one commit. Log in once "
+        "with `hf auth login`: the page asks for no token. Look at what would be sent first."
+    )
+    with gr.Row():
+        repo = gr.Textbox(label="Repository", placeholder="me/chest-x-rays", elem_id="repo")
+        tag = gr.Textbox(label="Tag", placeholder="v1", elem_id="tag")
+        private = gr.Checkbox(False, label="Private, if it is new")
+    with gr.Row():
+        preview = gr.Button("Show what would be sent", elem_id="dry-run")
+        publish = gr.Button("Publish", variant="primary", interactive=False, elem_id="publish")
+    said = gr.Textbox(
+        label="Command", lines=4, max_lines=24, autoscroll=False, visible=False, elem_id="published"
+    )
+
+    def look(name: str | None) -> tuple[Any, str]:
+        names = [run.name for run in list_runs(queue.runs) if run.bundle]
+        value = name if name in names else (names[-1] if names else None)
+        return gr.Dropdown(names, value=value), _local_line()
+
+    def take_run(name: str | None) -> str:
+        with shown_errors():
+            use(queue.runs / _required(name))
+        return _local_line()
+
+    def take_bundled() -> str:
+        with shown_errors():
+            use_bundled()
+        return _local_line()
+
+    def send(
+        name: str | None, repo: str, tag: str, private: bool, *, dry_run: bool
+    ) -> Iterator[tuple[Any, Any]]:
+        """Publish, or show what would be; only what was shown can be sent."""
+        with shown_errors():
+            arguments = ["publish", str(queue.runs / _required(name)), "--repo", repo.strip()]
+        arguments += ["--tag", tag.strip()] if tag.strip() else []
+        arguments += ["--private"] if private else []
+        arguments += ["--dry-run"] if dry_run else []
+        for text, status in run_command(*arguments):
+            may_be_sent = dry_run and status == 0
+            yield gr.Textbox(text, visible=True), gr.Button(interactive=may_be_sent)
+
+    asked = [chosen, repo, tag, private]
+    tab.select(look, chosen, [chosen, local], **QUIET)
+    take.click(take_run, chosen, local, api_visibility="private")
+    back.click(take_bundled, None, local, api_visibility="private")
+    for button, dry_run in ((preview, True), (publish, False)):
+        button.click(
+            lambda *values, dry_run=dry_run: (yield from send(*values, dry_run=dry_run)),
+            asked,
+            [said, publish],
+            concurrency_limit=1,
+            concurrency_id="publish",
+            api_visibility="private",
+        )
+    gr.on(
+        [control.input for control in asked],
+        lambda: gr.Button(interactive=False),
+        None,
+        publish,
+        **QUIET,
+    )
+
+
+def _required(name: str | None) -> str:
+    if not name:
+        raise RunError("Choose a finished run.")
+    return name
+
+
+def _local_line() -> str:
+    local: Bundle | None = load_bundle(LOCAL_MODEL) if LOCAL_MODEL.is_dir() else None
+    bundle = local or load_bundle()
+    which = "a run's model" if local else "the bundled model"
+    return f"In use: {which}, {bundle.name} {bundle.version} (`{bundle.sha256[:12]}`)."

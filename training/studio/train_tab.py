@@ -1,0 +1,161 @@
+"""Train: settings, what augmentation makes of a film, and the command that fits a network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+import numpy.typing as npt
+
+from cxr.errors import DatasetError
+from cxr.page.examples import list_examples
+from cxr.radiograph import Radiograph, read_radiograph
+from training.augmentation import augment
+from training.config import TrainingConfig
+from training.dataset import film_paths, present_splits
+from training.inspection import FITTED
+from training.jobs import JobQueue
+from training.runs import list_runs
+from training.studio.data_tab import DataFolder, chosen_folder
+from training.studio.parts import QUIET, create_command, films_html, shown_errors
+from training.studio.settings import (
+    AUGMENTATION,
+    IMAGE_SIZE,
+    MAIN,
+    MORE,
+    SETTINGS,
+    Setting,
+    changed,
+    find_preset,
+    preset_choices,
+)
+
+_VARIANTS = 7  # of the film, beside itself
+_BEGIN_WITH = "default"
+
+
+def create_train_tab(queue: JobQueue, data: DataFolder) -> None:
+    """The tab."""
+    begin = find_preset(queue.runs, _BEGIN_WITH)
+    with gr.Row():
+        with gr.Column(scale=3, min_width=340):
+            with gr.Row():
+                preset = gr.Dropdown(
+                    preset_choices(queue.runs),
+                    value=_BEGIN_WITH,
+                    label="Begin with",
+                    elem_id="preset",
+                )
+                name = gr.Textbox(_free_name(queue), label="Name of the run", elem_id="run-name")
+            controls = [setting.create(setting.value(begin)) for setting in MAIN]
+            with gr.Accordion("More settings", open=False):
+                controls += [setting.create(setting.value(begin)) for setting in MORE]
+            start = gr.Button("Queue this run", variant="primary", elem_id="queue")
+            command = create_command("It runs as this command", elem_id="queued-command")
+        with gr.Column(scale=4, min_width=340):
+            with gr.Row():
+                gr.Markdown("### What the network sees\nA film, and what augmentation makes of it.")
+                another = gr.Button("Another film", size="sm", scale=0, min_width=140)
+            preview = gr.HTML(elem_id="preview")
+            with gr.Accordion("Augmentation", open=True), gr.Row(elem_id="augmentation"):
+                controls += [setting.create(setting.value(begin)) for setting in AUGMENTATION]
+
+    def queue_run(path: str, skip: bool, preset: str, name: str, *chosen: Any) -> tuple[Any, str]:
+        """Queue a fit; its command, and a name for the next."""
+        with shown_errors():
+            config = changed(find_preset(queue.runs, preset), chosen)
+            folder = chosen_folder(path)
+            present_splits(folder, FITTED)  # says what is wrong before the run would
+            name = name.strip()
+            options = ["--name", name, *(["--skip-unreadable"] if skip else [])]
+            job = queue.add("fit", name, config, folder, *options)
+            queue.start_worker()
+        gr.Info(f"{job.name} is queued. See 3 Runs.")
+        return gr.Code(job.command, visible=True), _free_name(queue)
+
+    def show_preset(name: str) -> list[Any]:
+        with shown_errors():
+            config = find_preset(queue.runs, name)
+        return [_update(setting, config) for setting in SETTINGS]
+
+    film_number = gr.State(0)
+    seen = [data.path, film_number, preset, *controls]
+
+    def show_preview(path: str, number: int, preset: str, *chosen: Any) -> str:
+        with shown_errors():
+            config = changed(find_preset(queue.runs, preset), chosen)
+            return preview_html(config, _film(path, number))
+
+    start.click(
+        queue_run,
+        [data.path, data.skip_unreadable, preset, name, *controls],
+        [command, name],
+        api_visibility="private",
+    )
+    preset.input(show_preset, preset, controls, api_visibility="private").then(
+        show_preview, seen, preview, **QUIET
+    )
+    preset.focus(lambda: gr.Dropdown(preset_choices(queue.runs)), None, preset, **QUIET)
+    another.click(lambda number: number + 1, film_number, film_number, **QUIET).then(
+        show_preview, seen, preview, **QUIET
+    )
+    shown = [
+        controls[i] for i, s in enumerate(SETTINGS) if s in AUGMENTATION or s.name == IMAGE_SIZE
+    ]
+    gr.on(
+        [control.input for control in shown],
+        show_preview,
+        seen,
+        preview,
+        trigger_mode="always_last",
+        **QUIET,
+    )
+    gr.on(None, show_preview, seen, preview, **QUIET)  # as the page opens
+
+
+def _update(setting: Setting, config: TrainingConfig) -> Any:
+    """A control with another value; the image size in steps that the network can take."""
+    value = setting.value(config)
+    if setting.name == IMAGE_SIZE:
+        stride = config.network.stride
+        return gr.Slider(value=value, step=stride, minimum=stride)
+    return value
+
+
+def _free_name(queue: JobQueue) -> str:
+    taken = {job.name for job in queue.jobs()} | {run.name for run in list_runs(queue.runs)}
+    number = 1
+    while f"run-{number}" in taken:
+        number += 1
+    return f"run-{number}"
+
+
+# --- The preview ----------------------------------------------------------------------------------
+
+
+def preview_html(config: TrainingConfig, radiograph: Radiograph) -> str:
+    """A film as the network sees it, and variants of it, the same for equal settings."""
+    film = config.preprocessing.resize(radiograph)
+    variants = [
+        augment(film, config.augmentation, np.random.default_rng((config.seed, number)))
+        for number in range(_VARIANTS)
+    ]
+    shown: list[tuple[npt.NDArray[np.float32], str]] = [(film, "as it is")]
+    shown += [(variant, f"variant {number}") for number, variant in enumerate(variants, 1)]
+    return films_html(shown)
+
+
+def _film(path: str, number: int) -> Radiograph:
+    """A film of the data folder; an example where there is none."""
+    folder = chosen_folder(path)
+    try:
+        splits = present_splits(folder, FITTED)
+        files = [path for split in splits for path, _ in film_paths(folder / split)]
+    except DatasetError:
+        files = []
+    files = files or list_examples()
+    rng = np.random.default_rng(0)
+    order: list[Path] = [files[i] for i in rng.permutation(len(files))]
+    return read_radiograph(order[number % len(order)])

@@ -1,0 +1,107 @@
+"""Search settings: many short fits, what they found, and how much each setting matters."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from matplotlib.figure import Figure
+
+from training import plots
+from training.dataset import present_splits
+from training.inspection import FITTED
+from training.jobs import JobQueue
+from training.studio.data_tab import DataFolder, chosen_folder
+from training.studio.parts import QUIET, plot_or_nothing, shown_errors, table
+from training.studio.settings import find_preset, preset_choices
+
+_EVERY = 5.0  # seconds between two looks at a search
+_ROWS = 12  # trials shown, the best first
+
+
+def create_tune_tab(tab: gr.Tab, queue: JobQueue, data: DataFolder) -> None:
+    """The tab, which looks at the searches while it is open."""
+    gr.Markdown(
+        "Short fits on settings that [Optuna](https://optuna.org) proposes; those that do badly "
+        "end early. The best become a preset to begin with in 2 Train. The best of many is too "
+        "good by chance: train and measure it before believing it."
+    )
+    with gr.Row():
+        preset = gr.Dropdown(
+            preset_choices(queue.runs), value="default", label="Begin with", scale=2
+        )
+        name = gr.Textbox("search", label="Name of the search", scale=2, elem_id="search-name")
+        trials = gr.Slider(1, 200, 20, step=1, label="Trials", scale=2, elem_id="trials")
+        epochs = gr.Slider(
+            1, 50, 10, step=1, label="Epochs of each", scale=2, elem_id="trial-epochs"
+        )
+    start = gr.Button("Queue this search", variant="primary", elem_id="queue-search")
+    chosen = gr.Dropdown(
+        [], label="Look at", info="It is stopped and resumed in 3 Runs.", elem_id="search"
+    )
+    found = gr.HTML(elem_id="trials-found")
+    importance = gr.Plot(show_label=False, visible=False, elem_id="importance")
+
+    def queue_search(
+        path: str, skip: bool, preset: str, name: str, trials: int, epochs: int
+    ) -> str:
+        with shown_errors():
+            config = find_preset(queue.runs, preset)
+            folder = chosen_folder(path)
+            present_splits(folder, FITTED)
+            options = ["--trials", str(int(trials)), "--epochs", str(int(epochs))]
+            options += ["--skip-unreadable"] if skip else []
+            job = queue.add("tune", name.strip(), config, folder, *options)
+            queue.start_worker()
+        gr.Info(f"{job.name} is queued.")
+        return job.name
+
+    def look(name: str | None) -> tuple[Any, str, Any]:
+        names = [job.name for job in reversed(queue.jobs()) if job.arguments[0] == "tune"]
+        if name not in names:
+            name = names[0] if names else None
+        if name is None:
+            return gr.Dropdown(names, value=None), "", plot_or_nothing(None)
+        state = next(job.state for job in queue.jobs() if job.name == name)
+        figure = plot_or_nothing(_importance(queue.runs / name))
+        return gr.Dropdown(names, value=name), _found_html(queue.runs / name, state), figure
+
+    shown = [chosen, found, importance]
+    inputs = [data.path, data.skip_unreadable, preset, name, trials, epochs]
+    start.click(queue_search, inputs, chosen, api_visibility="private").success(
+        look, chosen, shown, **QUIET
+    )
+    timer = gr.Timer(_EVERY)
+    gr.on([tab.select, chosen.input, timer.tick], look, chosen, shown, **QUIET)
+    preset.focus(lambda: gr.Dropdown(preset_choices(queue.runs)), None, preset, **QUIET)
+
+
+def _found_html(folder: Path, state: str) -> str:
+    """The trials that have ended, the best first."""
+    path = folder / "trials.csv"
+    if not path.exists():
+        return f"<p><strong>{state.capitalize()}</strong>; no trial has ended yet.</p>"
+    with path.open(newline="", encoding="utf-8") as file:
+        trials = sorted(csv.DictReader(file), key=lambda row: -float(row["value"] or 0))
+    settings = [name for name in trials[0] if name.startswith("params_")]
+    headers = ("trial", "state", "validation AUC", *(n.removeprefix("params_") for n in settings))
+    rows = [
+        (row["number"], row["state"].lower(), *(_number(row[n]) for n in ("value", *settings)))
+        for row in trials[:_ROWS]
+    ]
+    return f"<p><strong>{state.capitalize()}</strong></p>{table(headers, rows)}"
+
+
+def _number(text: str) -> float | None:
+    return float(text) if text else None
+
+
+def _importance(folder: Path) -> Figure | None:
+    path = folder / "report.json"
+    if not path.exists():
+        return None
+    shares = json.loads(path.read_text(encoding="utf-8"))["importance"]
+    return plots.importance(shares) if shares else None
