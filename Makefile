@@ -2,13 +2,18 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test check format clean
+.PHONY: run studio test check format clean
 
 run: .venv/app.stamp
 	$(BIN)/python app.py
 
+# make studio DATA=folder
+studio: .venv/dev.stamp
+	$(BIN)/python -m training studio $(if $(DATA),--data "$(DATA)")
+
+# On two cores, a file's tests on one of them: they share what they have made.
 test: .venv/dev.stamp
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: .venv/dev.stamp
 	$(BIN)/ruff check .

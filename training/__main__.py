@@ -265,6 +265,15 @@ def run_composites(options: argparse.Namespace) -> int:
     return 0
 
 
+def run_walkthrough(options: argparse.Namespace) -> int:
+    """Run the notebook."""
+    from training.walkthrough import write_walkthrough
+
+    write_walkthrough(options.out, data=options.data, run=options.run)
+    print(f"Notebook: {options.out}")
+    return 0
+
+
 _COMMANDS = {
     "fit": run_fit,
     "tune": run_tune,
@@ -280,6 +289,7 @@ _COMMANDS = {
     "work": run_work,
     "use": run_use,
     "composites": run_composites,
+    "walkthrough": run_walkthrough,
 }
 
 

@@ -191,6 +191,13 @@ def build_parser() -> argparse.ArgumentParser:
     )
     composites.add_argument("--data", type=Path, required=True)
     composites.add_argument("--out", type=Path, required=True)
+
+    walkthrough = commands.add_parser(
+        "walkthrough", help="run the notebook from top to bottom, and keep what comes out in it"
+    )
+    walkthrough.add_argument("--data", type=Path, required=True, help="the data folder")
+    walkthrough.add_argument("--run", type=Path, required=True, help="folder of its run; emptied")
+    walkthrough.add_argument("--out", type=Path, required=True, help="the notebook that is written")
     return parser
 
 

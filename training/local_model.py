@@ -25,7 +25,7 @@ def use(run: Path) -> Bundle:
         RunError: it holds no bundle, or the copy cannot be written.
         BundleError: the bundle is not intact.
     """
-    chosen = load_bundle(bundle_of(run))
+    bundle = load_bundle(bundle_of(run))
     local = bundles.LOCAL_MODEL
     try:
         # Beside it, then renamed: a model is never half there.
@@ -33,7 +33,7 @@ def use(run: Path) -> Bundle:
             copy = Path(beside) / "new"
             copy.mkdir()
             for name in FILES:
-                shutil.copy2(chosen.folder / name, copy / name)
+                shutil.copy2(bundle.folder / name, copy / name)
             load_bundle(copy)
             if local.exists():
                 local.rename(Path(beside) / "old")
@@ -41,6 +41,15 @@ def use(run: Path) -> Bundle:
     except OSError as error:
         raise RunError(f"{local}: cannot be written ({error.strerror}).") from error
     return load_bundle(local)
+
+
+def chosen() -> Bundle | None:
+    """The model that was chosen for this machine; None if it is the bundled one.
+
+    Raises:
+        BundleError: there is one, and it is not intact.
+    """
+    return load_bundle(bundles.LOCAL_MODEL) if bundles.LOCAL_MODEL.is_dir() else None
 
 
 def use_bundled() -> Bundle:

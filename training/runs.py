@@ -49,13 +49,14 @@ class Run:
         return folder if (folder / "manifest.json").is_file() else None
 
     @property
-    def result(self) -> dict[str, Any] | None:
-        """What its bundle's evaluation found, at the threshold that ships; None before."""
+    def evaluation(self) -> dict[str, Any] | None:
+        """What its bundle says of its evaluation; None before there is one."""
         if self.bundle is None:
             return None
-        document = json.loads((self.bundle / EVALUATION).read_text(encoding="utf-8"))
-        result: dict[str, Any] | None = document.get("result")
-        return result
+        document: dict[str, Any] = json.loads(
+            (self.bundle / EVALUATION).read_text(encoding="utf-8")
+        )
+        return document
 
     def validation(self) -> list[dict[str, str]]:
         """Path, label, patient and kind of the films that were held out of this fit."""
@@ -67,8 +68,9 @@ class Run:
 
     def confusion(self) -> Counts | None:
         """Counts of validation films: of the result, or of the newest epoch, called from 0.5 on."""
-        if self.result:
-            return np.array(self.result["confusion"])
+        evaluation = self.evaluation
+        if evaluation:
+            return np.array(evaluation["result"]["confusion"])
         if not self.history or "val_sensitivity" not in self.history[-1]:
             return None
         labels = [int(row["label"]) for row in self.validation()]

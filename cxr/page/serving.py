@@ -22,6 +22,17 @@ BASE_SETTINGS: dict[str, Any] = {
         neutral_hue="slate",
         font=["system-ui", "sans-serif"],  # no font is fetched from another host
         font_mono=["ui-monospace", "monospace"],
+    ).set(  # what is quiet can still be read (WCAG 2, 4.5 to 1)
+        body_text_color_subdued="*neutral_600",
+        body_text_color_subdued_dark="*neutral_300",
+        block_info_text_color="*neutral_600",
+        block_info_text_color_dark="*neutral_300",
+        block_label_text_color="*neutral_700",
+        block_title_text_color="*neutral_700",
+        input_placeholder_color="*neutral_600",
+        input_placeholder_color_dark="*neutral_400",
+        button_primary_background_fill="*primary_600",
+        button_primary_background_fill_hover="*primary_700",
     ),
     "run_history": False,
     "enable_monitoring": False,

@@ -28,7 +28,10 @@ from training.studio.train_tab import create_train_tab
 from training.studio.tune_tab import create_tune_tab
 
 LOOPBACK = "127.0.0.1"
-_FOLDER = Path(__file__).parent
+LAUNCH_SETTINGS: dict[str, Any] = {
+    **BASE_SETTINGS,
+    "css_paths": Path(__file__).parent / "studio.css",
+}
 _DELETE_FILES = (60, 600)  # look every 60 s, delete what is older than 600 s
 
 
@@ -97,8 +100,7 @@ def serve_studio(
             "others could. Run it on your own machine."
         )
     settings: dict[str, Any] = {
-        **BASE_SETTINGS,
-        "css_paths": _FOLDER / "studio.css",
+        **LAUNCH_SETTINGS,
         "server_name": listen,
         "server_port": port,
         "share": False,  # whatever the environment says

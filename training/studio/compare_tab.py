@@ -13,7 +13,7 @@ import pandas as pd
 from cxr.bundle import BUNDLED_MODEL, load_bundle
 from cxr.errors import RunError
 from training import plots
-from training.config import SELECTABLE
+from training.config import SELECTABLE, TrainingConfig
 from training.jobs import JobQueue
 from training.run_folder import write_text
 from training.runs import Run, films_to_compare_on, list_runs, read_run
@@ -63,7 +63,7 @@ def create_compare_tab(tab: gr.Tab, queue: JobQueue) -> None:
             _overview_html(runs),
             gr.Dropdown(every, value=kept),
             gr.Dropdown(models),
-            gr.Dropdown([BUNDLED, *models]),
+            gr.Dropdown([("no other", ""), BUNDLED, *models]),
         ]
 
     def draw(names: list[str], column: str) -> Any:
@@ -101,26 +101,23 @@ def _column_title(name: str) -> str:
 
 def _overview_html(runs: list[Run]) -> str:
     headers = ("", "preset", "size", "epochs", "balance", *map(plots.metric_title, _FIGURES), "on")
-    return table(headers, [*map(_run_row, runs), _bundled_row()])
+    bundled = load_bundle(BUNDLED_MODEL)
+    config = TrainingConfig.from_json(bundled.config["training"])
+    rows = [_row(run.name, run.config, len(run.history), run.evaluation) for run in runs]
+    rows.append(_row(BUNDLED, config, config.epochs, bundled.evaluation))
+    return table(headers, rows)
 
 
-def _run_row(run: Run) -> tuple[object, ...]:
-    config = run.config
-    epochs = f"{len(run.history)} of {config.epochs}"
-    result = run.result
-    figures = [result["metrics"][name] if result else None for name in _FIGURES]
-    on = f"{result['films']:,} films held out" if result else "not finished"
-    size = config.network.input_size
-    return run.name, config.preset, size, epochs, config.balance, *figures, on
-
-
-def _bundled_row() -> tuple[object, ...]:
-    bundle = load_bundle(BUNDLED_MODEL)
-    training, result = bundle.config["training"], bundle.evaluation["result"]
-    figures = [result["metrics"][name] for name in _FIGURES]
-    on = f"{result['films']:,} films, out of fold"
-    size, epochs = bundle.network.input_size, str(training["epochs"])
-    return BUNDLED, training["preset"], size, epochs, "batches", *figures, on
+def _row(
+    name: str, config: TrainingConfig, epochs: int, evaluation: dict[str, Any] | None
+) -> tuple[object, ...]:
+    result = evaluation["result"] if evaluation else None
+    figures = [result["metrics"][figure] if result else None for figure in _FIGURES]
+    on = "not finished"
+    if evaluation and result:
+        on = f"{result['films']:,} films, {'out of fold' if 'folds' in evaluation else 'held out'}"
+    size, of = config.network.input_size, f"{epochs} of {config.epochs}"
+    return name, config.preset, size, of, config.balance, *figures, on
 
 
 # --- Two models -----------------------------------------------------------------------------------

@@ -140,6 +140,8 @@ def _job_row(job: Job, run: Run | None) -> tuple[object, ...]:
 
 def _about_html(job: Job | None, run: Run | None) -> str:
     """Where a run is, as a line and a bar."""
+    if job and job.arguments[0] == "tune":
+        return f"<p><strong>{job.state.capitalize()}</strong>; see Search settings.</p>"
     if run is None:
         said = {"queued": "Waits for its turn.", "running": "Reads its films."}
         return f"<p>{said.get(job.state, job.state.capitalize() + '.')}</p>" if job else ""
@@ -151,13 +153,13 @@ def _about_html(job: Job | None, run: Run | None) -> str:
     kept = run.config.best_epoch(run.history)
     if kept and run.config.select_by != "last":
         parts.append(f"best so far: epoch {kept} (by {run.config.select_by})")
-    if run.result:
-        shown = ("auc", "accuracy", "sensitivity", "specificity")
+    if evaluation := run.evaluation:
+        result = evaluation["result"]
         figures = [
-            f"{name.upper() if name == 'auc' else name} {run.result['metrics'][name]:.4f}"
-            for name in shown
+            f"{plots.metric_title(name)} {result['metrics'][name]:.4f}"
+            for name in ("auc", "accuracy", "sensitivity", "specificity")
         ]
-        parts.append(f"on {run.result['films']:,} films held out: {', '.join(figures)}")
+        parts.append(f"on {result['films']:,} films: {', '.join(figures)}")
     line = "; ".join(parts)
     return f'<p>{line}.</p><progress value="{done}" max="{epochs}">{done} of {epochs}</progress>'
 
@@ -173,5 +175,6 @@ def _confusion(run: Run | None) -> Figure | None:
     counts = run.confusion() if run else None
     if run is None or counts is None:
         return None
-    at = f"from {run.result['threshold']:.2f} on" if run.result else "last epoch, from 0.5 on"
-    return plots.confusion_matrix(counts, CLASS_NAMES, title=f"Held-out films, {at}")
+    evaluation = run.evaluation
+    at = f"{evaluation['result']['threshold']:.2f}" if evaluation else "0.50 (last epoch)"
+    return plots.confusion_matrix(counts, CLASS_NAMES, title=f"Called from {at} on")

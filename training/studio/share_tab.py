@@ -7,9 +7,10 @@ from typing import Any
 
 import gradio as gr
 
-from cxr.bundle import LOCAL_MODEL, Bundle, load_bundle
-from cxr.errors import RunError
+from cxr.bundle import load_bundle
+from cxr.errors import BundleError, RunError
 from training.jobs import JobQueue
+from training.local_model import chosen as chosen_model
 from training.local_model import use, use_bundled
 from training.runs import list_runs
 from training.studio.commands import run_command
@@ -96,7 +97,10 @@ def _required(name: str | None) -> str:
 
 
 def _local_line() -> str:
-    local: Bundle | None = load_bundle(LOCAL_MODEL) if LOCAL_MODEL.is_dir() else None
+    try:
+        local = chosen_model()
+    except BundleError as error:
+        return f"The model that was chosen cannot be used: {error}"
     bundle = local or load_bundle()
     which = "a run's model" if local else "the bundled model"
     return f"In use: {which}, {bundle.name} {bundle.version} (`{bundle.sha256[:12]}`)."

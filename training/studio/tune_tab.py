@@ -23,7 +23,7 @@ _ROWS = 12  # trials shown, the best first
 
 
 def create_tune_tab(tab: gr.Tab, queue: JobQueue, data: DataFolder) -> None:
-    """The tab, which looks at the searches while it is open."""
+    """The tab, which looks at the searches every few seconds."""
     gr.Markdown(
         "Short fits on settings that [Optuna](https://optuna.org) proposes; those that do badly "
         "end early. The best become a preset to begin with in 2 Train. The best of many is too "
@@ -47,7 +47,7 @@ def create_tune_tab(tab: gr.Tab, queue: JobQueue, data: DataFolder) -> None:
 
     def queue_search(
         path: str, skip: bool, preset: str, name: str, trials: int, epochs: int
-    ) -> str:
+    ) -> gr.Dropdown:
         with shown_errors():
             config = find_preset(queue.runs, preset)
             folder = chosen_folder(path)
@@ -57,10 +57,10 @@ def create_tune_tab(tab: gr.Tab, queue: JobQueue, data: DataFolder) -> None:
             job = queue.add("tune", name.strip(), config, folder, *options)
             queue.start_worker()
         gr.Info(f"{job.name} is queued.")
-        return job.name
+        return gr.Dropdown(_searches(queue), value=job.name)
 
     def look(name: str | None) -> tuple[Any, str, Any]:
-        names = [job.name for job in reversed(queue.jobs()) if job.arguments[0] == "tune"]
+        names = _searches(queue)
         if name not in names:
             name = names[0] if names else None
         if name is None:
@@ -77,6 +77,11 @@ def create_tune_tab(tab: gr.Tab, queue: JobQueue, data: DataFolder) -> None:
     timer = gr.Timer(_EVERY)
     gr.on([tab.select, chosen.input, timer.tick], look, chosen, shown, **QUIET)
     preset.focus(lambda: gr.Dropdown(preset_choices(queue.runs)), None, preset, **QUIET)
+
+
+def _searches(queue: JobQueue) -> list[str]:
+    """Names of the searches, the newest first."""
+    return [job.name for job in reversed(queue.jobs()) if job.arguments[0] == "tune"]
 
 
 def _found_html(folder: Path, state: str) -> str:

@@ -1,0 +1,52 @@
+"""The notebook is run from top to bottom, and what comes out is kept in it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+from cxr.errors import RunError
+
+_ROOT = Path(__file__).parents[1]
+NOTEBOOK = _ROOT / "examples" / "walkthrough.ipynb"
+_CELL_TIMEOUT = 3600  # seconds, for the fit
+
+
+def write_walkthrough(
+    out: Path, *, data: Path, run: Path, settings: Mapping[str, object] | None = None
+) -> None:
+    """Run the notebook with the project's folder as its working directory.
+
+    Args:
+        out: where it goes with its outputs; may be the notebook itself.
+        data: the data folder.
+        run: folder of its run, which is emptied first.
+        settings: other ones that its first cell takes from the environment, as ``{"EPOCHS": 3}``.
+
+    Raises:
+        RunError: a cell failed; the message says how.
+    """
+    notebook = nbformat.read(NOTEBOOK, as_version=4)  # type: ignore[no-untyped-call]
+    asked = {"DATA": data.resolve(), "RUN": run.resolve(), **(settings or {})}
+    variables = {f"WALKTHROUGH_{name}": str(value) for name, value in asked.items()}
+    client = NotebookClient(notebook, timeout=_CELL_TIMEOUT, kernel_name="python3")
+    try:
+        client.execute(cwd=str(_ROOT), env={**os.environ, **variables})
+    except CellExecutionError as error:
+        raise RunError(f"{NOTEBOOK}: a cell failed.\n{error}") from error
+    for cell in notebook.cells:
+        _tidy(cell)
+    nbformat.write(notebook, out)  # type: ignore[no-untyped-call]
+
+
+def _tidy(cell: Any) -> None:
+    """Leave out what differs between runs that say the same: warnings, and times of execution."""
+    cell.metadata.pop("execution", None)
+    if cell.cell_type == "code":
+        cell.outputs = [out for out in cell.outputs if out.get("name") != "stderr"]
