@@ -69,11 +69,12 @@ def test_jobs_wait_in_order_and_a_stopped_one_goes_to_the_end(queue: JobQueue) -
     for name in ("b", "a", "c"):
         queue.add("fit", name, tiny(), Path("films"))
     assert list(states(queue)) == ["b", "a", "c"]
-    queue.stop("b")
-    queue.stop("a")
-    queue.stop("c")
-    queue.work()  # runs nothing: all were asked to stop
-    assert states(queue) == {"b": "stopped", "a": "stopped", "c": "stopped"}
+    stopped: dict[str, State] = {"b": "stopped", "a": "stopped", "c": "stopped"}
+    for name in stopped:
+        queue.stop(name)
+    assert states(queue) == stopped  # at once, whatever the worker is busy with
+    queue.work()  # runs nothing
+    assert states(queue) == stopped
     queue.resume("a")
     assert list(states(queue).items())[-1] == ("a", "queued")
 
@@ -99,7 +100,20 @@ def test_a_job_whose_worker_died_counts_as_stopped(queue: JobQueue) -> None:
     with FileLock(queue.folder / ".lock"):
         assert states(queue) == {"first": "running"}
         assert queue.is_worked()
+    # Another worker runs what waits, and does not take that one for running.
+    queue.add("fit", "second", tiny(), Path("films"))
+    queue.stop("second")
+    queue.work()
+    with FileLock(queue.folder / ".lock"):
+        assert states(queue) == {"first": "stopped", "second": "stopped"}
     queue.resume("first")
+    assert states(queue)["first"] == "queued"
+
+
+def test_what_is_no_job_is_passed_over(queue: JobQueue) -> None:
+    queue.add("fit", "first", tiny(), Path("films"))
+    (queue.folder / "broken").mkdir()
+    (queue.folder / "broken" / "job.json").write_text("{")
     assert states(queue) == {"first": "queued"}
 
 

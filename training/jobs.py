@@ -49,7 +49,7 @@ class Job:
     Attributes:
         name: of the job, and of the folder that its results go to.
         arguments: what follows ``python -m training``.
-        state: "stopped" also where the worker died over it.
+        state: "stopped" also where the worker died over it, or will pass it over.
         queued: when it was queued last, in seconds since 1970: the queue's order.
     """
 
@@ -109,13 +109,17 @@ class JobQueue:
 
     def jobs(self) -> list[Job]:
         """All jobs, in the order in which they were queued."""
-        found = [self._read(path) for path in self.folder.glob("*/job.json")]
-        if any(job.state == "running" for job in found) and not self.is_worked():
-            found = [
-                dataclasses.replace(job, state="stopped") if job.state == "running" else job
-                for job in found
-            ]
-        return sorted(found, key=lambda job: job.queued)
+        found = self._recorded()
+        dead = any(job.state == "running" for job in found) and not self.is_worked()
+
+        def will_not_run(job: Job) -> bool:
+            if job.state == "queued":
+                return (self.folder / job.name / "stop").exists()
+            return dead and job.state == "running"
+
+        return [
+            dataclasses.replace(job, state="stopped") if will_not_run(job) else job for job in found
+        ]
 
     def job(self, name: str) -> Job | None:
         """One job; None if there is none of this name."""
@@ -202,6 +206,7 @@ class JobQueue:
         while self._next():
             try:
                 with self._lock(timeout=_HANDOVER):
+                    self._note_what_a_dead_worker_left()
                     while job := self._next():
                         self._run(job)
             except Timeout:
@@ -209,28 +214,39 @@ class JobQueue:
             # What was queued just before the lock was given back is seen by the loop's condition.
 
     def _next(self) -> Job | None:
-        return next((job for job in self.jobs() if job.state == "queued"), None)
+        return next((job for job in self._recorded() if job.state == "queued"), None)
+
+    def _note_what_a_dead_worker_left(self) -> None:
+        for job in self._recorded():
+            if job.state == "running":
+                self._write(dataclasses.replace(job, state="stopped"))
 
     def _run(self, job: Job) -> None:
         stop = self.folder / job.name / "stop"
-        self._write(dataclasses.replace(job, state="running"))
-        with (self.folder / job.name / "log.txt").open("ab") as log:
-            status = None if stop.exists() else _run_command(job, stop, log)
-        if stop.exists():
-            stop.unlink()
-            state: State = "stopped"
-        else:
-            state = "finished" if status == 0 else "failed"
+        state: State = "stopped"
+        if not stop.exists():
+            self._write(dataclasses.replace(job, state="running"))
+            with (self.folder / job.name / "log.txt").open("ab") as log:
+                status = _run_command(job, stop, log)
+            state = "finished" if status == 0 else "stopped" if stop.exists() else "failed"
         self._write(dataclasses.replace(job, state=state))
+        stop.unlink(missing_ok=True)
 
     # --- Files ------------------------------------------------------------------------------------
 
     def _lock(self, *, timeout: float) -> FileLock:
         return FileLock(self.folder / ".lock", timeout=timeout)
 
-    def _read(self, path: Path) -> Job:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        return Job(**{**document, "arguments": tuple(document["arguments"])})
+    def _recorded(self) -> list[Job]:
+        """Jobs as they are on disk, in the queue's order."""
+        found = []
+        for path in self.folder.glob("*/job.json"):
+            try:
+                document = json.loads(path.read_text(encoding="utf-8"))
+                found.append(Job(**{**document, "arguments": tuple(document["arguments"])}))
+            except (OSError, ValueError, TypeError, KeyError):
+                continue  # taken off the list just now, or none of ours
+        return sorted(found, key=lambda job: job.queued)
 
     def _write(self, job: Job) -> None:
         text = json.dumps(dataclasses.asdict(job), indent=1) + "\n"

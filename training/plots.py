@@ -51,7 +51,8 @@ def learning_curves(
         if kept:
             axes.axvline(kept, linestyle=":", color="grey", label=f"kept: epoch {kept}")
         axes.set(title=metric_title(name), xlabel="Epoch")
-        axes.legend(fontsize=9)
+        if name != "learning_rate" or kept:
+            axes.legend(fontsize=9)
     return figure
 
 

@@ -33,9 +33,14 @@ def write_walkthrough(
         RunError: a cell failed; the message says how.
     """
     notebook = nbformat.read(NOTEBOOK, as_version=4)  # type: ignore[no-untyped-call]
-    asked = {"DATA": data.resolve(), "RUN": run.resolve(), **(settings or {})}
+    # What it prints names the run's folder: as seen from the project's, if it is in there.
+    run = run.resolve()
+    run = run.relative_to(_ROOT) if run.is_relative_to(_ROOT) else run
+    asked = {"DATA": data.resolve(), "RUN": run, **(settings or {})}
     variables = {f"WALKTHROUGH_{name}": str(value) for name, value in asked.items()}
-    client = NotebookClient(notebook, timeout=_CELL_TIMEOUT, kernel_name="python3")
+    client = NotebookClient(
+        notebook, timeout=_CELL_TIMEOUT, kernel_name="python3", coalesce_streams=True
+    )
     try:
         client.execute(cwd=str(_ROOT), env={**os.environ, **variables})
     except CellExecutionError as error:

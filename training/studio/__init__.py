@@ -52,7 +52,7 @@ def build_studio(runs: Path, data: Path | None = None) -> gr.Blocks:
     ) as page:
         gr.Markdown(
             "# Training studio\nTrain a network on chest radiographs, see how it does, and compare "
-            f"it with others. Runs are kept in `{queue.runs}`.",
+            f"it with others. Runs are kept in `{_short(queue.runs)}`.",
             elem_id="header",
         )
         with gr.Tabs():
@@ -70,6 +70,11 @@ def build_studio(runs: Path, data: Path | None = None) -> gr.Blocks:
                 create_tune_tab(tab, queue, data_folder)
     queue.start_worker()  # what waited when the page was closed
     return page
+
+
+def _short(path: Path) -> Path:
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def serve_studio(

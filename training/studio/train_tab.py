@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import gradio as gr
 import numpy as np
 import numpy.typing as npt
 
-from cxr.errors import DatasetError
+from cxr.errors import CXRError, DatasetError
 from cxr.page.examples import list_examples
 from cxr.radiograph import Radiograph, read_radiograph
 from training.augmentation import augment
@@ -84,9 +85,11 @@ def create_train_tab(queue: JobQueue, data: DataFolder) -> None:
     seen = [data.path, film_number, preset, *controls]
 
     def show_preview(path: str, number: int, preset: str, *chosen: Any) -> str:
-        with shown_errors():
+        try:
             config = changed(find_preset(queue.runs, preset), chosen)
             return preview_html(config, _film(path, number))
+        except CXRError as error:  # in its place, since a slider may be on its way
+            return f'<p class="problem stops">{html.escape(str(error))}</p>'
 
     start.click(
         queue_run,
