@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import re
 import shutil
 import socket
@@ -30,7 +32,7 @@ from training.jobs import JobQueue
 from training.run_folder import RunFolder
 from training.runs import read_run
 from training.studio import LAUNCH_SETTINGS, build_studio, serve_studio
-from training.studio.settings import SETTINGS, changed
+from training.studio.settings import SETTINGS, changed, find_preset
 from training.studio.train_tab import preview_html
 
 pytestmark = PAGE_MARKS
@@ -357,6 +359,17 @@ def test_controls_change_what_they_name() -> None:
     for name, value in (("network.input_size", 100), ("learning_rate", None)):
         with pytest.raises(RunError, match=r"divides|learning_rate"):
             changed(default(), list((values | {name: value}).values()))
+
+
+def test_sliders_reach_as_far_as_a_preset_does(tmp_path: Path) -> None:
+    long = dataclasses.replace(default(), epochs=500, validation_fraction=0.0)
+    preset = tmp_path / "long.json"
+    preset.write_text(json.dumps(long.to_json()))
+    config = find_preset(tmp_path, str(preset))
+    assert config.validation_fraction == default().validation_fraction  # a run measures itself
+    controls = {setting.name: setting.update(config) for setting in SETTINGS}
+    assert (controls["epochs"].value, controls["epochs"].maximum) == (500, 500)
+    assert controls["batch_size"].maximum == 256
 
 
 def test_the_preview_is_the_same_for_equal_settings() -> None:

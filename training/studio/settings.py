@@ -26,10 +26,12 @@ class Setting:
     Attributes:
         name: of the field; ``"network.dropout"`` is a field of a field.
         create: makes the control, from the value that it begins with.
+        limits: least and greatest value of a slider.
     """
 
     name: str
     create: Callable[[Any], gr.components.Component]
+    limits: tuple[float, float] | None = None
 
     def value(self, config: TrainingConfig) -> Any:
         """What a configuration has here."""
@@ -37,7 +39,7 @@ class Setting:
         return getattr(getattr(config, part) if part else config, field)
 
     def typed(self, chosen: Any, config: TrainingConfig) -> Any:
-        """What a control holds, as the field's own type: browsers tell 1 from 1.0 no more.
+        """What a control holds, as the field's own type: a browser has one kind of number.
 
         Raises:
             ValueError: the control was emptied.
@@ -46,6 +48,17 @@ class Setting:
             raise ValueError(f"Expected a value of {self.name}. Received none.")
         return type(self.value(config))(chosen)
 
+    def update(self, config: TrainingConfig) -> Any:
+        """The control with what a configuration has; a slider that reaches so far."""
+        value = self.value(config)
+        if self.limits is None:
+            return value
+        low, high = self.limits
+        if self.name == IMAGE_SIZE:  # in steps that the network can take
+            low = config.network.stride
+            return gr.Slider(low, max(high, value), value, step=low)
+        return gr.Slider(min(low, value), max(high, value), value)
+
 
 def _slider(name: str, label: str, low: float, high: float, step: float, info: str = "") -> Setting:
     return Setting(
@@ -53,6 +66,7 @@ def _slider(name: str, label: str, low: float, high: float, step: float, info: s
         lambda value: gr.Slider(
             low, high, value, step=step, label=label, info=info or None, min_width=230
         ),
+        limits=(low, high),
     )
 
 
@@ -139,13 +153,18 @@ def preset_choices(runs: Path) -> list[tuple[str, str]]:
 
 
 def find_preset(runs: Path, name: str) -> TrainingConfig:
-    """The configuration behind one of `preset_choices`.
+    """The configuration behind one of `preset_choices`, with films held out in any case.
 
     Raises:
         RunError: it is not there any more.
     """
     run = next((run for run in list_runs(runs) if run.name == name), None)
-    return run.config if run and name not in PRESETS else load_preset(name)
+    config = run.config if run and name not in PRESETS else load_preset(name)
+    if config.validation_fraction:
+        return config
+    # A cross-validation stood for it; a run of the studio measures itself.
+    fraction = TrainingConfig.validation_fraction
+    return dataclasses.replace(config, validation_fraction=fraction)
 
 
 def changed(config: TrainingConfig, chosen: Sequence[Any]) -> TrainingConfig:

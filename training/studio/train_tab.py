@@ -27,7 +27,6 @@ from training.studio.settings import (
     MAIN,
     MORE,
     SETTINGS,
-    Setting,
     changed,
     find_preset,
     preset_choices,
@@ -79,7 +78,7 @@ def create_train_tab(queue: JobQueue, data: DataFolder) -> None:
     def show_preset(name: str) -> list[Any]:
         with shown_errors():
             config = find_preset(queue.runs, name)
-        return [_update(setting, config) for setting in SETTINGS]
+        return [setting.update(config) for setting in SETTINGS]
 
     film_number = gr.State(0)
     seen = [data.path, film_number, preset, *controls]
@@ -116,15 +115,6 @@ def create_train_tab(queue: JobQueue, data: DataFolder) -> None:
         **QUIET,
     )
     gr.on(None, show_preview, seen, preview, **QUIET)  # as the page opens
-
-
-def _update(setting: Setting, config: TrainingConfig) -> Any:
-    """A control with another value; the image size in steps that the network can take."""
-    value = setting.value(config)
-    if setting.name == IMAGE_SIZE:
-        stride = config.network.stride
-        return gr.Slider(value=value, step=stride, minimum=stride)
-    return value
 
 
 def _free_name(queue: JobQueue) -> str:
