@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+import math
 import signal
 import subprocess
 import sys
@@ -26,7 +27,7 @@ from training.evaluation import classification_metrics
 from training.films import load_parts
 from training.fit import fit
 from training.prediction import predict_logits
-from training.run_folder import RunFolder
+from training.run_folder import RunFolder, rounded
 
 pytestmark = pytest.mark.slow
 EPOCHS = 6
@@ -188,14 +189,14 @@ def test_a_fit_learns(chest_films: Path, tmp_path: Path) -> None:
 
 # --- The epoch that is kept, and who may write ----------------------------------------------------
 
-# Averages off and a high rate: epochs differ, and the first with an AUC of 1 is not the last.
+# A high rate, and no average: epochs differ, and the first with an AUC of 1 is not the last.
 RESTLESS = dataclasses.replace(
     tiny(),
     epochs=6,
     small_epochs=0.0,
     batch_size=4,
-    learning_rate=0.05,
-    average_momentum=0.0,
+    learning_rate=0.03,
+    optimizer="adam",  # which averages nothing, whatever the momentum says
     select_by="val_auc",
 )
 
@@ -229,16 +230,47 @@ def test_the_best_epochs_weights_are_kept_also_over_an_interruption(
     )
     measured = dict(classification_metrics(parts.validation.labels, logits))
     assert measured["loss"] == pytest.approx(history[kept - 1]["val_loss"], rel=1e-3)
-    assert not folder.best.exists()
+    assert not list(folder.checkpoints.iterdir())
 
 
-def test_without_films_held_out_nothing_chooses_the_epoch(
-    chest_films: Path, tmp_path: Path
-) -> None:
-    config = dataclasses.replace(RESTLESS, validation_fraction=0.0)
-    parts = load_parts(config, chest_films)
-    with pytest.raises(RunError, match="no films are held out that could choose"):
-        fit(config, parts, RunFolder(tmp_path / "run"))
+def test_what_is_compared_is_what_is_on_record(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    first, again = (rounded({"epoch": n, "val_accuracy": 5 / 6}) for n in (1, 2))
+    folder.save_history([first])
+    (read,) = folder.read_history(9)
+    assert read == first
+    config = dataclasses.replace(RESTLESS, select_by="val_accuracy")
+    assert config.best_epoch([read, again]) == 1  # the first of equals
+
+
+def test_a_cross_validation_chooses_no_epoch(chest_films: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "training", "cross-validate", "--select-by", "val_auc"]
+    command += ["--data", str(chest_films), "--out", str(tmp_path / "cv"), "--preset", "tiny"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 2
+    assert "nothing could choose the epoch" in done.stderr
+    assert not (tmp_path / "cv").exists()
+
+
+def test_a_run_of_the_version_before_goes_on(chest_films: Path, tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    parts = load_parts(tiny(), chest_films)
+    folder.start(tiny(), chest_films, parts)
+    document = json.loads(folder.config.read_text())
+    del document["training"]["balance"], document["training"]["select_by"]
+    document["training"]["balance_classes"] = True
+    folder.config.write_text(json.dumps(document))
+    folder.start(tiny(), chest_films, parts)
+    # Its history has no seconds yet.
+    folder.save_history([{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.25, "seconds": 7.0}])
+    first, second = folder.read_history(2)
+    assert math.isnan(first["seconds"])
+    assert second == {"epoch": 2.0, "loss": 0.25, "seconds": 7.0}
+
+
+def test_a_folder_that_holds_nothing_but_a_lock_is_free(chest_films: Path, tmp_path: Path) -> None:
+    (tmp_path / ".lock").touch()
+    RunFolder(tmp_path).start(tiny(), chest_films, load_parts(tiny(), chest_films))
 
 
 def test_two_processes_never_fit_one_run(chest_films: Path, tmp_path: Path) -> None:

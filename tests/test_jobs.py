@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,12 +20,20 @@ from cxr.errors import RunError
 from tests.conftest import ROOT
 from training.config import load_preset, tiny
 from training.jobs import JobQueue, State, last_lines
+from training.run_folder import RunFolder
 from training.runs import read_run
 
 
 @pytest.fixture
-def queue(tmp_path: Path) -> JobQueue:
-    return JobQueue(tmp_path / "runs")
+def queue(tmp_path: Path) -> Iterator[JobQueue]:
+    """A queue that nobody works on any more when the test is over."""
+    queue = JobQueue(tmp_path / "runs")
+    yield queue
+    for job in queue.jobs():
+        queue.stop(job.name)
+    wait_until(lambda: not queue.is_worked())
+    if queue._worker:
+        queue._worker.wait(timeout=30)
 
 
 def states(queue: JobQueue) -> dict[str, State]:
@@ -49,6 +57,15 @@ def test_a_job_is_a_command_that_can_be_copied(queue: JobQueue, tmp_path: Path) 
     preset = arguments[arguments.index("--preset") + 1]
     assert load_preset(preset) == tiny()
     assert states(queue) == {"first": "queued"}
+
+
+@pytest.mark.parametrize("name", ["worker.log", "reports", "jobs", "default"])
+def test_any_name_is_as_good_as_another(queue: JobQueue, name: str) -> None:
+    queue.add("fit", name, tiny(), Path("films"))
+    queue.stop(name)
+    queue.work()
+    assert states(queue) == {name: "stopped"}
+    assert queue.log(name) == ""
 
 
 @pytest.mark.parametrize("name", ["", "../up", ".hidden", "a b", "a/b", "x" * 65, "-out"])
@@ -89,6 +106,7 @@ def test_only_what_has_ended_is_resumed_or_removed(queue: JobQueue) -> None:
     queue.work()
     queue.remove("first")
     assert queue.jobs() == []
+    assert (queue.jobs_folder / "first" / "preset.json").is_file()  # the command still names it
     with pytest.raises(RunError):
         queue.remove("first")
 
@@ -97,14 +115,14 @@ def test_a_job_whose_worker_died_counts_as_stopped(queue: JobQueue) -> None:
     job = queue.add("fit", "first", tiny(), Path("films"))
     queue._write(dataclasses.replace(job, state="running"))
     assert states(queue) == {"first": "stopped"}
-    with FileLock(queue.folder / ".lock"):
+    with FileLock(queue.folder / "worker.lock"):
         assert states(queue) == {"first": "running"}
         assert queue.is_worked()
     # Another worker runs what waits, and does not take that one for running.
     queue.add("fit", "second", tiny(), Path("films"))
     queue.stop("second")
     queue.work()
-    with FileLock(queue.folder / ".lock"):
+    with FileLock(queue.folder / "worker.lock"):
         assert states(queue) == {"first": "stopped", "second": "stopped"}
     queue.resume("first")
     assert states(queue)["first"] == "queued"
@@ -112,14 +130,14 @@ def test_a_job_whose_worker_died_counts_as_stopped(queue: JobQueue) -> None:
 
 def test_what_is_no_job_is_passed_over(queue: JobQueue) -> None:
     queue.add("fit", "first", tiny(), Path("films"))
-    (queue.folder / "broken").mkdir()
-    (queue.folder / "broken" / "job.json").write_text("{")
+    (queue.jobs_folder / "broken").mkdir()
+    (queue.jobs_folder / "broken" / "job.json").write_text("{")
     assert states(queue) == {"first": "queued"}
 
 
 def test_a_second_worker_leaves_the_queue_to_the_first(queue: JobQueue) -> None:
     queue.add("fit", "first", tiny(), Path("films"))
-    with FileLock(queue.folder / ".lock"):
+    with FileLock(queue.folder / "worker.lock"):
         queue.work()
     assert states(queue) == {"first": "queued"}
 
@@ -155,4 +173,33 @@ def test_a_worker_outlives_who_started_it_and_takes_one_after_the_other(
     assert len(good.history) == 3
     assert good.bundle is not None
     assert "nowhere: expected a folder with train or val" in queue.log("bad")
-    assert json.loads((queue.folder / "good" / "job.json").read_text())["state"] == "finished"
+    assert json.loads((queue.jobs_folder / "good" / "job.json").read_text())["state"] == "finished"
+
+
+@pytest.mark.slow
+def test_a_training_ends_with_its_worker_and_can_be_resumed(
+    queue: JobQueue, chest_films: Path
+) -> None:
+    queue.add("fit", "long", dataclasses.replace(tiny(), epochs=5000), chest_films)
+    queue.start_worker()
+    assert queue._worker is not None
+    wait_until(lambda: (run := read_run(queue.runs / "long")) and len(run.history) > 1)
+    assert states(queue) == {"long": "running"}
+    queue._worker.kill()
+    wait_until(lambda: states(queue) == {"long": "stopped"})
+
+    def nobody_fits() -> bool:
+        try:
+            with RunFolder(queue.runs / "long").held():
+                return True
+        except RunError:
+            return False
+
+    wait_until(nobody_fits, seconds=20)
+    queue.resume("long")
+    queue.start_worker()
+    log = queue.jobs_folder / "long" / "log.txt"
+    wait_until(lambda: "going on after epoch" in log.read_text())
+    queue.stop("long")
+    wait_until(lambda: not queue.is_worked())
+    assert states(queue) == {"long": "stopped"}

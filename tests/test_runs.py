@@ -145,6 +145,26 @@ def test_a_chosen_model_answers_until_the_bundled_one_is_chosen_again(
     assert hub.find_bundle().name == "cxr-cnn-lstm"
 
 
+def test_a_model_that_cannot_be_put_in_place_leaves_the_one_before(
+    local: Path,
+    write_bundle: Callable[[Path], Bundle],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    use(write_bundle(tmp_path / "mine").folder)
+    rename = Path.rename
+
+    def fail_from_new(path: Path, target: Path) -> Path:
+        if path.name == "new":
+            raise OSError(28, "No space left on device")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", fail_from_new)
+    with pytest.raises(RunError, match="No space left"):
+        use(load_bundle().folder)
+    assert hub.find_bundle().name == "tiny"
+
+
 def test_a_damaged_model_is_not_chosen(
     local: Path, write_bundle: Callable[[Path], Bundle], tmp_path: Path
 ) -> None:

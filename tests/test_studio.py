@@ -21,18 +21,21 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from cxr import bundle as bundles
 from cxr.bundle import Bundle
-from cxr.errors import RunError
+from cxr.errors import DatasetError, RunError
 from cxr.page.examples import list_examples
 from cxr.radiograph import read_radiograph
 from tests.conftest import PAGE_MARKS, ROOT
 from tests.test_jobs import wait_until
 from training.config import baseline, default, tiny
+from training.dataset import present_splits
 from training.films import load_parts
+from training.inspection import FITTED
 from training.jobs import JobQueue
 from training.run_folder import RunFolder
 from training.runs import read_run
 from training.studio import LAUNCH_SETTINGS, build_studio, serve_studio
-from training.studio.settings import SETTINGS, changed, find_preset
+from training.studio.data_tab import chosen_folder
+from training.studio.settings import SETTINGS, changed, find_preset, preset_choices
 from training.studio.train_tab import preview_html
 
 pytestmark = PAGE_MARKS
@@ -288,9 +291,9 @@ def test_from_a_data_folder_to_a_compared_model(
             expect(page.locator("#published textarea")).to_have_value(
                 re.compile("model.weights.h5"), timeout=60_000
             )
-            expect(page.locator("#publish")).to_be_enabled()
             page.get_by_label("Tag").fill("v2")
-            expect(page.locator("#publish")).to_be_disabled()  # that was not looked at
+            page.click("#publish")  # that was not looked at
+            expect(page.get_by_text("Look at what would be sent first")).to_be_visible()
     finally:
         studio.kill()
         queue = JobQueue(runs)
@@ -356,6 +359,8 @@ def test_controls_change_what_they_name() -> None:
     assert config.balance == "weights"
     assert config.augmentation.rotation == 3.0
     assert not config.augmentation.shift_vertically
+    whole = dataclasses.replace(default(), small_epochs=0)  # as a preset file may have it
+    assert changed(whole, list((values | {"small_epochs": 0.5}).values())).small_epochs == 0.5
     for name, value in (("network.input_size", 100), ("learning_rate", None)):
         with pytest.raises(RunError, match=r"divides|learning_rate"):
             changed(default(), list((values | {name: value}).values()))
@@ -370,6 +375,20 @@ def test_sliders_reach_as_far_as_a_preset_does(tmp_path: Path) -> None:
     controls = {setting.name: setting.update(config) for setting in SETTINGS}
     assert (controls["epochs"].value, controls["epochs"].maximum) == (500, 500)
     assert controls["batch_size"].maximum == 256
+
+
+def test_a_run_may_be_called_as_a_preset_is(tmp_path: Path, chest_films: Path) -> None:
+    mine = dataclasses.replace(tiny(), epochs=77)
+    RunFolder(tmp_path / "tiny").start(mine, chest_films, load_parts(mine, chest_films))
+    values = dict(preset_choices(tmp_path))
+    assert find_preset(tmp_path, values["settings of tiny"]) == mine
+    assert find_preset(tmp_path, values["tiny"]) == tiny()
+
+
+@pytest.mark.parametrize("path", ["", "~nobody-of-this-name/films", "x" * 5000])
+def test_what_is_no_data_folder(path: str) -> None:
+    with pytest.raises(DatasetError):
+        present_splits(chosen_folder(path), FITTED)
 
 
 def test_the_preview_is_the_same_for_equal_settings() -> None:

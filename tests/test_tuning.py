@@ -78,6 +78,9 @@ def test_trials_are_recorded_and_the_best_becomes_a_preset(
     # Again: the study goes on.
     report = tune(QUICK, parts, chest_films, tmp_path, trials=1, storage=None)
     assert report["trials"]["complete"] == 3
+    for _ in range(2):  # a number to reach, not further ones
+        report = tune(QUICK, parts, chest_films, tmp_path, until=4)
+        assert report["trials"]["complete"] + report["trials"]["pruned"] == 4
     assert set(report["importance"]) <= set(SEARCH_SPACE)
     other = dataclasses.replace(QUICK, batch_size=4)
     with pytest.raises(RunError, match="another training"):

@@ -9,6 +9,7 @@ from typing import Any
 import nbformat
 import pytest
 
+from cxr.errors import RunError
 from tests.conftest import ROOT
 from training.walkthrough import NOTEBOOK, write_walkthrough
 
@@ -46,6 +47,14 @@ def test_it_runs_from_top_to_bottom(chest_films: Path, tmp_path: Path) -> None:
     assert "Called pneumonia from a probability of" in said
     assert "model.weights.h5" in said
     assert (tmp_path / "fit" / "bundle" / "manifest.json").is_file()
+
+
+def test_a_folder_that_is_there_is_left_alone(tmp_path: Path) -> None:
+    kept = tmp_path / "thesis.txt"
+    kept.write_text("years of work")
+    with pytest.raises(RunError, match="is there already"):
+        write_walkthrough(tmp_path / "out.ipynb", data=tmp_path, run=tmp_path)
+    assert kept.read_text() == "years of work"
 
 
 def test_what_is_committed_came_from_a_real_run() -> None:

@@ -11,11 +11,13 @@ from typing import Any
 from cxr.errors import CXRError, RunError
 from training.arguments import HUB_RULES, build_parser
 from training.config import TrainingConfig, load_preset
+from training.tether import end_with_parent
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     options = build_parser().parse_args(arguments)
+    end_with_parent()
     try:
         return _COMMANDS[options.command](options)
     except CXRError as error:
@@ -36,7 +38,7 @@ def run_fit(options: argparse.Namespace) -> int:
 
     config = _config(options)
     if options.cross_validation:
-        config = dataclasses.replace(config, validation_fraction=0.0)
+        config = _with_all_films(config)
     parts = load_parts(config, options.data, skip_unreadable=options.skip_unreadable)
     estimate = None
     if options.cross_validation:
@@ -84,6 +86,7 @@ def run_tune(options: argparse.Namespace) -> int:
         options.data,
         options.out,
         trials=options.trials,
+        until=options.until,
         storage=options.storage,
         callbacks=lambda trial: _tensorboard(options, run=trial),
     )
@@ -102,7 +105,7 @@ def run_cross_validate(options: argparse.Namespace) -> int:
     from training.cross_validation import Plan, cross_validate
     from training.films import load_whole
 
-    config = dataclasses.replace(_config(options), validation_fraction=0.0)
+    config = _with_all_films(_config(options))
     whole, _ = load_whole(config, options.data, skip_unreadable=options.skip_unreadable)
     plan = Plan(
         by=options.by, folds=options.folds, shift_films=options.shift_films, seed=config.seed
@@ -305,6 +308,14 @@ def _config(options: argparse.Namespace) -> TrainingConfig:
         return dataclasses.replace(config, **changes)
     except ValueError as error:
         raise RunError(f"{options.preset}: cannot be changed so. {error}") from error
+
+
+def _with_all_films(config: TrainingConfig) -> TrainingConfig:
+    """The configuration with no films held out, since a cross-validation measures it."""
+    try:
+        return dataclasses.replace(config, validation_fraction=0.0)
+    except ValueError as error:
+        raise RunError(str(error)) from error
 
 
 def _tensorboard(options: argparse.Namespace, *, run: str) -> list[Any]:

@@ -53,7 +53,11 @@ def build_parser() -> argparse.ArgumentParser:
         "--storage.",
     )
     _add_training_options(tune, out="folder of the trials")
-    tune.add_argument("--trials", type=_positive, required=True, help="to run in this process")
+    how_many = tune.add_mutually_exclusive_group(required=True)
+    how_many.add_argument("--trials", type=_positive, help="to run in this process")
+    how_many.add_argument(
+        "--until", type=_positive, metavar="TRIALS", help="to have ended, of all processes together"
+    )
     tune.add_argument(
         "--storage", metavar="URL", help="database of the study, instead of OUT/study.db"
     )
@@ -196,7 +200,7 @@ def build_parser() -> argparse.ArgumentParser:
         "walkthrough", help="run the notebook from top to bottom, and keep what comes out in it"
     )
     walkthrough.add_argument("--data", type=Path, required=True, help="the data folder")
-    walkthrough.add_argument("--run", type=Path, required=True, help="folder of its run; emptied")
+    walkthrough.add_argument("--run", type=Path, required=True, help="folder of its run; a new one")
     walkthrough.add_argument("--out", type=Path, required=True, help="the notebook that is written")
     return parser
 

@@ -108,7 +108,7 @@ class FilmBatches(keras.utils.PyDataset):  # type: ignore[misc]
         weights: Array,
         rng: np.random.Generator,
     ) -> Batch:
-        """Mix each film with another of its batch, and their targets and weights alike."""
+        """Mix each film with another of its batch, and what the two count for in the loss."""
         alpha = self.config.mixup_alpha
         if not alpha:
             return batch, targets, weights
@@ -116,8 +116,11 @@ class FilmBatches(keras.utils.PyDataset):  # type: ignore[misc]
         share = rng.beta(alpha, alpha, size=(len(batch), 1)).astype(np.float32)
         share = np.maximum(share, 1 - share)  # the film itself stays the larger part
         film_share = share[:, :, np.newaxis, np.newaxis]
+        # Each film's loss counts by its share and its weight; the loss is linear in the target.
+        own = share * weights[:, np.newaxis]
+        others = (1 - share) * weights[other][:, np.newaxis]
         return (
             film_share * batch + (1 - film_share) * batch[other],
-            share * targets + (1 - share) * targets[other],
-            share[:, 0] * weights + (1 - share[:, 0]) * weights[other],
+            np.asarray((own * targets + others * targets[other]) / (own + others)),
+            (own + others)[:, 0],
         )

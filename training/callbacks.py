@@ -16,7 +16,7 @@ from training import plots
 from training.config import LAST, TrainingConfig
 from training.evaluation import classification_metrics
 from training.prediction import predict_logits
-from training.run_folder import HistoryRow, RunFolder
+from training.run_folder import HistoryRow, RunFolder, rounded
 
 
 class ProgressBar(keras.callbacks.Callback):  # type: ignore[misc]
@@ -94,23 +94,23 @@ class RunRecorder(keras.callbacks.Callback):  # type: ignore[misc]
                 )
             for name, value in classification_metrics(self.labels, logits):
                 row[f"val_{name}"] = value
-        row["seconds"] = time.perf_counter() - self.began
+        row = rounded({**row, "seconds": time.perf_counter() - self.began})
         logs.update(row)
         tqdm.write(_line(row, self.config.epochs))
         history = [*self.run.read_history(epoch), row]
         kept = None if self.config.select_by == LAST else self.config.best_epoch(history)
         if kept == epoch + 1:
             with averaged_weights(self.model, self.config):
-                self.run.save_best(self.network)
+                self.run.save_best(self.network, kept)
         self.run.save_history(history)
         plots.save(plots.learning_curves(history, kept=kept), self.run.learning_curves)
-        self.run.save_checkpoint(self.model, epoch + 1)
+        self.run.save_checkpoint(self.model, epoch + 1, best=kept)
 
 
 @contextmanager
 def averaged_weights(model: keras.Model, config: TrainingConfig) -> Iterator[None]:
     """Lend a model its averaged weights, which are the ones that a fit keeps."""
-    if not config.average_momentum:
+    if not config.averages_weights:
         yield
         return
     swap = keras.callbacks.SwapEMAWeights()

@@ -15,6 +15,22 @@ from cxr.preprocessing import Preprocessing
 from training.augmentation import AugmentationConfig
 
 Balance = Literal["none", "batches", "oversample", "undersample", "weights"]
+_LIMITS = {
+    "epochs": (1, 10_000),
+    "small_size": (1, 2048),
+    "small_epochs": (0, 1),
+    "batch_size": (1, 4096),
+    "learning_rate": (0, 1),
+    "warmup_epochs": (0, 10_000),
+    "weight_decay": (0, 1),
+    "average_momentum": (0, 1),
+    "label_smoothing": (0, 1),
+    "mixup_alpha": (0, 100),
+    "validation_fraction": (0, 0.5),
+    "seed": (0, 2**32 - 1),
+}
+_NEVER = {"small_epochs": (1,), "learning_rate": (0,), "average_momentum": (1,)}
+_WHOLE = ("epochs", "small_size", "batch_size", "warmup_epochs", "seed")
 LAST = "last"
 # What may choose the epoch that is kept, and whether more of it is better.
 SELECTABLE = {
@@ -93,24 +109,14 @@ class TrainingConfig:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        limits = {
-            "epochs": (1, 10_000),
-            "small_size": (1, 2048),
-            "small_epochs": (0, 1),
-            "batch_size": (1, 4096),
-            "learning_rate": (0, 1),
-            "warmup_epochs": (0, 10_000),
-            "weight_decay": (0, 1),
-            "average_momentum": (0, 1),
-            "label_smoothing": (0, 1),
-            "mixup_alpha": (0, 100),
-            "validation_fraction": (0, 0.5),
-            "seed": (0, 2**32 - 1),
-        }
-        for name, (low, high) in limits.items():
+        for name, (low, high) in _LIMITS.items():
             value = getattr(self, name)
-            if not low <= value <= high:
-                raise ValueError(f"Expected {name} from {low} to {high}. Received: {value!r}")
+            if not low <= value <= high or value in _NEVER.get(name, ()):
+                never = " or ".join(str(number) for number in _NEVER.get(name, ()))
+                but = f", but not {never}" if never else ""
+                raise ValueError(f"Expected {name} from {low} to {high}{but}. Received: {value!r}")
+            if name in _WHOLE and not isinstance(value, int):
+                raise ValueError(f"Expected {name} to be a whole number. Received: {value!r}")
         choices = {
             "balance": get_args(Balance),
             "select_by": (LAST, *SELECTABLE),
@@ -122,6 +128,11 @@ class TrainingConfig:
                     f"Expected {name} to be one of {', '.join(allowed)}. "
                     f"Received: {getattr(self, name)!r}"
                 )
+        if self.select_by != LAST and not self.validation_fraction:
+            raise ValueError(
+                f"Expected select_by {LAST} where no films are held out: nothing could choose the "
+                f"epoch. Received: {self.select_by!r}"
+            )
         if self.network.input_size != self.preprocessing.size:
             raise ValueError(
                 "Expected films as large as the network's input. Received: "
@@ -150,6 +161,11 @@ class TrainingConfig:
         full = (self.network.input_size, self.epochs)
         until = min(round(self.epochs * self.small_epochs), self.epochs - 1)
         return [(self.small_size, until), full] if until else [full]
+
+    @property
+    def averages_weights(self) -> bool:
+        """Whether an exponential average of the weights is what is kept."""
+        return self.optimizer == "adamw" and self.average_momentum > 0
 
     def best_epoch(self, history: Sequence[Mapping[str, float]]) -> int | None:
         """The epoch, from 1, whose weights are kept, of those in `history`; None before any.
@@ -224,6 +240,16 @@ class TrainingConfig:
             "augmentation": AugmentationConfig(**document["augmentation"]),
         }
         return cls(**{**document, **parts})
+
+
+def as_written_now(document: dict[str, Any]) -> dict[str, Any]:
+    """A configuration's JSON values as this version writes them, to be compared with others."""
+    try:
+        current: dict[str, Any] = TrainingConfig.from_json(document).to_json()
+    except (TypeError, KeyError, ValueError):
+        current = document
+    found: dict[str, Any] = json.loads(json.dumps(current))
+    return found
 
 
 def baseline() -> TrainingConfig:

@@ -28,7 +28,7 @@ from cxr.errors import DatasetError, RunError
 from cxr.radiograph import read_radiograph
 from training.acquisition import acquisition_features, acquisition_groups, typicality_groups
 from training.calibration import calibrate, operating_points
-from training.config import TrainingConfig
+from training.config import TrainingConfig, as_written_now
 from training.dataset import Record, file_list_digest, patient_folds
 from training.evaluation import classification_metrics, evaluate
 from training.films import Part, Parts
@@ -145,13 +145,14 @@ def _start(
     """Record what is done, or check that it is what was begun here."""
     document = {
         "plan": dataclasses.asdict(plan),
-        "training": config.to_json(),
+        "training": as_written_now(config.to_json()),
         "file_list_sha256": file_list_digest(whole.records),
         "folds_sha256": _digest(whole, folds),
     }
     now = json.loads(json.dumps(document))
     if (out / CONFIG).exists():
         before = json.loads((out / CONFIG).read_text())
+        before["training"] = as_written_now(before.get("training", {}))
         differing = sorted(key for key in now if before.get(key) != now[key])
         if differing:
             raise RunError(

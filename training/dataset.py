@@ -91,7 +91,10 @@ def present_splits(root: Path, splits: Sequence[str]) -> list[str]:
     Raises:
         DatasetError: the folder is missing, or has none of them.
     """
-    present = [split for split in splits if (root / split).is_dir()]
+    try:
+        present = [split for split in splits if (root / split).is_dir()]
+    except OSError as error:
+        raise DatasetError(f"{root}: cannot be looked into ({error.strerror}).") from error
     if not present:
         raise DatasetError(
             f"{root}: expected a folder with {' or '.join(splits)} in it, each holding "

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 import keras
 from tqdm import tqdm
 
-from cxr.errors import RunError
 from cxr.network import build_network
 from training.batches import FilmBatches
 from training.callbacks import ProgressBar, RunRecorder
@@ -41,13 +40,8 @@ def fit(
         the last epoch or of the best.
 
     Raises:
-        RunError: another process is fitting this run, or no films are held out to choose by.
+        RunError: another process is fitting this run.
     """
-    if config.select_by != LAST and not parts.validation.records:
-        raise RunError(
-            f"{run.folder}: no films are held out that could choose the epoch by "
-            f"{config.select_by}. Set select_by to {LAST}, or hold films out."
-        )
     with run.held():
         return _fit(config, parts, run, callbacks)
 
@@ -69,10 +63,11 @@ def _fit(
         # The last stage even if all its epochs are done: it leaves the averaged weights.
         if run.latest_checkpoint()[0] < until or until == config.epochs:
             trained = _fit_stage(config, parts, run, callbacks, size=size, until=until)
-    if config.select_by == LAST:
+    kept = config.best_epoch(run.read_history(config.epochs))
+    if config.select_by == LAST or kept is None:
         network.set_weights(trained.get_weights())
     else:
-        network.load_weights(run.best)
+        network.load_weights(run.best(kept))
     run.save_result(network)
     return network
 
@@ -146,7 +141,7 @@ def _optimizer(config: TrainingConfig, *, steps: int) -> keras.optimizers.Optimi
         schedule,
         weight_decay=config.weight_decay,
         clipnorm=1.0,
-        use_ema=bool(config.average_momentum),
+        use_ema=config.averages_weights,
         ema_momentum=config.average_momentum or 0.99,
     )
     # Scales and biases carry no redundancy to decay.

@@ -1,23 +1,24 @@
 """Commands that wait for each other: a queue on disk, and the process that works it off.
 
-RUNS/.studio/NAME/job.json     the command, and how far it is
-RUNS/.studio/NAME/preset.json  the settings that the command names
-RUNS/.studio/NAME/log.txt      what it printed
-RUNS/.studio/NAME/stop         there once it was asked to stop
-RUNS/.studio/.lock             held by the worker
+RUNS/.studio/jobs/NAME/job.json     the command, and how far it is
+RUNS/.studio/jobs/NAME/preset.json  the settings that the command names
+RUNS/.studio/jobs/NAME/log.txt      what it printed
+RUNS/.studio/jobs/NAME/stop         there once it was asked to stop
+RUNS/.studio/worker.lock            held by the worker
 
 Whoever queues writes new jobs, queues stopped ones again, and asks for a stop; the worker, a
 process of its own that outlives whoever started it, writes everything else. So nobody overwrites
-the other's word.
+the other's word. A command ends with its worker, however that ends (`training.tether`): what is
+not watched over does not run.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 import time
@@ -30,6 +31,7 @@ from filelock import FileLock, Timeout
 from cxr.errors import RunError
 from training.config import TrainingConfig
 from training.run_folder import make_folder, write_text
+from training.tether import TETHERED
 
 State = Literal["queued", "running", "stopped", "finished", "failed"]
 
@@ -71,6 +73,7 @@ class JobQueue:
         """Refer to a queue; nothing is read or written yet."""
         self.runs = runs.resolve()
         self.folder = self.runs / ".studio"
+        self.jobs_folder = self.folder / "jobs"
         self._worker: subprocess.Popen[bytes] | None = None
 
     # --- For whoever queues ----------------------------------------------------------------------
@@ -95,8 +98,8 @@ class JobQueue:
                 f"{name!r}: expected a name of letters, digits, dots, dashes and underscores, up "
                 "to 64 of them."
             )
-        folder = self.folder / name
-        if folder.exists() or (self.runs / name).exists():
+        folder = self.jobs_folder / name
+        if (folder / "job.json").exists() or (self.runs / name).exists():
             raise RunError(f"{name}: there is a run of this name already. Choose another.")
         make_folder(folder)
         preset = folder / "preset.json"
@@ -114,7 +117,7 @@ class JobQueue:
 
         def will_not_run(job: Job) -> bool:
             if job.state == "queued":
-                return (self.folder / job.name / "stop").exists()
+                return (self.jobs_folder / job.name / "stop").exists()
             return dead and job.state == "running"
 
         return [
@@ -129,7 +132,7 @@ class JobQueue:
         """Ask for the end of a job that runs or waits; what it has finished stays."""
         job = self.job(name)
         if job and job.state in ("queued", "running"):
-            write_text(self.folder / name / "stop", "")
+            write_text(self.jobs_folder / name / "stop", "")
 
     def resume(self, name: str) -> None:
         """Queue a job again that was stopped or has failed; it goes on where it was.
@@ -140,11 +143,13 @@ class JobQueue:
         job = self.job(name)
         if job is None or job.state not in ("stopped", "failed"):
             raise RunError(f"{name}: no job that was stopped or has failed.")
-        (self.folder / name / "stop").unlink(missing_ok=True)
+        (self.jobs_folder / name / "stop").unlink(missing_ok=True)
         self._write(dataclasses.replace(job, state="queued", queued=time.time()))
 
     def remove(self, name: str) -> None:
-        """Forget a job that neither waits nor runs; its results stay in the folder of runs.
+        """Forget a job that neither waits nor runs.
+
+        Its results stay in the folder of runs, and its settings, which the command names.
 
         Raises:
             RunError: there is no such job.
@@ -152,16 +157,17 @@ class JobQueue:
         job = self.job(name)
         if job is None or job.state in ("queued", "running"):
             raise RunError(f"{name}: no job that has ended. Stop it first.")
-        shutil.rmtree(self.folder / name)
+        for file in ("job.json", "stop"):
+            (self.jobs_folder / name / file).unlink(missing_ok=True)
 
     def log(self, name: str, *, lines: int = 12) -> str:
         """The end of what a job has printed; of a bar that was drawn over, the last state."""
-        path = self.folder / name / "log.txt"
-        if not path.exists():
+        try:
+            with (self.jobs_folder / name / "log.txt").open("rb") as file:
+                file.seek(max(0, file.seek(0, os.SEEK_END) - 65_536))
+                return last_lines(file.read(), lines)
+        except OSError:  # nothing printed yet
             return ""
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - 65_536))
-            return last_lines(file.read(), lines)
 
     # --- The worker -------------------------------------------------------------------------------
 
@@ -184,7 +190,7 @@ class JobQueue:
         detached: dict[str, Any] = {"start_new_session": True}
         if sys.platform == "win32":
             detached = {
-                "creationflags": subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
+                "creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
             }
         with (self.folder / "worker.log").open("ab") as log:
             self._worker = subprocess.Popen(
@@ -222,11 +228,12 @@ class JobQueue:
                 self._write(dataclasses.replace(job, state="stopped"))
 
     def _run(self, job: Job) -> None:
-        stop = self.folder / job.name / "stop"
+        folder = self.jobs_folder / job.name
+        stop = folder / "stop"
         state: State = "stopped"
         if not stop.exists():
             self._write(dataclasses.replace(job, state="running"))
-            with (self.folder / job.name / "log.txt").open("ab") as log:
+            with (folder / "log.txt").open("ab") as log:
                 status = _run_command(job, stop, log)
             state = "finished" if status == 0 else "stopped" if stop.exists() else "failed"
         self._write(dataclasses.replace(job, state=state))
@@ -235,12 +242,12 @@ class JobQueue:
     # --- Files ------------------------------------------------------------------------------------
 
     def _lock(self, *, timeout: float) -> FileLock:
-        return FileLock(self.folder / ".lock", timeout=timeout)
+        return FileLock(self.folder / "worker.lock", timeout=timeout)
 
     def _recorded(self) -> list[Job]:
         """Jobs as they are on disk, in the queue's order."""
         found = []
-        for path in self.folder.glob("*/job.json"):
+        for path in self.jobs_folder.glob("*/job.json"):
             try:
                 document = json.loads(path.read_text(encoding="utf-8"))
                 found.append(Job(**{**document, "arguments": tuple(document["arguments"])}))
@@ -250,7 +257,7 @@ class JobQueue:
 
     def _write(self, job: Job) -> None:
         text = json.dumps(dataclasses.asdict(job), indent=1) + "\n"
-        write_text(self.folder / job.name / "job.json", text)
+        write_text(self.jobs_folder / job.name / "job.json", text)
 
 
 def _run_command(job: Job, stop: Path, log: IO[bytes]) -> int:
@@ -260,7 +267,8 @@ def _run_command(job: Job, stop: Path, log: IO[bytes]) -> int:
     with subprocess.Popen(
         [sys.executable, "-m", "training", *job.arguments],
         cwd=_ROOT,
-        stdin=subprocess.DEVNULL,
+        env={**os.environ, TETHERED: "1"},
+        stdin=subprocess.PIPE,  # which is closed when this process ends
         stdout=log,
         stderr=subprocess.STDOUT,
     ) as process:

@@ -35,9 +35,15 @@ def use(run: Path) -> Bundle:
             for name in FILES:
                 shutil.copy2(bundle.folder / name, copy / name)
             load_bundle(copy)
+            old = Path(beside) / "old"
             if local.exists():
-                local.rename(Path(beside) / "old")
-            copy.rename(local)
+                local.rename(old)
+            try:
+                copy.rename(local)
+            except OSError:
+                if old.exists():
+                    old.rename(local)
+                raise
     except OSError as error:
         raise RunError(f"{local}: cannot be written ({error.strerror}).") from error
     return load_bundle(local)
@@ -60,7 +66,8 @@ def use_bundled() -> Bundle:
     """
     try:
         if bundles.LOCAL_MODEL.exists():
-            shutil.rmtree(bundles.LOCAL_MODEL)
+            with tempfile.TemporaryDirectory(dir=bundles.LOCAL_MODEL.parent) as beside:
+                bundles.LOCAL_MODEL.rename(Path(beside) / "old")
     except OSError as error:
         raise RunError(f"{bundles.LOCAL_MODEL}: cannot be removed ({error.strerror}).") from error
     return load_bundle()

@@ -16,10 +16,12 @@ import csv
 import importlib.metadata
 import io
 import json
+import math
 import os
 import platform
 import re
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from cxr.errors import RunError
-from training.config import TrainingConfig
+from training.config import TrainingConfig, as_written_now
 from training.dataset import file_list_digest
 
 if TYPE_CHECKING:
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 
     from training.films import Parts
 
+_LOCK = ".lock"
+_ATTEMPTS = 10
 _CHECKPOINT_NAME = re.compile(r"epoch-(\d+)\.weights\.h5")
 _RECORDED_PACKAGES = ("keras", "tensorflow", "jax", "torch", "numpy", "opencv-python-headless")
 
@@ -49,7 +53,6 @@ class RunFolder:
         self.folder = folder
         self.config = folder / "config.json"
         self.checkpoints = folder / "checkpoints"
-        self.best = self.checkpoints / "best.weights.h5"
         self.weights = folder / "network.weights.h5"
         self.history = folder / "history.csv"
         self.learning_curves = folder / "learning_curves.png"
@@ -98,7 +101,7 @@ class RunFolder:
 
     def _make_folder(self) -> None:
         make_folder(self.folder)
-        if any(not _is_partial(path, self.config.name) for path in self.folder.iterdir()):
+        if any(not _may_be_there(path, self.config.name) for path in self.folder.iterdir()):
             raise RunError(
                 f"{self.folder}: holds files, but no run that could be resumed. Choose another "
                 "--out, or empty it."
@@ -112,7 +115,7 @@ class RunFolder:
             RunError: another one is.
         """
         try:
-            with FileLock(self.folder / ".lock", timeout=0):
+            with FileLock(self.folder / _LOCK, timeout=0):
                 yield
         except Timeout as error:
             raise RunError(
@@ -130,27 +133,36 @@ class RunFolder:
         ]
         return max(found, default=(0, None))
 
-    def save_checkpoint(self, model: keras.Model, epoch: int) -> None:
-        """Keep the state after `epoch` epochs, weights and optimizer, and drop the one before."""
+    def save_checkpoint(self, model: keras.Model, epoch: int, *, best: int | None = None) -> None:
+        """Keep the state after `epoch` epochs, weights and optimizer, and drop what came before.
+
+        Args:
+            model: the compiled model.
+            epoch: how many epochs are finished.
+            best: the epoch whose weights are kept as well; see `save_best`.
+        """
         self.checkpoints.mkdir(exist_ok=True)
         newest = self.checkpoints / f"epoch-{epoch:04}.weights.h5"
         write_atomically(newest, model.save_weights)
-        self._drop_checkpoints(but=newest)
+        self._drop_checkpoints(but=[newest, *([self.best(best)] if best else [])])
 
-    def save_best(self, network: keras.Model) -> None:
-        """Keep the weights of the best epoch so far."""
+    def best(self, epoch: int) -> Path:
+        """Weights of an epoch that was the best when it ended."""
+        return self.checkpoints / f"best-epoch-{epoch:04}.weights.h5"
+
+    def save_best(self, network: keras.Model, epoch: int) -> None:
+        """Keep an epoch's weights; those of the best before stay until its checkpoint is there."""
         self.checkpoints.mkdir(exist_ok=True)
-        write_atomically(self.best, network.save_weights)
+        write_atomically(self.best(epoch), network.save_weights)
 
     def save_result(self, network: keras.Model) -> None:
         """Keep the trained weights and drop the checkpoints, which have done their work."""
         write_atomically(self.weights, network.save_weights)
         self._drop_checkpoints()
-        self.best.unlink(missing_ok=True)
 
-    def _drop_checkpoints(self, *, but: Path | None = None) -> None:
+    def _drop_checkpoints(self, *, but: Sequence[Path] = ()) -> None:
         for path in self.checkpoints.glob("*epoch-*.weights.h5"):
-            if path != but:
+            if path not in but:
                 path.unlink()
 
     def read_history(self, epochs: int) -> list[HistoryRow]:
@@ -163,9 +175,20 @@ class RunFolder:
 
     def save_history(self, rows: list[HistoryRow]) -> None:
         """Write all rows, one an epoch."""
-        lines = [",".join(rows[0])]
-        lines += [",".join(f"{value:.6g}" for value in row.values()) for row in rows]
+        columns = list(dict.fromkeys(name for row in rows for name in row))
+        lines = [",".join(columns)]
+        # A column that came with a newer version of the code is not known of older epochs.
+        lines += [",".join(_digits(row.get(name, math.nan)) for name in columns) for row in rows]
         write_text(self.history, "\n".join(lines) + "\n")
+
+
+def rounded(row: HistoryRow) -> HistoryRow:
+    """A row as reading it back gives it: what is compared has to be what is on record."""
+    return {name: float(_digits(value)) for name, value in row.items()}
+
+
+def _digits(value: float) -> str:
+    return f"{value:.6g}"
 
 
 def write_atomically(path: Path, save: Callable[[Path], object]) -> None:
@@ -174,12 +197,19 @@ def write_atomically(path: Path, save: Callable[[Path], object]) -> None:
     # The process is named, since several may write the same report.
     partial = path.with_name(f"partial-{os.getpid()}-{path.name}")
     save(partial)
-    os.replace(partial, path)
+    for attempt in range(_ATTEMPTS):
+        try:
+            return os.replace(partial, path)
+        except PermissionError:  # Windows, while somebody reads what is replaced
+            if attempt == _ATTEMPTS - 1:
+                raise
+            time.sleep(0.1)
+    return None
 
 
-def _is_partial(path: Path, name: str) -> bool:
-    """Whether this is what a kill left of writing the file of this name."""
-    return path.name.startswith("partial-") and path.name.endswith(name)
+def _may_be_there(path: Path, name: str) -> bool:
+    """Whether this is a lock, or what a kill left of writing the file of this name."""
+    return path.name == _LOCK or (path.name.startswith("partial-") and path.name.endswith(name))
 
 
 def make_folder(folder: Path) -> None:
@@ -208,7 +238,7 @@ def _check_same(folder: Path, started: dict[str, Any], now: dict[str, Any]) -> N
             f"{folder}: this run was started on other films "
             f"({started['data']['films']}, now {now['data']['films']}). Choose another --out."
         )
-    before, after = started["training"], json.loads(json.dumps(now["training"]))
+    before, after = as_written_now(started["training"]), as_written_now(now["training"])
     differing = sorted(key for key in after if before.get(key) != after[key])
     if differing:
         raise RunError(

@@ -53,10 +53,13 @@ class Run:
         """What its bundle says of its evaluation; None before there is one."""
         if self.bundle is None:
             return None
-        document: dict[str, Any] = json.loads(
-            (self.bundle / EVALUATION).read_text(encoding="utf-8")
-        )
-        return document
+        try:
+            document: dict[str, Any] = json.loads(
+                (self.bundle / EVALUATION).read_text(encoding="utf-8")
+            )
+        except (OSError, ValueError):  # being written anew
+            return None
+        return document if "result" in document else None
 
     def validation(self) -> list[dict[str, str]]:
         """Path, label, patient and kind of the films that were held out of this fit."""

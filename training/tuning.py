@@ -30,7 +30,7 @@ from sqlalchemy.exc import DBAPIError
 
 from cxr.errors import DatasetError, RunError
 from training import plots
-from training.config import TrainingConfig
+from training.config import TrainingConfig, as_written_now
 from training.dataset import file_list_digest
 from training.films import Parts
 from training.fit import fit
@@ -66,8 +66,9 @@ def tune(
     data: Path,
     out: Path,
     *,
-    trials: int,
-    storage: str | None,
+    trials: int | None = None,
+    until: int | None = None,
+    storage: str | None = None,
     callbacks: Callable[[str], list[keras.callbacks.Callback]] = lambda _: [],
 ) -> dict[str, Any]:
     """Run trials, go on with a study that there is, and write what is known of all of them.
@@ -77,7 +78,8 @@ def tune(
         parts: films; those held out decide.
         data: the folder that they are from.
         out: where everything goes.
-        trials: how many to run in this process, further to those that there are.
+        trials: how many to run in this process, further to those that there are; or
+        until: how many are to have ended in the whole study, when this ends.
         storage: a database's URL, shared with other processes; ``OUT/study.db`` by default.
         callbacks: further ones of a trial's fit, by the name of its run folder.
 
@@ -105,10 +107,16 @@ def tune(
         kept = candidate.best_epoch(history)
         return float(next(row["val_auc"] for row in history if row["epoch"] == kept))
 
-    for _ in range(trials):
+    ran = 0
+    while ran < trials if trials is not None else _ended(study) < (until or 0):
         study.optimize(objective, n_trials=1)
-        report = write_report(study, config, out)  # each time: a search may be stopped early
-    return report
+        ran += 1
+        write_report(study, config, out)  # each time: a search may be stopped early
+    return write_report(study, config, out)
+
+
+def _ended(study: optuna.Study) -> int:
+    return len(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED)))
 
 
 class _Pruning(keras.callbacks.Callback):  # type: ignore[misc]
@@ -132,12 +140,14 @@ def _study(url: str, config: TrainingConfig, parts: Parts, *, alone: bool) -> op
     study.sampler = optuna.samplers.TPESampler(seed=seed)
     films = [*parts.train.records, *parts.validation.records]
     now = {
-        "training": json.loads(json.dumps(config.to_json())),
+        "training": as_written_now(config.to_json()),
         "films": file_list_digest(films),
         "space": sorted(SEARCH_SPACE),
     }
     for name, value in now.items():
         before = study.user_attrs.get(name)
+        if name == "training" and before:
+            before = as_written_now(before)
         if before is None:
             study.set_user_attr(name, value)
         elif before != value:

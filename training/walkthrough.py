@@ -9,9 +9,10 @@ from typing import Any
 
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 from cxr.errors import RunError
+from training.run_folder import make_folder
 
 _ROOT = Path(__file__).parents[1]
 NOTEBOOK = _ROOT / "examples" / "walkthrough.ipynb"
@@ -26,12 +27,16 @@ def write_walkthrough(
     Args:
         out: where it goes with its outputs; may be the notebook itself.
         data: the data folder.
-        run: folder of its run, which is emptied first.
+        run: folder of its run; a new one.
         settings: other ones that its first cell takes from the environment, as ``{"EPOCHS": 3}``.
 
     Raises:
-        RunError: a cell failed; the message says how.
+        RunError: the run's folder is there already, a folder cannot be made, or a cell failed; the
+            message says how.
     """
+    if run.exists():
+        raise RunError(f"{run}: is there already. Choose another --run, or remove it.")
+    make_folder(out.resolve().parent)
     notebook = nbformat.read(NOTEBOOK, as_version=4)  # type: ignore[no-untyped-call]
     # What it prints names the run's folder: as seen from the project's, if it is in there.
     run = run.resolve()
@@ -43,7 +48,7 @@ def write_walkthrough(
     )
     try:
         client.execute(cwd=str(_ROOT), env={**os.environ, **variables})
-    except CellExecutionError as error:
+    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         raise RunError(f"{NOTEBOOK}: a cell failed.\n{error}") from error
     for cell in notebook.cells:
         _tidy(cell)

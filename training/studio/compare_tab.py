@@ -18,6 +18,7 @@ from training.jobs import JobQueue
 from training.run_folder import write_text
 from training.runs import Run, films_to_compare_on, list_runs, read_run
 from training.studio.commands import run_command
+from training.studio.data_tab import chosen_folder
 from training.studio.parts import QUIET, plot_or_nothing, shown_errors, table
 
 BUNDLED = "the bundled model"
@@ -75,12 +76,19 @@ def create_compare_tab(tab: gr.Tab, queue: JobQueue) -> None:
         """Run the evaluation, and show its report."""
         with shown_errors():
             arguments, out = _evaluation(queue, first, second, films.strip())
-        for text, status in run_command(*arguments):
+        for text, status in run_command(queue, *arguments):
             yield gr.Textbox(text, visible=True), _report_html(out) if status == 0 else ""
 
     event = tab.select(look, chosen, [overview, chosen, first, second], **QUIET)
     event.then(draw, [chosen, column], curves, **QUIET)
-    gr.on([chosen.input, column.input], draw, [chosen, column], curves, **QUIET)
+    gr.on(
+        [chosen.input, column.input],
+        draw,
+        [chosen, column],
+        curves,
+        trigger_mode="always_last",
+        **QUIET,
+    )
     measure.click(
         compare,
         [first, second, films],
@@ -143,7 +151,7 @@ def _evaluation(
         arguments += ["--against", str(other)]
     out = queue.runs / ".studio" / "reports" / f"{run.name} against {second or 'nothing'}"
     out.mkdir(parents=True, exist_ok=True)
-    data = Path(films).expanduser().resolve() if films else out / "films.csv"
+    data = chosen_folder(films).resolve() if films else out / "films.csv"
     if not films:
         others = [load_bundle(other)] if second else []
         rows, learned = films_to_compare_on(run, others)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import gradio as gr
 
-from cxr.errors import RadiographError
+from cxr.errors import DatasetError, RadiographError
 from cxr.page.pictures import shrink
 from training.films import read_films
 from training.inspection import Inspection, Problem, inspect_folder
@@ -58,8 +58,15 @@ def create_data_tab(data: Path | None) -> DataFolder:
 
 
 def chosen_folder(path: str) -> Path:
-    """The folder that the text names, from the home folder on where it begins with a tilde."""
-    return Path(path.strip() or "no data folder was chosen").expanduser()
+    """The folder that the text names, from the home folder on where it begins with a tilde.
+
+    Raises:
+        DatasetError: of a user who has none.
+    """
+    try:
+        return Path(path.strip() or "no data folder was chosen").expanduser()
+    except RuntimeError as error:  # the home of nobody
+        raise DatasetError(f"{path}: no such folder ({error}).") from error
 
 
 def _inspect(

@@ -16,6 +16,7 @@ from training.plots import metric_title
 from training.runs import list_runs
 
 IMAGE_SIZE = "network.input_size"  # preprocessing and the early epochs' size follow it
+_RUN = "run:"  # before a run's name, which may be that of a preset
 CUSTOM = "custom"  # what a preset is called that was changed
 
 
@@ -46,7 +47,10 @@ class Setting:
         """
         if chosen is None:
             raise ValueError(f"Expected a value of {self.name}. Received none.")
-        return type(self.value(config))(chosen)
+        part, _, field = self.name.rpartition(".")
+        owner = getattr(config, part) if part else config
+        kinds = {found.name: found.type for found in dataclasses.fields(owner)}
+        return {"bool": bool, "int": int, "float": float}.get(str(kinds[field]), str)(chosen)
 
     def update(self, config: TrainingConfig) -> Any:
         """The control with what a configuration has; a slider that reaches so far."""
@@ -121,7 +125,12 @@ MORE = (
     _slider("small_epochs", "Early epochs on small films", 0, 0.9, 0.05, "Share of all epochs."),
     _switch("mirror", "Answers average the film and its mirror image"),
     _slider(
-        "validation_fraction", "Validation share", 0.05, 0.5, 0.01, "Of the films, by patient."
+        "validation_fraction",
+        "Validation share",
+        0.05,
+        0.5,
+        0.01,
+        "By patient; the nearest 1/n.",
     ),
     _number("seed", "Seed", "Of split, weights, order, augmentation and dropout."),
 )
@@ -148,7 +157,7 @@ def preset_choices(runs: Path) -> list[tuple[str, str]]:
     """What a run's settings can begin from: our presets, other runs, results of a search."""
     ours = [(name, name) for name in sorted(PRESETS)]
     searches = [(f"best of {path.parent.name}", str(path)) for path in runs.glob("*/best.json")]
-    others = [(f"settings of {run.name}", run.name) for run in list_runs(runs)]
+    others = [(f"settings of {run.name}", f"{_RUN}{run.name}") for run in list_runs(runs)]
     return [*ours, *sorted(searches), *others]
 
 
@@ -158,8 +167,13 @@ def find_preset(runs: Path, name: str) -> TrainingConfig:
     Raises:
         RunError: it is not there any more.
     """
-    run = next((run for run in list_runs(runs) if run.name == name), None)
-    config = run.config if run and name not in PRESETS else load_preset(name)
+    if name.startswith(_RUN):
+        run = next((run for run in list_runs(runs) if name == f"{_RUN}{run.name}"), None)
+        if run is None:
+            raise RunError(f"{name.removeprefix(_RUN)}: this run is not there any more.")
+        config = run.config
+    else:
+        config = load_preset(name)
     if config.validation_fraction:
         return config
     # A cross-validation stood for it; a run of the studio measures itself.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -12,6 +13,7 @@ from cxr.errors import BundleError, RunError
 from training.jobs import JobQueue
 from training.local_model import chosen as chosen_model
 from training.local_model import use, use_bundled
+from training.publish import bundle_of
 from training.runs import list_runs
 from training.studio.commands import run_command
 from training.studio.parts import QUIET, shown_errors
@@ -35,7 +37,7 @@ def create_share_tab(tab: gr.Tab, queue: JobQueue) -> None:
         private = gr.Checkbox(False, label="Private, if it is new")
     with gr.Row():
         preview = gr.Button("Show what would be sent", elem_id="dry-run")
-        publish = gr.Button("Publish", variant="primary", interactive=False, elem_id="publish")
+        publish = gr.Button("Publish", variant="primary", elem_id="publish")
     said = gr.Textbox(
         label="Command", lines=4, max_lines=24, autoscroll=False, visible=False, elem_id="published"
     )
@@ -55,39 +57,43 @@ def create_share_tab(tab: gr.Tab, queue: JobQueue) -> None:
             use_bundled()
         return _local_line()
 
-    def send(
-        name: str | None, repo: str, tag: str, private: bool, *, dry_run: bool
-    ) -> Iterator[tuple[Any, Any]]:
-        """Publish, or show what would be; only what was shown can be sent."""
-        with shown_errors():
-            arguments = ["publish", str(queue.runs / _required(name)), "--repo", repo.strip()]
+    def arguments_of(name: str | None, repo: str, tag: str, private: bool) -> list[str]:
+        arguments = ["publish", str(queue.runs / _required(name)), "--repo", repo.strip()]
         arguments += ["--tag", tag.strip()] if tag.strip() else []
-        arguments += ["--private"] if private else []
-        arguments += ["--dry-run"] if dry_run else []
-        for text, status in run_command(*arguments):
-            may_be_sent = dry_run and status == 0
-            yield gr.Textbox(text, visible=True), gr.Button(interactive=may_be_sent)
+        return [*arguments, *(["--private"] if private else [])]
+
+    def look_first(*asked: Any) -> Iterator[tuple[Any, Any]]:
+        """Show what would be sent, and keep in mind what that was."""
+        with shown_errors():
+            arguments = arguments_of(*asked)
+            of_model = _model_of(arguments)
+        for text, status in run_command(queue, *arguments, "--dry-run"):
+            seen = [arguments, of_model] if status == 0 else None
+            yield gr.Textbox(text, visible=True), seen
+
+    def send(seen: Any, *asked: Any) -> Iterator[Any]:
+        """Publish what was looked at, and nothing else."""
+        with shown_errors():
+            arguments = arguments_of(*asked)
+            if seen != [arguments, _model_of(arguments)]:
+                raise RunError("Look at what would be sent first.")
+        for text, _ in run_command(queue, *arguments):
+            yield gr.Textbox(text, visible=True)
 
     asked = [chosen, repo, tag, private]
+    seen = gr.State()  # what was shown: command and model
     tab.select(look, chosen, [chosen, local], **QUIET)
     take.click(take_run, chosen, local, api_visibility="private")
     back.click(take_bundled, None, local, api_visibility="private")
-    for button, dry_run in ((preview, True), (publish, False)):
-        button.click(
-            lambda *values, dry_run=dry_run: (yield from send(*values, dry_run=dry_run)),
-            asked,
-            [said, publish],
-            concurrency_limit=1,
-            concurrency_id="publish",
-            api_visibility="private",
-        )
-    gr.on(
-        [control.input for control in asked],
-        lambda: gr.Button(interactive=False),
-        None,
-        publish,
-        **QUIET,
-    )
+    sending: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "publish"}
+    sending["api_visibility"] = "private"
+    preview.click(look_first, asked, [said, seen], **sending)
+    publish.click(send, [seen, *asked], said, **sending)
+
+
+def _model_of(arguments: list[str]) -> str:
+    """Which model a command would publish."""
+    return load_bundle(bundle_of(Path(arguments[1]))).sha256
 
 
 def _required(name: str | None) -> str:

@@ -142,8 +142,8 @@ def preview_html(config: TrainingConfig, radiograph: Radiograph) -> str:
 
 def _film(path: str, number: int) -> Radiograph:
     """A film of the data folder; an example where there is none."""
-    folder = chosen_folder(path)
     try:
+        folder = chosen_folder(path)
         splits = present_splits(folder, FITTED)
         files = [path for split in splits for path, _ in film_paths(folder / split)]
     except DatasetError:

@@ -52,36 +52,58 @@ def create_tune_tab(tab: gr.Tab, queue: JobQueue, data: DataFolder) -> None:
             config = find_preset(queue.runs, preset)
             folder = chosen_folder(path)
             present_splits(folder, FITTED)
-            options = ["--trials", str(int(trials)), "--epochs", str(int(epochs))]
+            options = ["--until", str(int(trials)), "--epochs", str(int(epochs))]
             options += ["--skip-unreadable"] if skip else []
             job = queue.add("tune", name.strip(), config, folder, *options)
             queue.start_worker()
         gr.Info(f"{job.name} is queued.")
         return gr.Dropdown(_searches(queue), value=job.name)
 
-    def look(name: str | None) -> tuple[Any, str, Any]:
+    def look(name: str | None, drawn: Any) -> tuple[Any, Any, Any, Any]:
+        """Choice, table and picture of a search, those that have changed."""
         names = _searches(queue)
         if name not in names:
             name = names[0] if names else None
-        if name is None:
-            return gr.Dropdown(names, value=None), "", plot_or_nothing(None)
-        state = next(job.state for job in queue.jobs() if job.name == name)
-        figure = plot_or_nothing(_importance(queue.runs / name))
-        return gr.Dropdown(names, value=name), _found_html(queue.runs / name, state), figure
+        job = queue.job(name) if name else None
+        folder = queue.runs / (name or "")
+        now = [names, name, job.state if job else None, _trials_ended(folder)]
+        if now == drawn:
+            return gr.skip(), gr.skip(), gr.skip(), gr.skip()
+        found = _found_html(folder, job.state) if job else ""
+        picture = plot_or_nothing(_importance(folder) if job else None)
+        return gr.Dropdown(names, value=name), found, picture, now
 
-    shown = [chosen, found, importance]
+    drawn = gr.State()  # what is shown, so that it is drawn only when that changes
+    shown = [chosen, found, importance, drawn]
     inputs = [data.path, data.skip_unreadable, preset, name, trials, epochs]
     start.click(queue_search, inputs, chosen, api_visibility="private").success(
-        look, chosen, shown, **QUIET
+        look, [chosen, drawn], shown, **QUIET
     )
     timer = gr.Timer(_EVERY)
-    gr.on([tab.select, chosen.input, timer.tick], look, chosen, shown, **QUIET)
+    gr.on(
+        [tab.select, chosen.input, timer.tick],
+        look,
+        [chosen, drawn],
+        shown,
+        trigger_mode="always_last",
+        **QUIET,
+    )
     preset.focus(lambda: gr.Dropdown(preset_choices(queue.runs)), None, preset, **QUIET)
 
 
 def _searches(queue: JobQueue) -> list[str]:
     """Names of the searches, the newest first."""
     return [job.name for job in reversed(queue.jobs()) if job.arguments[0] == "tune"]
+
+
+def _trials_ended(folder: Path) -> dict[str, int]:
+    """How many trials ended how, as the search's report has it."""
+    try:
+        document = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    counts: dict[str, int] = document["trials"]
+    return counts
 
 
 def _found_html(folder: Path, state: str) -> str:
