@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from cxr.bundle import CLASS_NAMES
 from training import plots
+from training.config import LAST
 from training.jobs import Job, JobQueue
 from training.runs import Run, list_runs, read_run
 from training.studio.parts import (
@@ -65,25 +66,40 @@ def create_runs_tab(page: gr.Blocks, queue: JobQueue) -> None:
     drawn = gr.State()  # what the plots show, so that they are drawn only when that changes
 
     def look(name: str | None, known: Any) -> list[Any]:
-        """Table, choice and details; plots are left to `draw`."""
+        """What the tab says of the jobs and of one run, as far as that has changed.
+
+        The rest is left alone, so that a command can be marked and copied while a run goes on.
+        """
         queue.start_worker()
         names = _names(queue)
         if name not in names:
             name = names[0] if names else None
-        choice = gr.skip() if known == [names, name] else gr.Dropdown(names, value=name)
         job = queue.job(name) if name else None
         run = read_run(queue.runs / name) if name else None
-        return [
-            _jobs_html(queue),
-            choice,
-            [names, name],
-            _about_html(job, run),
-            gr.Textbox(queue.log(job.name) if job else "", visible=bool(job)),
-            gr.Code(job.command if job else "", visible=bool(job)),
-            gr.Button(interactive=bool(job and job.state in ("queued", "running"))),
-            gr.Button(interactive=bool(job and job.state in ("stopped", "failed"))),
-            gr.Button(interactive=bool(job and job.state not in ("queued", "running"))),
+        state = job.state if job else None
+        now = {
+            "jobs": _jobs_html(queue),
+            "choice": [names, name],
+            "about": _about_html(job, run),
+            "log": queue.log(job.name) if job else None,
+            "command": job.command if job else None,
+            "stop": state in ("queued", "running"),
+            "resume": state in ("stopped", "failed"),
+            "forget": state in ("stopped", "failed", "finished"),
+        }
+        updates = {
+            "jobs": now["jobs"],
+            "choice": gr.Dropdown(names, value=name),
+            "about": now["about"],
+            "log": gr.Textbox(now["log"], visible=job is not None),
+            "command": gr.Code(now["command"], visible=job is not None),
+            **{name: gr.Button(interactive=now[name]) for name in ("stop", "resume", "forget")},
+        }
+        changed = [
+            gr.skip() if known and known[key] == now[key] else update
+            for key, update in updates.items()
         ]
+        return [*changed, now]
 
     def draw(name: str | None, watch: list[str], drawn: Any) -> tuple[Any, Any, Any]:
         """Curves and confusion matrix of a run, if they have changed."""
@@ -102,7 +118,7 @@ def create_runs_tab(page: gr.Blocks, queue: JobQueue) -> None:
         return do
 
     known = gr.State()
-    details = [jobs, chosen, known, about, log, command, stop, resume, forget]
+    details = [jobs, chosen, about, log, command, stop, resume, forget, known]
     plotted = [curves, confusion, drawn]
     timer = gr.Timer(_EVERY)
     for event in (timer.tick, page.load, chosen.input):
@@ -151,7 +167,7 @@ def _about_html(job: Job | None, run: Run | None) -> str:
     if job and job.state == "running":
         parts.append(f"about {duration(run.seconds_left())} left")
     kept = run.config.best_epoch(run.history)
-    if kept and run.config.select_by != "last":
+    if kept and run.config.select_by != LAST:
         parts.append(f"best so far: epoch {kept} (by {run.config.select_by})")
     if evaluation := run.evaluation:
         result = evaluation["result"]
@@ -167,7 +183,7 @@ def _about_html(job: Job | None, run: Run | None) -> str:
 def _curves(run: Run | None, watch: list[str]) -> Figure | None:
     if run is None or not run.history or not watch:
         return None
-    kept = run.config.best_epoch(run.history) if run.config.select_by != "last" else None
+    kept = run.config.best_epoch(run.history) if run.config.select_by != LAST else None
     return plots.learning_curves(run.history, watch=watch, kept=kept)
 
 
