@@ -132,6 +132,12 @@ def test_a_preset_fills_the_controls(page: Page) -> None:
     expect(size).to_have_value("150")
     expect(page.get_by_label("number input for Epochs", exact=True)).to_have_value("12")
     expect(page.get_by_label("Class balance", exact=True)).to_have_value("None")
+    # Opening the list and closing it again takes nothing back.
+    set_number(page, "Epochs", 5)
+    page.locator("#preset input").click()
+    page.get_by_text("What the network sees").click()
+    page.wait_for_timeout(1000)
+    expect(page.get_by_label("number input for Epochs", exact=True)).to_have_value("5")
 
 
 def test_settings_that_make_no_fit_are_refused_and_kept(page: Page, runs: Path) -> None:
@@ -142,8 +148,13 @@ def test_settings_that_make_no_fit_are_refused_and_kept(page: Page, runs: Path) 
         page.get_by_text("learning_rate from 0 to 1, but not 0. Received: 7").last
     ).to_be_visible()
     page.get_by_label("Learning rate", exact=True).fill("0.001")
+    epochs = page.get_by_label("number input for Epochs", exact=True)
+    epochs.fill("")
     page.click("#queue")
-    expect(page.get_by_text("no data folder was chosen")).to_be_visible()
+    expect(page.get_by_text("Expected a value of epochs").last).to_be_visible()
+    epochs.fill("3")
+    page.click("#queue")
+    expect(page.get_by_text("no data folder was chosen").last).to_be_visible()
     expect(page.get_by_label("Learning rate", exact=True)).to_have_value("0.001")
     assert JobQueue(runs).jobs() == []
 
@@ -364,8 +375,9 @@ def test_controls_change_what_they_name() -> None:
     assert not config.augmentation.shift_vertically
     whole = dataclasses.replace(default(), small_epochs=0)  # as a preset file may have it
     assert changed(whole, list((values | {"small_epochs": 0.5}).values())).small_epochs == 0.5
-    for name, value in (("network.input_size", 100), ("learning_rate", None)):
-        with pytest.raises(RunError, match=r"divides|learning_rate"):
+    wrong = (("network.input_size", 100), ("learning_rate", None), ("epochs", 2.5))
+    for name, value in wrong:
+        with pytest.raises(RunError, match=r"divides|learning_rate|whole number"):
             changed(default(), list((values | {name: value}).values()))
 
 

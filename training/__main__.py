@@ -136,6 +136,13 @@ def run_evaluate(options: argparse.Namespace) -> int:
     for name, value in document["metrics"].items():
         low, high = document["intervals"][name]
         print(f"{name.replace('_', ' '):<20}{value:8.4f}  ({low:.4f} to {high:.4f})")
+    if other := document.get("against"):
+        test = other["comparison"]
+        for name, value in test["difference"].items():
+            low, high = test["intervals"][name]
+            print(f"{name} less the other's: {value:+.4f}  ({low:+.4f} to {high:+.4f})")
+        print(f"By chance alone? AUC, DeLong: p = {test['delong_p']:.2g}; ", end="")
+        print(f"calls, McNemar: p = {test['mcnemar']['p']:.2g}")
     if known := document["data"]["trained_on"]:
         print(f"The model was trained on {known:,} of these films, and remembers them.")
     print(f"Report: {options.out / 'report.html'}")

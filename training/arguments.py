@@ -184,7 +184,10 @@ def build_parser() -> argparse.ArgumentParser:
     _add_runs_option(work)
 
     use = commands.add_parser(
-        "use", help="make a run's model the one that page and command line use on this machine"
+        "use",
+        help="make a run's model the one that page and command line use on this machine",
+        description="Copy a run's model to where app.py, classify and the library look for it "
+        "where no other is named. What is in use is on the page's last line.",
     )
     which = use.add_mutually_exclusive_group(required=True)
     which.add_argument("run", type=Path, nargs="?", metavar="RUN", help="a run, or a bundle")
@@ -242,7 +245,7 @@ def _add_tensorboard_option(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_runs_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the runs")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the runs: runs")
 
 
 def _add_measuring_options(parser: argparse.ArgumentParser, *, out: str) -> None:

@@ -13,7 +13,7 @@ import pandas as pd
 from cxr.bundle import BUNDLED_MODEL, load_bundle
 from cxr.errors import RunError
 from training import plots
-from training.config import SELECTABLE, TrainingConfig
+from training.config import LAST, SELECTABLE, TrainingConfig
 from training.jobs import JobQueue
 from training.run_folder import write_text
 from training.runs import Run, films_to_compare_on, list_runs, read_run
@@ -156,6 +156,8 @@ def _evaluation(
         others = [load_bundle(other)] if second else []
         rows, learned = films_to_compare_on(run, others)
         write_text(data, pd.DataFrame(rows).to_csv(index=False))
+        if run.config.select_by != LAST:
+            gr.Warning(f"On these films {first}'s epoch was chosen: its figures are too good.")
         if learned:
             gr.Warning(f"{second} has learned from {learned:,} of these {len(rows):,} films.")
     return [*arguments, "--data", str(data), "--out", str(out)], out

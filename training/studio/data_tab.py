@@ -57,14 +57,14 @@ def create_data_tab(data: Path | None) -> DataFolder:
     return DataFolder(path, skip)
 
 
-def chosen_folder(path: str) -> Path:
+def chosen_folder(path: str | None) -> Path:
     """The folder that the text names, from the home folder on where it begins with a tilde.
 
     Raises:
         DatasetError: of a user who has none.
     """
     try:
-        return Path(path.strip() or "no data folder was chosen").expanduser()
+        return Path((path or "").strip() or "no data folder was chosen").expanduser()
     except RuntimeError as error:  # the home of nobody
         raise DatasetError(f"{path}: no such folder ({error}).") from error
 

@@ -24,7 +24,7 @@ def shown_errors() -> Iterator[None]:
         yield
     except CXRError as error:
         # Gradio shows a message as HTML.
-        raise gr.Error(html.escape(str(error)), duration=None, print_exception=False) from error
+        raise gr.Error(html.escape(str(error)), duration=20, print_exception=False) from error
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -43,14 +43,17 @@ class Setting:
         """What a control holds, as the field's own type: a browser has one kind of number.
 
         Raises:
-            ValueError: the control was emptied.
+            ValueError: the control was emptied, or holds no whole number where one is needed.
         """
-        if chosen is None:
+        if chosen is None or chosen == "":
             raise ValueError(f"Expected a value of {self.name}. Received none.")
         part, _, field = self.name.rpartition(".")
         owner = getattr(config, part) if part else config
         kinds = {found.name: found.type for found in dataclasses.fields(owner)}
-        return {"bool": bool, "int": int, "float": float}.get(str(kinds[field]), str)(chosen)
+        kind = str(kinds[field])
+        if kind == "int" and float(chosen) != int(chosen):
+            raise ValueError(f"Expected {self.name} to be a whole number. Received: {chosen}")
+        return {"bool": bool, "int": int, "float": float}.get(kind, str)(chosen)
 
     def update(self, config: TrainingConfig) -> Any:
         """The control with what a configuration has; a slider that reaches so far."""
@@ -161,12 +164,14 @@ def preset_choices(runs: Path) -> list[tuple[str, str]]:
     return [*ours, *sorted(searches), *others]
 
 
-def find_preset(runs: Path, name: str) -> TrainingConfig:
+def find_preset(runs: Path, name: str | None) -> TrainingConfig:
     """The configuration behind one of `preset_choices`, with films held out in any case.
 
     Raises:
-        RunError: it is not there any more.
+        RunError: none was chosen, or it is not there any more.
     """
+    if not name:
+        raise RunError("Choose a preset to begin with.")
     if name.startswith(_RUN):
         run = next((run for run in list_runs(runs) if name == f"{_RUN}{run.name}"), None)
         if run is None:

@@ -43,7 +43,9 @@ def create_share_tab(tab: gr.Tab, queue: JobQueue) -> None:
     )
 
     def look(name: str | None) -> tuple[Any, str]:
-        names = [run.name for run in list_runs(queue.runs) if run.bundle]
+        finished = [run for run in list_runs(queue.runs) if run.bundle]
+        finished.sort(key=lambda run: run.folder.stat().st_mtime)
+        names = [run.name for run in finished]  # the newest last
         value = name if name in names else (names[-1] if names else None)
         return gr.Dropdown(names, value=value), _local_line()
 
@@ -58,6 +60,8 @@ def create_share_tab(tab: gr.Tab, queue: JobQueue) -> None:
         return _local_line()
 
     def arguments_of(name: str | None, repo: str, tag: str, private: bool) -> list[str]:
+        if not repo.strip():
+            raise RunError("Name a repository, as me/chest-x-rays.")
         arguments = ["publish", str(queue.runs / _required(name)), "--repo", repo.strip()]
         arguments += ["--tag", tag.strip()] if tag.strip() else []
         return [*arguments, *(["--private"] if private else [])]

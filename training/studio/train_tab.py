@@ -62,28 +62,34 @@ def create_train_tab(queue: JobQueue, data: DataFolder) -> None:
             with gr.Accordion("Augmentation", open=True), gr.Row(elem_id="augmentation"):
                 controls += [setting.create(setting.value(begin)) for setting in AUGMENTATION]
 
-    def queue_run(path: str, skip: bool, preset: str, name: str, *chosen: Any) -> tuple[Any, str]:
+    def queue_run(
+        path: str | None, skip: bool, preset: str | None, name: str | None, *chosen: Any
+    ) -> tuple[Any, str]:
         """Queue a fit; its command, and a name for the next."""
         with shown_errors():
             config = changed(find_preset(queue.runs, preset), chosen)
             folder = chosen_folder(path)
             present_splits(folder, FITTED)  # says what is wrong before the run would
-            name = name.strip()
+            name = (name or "").strip()
             options = ["--name", name, *(["--skip-unreadable"] if skip else [])]
             job = queue.add("fit", name, config, folder, *options)
             queue.start_worker()
         gr.Info(f"{job.name} is queued. See 3 Runs.")
         return gr.Code(job.command, visible=True), _free_name(queue)
 
-    def show_preset(name: str) -> list[Any]:
+    def show_preset(name: str | None, loaded: str) -> list[Any]:
+        """The controls' values; none where the list was only opened and closed again."""
+        if name == loaded:
+            return [gr.skip()] * (len(SETTINGS) + 1)
         with shown_errors():
             config = find_preset(queue.runs, name)
-        return [setting.update(config) for setting in SETTINGS]
+        return [*(setting.update(config) for setting in SETTINGS), name]
 
-    film_number = gr.State(0)
+    loaded = gr.State(_BEGIN_WITH)
+    film_number = gr.Number(0, visible=False)
     seen = [data.path, film_number, preset, *controls]
 
-    def show_preview(path: str, number: int, preset: str, *chosen: Any) -> str:
+    def show_preview(path: str | None, number: int, preset: str | None, *chosen: Any) -> str:
         try:
             config = changed(find_preset(queue.runs, preset), chosen)
             return preview_html(config, _film(path, number))
@@ -94,27 +100,25 @@ def create_train_tab(queue: JobQueue, data: DataFolder) -> None:
         queue_run,
         [data.path, data.skip_unreadable, preset, name, *controls],
         [command, name],
-        api_visibility="private",
+        preprocess=False,  # what a control may hold is for `changed` to say, in our words
+        **QUIET,
     )
-    preset.input(show_preset, preset, controls, api_visibility="private").then(
-        show_preview, seen, preview, **QUIET
+    show: dict[str, Any] = {"inputs": seen, "outputs": preview, "preprocess": False, **QUIET}
+    preset.input(show_preset, [preset, loaded], [*controls, loaded], api_visibility="private").then(
+        show_preview, **show
     )
     preset.focus(lambda: gr.Dropdown(preset_choices(queue.runs)), None, preset, **QUIET)
     another.click(lambda number: number + 1, film_number, film_number, **QUIET).then(
-        show_preview, seen, preview, **QUIET
+        show_preview, **show
     )
     shown = [
         controls[i] for i, s in enumerate(SETTINGS) if s in AUGMENTATION or s.name == IMAGE_SIZE
     ]
-    gr.on(
-        [control.input for control in shown],
-        show_preview,
-        seen,
-        preview,
-        trigger_mode="always_last",
-        **QUIET,
-    )
-    gr.on(None, show_preview, seen, preview, **QUIET)  # as the page opens
+    moved = [control.input for control in shown]
+    gr.on(moved, show_preview, trigger_mode="always_last", **show)
+    # As the page opens:
+    gr.on(None, show_preview, **show)
+    gr.on(None, lambda: _free_name(queue), None, name, **QUIET)
 
 
 def _free_name(queue: JobQueue) -> str:
@@ -140,7 +144,7 @@ def preview_html(config: TrainingConfig, radiograph: Radiograph) -> str:
     return films_html(shown)
 
 
-def _film(path: str, number: int) -> Radiograph:
+def _film(path: str | None, number: int) -> Radiograph:
     """A film of the data folder; an example where there is none."""
     try:
         folder = chosen_folder(path)
@@ -151,4 +155,4 @@ def _film(path: str, number: int) -> Radiograph:
     files = files or list_examples()
     rng = np.random.default_rng(0)
     order: list[Path] = [files[i] for i in rng.permutation(len(files))]
-    return read_radiograph(order[number % len(order)])
+    return read_radiograph(order[int(number) % len(order)])

@@ -10,6 +10,7 @@ from typing import Any
 import gradio as gr
 from matplotlib.figure import Figure
 
+from cxr.errors import RunError
 from training import plots
 from training.dataset import present_splits
 from training.inspection import FITTED
@@ -46,15 +47,22 @@ def create_tune_tab(tab: gr.Tab, queue: JobQueue, data: DataFolder) -> None:
     importance = gr.Plot(show_label=False, visible=False, elem_id="importance")
 
     def queue_search(
-        path: str, skip: bool, preset: str, name: str, trials: int, epochs: int
+        path: str | None,
+        skip: bool,
+        preset: str | None,
+        name: str | None,
+        trials: int | None,
+        epochs: int | None,
     ) -> gr.Dropdown:
         with shown_errors():
             config = find_preset(queue.runs, preset)
             folder = chosen_folder(path)
             present_splits(folder, FITTED)
+            if not trials or not epochs:
+                raise RunError("Expected a number of trials, and of the epochs of each.")
             options = ["--until", str(int(trials)), "--epochs", str(int(epochs))]
             options += ["--skip-unreadable"] if skip else []
-            job = queue.add("tune", name.strip(), config, folder, *options)
+            job = queue.add("tune", (name or "").strip(), config, folder, *options)
             queue.start_worker()
         gr.Info(f"{job.name} is queued.")
         return gr.Dropdown(_searches(queue), value=job.name)
@@ -76,7 +84,8 @@ def create_tune_tab(tab: gr.Tab, queue: JobQueue, data: DataFolder) -> None:
     drawn = gr.State()  # what is shown, so that it is drawn only when that changes
     shown = [chosen, found, importance, drawn]
     inputs = [data.path, data.skip_unreadable, preset, name, trials, epochs]
-    start.click(queue_search, inputs, chosen, api_visibility="private").success(
+    asking: dict[str, Any] = {"preprocess": False, "api_visibility": "private"}
+    start.click(queue_search, inputs, chosen, **asking).success(
         look, [chosen, drawn], shown, **QUIET
     )
     timer = gr.Timer(_EVERY)
