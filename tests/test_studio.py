@@ -39,6 +39,7 @@ from training.studio.settings import SETTINGS, changed, find_preset, preset_choi
 from training.studio.train_tab import preview_html
 
 pytestmark = PAGE_MARKS
+expect.set_options(timeout=15_000)  # milliseconds: trainings run beside the page
 
 
 def tab(page: Page, name: str) -> None:
