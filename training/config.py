@@ -138,7 +138,6 @@ class TrainingConfig:
                 "Expected films as large as the network's input. Received: "
                 f"size={self.preprocessing.size}, input_size={self.network.input_size}"
             )
-
         self._check_early_epochs()
 
     def _check_early_epochs(self) -> None:
@@ -170,7 +169,8 @@ class TrainingConfig:
     def best_epoch(self, history: Sequence[Mapping[str, float]]) -> int | None:
         """The epoch, from 1, whose weights are kept, of those in `history`; None before any.
 
-        The first of equals; films of the early stage are too small to be compared with.
+        The first of equals, of those with films at full size: smaller ones are not to be compared
+        with. The newest while there is none at full size.
         """
         full = [row for row in history if row["epoch"] > self.epochs_before_full_size()]
         if self.select_by == LAST or not full:
