@@ -17,12 +17,15 @@ import tensorflow as tf
 
 from cxr.errors import BackendError
 from cxr.heatmap_method import Method
+from cxr.network import gate, has_evidence, pool
 
 
 class GradCAM:
     """Logits and class activation maps of a network, from one compiled call.
 
-    The call runs the network once and differentiates its logit, through the LSTM, with respect to
+    The call runs the network once. Of the evidence network the map has a closed form: Grad-CAM's
+    weights are the evidence layer's up to one factor, so the map is the evidence, as far as it
+    speaks for pneumonia. Of others, the logit is differentiated, through the LSTM, with respect to
     the last convolution's features; the convolutions themselves are not differentiated.
     """
 
@@ -32,9 +35,10 @@ class GradCAM:
         """Prepare a network.
 
         Args:
-            network: returns ``[features, logit]``, as `cxr.network.build_network` makes it.
+            network: as `cxr.network.build_network` makes it.
             method: how features and gradient become a map.
-            mirror: answer with the mean over a film and its mirror image, logit and map alike.
+            mirror: answer with the mean over a film and its mirror image, logit and map alike. Of
+                the evidence network, evidence and lungs are averaged, and the logit follows.
 
         Raises:
             BackendError: Keras runs on another backend than TensorFlow.
@@ -47,8 +51,11 @@ class GradCAM:
         self.network = network
         self._combine = _METHODS[method]
         self._mirror = mirror
+        explain = self._explain
+        if method == "gradcam" and has_evidence(network):
+            explain = self._explain_by_evidence
         signature = tf.TensorSpec((None, *network.input_shape[1:]), tf.float32)
-        self._compiled = tf.function(self._explain, input_signature=[signature])
+        self._compiled = tf.function(explain, input_signature=[signature])
         self._compiled_logits = tf.function(
             lambda batch: network(batch, training=False)[1][:, 0], input_signature=[signature]
         )
@@ -62,8 +69,9 @@ class GradCAM:
             batch: float32 of shape (N, S, S, 1), as `Preprocessing` makes it.
 
         Returns:
-            Logits of shape (N,), and maps of shape (N, h, w), float32, at least 0, in the unit of
-            the logit per feature: comparable between films, not yet scaled.
+            Logits of shape (N,), and maps of shape (N, h, w), float32, at least 0, not yet scaled:
+            the evidence in the unit of the logit, or Grad-CAM in that unit per feature. Either is
+            comparable between films.
         """
         logits, maps = self._compiled(batch)
         return logits.numpy(), maps.numpy()
@@ -76,18 +84,37 @@ class GradCAM:
     def _explain(self, batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         if not self._mirror:
             return self._explain_once(batch)
-        logits, maps = self._explain_once(tf.concat([batch, batch[:, :, ::-1]], axis=0))
+        logits, maps = self._explain_once(_with_mirror_images(batch))
         logit, mirrored_logit = tf.split(logits, 2)
-        seen, mirrored = tf.split(maps, 2)
-        return (logit + mirrored_logit) / 2, (seen + mirrored[:, :, ::-1]) / 2
+        return (logit + mirrored_logit) / 2, _over_mirror_images(maps)
 
     def _explain_once(self, batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(batch)
-            features, logit = self.network(batch, training=False)
+            features, logit = self.network(batch, training=False)[:2]
         # Summed over the batch, whose films do not interact: each film's gradient is its own.
         gradient = tape.gradient(logit, features)
         return logit[:, 0], self._combine(features, gradient)
+
+    def _explain_by_evidence(self, batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        seen = _with_mirror_images(batch) if self._mirror else batch
+        _, logits, evidence, lungs = self.network(seen, training=False)
+        if not self._mirror:
+            return logits[:, 0], tf.nn.relu(evidence[..., 0])
+        evidence = _over_mirror_images(evidence)
+        weights = _over_mirror_images(gate(lungs))
+        sharpness = self.network.get_layer("logit").sharpness
+        return pool(evidence, weights, sharpness)[:, 0], tf.nn.relu(evidence[..., 0])
+
+
+def _with_mirror_images(batch: tf.Tensor) -> tf.Tensor:
+    return tf.concat([batch, batch[:, :, ::-1]], axis=0)
+
+
+def _over_mirror_images(maps: tf.Tensor) -> tf.Tensor:
+    """Means of maps (2 N, h, w, …) over films and mirror images: (N, h, w, …)."""
+    seen, mirrored = tf.split(maps, 2)
+    return (seen + mirrored[:, :, ::-1]) / 2
 
 
 # --- Features and gradient (N, h, w, C) -> map (N, h, w), at least 0 ------------------------------

@@ -25,7 +25,7 @@ class Preprocessing:
             zero mean and unit variance, so that neither exposure nor window matters.
     """
 
-    size: int = 192
+    size: int = 160
     intensity: Intensity = "standardized"
 
     def __post_init__(self) -> None:

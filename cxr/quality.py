@@ -170,10 +170,15 @@ class Gate:
             size = self.network_config.size
             for films in (1, len(_WAYS)):
                 blank = np.zeros((films, size, size, 1), dtype=np.float32)
-                self._network.predict_on_batch(blank)
+                self.network.predict_on_batch(blank)
 
     @cached_property
-    def _network(self) -> keras.Model:
+    def network(self) -> keras.Model:
+        """The lung network with its weights; see `cxr.lung_network.build_lung_network`.
+
+        Raises:
+            BundleError: the weights do not fit.
+        """
         from cxr.lung_network import build_lung_network
 
         network = build_lung_network(self.network_config)
@@ -220,7 +225,7 @@ class Gate:
 
     def _views(self, films: npt.NDArray[np.float32]) -> list[_View]:
         """What the network says of films (N, S, S), against the limits."""
-        answer = self._network.predict_on_batch(self.preprocessing.normalize(films))
+        answer = self.network.predict_on_batch(self.preprocessing.normalize(films))
         reading = LungReading.from_logits(answer)
         away = distances(reading.embedding, self.mean, self.precision)
         return [

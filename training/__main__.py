@@ -6,12 +6,15 @@ import argparse
 import dataclasses
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cxr.errors import CXRError, RunError
 from training.arguments import HUB_RULES, build_parser
 from training.config import TrainingConfig, load_preset
 from training.tether import end_with_parent
+
+if TYPE_CHECKING:
+    from training.films import OutlineTables
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,7 +42,12 @@ def run_fit(options: argparse.Namespace) -> int:
     config = _config(options)
     if options.cross_validation:
         config = _with_all_films(config)
-    parts = load_parts(config, options.data, skip_unreadable=options.skip_unreadable)
+    parts = load_parts(
+        config,
+        options.data,
+        outlines=_outlines(options),
+        skip_unreadable=options.skip_unreadable,
+    )
     estimate = None
     if options.cross_validation:
         from training.estimate import read_estimate
@@ -79,7 +87,12 @@ def run_tune(options: argparse.Namespace) -> int:
     from training.tuning import tune
 
     config = _config(options)
-    parts = load_parts(config, options.data, skip_unreadable=options.skip_unreadable)
+    parts = load_parts(
+        config,
+        options.data,
+        outlines=_outlines(options),
+        skip_unreadable=options.skip_unreadable,
+    )
     report = tune(
         config,
         parts,
@@ -106,7 +119,12 @@ def run_cross_validate(options: argparse.Namespace) -> int:
     from training.films import load_whole
 
     config = _with_all_films(_config(options))
-    whole, _ = load_whole(config, options.data, skip_unreadable=options.skip_unreadable)
+    whole, _ = load_whole(
+        config,
+        options.data,
+        outlines=_outlines(options),
+        skip_unreadable=options.skip_unreadable,
+    )
     plan = Plan(
         by=options.by, folds=options.folds, shift_films=options.shift_films, seed=config.seed
     )
@@ -315,6 +333,13 @@ def _config(options: argparse.Namespace) -> TrainingConfig:
         return dataclasses.replace(config, **changes)
     except ValueError as error:
         raise RunError(f"{options.preset}: cannot be changed so. {error}") from error
+
+
+def _outlines(options: argparse.Namespace) -> OutlineTables:
+    """The tables of outlines that the command line names."""
+    from training.films import OutlineTables
+
+    return OutlineTables(lungs=tuple(options.lungs), opacities=tuple(options.opacities))
 
 
 def _with_all_films(config: TrainingConfig) -> TrainingConfig:

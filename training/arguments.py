@@ -219,6 +219,24 @@ def _add_training_options(parser: argparse.ArgumentParser, *, out: str) -> None:
         metavar="NAME | FILE",
         help=f"{', '.join(sorted(PRESETS))}, or a JSON file of one",
     )
+    parser.add_argument(
+        "--lungs",
+        type=Path,
+        nargs="+",
+        default=(),
+        metavar="TABLE",
+        help="CSVs of image and lung_mask, outlines that people drew; also of images beyond DIR, "
+        "normal where their label says so. Without them the gate outlines the lungs",
+    )
+    parser.add_argument(
+        "--opacities",
+        type=Path,
+        nargs="+",
+        default=(),
+        metavar="TABLE",
+        help="CSVs of image and opacity_mask, or of image, x, y, width and height: where disease "
+        "is on images of DIR, beside the opacities that are planted",
+    )
     parser.add_argument("--epochs", type=_positive, help="instead of the preset's")
     parser.add_argument("--batch-size", type=_positive, help="instead of the preset's")
     parser.add_argument("--learning-rate", type=_rate, help="instead of the preset's")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -85,12 +86,12 @@ class RunRecorder(keras.callbacks.Callback):  # type: ignore[misc]
             "epoch": epoch + 1,
             "learning_rate": float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
             "loss": float(logs["loss"]),
-            "accuracy": float(logs["accuracy"]),
+            "accuracy": float(logs.get("accuracy", logs.get("logit_accuracy", math.nan))),
         }
         if len(self.films):
             with averaged_weights(self.model, self.config):
                 logits = predict_logits(
-                    self.model, self.films, self.config.preprocessing, mirror=self.config.mirror
+                    self.network, self.films, self.config.preprocessing, mirror=self.config.mirror
                 )
             for name, value in classification_metrics(self.labels, logits):
                 row[f"val_{name}"] = value

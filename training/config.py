@@ -49,6 +49,40 @@ SELECTABLE = {
 
 
 @dataclass(frozen=True, kw_only=True)
+class LocalConfig:
+    """What the evidence network learns of places, and how images lend each other their parts.
+
+    Attributes:
+        fraction: share of each batch that is images of known places: normal ones with planted
+            opacities or without (`training.opacities`).
+        planted: share of these in which opacities are planted; the others stay clear.
+        elsewhere: share of these that come from outside the data folder, where a table of lungs
+            has such images (`training.outlines.read_elsewhere`).
+        restyle: probability of giving an image the sharpness and grey levels of one of the other
+            class, so that neither tells the class (`training.exchange.restyle`).
+        restyle_planted: the same for images of known places.
+        exchange_outside: probability of showing an image's lungs in the surroundings of another's.
+        evidence_weight: of the places' loss beside that of the class.
+        lungs_weight: of the loss of the lungs' outlines.
+    """
+
+    fraction: float = 0.375
+    planted: float = 0.6
+    elsewhere: float = 0.3
+    restyle: float = 0.3
+    restyle_planted: float = 0.7
+    exchange_outside: float = 0.2
+    evidence_weight: float = 2.0
+    lungs_weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name, value in dataclasses.asdict(self).items():
+            highest = 10 if name.endswith("weight") else 1
+            if not 0 <= value <= highest or (name == "fraction" and value == 1):
+                raise ValueError(f"Expected {name} from 0 to {highest}. Received: {value!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainingConfig:
     """All that decides a fit besides the films.
 
@@ -57,6 +91,7 @@ class TrainingConfig:
         network: which network.
         preprocessing: how films reach it.
         augmentation: how films are varied.
+        local: what the evidence network learns of places.
         epochs: how many passes.
         select_by: the epoch whose weights are the result: ``"last"``, so that validation chooses
             nothing; or the best by one of `SELECTABLE`, of those with films at full size. What
@@ -91,19 +126,20 @@ class TrainingConfig:
     network: NetworkConfig = field(default_factory=NetworkConfig)
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
-    epochs: int = 50
+    local: LocalConfig = field(default_factory=LocalConfig)
+    epochs: int = 22
     select_by: str = LAST
     small_size: int = 128
     small_epochs: float = 0.6
     batch_size: int = 32
     optimizer: str = "adamw"
     learning_rate: float = 2e-3
-    warmup_epochs: int = 3
+    warmup_epochs: int = 2
     weight_decay: float = 0.02
-    average_momentum: float = 0.995
+    average_momentum: float = 0.99
     balance: Balance = "batches"
     label_smoothing: float = 0.05
-    mixup_alpha: float = 0.2
+    mixup_alpha: float = 0.0
     mirror: bool = True
     validation_fraction: float = 0.15
     seed: int = 1
@@ -238,6 +274,7 @@ class TrainingConfig:
             "network": NetworkConfig.from_json(document["network"]),
             "preprocessing": Preprocessing(**document["preprocessing"]),
             "augmentation": AugmentationConfig(**document["augmentation"]),
+            "local": LocalConfig(**document.get("local", {})),
         }
         return cls(**{**document, **parts})
 
@@ -299,12 +336,14 @@ def baseline() -> TrainingConfig:
 
 
 def default() -> TrainingConfig:
-    """Ours: a residual stem with a 12×12 last map, swept by LSTMs along rows and columns.
+    """Ours: evidence at 20×20 places within the lungs, whose smooth maximum is the logit.
 
-    Strong augmentation and film-wise standardisation, so that neither exposure nor a vendor's
-    processing can stand in for the disease; balanced batches, mix-up, averaged weights.
+    Lungs learned from outlines that people drew; opacities planted in normal lungs, so that it is
+    known where evidence belongs; looks and surroundings exchanged between the classes, and features
+    standardised within the lungs, so that how an image was taken tells little. Strong augmentation,
+    balanced batches, averaged weights. What else was tried: training/EXPERIMENTS.md.
 
-        python -m training fit --data DIR --out RUN
+        python -m training fit --data DIR --lungs MASKS.csv --out RUN
     """
     return TrainingConfig(preset="default")
 

@@ -103,13 +103,17 @@ def cross_validate(
             continue
         inside = folds == number - 1
         tqdm.write(f"fold {number} of {plan.folds}: {inside.sum()} films held out")
-        parts = Parts(train=_part(whole, ~inside), validation=_part(whole, inside), copies=[])
+        parts = Parts(
+            train=whole.take(np.flatnonzero(~inside)),
+            validation=whole.take(np.flatnonzero(inside)),
+            copies=[],
+        )
         run = RunFolder(folder)
         run.start(config, data, parts)
         # Nothing is chosen by the held-out films, so nothing is measured on them on the way.
-        network = fit(config, dataclasses.replace(parts, validation=_none(whole)), run)
+        network = fit(config, dataclasses.replace(parts, validation=whole.take([])), run)
         _score(network, config, parts.validation, number, folder / "held_out.csv")
-        shifted = _part(whole, inside & sample)
+        shifted = whole.take(np.flatnonzero(inside & sample))
         _score_shifted(network, config, shifted, data, folder / "shifted.csv")
     return summarize(out, config, plan)
 
@@ -148,6 +152,7 @@ def _start(
         "training": as_written_now(config.to_json()),
         "file_list_sha256": file_list_digest(whole.records),
         "folds_sha256": _digest(whole, folds),
+        "outlines_sha256": whole.outlines_sha256,
     }
     now = json.loads(json.dumps(document))
     if (out / CONFIG).exists():
@@ -179,14 +184,6 @@ def _shift_sample(whole: Part, plan: Plan) -> npt.NDArray[np.bool_]:
         members = rng.permutation(np.flatnonzero(whole.labels == label))
         chosen[members[: plan.shift_films // 2]] = True
     return chosen
-
-
-def _part(whole: Part, chosen: npt.NDArray[np.bool_]) -> Part:
-    return Part(whole.films[chosen], [whole.records[i] for i in np.flatnonzero(chosen)])
-
-
-def _none(whole: Part) -> Part:
-    return Part(whole.films[:0], [])
 
 
 # --- Scores ---------------------------------------------------------------------------------------

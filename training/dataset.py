@@ -17,6 +17,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from cxr.bundle import CLASS_NAMES
 from cxr.errors import DatasetError
 
+HELD_OUT = Path(__file__).parents[1] / "examples" / "held_out.txt"
 _PICTURES = {".jpeg", ".jpg", ".png"}
 
 # person17_bacteria_56.jpeg and person17_virus_48.jpeg are one patient;
@@ -197,6 +198,20 @@ def patient_folds(records: Sequence[Record], *, folds: int, seed: int) -> npt.ND
     for number, (_, held_out) in enumerate(splitter.split(records, labels, patients)):
         numbers[held_out] = number
     return numbers
+
+
+def held_out_patients() -> frozenset[str]:
+    """Patients of chest_xray that every fit leaves out, so that something can be shown on them."""
+    lines = HELD_OUT.read_text(encoding="utf-8").splitlines()
+    return frozenset(line for line in lines if line and not line.startswith("#"))
+
+
+def without_held_out(records: Sequence[Record]) -> list[Record]:
+    """Records but those of `held_out_patients`; all of another data set than chest_xray."""
+    if not is_kermany(records):
+        return list(records)
+    held_out = held_out_patients()
+    return [record for record in records if record.patient not in held_out]
 
 
 def is_kermany(records: Iterable[Record]) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,9 +23,12 @@ from training.dataset import (
     read_folder,
     require_both_classes,
     split_by_patient,
+    without_held_out,
 )
 
 Films = npt.NDArray[np.float16]
+# (N, S, S) in [0, 1], share of each pixel inside; not a number throughout where nothing is known.
+Outlines = npt.NDArray[np.float16]
 Made = TypeVar("Made")
 
 
@@ -35,10 +39,40 @@ class Part:
     Attributes:
         films: float16 of shape (N, S, S) in [0, 1]: finer than their 8 bits, at half the memory.
         records: of the films, in the same order.
+        lungs: outlines of their lungs, (N, S, S); see `training.outlines`. None where no network
+            learns them.
+        opacities: outlines of their opacities, likewise, where somebody drew them.
+        elsewhere: images of other places than the data folder, with outlines of their lungs: to
+            learn lungs from, and of normal ones places, but no class.
     """
 
     films: Films
     records: list[Record]
+    lungs: Outlines | None = None
+    opacities: Outlines | None = None
+    elsewhere: Part | None = None
+
+    def take(self, rows: Sequence[int] | npt.NDArray[np.int64]) -> Part:
+        """The films of these rows, with what belongs to them."""
+        rows = np.asarray(rows, dtype=np.int64)
+        return Part(
+            self.films[rows],
+            [self.records[row] for row in rows],
+            None if self.lungs is None else self.lungs[rows],
+            None if self.opacities is None else self.opacities[rows],
+            self.elsewhere,
+        )
+
+    @property
+    def outlines_sha256(self) -> str | None:
+        """Digest of all that is outlined; None where nothing is."""
+        outlines = [self.lungs, self.opacities, self.elsewhere and self.elsewhere.lungs]
+        if all(part is None for part in outlines):
+            return None
+        digest = hashlib.sha256()
+        for part in outlines:
+            digest.update(b"none" if part is None else np.ascontiguousarray(part).tobytes())
+        return digest.hexdigest()
 
     @property
     def labels(self) -> npt.NDArray[np.int64]:
@@ -67,7 +101,26 @@ class Parts:
     copies: list[Record]
 
 
-def load_parts(config: TrainingConfig, data: Path, *, skip_unreadable: bool = False) -> Parts:
+@dataclass(frozen=True, kw_only=True)
+class OutlineTables:
+    """Tables of outlines that people drew; see `training.outlines.read_outlines`.
+
+    Attributes:
+        lungs: of lungs; the gate outlines them where there is none.
+        opacities: of opacities; none are known where there is none.
+    """
+
+    lungs: tuple[Path, ...] = ()
+    opacities: tuple[Path, ...] = ()
+
+
+def load_parts(
+    config: TrainingConfig,
+    data: Path,
+    *,
+    outlines: OutlineTables = OutlineTables(),
+    skip_unreadable: bool = False,
+) -> Parts:
     """Read a data folder for a fit.
 
     Its train and val splits are pooled and parted anew by patient (the published val split is 16
@@ -76,17 +129,18 @@ def load_parts(config: TrainingConfig, data: Path, *, skip_unreadable: bool = Fa
     Args:
         config: preprocessing, validation fraction and seed.
         data: the data folder.
+        outlines: what people drew.
         skip_unreadable: leave damaged files out instead of stopping.
 
     Raises:
-        DatasetError: the folder is not what was expected.
+        DatasetError: the folder, or a table of outlines, is not what was expected.
     """
-    whole, copies = load_whole(config, data, skip_unreadable=skip_unreadable)
+    whole, copies = load_whole(config, data, outlines=outlines, skip_unreadable=skip_unreadable)
     if not config.validation_fraction:
-        return Parts(whole, Part(whole.films[:0], []), copies)
+        return Parts(whole, whole.take([]), copies)
     row = {record.path: i for i, record in enumerate(whole.records)}
     train, validation = (
-        Part(whole.films[[row[record.path] for record in part]], part)
+        whole.take([row[record.path] for record in part])
         for part in split_by_patient(
             whole.records, fraction=config.validation_fraction, seed=config.seed
         )
@@ -95,24 +149,50 @@ def load_parts(config: TrainingConfig, data: Path, *, skip_unreadable: bool = Fa
 
 
 def load_whole(
-    config: TrainingConfig, data: Path, *, skip_unreadable: bool = False
+    config: TrainingConfig,
+    data: Path,
+    *,
+    outlines: OutlineTables = OutlineTables(),
+    skip_unreadable: bool = False,
 ) -> tuple[Part, list[Record]]:
     """All films of a data folder's train and val splits, and the copies that were left out.
 
+    Without those of the patients that are held out for examples (`training.dataset.HELD_OUT`).
+
     Args:
-        config: whose preprocessing to use.
+        config: whose preprocessing to use, and whose network decides whether outlines are needed.
         data: the data folder.
+        outlines: what people drew.
         skip_unreadable: leave damaged files out instead of stopping.
 
     Raises:
-        DatasetError: the folder is not what was expected.
+        DatasetError: the folder, or a table of outlines, is not what was expected.
     """
     records, copies = read_folder(data)
     films, records = load_films(
-        data, records, config.preprocessing, skip_unreadable=skip_unreadable
+        data, without_held_out(records), config.preprocessing, skip_unreadable=skip_unreadable
     )
     require_both_classes(data, ("train", "val"), (record.label for record in records))
-    return Part(films, records), copies
+    if config.network.architecture != "evidence":
+        return Part(films, records), copies
+    from training.outlines import (
+        LUNGS,
+        OPACITIES,
+        outline_by_gate,
+        read_elsewhere,
+        read_outlines,
+    )
+
+    size = config.preprocessing.size
+    if outlines.lungs:
+        lungs = read_outlines(outlines.lungs, LUNGS, data, records, size)
+        elsewhere = read_elsewhere(outlines.lungs, data, records, config.preprocessing)
+    else:
+        lungs, elsewhere = outline_by_gate(films), None
+    opacities = None
+    if outlines.opacities:
+        opacities = read_outlines(outlines.opacities, OPACITIES, data, records, size)
+    return Part(films, records, lungs, opacities, elsewhere), copies
 
 
 def load_films(
@@ -169,6 +249,17 @@ def read_films(
 
     with ThreadPoolExecutor() as pool:
         return list(tqdm(pool.map(read, records), total=len(records), desc="reading", unit="film"))
+
+
+def resize_part(part: Part, size: int) -> Part:
+    """A part with images and outlines of another size."""
+    return replace(
+        part,
+        films=resize_films(part.films, size),
+        lungs=None if part.lungs is None else resize_films(part.lungs, size),
+        opacities=None if part.opacities is None else resize_films(part.opacities, size),
+        elsewhere=None if part.elsewhere is None else resize_part(part.elsewhere, size),
+    )
 
 
 def resize_films(films: Films, size: int) -> Films:

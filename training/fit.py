@@ -10,13 +10,14 @@ import os
 from collections.abc import Sequence
 
 import keras
+from keras import ops
 from tqdm import tqdm
 
-from cxr.network import build_network
+from cxr.network import build_network, has_evidence
 from training.batches import FilmBatches
 from training.callbacks import ProgressBar, RunRecorder
 from training.config import LAST, TrainingConfig
-from training.films import Parts, resize_films
+from training.films import Parts, resize_films, resize_part
 from training.run_folder import RunFolder
 
 
@@ -84,17 +85,23 @@ def _fit_stage(
     """Go on from the latest checkpoint, with films of one size, and return what came out."""
     train, validation = parts.train, parts.validation
     epoch, checkpoint = run.latest_checkpoint()
-    films = resize_films(train.films, size)
     workers = os.cpu_count() or 1
-    batches = FilmBatches(films, train.labels, config, epoch=epoch, workers=workers)
+    batches = FilmBatches(resize_part(train, size), config, epoch=epoch, workers=workers)
     # Ours has weights that do not depend on the films' size: a checkpoint fits either stage.
     network = build_network(dataclasses.replace(config.network, input_size=size))
-    # The loss sees the logit alone; the features stay an output of the network that is saved.
-    trainee = keras.Model(network.input, network.outputs[1])
+    # The loss does not see the features, which stay an output of the network that is saved.
+    trainee = keras.Model(network.input, _learned_outputs(network))
     trainee.compile(
         optimizer=_optimizer(config, steps=len(batches)),
-        loss=keras.losses.BinaryCrossentropy(from_logits=True),
-        metrics=[accuracy],
+        loss={name: _LOSSES[name] for name in trainee.output},
+        loss_weights={
+            "logit": 1.0,
+            "lungs": config.local.lungs_weight,
+            "evidence": config.local.evidence_weight,
+        }
+        if has_evidence(network)
+        else None,
+        metrics={"logit": [accuracy]},
     )
     # With nothing left to build, no backend takes a batch out of the epoch's order to build it.
     trainee.optimizer.build(trainee.trainable_variables)
@@ -119,10 +126,50 @@ def _fit_stage(
     return network
 
 
-def accuracy(targets: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:
-    """Share of films on the right side of 0.5; a mixed-up target counts as its larger part."""
-    called = keras.ops.cast(logits > 0, "float32")
-    return keras.ops.mean(keras.ops.equal(called, keras.ops.cast(targets > 0.5, "float32")))
+def _learned_outputs(network: keras.Model) -> dict[str, keras.KerasTensor]:
+    """The outputs that have targets in `FilmBatches`, by their names there."""
+    names = ("logit", "evidence", "lungs") if has_evidence(network) else ("logit",)
+    return dict(zip(names, network.outputs[1:], strict=True))
+
+
+def cross_entropy(pairs: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:
+    """Weighted mean cross-entropy.
+
+    Args:
+        pairs: (…, 2), a target in [0, 1] and its weight.
+        logits: (…, 1).
+    """
+    return _weighted_mean(_cross_entropies(pairs, logits), pairs[..., 1])
+
+
+def balanced_cross_entropy(
+    pairs: keras.KerasTensor, logits: keras.KerasTensor
+) -> keras.KerasTensor:
+    """Mean over positive places and mean over negative ones, halved: the first are few."""
+    losses = _cross_entropies(pairs, logits)
+    targets, weights = pairs[..., 0], pairs[..., 1]
+    positive = _weighted_mean(losses, weights * targets)
+    return (positive + _weighted_mean(losses, weights * (1 - targets))) / 2
+
+
+_LOSSES = {"logit": cross_entropy, "lungs": cross_entropy, "evidence": balanced_cross_entropy}
+
+
+def _cross_entropies(pairs: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:
+    return ops.binary_crossentropy(pairs[..., 0], logits[..., 0], from_logits=True)
+
+
+def _weighted_mean(values: keras.KerasTensor, weights: keras.KerasTensor) -> keras.KerasTensor:
+    # With next to no weight, as of positive places in a batch without any, next to no loss.
+    return ops.sum(values * weights) / ops.maximum(ops.sum(weights), 1.0)
+
+
+def accuracy(pairs: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:
+    """Share of images on the right side of 0.5; a mixed-up target counts as its larger part."""
+    called = ops.cast(logits[..., 0] > 0, "float32")
+    right = ops.cast(ops.equal(called, ops.cast(pairs[..., 0] > 0.5, "float32")), "float32")
+    known = ops.cast(pairs[..., 1] > 0, "float32")
+    return _weighted_mean(right, known)
 
 
 def _optimizer(config: TrainingConfig, *, steps: int) -> keras.optimizers.Optimizer:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from cxr.lungs import KINDS, Kind
 from cxr.preprocessing import Preprocessing
-from training.augmentation import AugmentationConfig, augment, augment_with_mask
+from training.augmentation import AugmentationConfig, augment, augment_with_masks
 
 Films = npt.NDArray[np.float16]  # (N, S, S) in [0, 1]
 Film = npt.NDArray[np.float32]  # (S, S) in [0, 1]
@@ -132,7 +132,7 @@ class LungBatches(keras.utils.PyDataset):  # type: ignore[misc]
             return _frame(augment(film, FILMS, rng), None, rng)[0], None
         if adult and rng.random() < 0.5:
             film = _opacify(film, mask, rng)
-        film, mask = augment_with_mask(film, mask, FILMS, rng)
+        film, (mask,) = augment_with_masks(film, [mask], FILMS, rng)
         return _frame(film, mask, rng)
 
     def _other(self, rng: np.random.Generator) -> tuple[Film, Kind]:

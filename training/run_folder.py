@@ -83,6 +83,7 @@ class RunFolder:
                 "copies_left_out": [record.path for record in parts.copies],
                 "file_list_sha256": file_list_digest(films),
                 "train_sha256": file_list_digest(train.records),
+                "outlines_sha256": train.outlines_sha256,
             },
             "versions": versions(),
         }
@@ -247,6 +248,8 @@ def _check_same(folder: Path, started: dict[str, Any], now: dict[str, Any]) -> N
         )
     if started["data"].get("train_sha256") != now["data"]["train_sha256"]:
         raise RunError(f"{folder}: this run was started on another split. Choose another --out.")
+    if started["data"].get("outlines_sha256") != now["data"]["outlines_sha256"]:
+        raise RunError(f"{folder}: this run was started with other outlines. Choose another --out.")
 
 
 def versions() -> dict[str, str]:
