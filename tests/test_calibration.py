@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from training.calibration import (
+    HIGH_ANYWHERE,
     HIGH_SENSITIVITY,
     HIGH_SPECIFICITY,
     calibrate,
@@ -29,7 +30,7 @@ def test_the_temperature_and_offset_that_were_put_in_are_found(
     temperature: float, shift: float
 ) -> None:
     labels, logits = drawn(temperature)
-    found, offset = fit_scaling(labels, logits + np.float32(shift))
+    found, offset = fit_scaling([(labels, logits + np.float32(shift))])
     assert found == pytest.approx(temperature, rel=0.05)
     assert offset == pytest.approx(-shift / temperature, abs=0.08)
 
@@ -41,20 +42,30 @@ def test_calibrated_logits_are_those_that_labels_were_drawn_from() -> None:
     assert points.probability(3.0) == pytest.approx(0.5, abs=0.02)
 
 
-def test_a_threshold_holds_under_the_conditions_that_it_was_chosen_for() -> None:
-    """Half of the conditions raise every logit: the threshold moves up, as far as pays."""
+def test_what_is_chosen_holds_in_the_worst_group() -> None:
+    """One group of films has every logit raised: all is set halfway, for neither group alone."""
     labels, logits = drawn(1.0)
-    alone = operating_points(labels, logits, source="drawn")
-    raised = [(labels, logits + np.float32(move)) for move in (0.0, 2.0)]
+    raised = [(labels, logits + np.float32(2))]
     points = operating_points(labels, logits, source="drawn", conditions=raised)
-    assert points.threshold == pytest.approx(1 / (1 + np.exp(-1)), abs=0.06)  # a logit of 1
-    assert points.threshold > alone.threshold
-    assert points.curve == alone.curve
+    assert points.probability(1.0) == pytest.approx(0.5, abs=0.02)
+    assert points.threshold == pytest.approx(0.5, abs=0.03)
+    # The band leaves few films of either group called wrongly without it.
+    for group in [(labels, logits), *raised]:
+        probabilities = sigmoid(calibrate(group[1], points))
+        assert np.mean(probabilities[group[0] == 1] >= points.high_sensitivity) >= HIGH_ANYWHERE
+        assert np.mean(probabilities[group[0] == 0] < points.high_specificity) >= HIGH_ANYWHERE
+
+
+def test_many_groups_as_they_are_do_not_outvote_one_that_is_not() -> None:
+    labels, logits = drawn(1.0)
+    groups = [(labels, logits)] * 9 + [(labels, logits + np.float32(2))]
+    points = operating_points(labels, logits, source="drawn", conditions=groups)
+    assert points.probability(1.0) == pytest.approx(0.5, abs=0.02)
 
 
 def test_separable_films_get_a_finite_temperature() -> None:
     labels, logits = np.array([0, 0, 1, 1]), np.array([-1, -2, 1, 2], np.float32)
-    temperature, offset = fit_scaling(labels, logits)
+    temperature, offset = fit_scaling([(labels, logits)])
     assert 0.05 <= temperature <= 20
     assert abs(offset) <= 10
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from training.augmentation import AugmentationConfig
-from training.config import SELECTABLE, TrainingConfig, baseline, default, tiny
+from training.config import SELECTABLE, LocalConfig, TrainingConfig, baseline, default, tiny
 
 
 @pytest.mark.parametrize(
@@ -25,8 +25,8 @@ from training.config import SELECTABLE, TrainingConfig, baseline, default, tiny
         ({"balance": "evenly"}, "balance to be one of none, batches"),
         ({"select_by": "val_luck"}, "select_by to be one of last, val_auc"),
         ({"optimizer": "sgd"}, "optimizer to be one of"),
-        ({"small_size": 100}, "16 divides"),
-        ({"small_size": 208}, "small_size up to 192"),
+        ({"small_size": 100}, "8 divides"),
+        ({"small_size": 168}, "small_size up to 160"),
     ],
 )
 def test_what_makes_no_fit(changes: dict[str, Any], said: str) -> None:
@@ -40,17 +40,23 @@ def test_what_makes_no_augmentation(changes: dict[str, float]) -> None:
         AugmentationConfig(**changes)
 
 
+@pytest.mark.parametrize("changes", [{"fraction": 1}, {"planted": -1}, {"evidence_weight": 11}])
+def test_what_makes_no_local_truth(changes: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=next(iter(changes))):
+        LocalConfig(**changes)
+
+
 def test_the_published_network_takes_films_of_one_size() -> None:
     with pytest.raises(ValueError, match="one size"):
         dataclasses.replace(baseline(), small_epochs=0.5)
 
 
 def test_another_image_size_takes_the_early_epochs_along() -> None:
-    small = default().with_image_size(96)
-    assert (small.network.input_size, small.preprocessing.size, small.small_size) == (96, 96, 64)
-    assert default().with_image_size(192) == default()
+    small = default().with_image_size(80)
+    assert (small.network.input_size, small.preprocessing.size, small.small_size) == (80, 80, 64)
+    assert default().with_image_size(160) == default()
     assert baseline().with_image_size(151).network.input_size == 151
-    with pytest.raises(ValueError, match="16 divides"):
+    with pytest.raises(ValueError, match="8 divides"):
         default().with_image_size(100)
 
 

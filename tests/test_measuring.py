@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import re
 import shutil
@@ -14,9 +15,13 @@ import numpy as np
 import pytest
 
 from cxr.bundle import Bundle, load_bundle
+from cxr.errors import RunError
 from cxr.operating_points import OperatingPoints
 from training.__main__ import main
 from training.card import model_card
+from training.config import tiny
+from training.dataset import read_folder
+from training.estimate import read_estimate
 
 pytestmark = pytest.mark.slow
 
@@ -238,25 +243,31 @@ def test_a_folder_of_splits_is_pointed_to_one_of_them(
 
 
 @pytest.fixture
-def lungs(tmp_path: Path) -> Path:
-    """Two films whose lungs are their left halves."""
-    rng = np.random.default_rng(0)
-    mask = np.zeros((48, 48), np.uint8)
-    mask[:, :24] = 255
-    for i in range(2):
-        cv2.imwrite(str(tmp_path / f"film{i}.png"), rng.integers(0, 255, (48, 48)).astype(np.uint8))
-    cv2.imwrite(str(tmp_path / "mask.png"), mask)
-    rows = [f"film{i}.png,mask.png,normal" for i in range(2)]
-    return write_csv(tmp_path / "lungs.csv", "image,lung_mask,label", rows)
+def outlines(chest_films: Path, tmp_path: Path) -> tuple[Path, Path]:
+    """Lungs of ten images, and opacities of four others."""
+    lungs, spot = np.zeros((48, 48), np.uint8), np.zeros((48, 48), np.uint8)
+    lungs[8:40, 6:20] = lungs[8:40, 28:42] = 255
+    spot[16:24, 8:18] = 255
+    cv2.imwrite(str(tmp_path / "lungs.png"), lungs)
+    cv2.imwrite(str(tmp_path / "spot.png"), spot)
+    images = sorted((chest_films / "train").glob("*/*.jpeg"))
+    chosen = images[:5] + images[-5:]
+    rows = [f"{path},lungs.png" for path in chosen]
+    others = [f"{path},spot.png,lungs.png" for path in images[10:14]]
+    return (
+        write_csv(tmp_path / "lungs.csv", "image,lung_mask", rows),
+        write_csv(tmp_path / "opacities.csv", "image,opacity_mask,lung_mask", others),
+    )
 
 
 def test_heatmaps_are_checked_and_the_card_says_how_they_did(
-    retrained: Bundle, chest_films: Path, lungs: Path, tmp_path: Path
+    retrained: Bundle, chest_films: Path, outlines: tuple[Path, Path], tmp_path: Path
 ) -> None:
     folder, out = tmp_path / "bundle", tmp_path / "check"
     shutil.copytree(retrained.folder, folder)
     options = ["--model", str(folder), "--data", str(chest_films / "train"), "--out", str(out)]
-    assert main(["explain-check", *options, "--films", "6", "--lungs", str(lungs)]) == 0
+    options += ["--films", "6", "--lungs", str(outlines[0]), "--opacities", str(outlines[1])]
+    assert main(["explain-check", *options]) == 0
     document = json.loads((out / "explanation.json").read_text())
     assert set(document["methods"]) == {"gradcam", "hirescam", "gradcam++"}
     for figures in document["methods"].values():
@@ -264,8 +275,13 @@ def test_heatmaps_are_checked_and_the_card_says_how_they_did(
         # Nothing blurred is everything shown, whatever the order.
         assert figures["deletion"][0] == pytest.approx(figures["insertion"][-1], abs=1e-5)
         assert -1 <= figures["mirror_correlation"] <= 1
-        assert figures["lungs"]["share_of_film"] == pytest.approx(0.5)
-    assert document["randomisation"][1]["layers"] == "logit"
+    assert document["randomisation"][1]["layers"] == "evidence"
+    assert document["learned_from"] == 48
+    where = document["localization"]
+    assert where["lungs"]["normal"]["images"] == where["lungs"]["pneumonia"]["images"] == 5
+    assert where["planted"]["images"] == 5
+    assert where["opacities"]["images"] == 4
+    assert 0 <= where["opacities"]["hit"] <= 1
     assert (out / "heatmaps.png").exists()
 
     assert (
@@ -274,8 +290,28 @@ def test_heatmaps_are_checked_and_the_card_says_how_they_did(
     updated = load_bundle(folder)
     assert updated.sha256 == retrained.sha256
     card = (folder / "README.md").read_text(encoding="utf-8")
-    assert "## Is the heatmap true?" in card
+    assert "### Where the heat lies" in card
     assert card == model_card(updated.config, updated.operating_points, updated.evaluation)
+
+
+def test_thresholds_hold_for_films_taken_otherwise_too(
+    cross_validation: Path, chest_films: Path, tmp_path: Path
+) -> None:
+    config = dataclasses.replace(tiny(), validation_fraction=0.0)
+    records, _ = read_folder(chest_films)
+    alone = read_estimate(cross_validation, config, records)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    with (cross_validation / "out_of_fold.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:  # every logit is raised by 3 there
+        row["logit"] = str(float(row["logit"]) + 3)
+    lines = [",".join(row.values()) for row in rows]
+    write_csv(elsewhere / "out_of_fold.csv", ",".join(rows[0]), lines)
+    both = read_estimate(cross_validation, config, records, elsewhere=elsewhere)
+    assert both.points.probability(0) < alone.points.probability(0)
+    with pytest.raises(RunError, match="no finished cross-validation"):
+        read_estimate(cross_validation, config, records, elsewhere=tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize("matches", [True, False], ids=["of this model", "of another"])

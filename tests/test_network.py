@@ -19,7 +19,7 @@ def test_presets_give_features_and_a_logit(config: NetworkConfig) -> None:
     network = build_network(config)
     side = config.input_size
     batch = np.random.default_rng(0).random((2, side, side, 1), dtype=np.float32)
-    features, logit = network(batch, training=False)
+    features, logit = network(batch, training=False)[:2]
     assert features.shape[1] >= 12
     assert features.shape[2] >= 12
     assert logit.shape == (2, 1)
@@ -44,19 +44,20 @@ def test_films_of_a_batch_do_not_interact() -> None:
 
 def test_each_feature_is_centred_on_its_patch() -> None:
     """Where a cell looks, with equal weights everywhere, is symmetric about its own centre."""
-    network = build_network(NetworkConfig(input_size=192, widths=(4, 4, 4), blocks=(1, 1, 1)))
+    network = build_network(NetworkConfig(input_size=160, widths=(4, 4, 4), blocks=(1, 1, 1)))
     for layer in network.layers:
         if isinstance(layer, keras.layers.Conv2D):
             layer.set_weights([np.full_like(w, 0.1) for w in layer.get_weights()])
-    film = tf.ones((1, 192, 192, 1))
-    row, column = 5, 7
+    film = tf.ones((1, 160, 160, 1))
+    row, column = 9, 11
     with tf.GradientTape() as tape:
         tape.watch(film)
-        value = tf.reduce_sum(network(film, training=False)[0][0, row, column])
+        # The lungs' head: what comes after it reads whole rows and columns.
+        value = tf.reduce_sum(network(film, training=False)[3][0, row, column])
     seen = tape.gradient(value, film).numpy()[0, :, :, 0]
-    centres = np.arange(192) + 0.5
-    assert (seen.sum(axis=1) @ centres) / seen.sum() == pytest.approx((row + 0.5) * 16, abs=0.01)
-    assert (seen.sum(axis=0) @ centres) / seen.sum() == pytest.approx((column + 0.5) * 16, abs=0.01)
+    centres = np.arange(160) + 0.5
+    assert (seen.sum(axis=1) @ centres) / seen.sum() == pytest.approx((row + 0.5) * 8, abs=0.01)
+    assert (seen.sum(axis=0) @ centres) / seen.sum() == pytest.approx((column + 0.5) * 8, abs=0.01)
 
 
 def test_configuration_survives_json() -> None:
@@ -70,6 +71,7 @@ def test_configuration_survives_json() -> None:
     [
         ({"architecture": "vit"}, "Received: architecture='vit'"),
         ({"input_size": 100}, "Received: input_size=100"),
+        ({"sharpness": 0}, "Received: sharpness=0"),
         ({"blocks": (1,)}, r"Received: widths=.*blocks=\(1,\)"),
     ],
 )

@@ -40,6 +40,8 @@ def run_fit(options: argparse.Namespace) -> int:
     from training.run_folder import RunFolder
 
     config = _config(options)
+    if options.elsewhere and not options.cross_validation:
+        raise RunError("--elsewhere goes with --cross-validation, by patient, of all images.")
     if options.cross_validation:
         config = _with_all_films(config)
     parts = load_parts(
@@ -52,7 +54,9 @@ def run_fit(options: argparse.Namespace) -> int:
     if options.cross_validation:
         from training.estimate import read_estimate
 
-        estimate = read_estimate(options.cross_validation, config, parts.train.records)
+        estimate = read_estimate(
+            options.cross_validation, config, parts.train.records, elsewhere=options.elsewhere
+        )
     run = RunFolder(options.out)
     run.start(config, options.data, parts)
     network = fit(config, parts, run, callbacks=_tensorboard(options, run=run.folder.name))
@@ -74,6 +78,7 @@ def run_fit(options: argparse.Namespace) -> int:
         run,
         name=options.name,
         version=options.model_version,
+        credit=options.credit,
         estimate=estimate,
     )
     print((bundle.folder / "README.md").read_text(encoding="utf-8"))
@@ -177,7 +182,10 @@ def run_explain_check(options: argparse.Namespace) -> int:
         options.data,
         options.out,
         films=options.films,
-        lungs=options.lungs,
+        lungs=tuple(options.lungs),
+        opacities=options.opacities,
+        adults=tuple(options.adults),
+        held_out=options.held_out,
     )
     for method, figures in document["methods"].items():
         print(f"{method}: {figures}")

@@ -41,7 +41,17 @@ def build_parser() -> argparse.ArgumentParser:
         help="folder of a cross-validation of the same settings: all films are trained on, and "
         "thresholds, calibration and figures come from there",
     )
+    fit.add_argument(
+        "--elsewhere",
+        type=Path,
+        metavar="CV",
+        help="with --cross-validation: folder of another one --by typicality or acquisition, whose "
+        "held-out films stand for films taken otherwise. Thresholds and calibration hold for both",
+    )
     _add_tensorboard_option(fit)
+    fit.add_argument(
+        "--credit", default="", help="who drew the outlines, as the model's card has to say"
+    )
     fit.add_argument("--name", default="cxr-cnn-lstm", help="name of the model")
     fit.add_argument("--model-version", default=__version__, help="version of the model")
 
@@ -98,12 +108,39 @@ def build_parser() -> argparse.ArgumentParser:
     explain = commands.add_parser(
         "explain-check",
         help="put a bundle's heatmaps to the test",
-        description="Randomisation, deletion and insertion, repeatability, and the share of heat "
-        "inside the lungs where masks are given; for each heatmap method.",
+        description="Randomisation, deletion and insertion, and repeatability, for each heatmap "
+        "method; and where the heat lies, against outlines of lungs and opacities.",
     )
     _add_measuring_options(explain, out="folder of the figures")
     explain.add_argument("--films", type=_positive, default=100, help="films with pneumonia")
-    explain.add_argument("--lungs", type=Path, help="a CSV of image and lung_mask")
+    explain.add_argument(
+        "--lungs",
+        type=Path,
+        nargs="+",
+        default=(),
+        metavar="TABLE",
+        help="CSVs of image and lung_mask, of images of the data: heat in the lungs, and opacities "
+        "planted in them",
+    )
+    explain.add_argument(
+        "--opacities",
+        type=Path,
+        metavar="TABLE",
+        help="a CSV of image, opacity_mask and lung_mask, of other images",
+    )
+    explain.add_argument(
+        "--adults",
+        type=Path,
+        nargs="+",
+        default=(),
+        metavar="TABLE",
+        help="CSVs of image and label, normal or a disease",
+    )
+    explain.add_argument(
+        "--held-out",
+        action="store_true",
+        help="only patients that no fit learns from: those of examples/held_out.txt",
+    )
 
     card = commands.add_parser(
         "card", help="add figures to a bundle and write its card anew; the model stays the same"

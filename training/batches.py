@@ -55,8 +55,11 @@ class FilmBatches(keras.utils.PyDataset):  # type: ignore[misc]
         # Images with lungs, of each class: what parts can be exchanged with.
         self.outlined = [members[self._has_lungs(members)] for members in self.classes]
         known = self.maps and all(len(members) for members in self.outlined)
-        self.local_rows = round(config.local.fraction * config.batch_size) if known else 0
-        self.class_rows = config.batch_size - self.local_rows
+        self.class_rows = config.batch_size
+        if known:  # an even number, for both classes alike
+            rows = 2 * round((1 - config.local.fraction) * config.batch_size / 2)
+            self.class_rows = min(max(rows, 2), config.batch_size)
+        self.local_rows = config.batch_size - self.class_rows
 
     def __len__(self) -> int:
         """Batches in an epoch."""

@@ -14,48 +14,61 @@ from training.evaluation import balanced_weights, sigmoid
 
 THRESHOLDS = tuple(i / 100 for i in range(101))
 # The uncertain band lies between the threshold that still finds so many of the films with
-# pneumonia and the one that still clears so many normal films.
+# pneumonia and the one that still clears so many normal films: of the films as they are, and of
+# those of each group that was taken otherwise.
 HIGH_SENSITIVITY = 0.98
 HIGH_SPECIFICITY = 0.99
+HIGH_ANYWHERE = 0.95
 
 Labels = npt.NDArray[np.int64]
 Logits = npt.NDArray[np.float32]
+Group = tuple[Labels, Logits]  # of films that were taken alike
 
 
 def operating_points(
-    labels: Labels,
-    logits: Logits,
-    *,
-    source: str,
-    conditions: Sequence[tuple[Labels, Logits]] = (),
+    labels: Labels, logits: Logits, *, source: str, conditions: Sequence[Group] = ()
 ) -> OperatingPoints:
     """Choose calibration and thresholds.
 
-    The shipped threshold has the greatest sum of sensitivity and specificity (Youden 1950), on
-    average over `conditions` where there are any: films elsewhere will be taken otherwise, and a
-    threshold that is best by a hair on these films alone lies close to one class. Without
-    conditions it is the middle of all thresholds within one standard error of the greatest sum
-    (Breiman 1984, section 3.4.3): on a few hundred films the best single one is a matter of luck.
+    Films elsewhere will be taken otherwise, as some group of `conditions` was: what is chosen has
+    to hold in the worst of them, not on average. So the calibration has the least log loss of the
+    group where it is greatest, and the shipped threshold the greatest sum of sensitivity and
+    specificity (Youden 1950) of the group where it is least. Without conditions the threshold is
+    the middle of all within one standard error of the greatest sum (Breiman 1984, section 3.4.3):
+    on a few hundred films the best single one is a matter of luck.
 
     Args:
         labels: (N,), 0 or 1, both present, of films that the network was not trained on.
         logits: (N,), of the same films.
         source: in words, which films they are.
-        conditions: labels and logits of such films under each of several changes.
+        conditions: labels and logits of groups of such films, with both classes in each: under
+            changes, or taken otherwise.
     """
-    temperature, offset = fit_scaling(labels, logits)
+    groups = [(labels, logits), *conditions]
+    temperature, offset = fit_scaling(groups)
 
     def curve_of(labels: Labels, logits: Logits) -> tuple[OperatingPoint, ...]:
         probabilities = sigmoid(logits / np.float32(temperature) + np.float32(offset))
         return tuple(operating_point(labels, probabilities, t) for t in THRESHOLDS)
 
-    curve = curve_of(labels, logits)
-    if conditions:
-        threshold = _robust_threshold([curve_of(*condition) for condition in conditions])
-    else:
-        threshold = _balanced_threshold(curve)
-    sensitive = max(p.threshold for p in curve if p.sensitivity >= HIGH_SENSITIVITY)
-    specific = min((p.threshold for p in curve if p.specificity >= HIGH_SPECIFICITY), default=1.0)
+    curves = [curve_of(*group) for group in groups]
+    curve = curves[0]
+    threshold = _worst_case_threshold(curves) if conditions else _balanced_threshold(curve)
+    sensitivities = np.min([[p.sensitivity for p in one] for one in curves], axis=0)
+    specificities = np.min([[p.specificity for p in one] for one in curves], axis=0)
+    sensitive = max(
+        point.threshold
+        for point, worst in zip(curve, sensitivities, strict=True)
+        if point.sensitivity >= HIGH_SENSITIVITY and worst >= HIGH_ANYWHERE
+    )
+    specific = min(
+        (
+            point.threshold
+            for point, worst in zip(curve, specificities, strict=True)
+            if point.specificity >= HIGH_SPECIFICITY and worst >= HIGH_ANYWHERE
+        ),
+        default=1.0,
+    )
     return OperatingPoints(
         source=source,
         temperature=temperature,
@@ -72,8 +85,10 @@ def calibrate(logits: Logits, points: OperatingPoints) -> Logits:
     return logits / np.float32(points.temperature) + np.float32(points.offset)
 
 
-def _robust_threshold(curves: Sequence[Sequence[OperatingPoint]]) -> float:
-    return THRESHOLDS[int(np.mean([_youden(curve) for curve in curves], axis=0).argmax())]
+def _worst_case_threshold(curves: Sequence[Sequence[OperatingPoint]]) -> float:
+    sums = np.array([_youden(curve) for curve in curves])
+    # The mean decides between thresholds that are as good at worst.
+    return THRESHOLDS[int((sums.min(axis=0) + 1e-3 * sums.mean(axis=0)).argmax())]
 
 
 def _balanced_threshold(curve: Sequence[OperatingPoint]) -> float:
@@ -95,25 +110,33 @@ def _youden_standard_error(point: OperatingPoint) -> float:
     return math.sqrt(variance)
 
 
-def fit_scaling(labels: Labels, logits: Logits) -> tuple[float, float]:
-    """Temperature, within [0.05, 20], and offset with the least log loss.
+def fit_scaling(groups: Sequence[Group]) -> tuple[float, float]:
+    """Temperature, within [0.05, 20], and offset with the least log loss of the worst group.
 
     Platt 1999, "Probabilistic Outputs for Support Vector Machines"; without the offset it would be
-    temperature scaling (Guo 2017, arXiv 1706.04599). Both classes weigh the same, so that
-    probabilities hold where pneumonia and normal films are as frequent, whatever their share among
-    these films.
+    temperature scaling (Guo 2017, arXiv 1706.04599). Both classes of a group weigh the same, so
+    that probabilities hold where pneumonia and normal films are as frequent, whatever their share
+    among these films.
     """
-    signs = np.where(labels == 1, -1.0, 1.0)
-    weights = balanced_weights(labels)
-    values = logits.astype(np.float64)
+    parts = [
+        (np.where(labels == 1, -1.0, 1.0), balanced_weights(labels), logits.astype(np.float64))
+        for labels, logits in groups
+    ]
 
-    def loss(parameters: npt.NDArray[np.float64]) -> float:
-        scaled = values / np.exp(parameters[0]) + parameters[1]
-        return float(np.sum(weights * np.logaddexp(0, signs * scaled)))
+    def losses(parameters: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        scale, offset = np.exp(parameters[0]), parameters[1]
+        return np.array(
+            [
+                np.sum(weights * np.logaddexp(0, signs * (values / scale + offset)))
+                for signs, weights, values in parts
+            ]
+        )
 
     limits = [(np.log(0.05), np.log(20)), (-10.0, 10.0)]
-    best = minimize(loss, x0=[0.0, 0.0], bounds=limits, method="L-BFGS-B")
-    return float(np.exp(best.x[0])), float(best.x[1])
+    best = minimize(lambda p: losses(p).mean(), [0.0, 0.0], bounds=limits, method="L-BFGS-B").x
+    if len(parts) > 1:  # a maximum has no gradient where two groups meet
+        best = minimize(lambda p: losses(p).max(), best, bounds=limits, method="Nelder-Mead").x
+    return float(np.exp(best[0])), float(best[1])
 
 
 def operating_point(

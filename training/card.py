@@ -43,7 +43,6 @@ def model_card(config: dict[str, Any], points: OperatingPoints, evaluation: dict
         points: content of operating_points.json.
         evaluation: content of evaluation.json; sections that it lacks are left out.
     """
-    explained = evaluation.get("explanation", {}).get("methods", {})
     return render(
         "card.md.jinja",
         config=config,
@@ -58,7 +57,6 @@ def model_card(config: dict[str, Any], points: OperatingPoints, evaluation: dict
         worst_shift=min(evaluation.get("shifts", [])[1:], key=lambda row: row["auc"], default=None),
         baseline_rows=_baseline_rows(evaluation),
         official=_figures(evaluation.get("official_test")),
-        has_lungs="lungs" in explained.get(config["heatmap"]["method"], {}),
         method_name=METHOD_NAMES[config["heatmap"]["method"]],
         mean=mean,
     )
@@ -123,7 +121,7 @@ def _check_groups(by: str, document: dict[str, Any], bundle: Bundle) -> str:
     if document.get("plan", {}).get("by") != by:
         return f"is no cross-validation --by {by}."
     ours, theirs = bundle.config["training"], document.get("training", {})
-    keys = ("network", "preprocessing", "augmentation")
+    keys = ("network", "preprocessing", "augmentation", "local")
     return "" if all(ours[key] == theirs.get(key) for key in keys) else "is of another recipe."
 
 

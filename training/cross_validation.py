@@ -27,12 +27,11 @@ from cxr.bundle import CLASS_NAMES
 from cxr.errors import DatasetError, RunError
 from cxr.radiograph import read_radiograph
 from training.acquisition import acquisition_features, acquisition_groups, typicality_groups
-from training.calibration import calibrate, operating_points
 from training.config import TrainingConfig, as_written_now
 from training.dataset import Record, file_list_digest, patient_folds
-from training.evaluation import classification_metrics, evaluate
 from training.films import Part, Parts
 from training.fit import fit
+from training.fold_figures import measure_folds
 from training.prediction import predict_logits
 from training.run_folder import RunFolder, make_folder, write_text
 from training.shifts import SHIFTS
@@ -44,7 +43,6 @@ WAYS = {
 }
 CONFIG = "config.json"
 RESULT = "cross_validation.json"
-OUT_OF_FOLD = "out_of_fold.csv"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -243,84 +241,16 @@ def _shifted(
         yield number, films
 
 
-# --- Figures --------------------------------------------------------------------------------------
-
-
 def summarize(out: Path, config: TrainingConfig, plan: Plan) -> dict[str, Any]:
     """Measure what the finished folds have left, and write it down."""
     started = json.loads((out / CONFIG).read_text(encoding="utf-8"))
-    every = range(1, plan.folds + 1)
-    numbers = [n for n in every if (out / f"fold-{n}" / "shifted.csv").exists()]
-    scores = _read(out, numbers, "held_out.csv").sort_values("path")
-    shifted = _read(out, numbers, "shifted.csv")
-    write_text(out / OUT_OF_FOLD, scores.to_csv(index=False, float_format="%.6f"))
-    labels = scores["label"].to_numpy()
-    logits = _column(scores, "logit")
-    source = (
-        f"{len(labels):,} films of {scores['patient'].nunique():,} patients, each scored by a "
-        f"network that never saw its patient ({len(numbers)} folds)"
-    )
-    conditions = [
-        (table["label"].to_numpy(), _column(table, "logit"))
-        for _, table in shifted.groupby("shift")
-        if table["label"].nunique() == 2
-    ]
-    points = operating_points(labels, logits, source=source, conditions=conditions)
-
-    def measure(table: pd.DataFrame) -> dict[str, float]:
-        calibrated = calibrate(_column(table, "logit"), points)
-        targets = table["label"].to_numpy()
-        return dict(classification_metrics(targets, calibrated, threshold=points.threshold))
-
-    names = {-1: ("as they are", "")} | {i: (s.name, s.strength) for i, s in enumerate(SHIFTS)}
     document = {
-        "source": source,
         "by": WAYS[plan.by],
         "plan": dataclasses.asdict(plan),
         "training": config.to_json(),
         "file_list_sha256": started["file_list_sha256"],
         "folds_sha256": started["folds_sha256"],
-        "operating_points": points.to_json(),
-        "result": evaluate(
-            labels,
-            calibrate(logits, points),
-            scores["patient"].tolist(),
-            scores["kind"].tolist(),
-            threshold=points.threshold,
-        ),
-        "folds": [
-            {"fold": number, "films": len(fold), **_main(measure(fold))}
-            for number in numbers
-            if len(fold := scores[scores["fold"] == number])
-        ],
-        "shifts": [
-            {
-                "name": names[number][0],
-                "strength": names[number][1],
-                "films": len(table),
-                **_main(measure(table)),
-            }
-            for number in names
-            if (table := shifted[shifted["shift"] == number])["label"].nunique() == 2
-        ],
+        **measure_folds(out, folds=plan.folds),
     }
     write_text(out / RESULT, json.dumps(document, indent=1, allow_nan=False) + "\n")
     return document
-
-
-def _column(table: pd.DataFrame, name: str) -> npt.NDArray[np.float32]:
-    return table[name].to_numpy(dtype=np.float32)
-
-
-def _main(metrics: dict[str, float]) -> dict[str, float]:
-    return {name: metrics[name] for name in ("auc", "accuracy", "sensitivity", "specificity")}
-
-
-def _read(out: Path, numbers: Sequence[int], name: str) -> pd.DataFrame:
-    # Ids stay text: "0012" is not 12, and "NA" is a name.
-    types = {"path": str, "patient": str, "kind": str, "label": int, "logit": float, "shift": int}
-    tables = [
-        pd.read_csv(out / f"fold-{number}" / name, dtype=types, keep_default_na=False)
-        for number in numbers
-    ]
-    return pd.concat([table for table in tables if len(table)] or tables)

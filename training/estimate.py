@@ -13,6 +13,7 @@ from cxr.operating_points import OperatingPoints
 from training.config import TrainingConfig
 from training.cross_validation import RESULT, Plan
 from training.dataset import Record, file_list_digest
+from training.fold_figures import measure_folds
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -28,13 +29,21 @@ class Estimate:
     document: dict[str, Any]
 
 
-def read_estimate(folder: Path, config: TrainingConfig, films: Sequence[Record]) -> Estimate:
+def read_estimate(
+    folder: Path,
+    config: TrainingConfig,
+    films: Sequence[Record],
+    *,
+    elsewhere: Path | None = None,
+) -> Estimate:
     """Read a finished cross-validation.
 
     Args:
         folder: its folder.
         config: of the fit that it is to stand for.
         films: of that fit.
+        elsewhere: folder of a second cross-validation, by typicality or acquisition, whose
+            held-out films thresholds and calibration have to hold for, too.
 
     Raises:
         RunError: it is missing, unfinished, not by patient, of other films, or of another
@@ -67,4 +76,7 @@ def read_estimate(folder: Path, config: TrainingConfig, films: Sequence[Record])
         )
     if document["file_list_sha256"] != file_list_digest(films):
         raise RunError(f"{path}: was made on other films. Make it anew on these.")
+    if elsewhere:
+        document |= measure_folds(folder, folds=plan.folds, elsewhere=elsewhere)
+        points = OperatingPoints.from_json(document["operating_points"])
     return Estimate(points=points, document=document)

@@ -1,11 +1,11 @@
-"""Is the heatmap true? Four questions that a map could fail, and chance as the yardstick.
+"""Is the heatmap true? Three questions that a map could fail, and chance as the yardstick.
 
 Randomisation: does it change when what the network has learned is destroyed, layer by layer?
     (Adebayo 2018, "Sanity Checks for Saliency Maps", arXiv 1810.03292)
 Deletion and insertion: does blurring the hottest places first cost the verdict sooner, and showing
     them first win it sooner, than places in random order? (Petsiuk 2018, RISE, arXiv 1806.07421)
 Repeatability: is it the same map on the mirrored and the shifted film?
-Lungs: what share of its energy lies inside them, against the share of the film that they cover?
+Where it lies, against outlines of lungs and opacities, is measured in `training.localization`.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ import cv2
 import keras
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
+from matplotlib.figure import Figure
 from skimage.metrics import structural_similarity
 from tqdm import tqdm
 
 from cxr.bundle import Bundle
 from cxr.classifier import Classifier
+from cxr.errors import DatasetError
 from cxr.gradcam import GradCAM
 from cxr.heatmap_method import METHODS, Method
 from cxr.network import build_network
@@ -32,10 +33,11 @@ from cxr.overlay import draw_overlay
 from cxr.radiograph import read_radiograph
 from training import plots
 from training.calibration import calibrate
+from training.dataset import Record, film_marks, held_out_patients
 from training.evaluation import sigmoid
 from training.films import load_films
 from training.labelled import read_labelled
-from training.lung_data import read_lung_table, read_mask
+from training.localization_check import check_localization
 from training.prediction import batch_logits
 from training.run_folder import make_folder, write_text
 
@@ -50,50 +52,96 @@ BATCH_SIZE = 32
 
 
 def write_explanation_check(
-    bundle: Bundle, data: Path, out: Path, *, films: int, lungs: Path | None
+    bundle: Bundle,
+    data: Path,
+    out: Path,
+    *,
+    films: int,
+    lungs: Sequence[Path] = (),
+    opacities: Path | None = None,
+    adults: Sequence[Path] = (),
+    held_out: bool = False,
 ) -> dict[str, Any]:
-    """Check a bundle's heatmaps on films of a labelled folder or CSV, and write the figures.
+    """Check a bundle's heatmaps on images of a labelled folder or CSV, and write the figures.
 
     Args:
         bundle: the model.
-        data: labelled films; see `training.labelled.read_labelled`.
+        data: labelled images; see `training.labelled.read_labelled`.
         out: gets ``explanation.json``, ``curves.png`` and ``heatmaps.png``.
         films: how many with pneumonia to take, at random.
-        lungs: a CSV with the columns `image` and `lung_mask`, relative to it.
+        lungs: tables of image and lung_mask, of images of `data`.
+        opacities: a table of image, opacity_mask and lung_mask, of other images.
+        adults: tables of image and label, normal or not.
+        held_out: only images of the patients that no fit learns from
+            (`training.dataset.HELD_OUT`).
 
     Raises:
         DatasetError: there is nothing to check on.
         RunError: `out` cannot be made.
     """
-    masks = read_lung_table(lungs) if lungs else None
     root, records = read_labelled(data)
-    sick = [record for record in records if record.label]
-    chosen = np.random.default_rng(0).permutation(len(sick))[:films]
-    kept = [sick[i] for i in sorted(chosen)]
-    pictures, kept = load_films(root, kept, bundle.preprocessing)
+    if held_out:
+        patients = held_out_patients()
+        records = [record for record in records if record.patient in patients]
+    images, records = load_films(root, records, bundle.preprocessing)
+    positive = np.flatnonzero([record.label == 1 for record in records])
+    if not len(positive):
+        raise DatasetError(f"{data}: has no image with pneumonia to check heatmaps on.")
+    chosen = np.sort(np.random.default_rng(0).permutation(positive)[:films])
     make_folder(out)
     document = {
         "model": bundle.identity(),
-        **check_explanations(bundle, pictures, lungs=masks),
+        "learned_from": _learned_from(bundle, records),
+        **check_explanations(bundle, images[chosen]),
+        "localization": check_localization(
+            bundle,
+            root,
+            records,
+            images,
+            lungs=lungs,
+            opacities=opacities,
+            adults=adults,
+        ),
     }
     write_text(out / "explanation.json", json.dumps(document, indent=1, allow_nan=False) + "\n")
     plots.save(plots.explanation_curves(document), out / "curves.png")
-    classifier = Classifier(bundle)
-    tiles = []
-    for record in kept[:24]:
-        radiograph = read_radiograph(root / record.path, name=record.path)
-        probability, heatmap = classifier.answer(radiograph)
-        caption = f"{Path(record.path).stem}  p={probability:.3f}"
-        tiles.append((draw_overlay(radiograph, heatmap), caption))
-    plots.save(plots.picture_rows([("Films with pneumonia", tiles)]), out / "heatmaps.png")
+    plots.save(heatmap_sheet(bundle, root, records), out / "heatmaps.png")
     return document
+
+
+def _learned_from(bundle: Bundle, records: Sequence[Record]) -> int:
+    """How many of the images the model was trained on."""
+    trained = set(str(bundle.evaluation.get("trained_films", "")).split())
+    return len(trained & film_marks(records))
+
+
+def heatmap_sheet(
+    bundle: Bundle, root: Path, records: Sequence[Record], *, each: int = 10
+) -> Figure:
+    """Ten images of each kind, chosen by chance, plain and with their heatmaps."""
+    classifier = Classifier(bundle)
+    rng = np.random.default_rng(0)
+    rows = []
+    for kind in sorted({record.kind for record in records}):
+        members = [record for record in records if record.kind == kind]
+        tiles = []
+        for number in rng.permutation(len(members))[:each]:
+            record = members[number]
+            radiograph = read_radiograph(root / record.path, name=record.path)
+            probability, heatmap = classifier.answer(radiograph)
+            plain = np.round(255 * radiograph.pixels).astype(np.uint8)
+            pair = np.hstack(
+                [np.repeat(plain[..., np.newaxis], 3, axis=2), draw_overlay(radiograph, heatmap)]
+            )
+            tiles.append((pair, f"{Path(record.path).stem}  p={probability:.3f}"))
+        rows.append((kind.capitalize(), tiles))
+    return plots.picture_rows(rows, columns=5, width=4.6)
 
 
 def check_explanations(
     bundle: Bundle,
     films: npt.NDArray[np.float16],
     *,
-    lungs: pd.DataFrame | None = None,
     methods: Sequence[Method] = METHODS,
 ) -> dict[str, Any]:
     """Put a bundle's heatmaps, and those of the other methods, to the test.
@@ -101,7 +149,6 @@ def check_explanations(
     Args:
         bundle: the model.
         films: (N, S, S) in [0, 1], with pneumonia; 100 give figures to a few hundredths.
-        lungs: paths of films and of masks, columns `image` and `lung_mask`.
         methods: to compare; the bundle's own among them.
 
     Returns:
@@ -130,7 +177,7 @@ def check_explanations(
         "method": bundle.heatmap_method,
         "chance": chance,
         "methods": {
-            method: _check_method(bundle, network, method, batch, score, lungs)
+            method: _check_method(bundle, network, method, batch, score)
             for method in tqdm(methods, desc="methods", unit="method")
         },
         "randomisation": _randomisation(bundle, batch),
@@ -143,18 +190,14 @@ def _check_method(
     method: Method,
     batch: Batch,
     score: Callable[[Batch], npt.NDArray[np.float64]],
-    lungs: pd.DataFrame | None,
 ) -> dict[str, Any]:
     explain = GradCAM(network, method=method, mirror=bundle.mirror)
     _, maps = _batched(explain, batch)
-    figures: dict[str, Any] = {
+    return {
         "deletion": _curve(score, batch, maps, insert=False),
         "insertion": _curve(score, batch, maps, insert=True),
         **_repeatability(explain, GradCAM(network, method=method), batch, maps),
     }
-    if lungs is not None:
-        figures["lungs"] = _lung_share(bundle, explain, lungs)
-    return figures
 
 
 def _batched(explain: Explain, batch: Batch) -> tuple[npt.NDArray[np.float32], Maps]:
@@ -267,28 +310,7 @@ def _layer_groups(network: keras.Model) -> list[tuple[str, list[keras.Layer]]]:
     groups: dict[str, list[keras.Layer]] = {}
     for layer in network.layers:
         if layer.weights:
-            parts = layer.name.split("_")  # stage_3_block_1_a_norm, stem_norm, sweep_rows, logit
-            length = {"stage": 4, "stem": 1}.get(parts[0], len(parts))
+            parts = layer.name.split("_")  # stage_3_block_1_a_norm, stem_norm, sweep_rows, evidence
+            length = {"stage": 4, "stem": 1, "last": 1, "lungs": 1}.get(parts[0], len(parts))
             groups.setdefault(" ".join(parts[:length]), []).append(layer)
     return list(groups.items())
-
-
-# --- Lungs ----------------------------------------------------------------------------------------
-
-
-def _lung_share(bundle: Bundle, explain: Explain, lungs: pd.DataFrame) -> dict[str, Any]:
-    """Mean share of a map's energy inside the lungs, and of the film that they cover."""
-    shares, covered = [], []
-    for image, mask_name in zip(lungs["image"], lungs["lung_mask"], strict=True):
-        film = bundle.preprocessing(read_radiograph(image))
-        heat = _resize(explain(film)[1][0], film.shape[1])
-        inside = read_mask(mask_name, film.shape[1]) > 0
-        covered.append(inside.mean())
-        if heat.sum() > 0:
-            shares.append(heat[inside].sum() / heat.sum())
-    return {
-        "films": len(covered),
-        "films_with_heat": len(shares),
-        "share_of_heat": float(np.mean(shares)) if shares else 0.0,
-        "share_of_film": float(np.mean(covered)),
-    }

@@ -47,6 +47,7 @@ def export(
     *,
     name: str,
     version: str,
+    credit: str = "",
     estimate: Estimate | None = None,
 ) -> Bundle:
     """Write ``RUN/bundle``: the network, its thresholds, and what is known of it.
@@ -58,6 +59,7 @@ def export(
         run: where the bundle and the plots of its evaluation go.
         name: of the model.
         version: of the model.
+        credit: of who drew the outlines that it learned from; empty if nobody did.
         estimate: out-of-fold figures and thresholds of networks fitted alike, if there are any.
 
     Returns:
@@ -87,7 +89,7 @@ def export(
             "reference": _heatmap_reference(network, parts, config),
         },
         "parameters": network.count_params(),
-        "trained_on": _provenance(parts.train),
+        "trained_on": _provenance(parts.train) | ({"outlines": credit} if credit else {}),
         "training": settings,
         "versions": versions(),
     }
@@ -102,9 +104,9 @@ def export(
 
 
 def _of_estimate(estimate: Estimate) -> dict[str, Any]:
-    keys = ("source", "by", "result", "folds", "shifts", "folds_sha256")
+    keys = ("source", "by", "result", "folds", "shifts", "folds_sha256", "elsewhere")
     return {
-        **{key: estimate.document[key] for key in keys},
+        **{key: estimate.document[key] for key in keys if key in estimate.document},
         "epochs": estimate.document["training"]["epochs"],
     }
 

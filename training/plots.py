@@ -227,14 +227,17 @@ def importance(shares: dict[str, float]) -> Figure:
 
 
 def picture_rows(
-    rows: Sequence[tuple[str, Sequence[tuple[npt.NDArray[np.uint8], str]]]], *, columns: int = 6
+    rows: Sequence[tuple[str, Sequence[tuple[npt.NDArray[np.uint8], str]]]],
+    *,
+    columns: int = 6,
+    width: float = 2.4,
 ) -> Figure:
-    """Groups of captioned pictures, RGB or grey, under their titles."""
+    """Groups of captioned pictures, RGB or grey, under their titles; `width` inches each."""
     lines: list[tuple[str, Sequence[tuple[npt.NDArray[np.uint8], str]]]] = []
     for title, pictures in rows:
         starts = range(0, max(len(pictures), 1), columns)
         lines += [(title if i == 0 else "", pictures[i : i + columns]) for i in starts]
-    figure = Figure(figsize=(2.4 * columns, 2.9 * len(lines)), dpi=100, layout="constrained")
+    figure = Figure(figsize=(width * columns, 2.9 * len(lines)), dpi=100, layout="constrained")
     grid = figure.subplots(len(lines), columns, squeeze=False)
     for axes_row, (title, pictures) in zip(grid, lines, strict=True):
         for axes in axes_row:

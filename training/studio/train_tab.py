@@ -34,6 +34,10 @@ from training.studio.settings import (
 
 _VARIANTS = 7  # of the film, beside itself
 _BEGIN_WITH = "default"
+_OUTLINES = (
+    ("lungs", "lung_mask", "Without any, the gate outlines the lungs."),
+    ("opacities", "opacity_mask, or of image, x, y, width and height", "Needed by none."),
+)
 
 
 def create_train_tab(queue: JobQueue, data: DataFolder) -> None:
@@ -52,6 +56,16 @@ def create_train_tab(queue: JobQueue, data: DataFolder) -> None:
             controls = [setting.create(setting.value(begin)) for setting in MAIN]
             with gr.Accordion("More settings", open=False):
                 controls += [setting.create(setting.value(begin)) for setting in MORE]
+            with gr.Accordion("Outlines that people drew", open=False):
+                outlines = [
+                    gr.Textbox(
+                        label=f"Tables of {what}",
+                        info=f"CSVs of image and {column}, one a line. {otherwise}",
+                        lines=2,
+                        elem_id=f"outlines-{what}",
+                    )
+                    for what, column, otherwise in _OUTLINES
+                ]
             start = gr.Button("Queue this run", variant="primary", elem_id="queue")
             command = create_command("It runs as this command", elem_id="queued-command")
         with gr.Column(scale=4, min_width=340):
@@ -63,7 +77,13 @@ def create_train_tab(queue: JobQueue, data: DataFolder) -> None:
                 controls += [setting.create(setting.value(begin)) for setting in AUGMENTATION]
 
     def queue_run(
-        path: str | None, skip: bool, preset: str | None, name: str | None, *chosen: Any
+        path: str | None,
+        skip: bool,
+        preset: str | None,
+        name: str | None,
+        lungs: str | None,
+        opacities: str | None,
+        *chosen: Any,
     ) -> tuple[Any, str]:
         """Queue a fit; its command, and a name for the next."""
         with shown_errors():
@@ -72,6 +92,7 @@ def create_train_tab(queue: JobQueue, data: DataFolder) -> None:
             present_splits(folder, FITTED)  # says what is wrong before the run would
             name = (name or "").strip()
             options = ["--name", name, *(["--skip-unreadable"] if skip else [])]
+            options += outline_options(lungs, opacities)
             job = queue.add("fit", name, config, folder, *options)
             queue.start_worker()
         gr.Info(f"{job.name} is queued. See 3 Runs.")
@@ -98,7 +119,7 @@ def create_train_tab(queue: JobQueue, data: DataFolder) -> None:
 
     start.click(
         queue_run,
-        [data.path, data.skip_unreadable, preset, name, *controls],
+        [data.path, data.skip_unreadable, preset, name, *outlines, *controls],
         [command, name],
         preprocess=False,  # what a control may hold is for `changed` to say, in our words
         **QUIET,
@@ -119,6 +140,22 @@ def create_train_tab(queue: JobQueue, data: DataFolder) -> None:
     # As the page opens:
     gr.on(None, show_preview, **show)
     gr.on(None, lambda: _free_name(queue), None, name, **QUIET)
+
+
+def outline_options(lungs: str | None, opacities: str | None) -> list[str]:
+    """The options of `fit` for tables of outlines, as the page's boxes name them, one a line.
+
+    Raises:
+        DatasetError: one of them is not there.
+    """
+    options: list[str] = []
+    for option, text in (("--lungs", lungs), ("--opacities", opacities)):
+        tables = [line.strip() for line in (text or "").splitlines() if line.strip()]
+        for table in tables:
+            if not Path(table).is_file():
+                raise DatasetError(f"{table}: no such file. Expected a CSV of outlines.")
+        options += [option, *(str(Path(table).resolve()) for table in tables)] if tables else []
+    return options
 
 
 def _free_name(queue: JobQueue) -> str:

@@ -1,0 +1,185 @@
+"""A bundle's heatmaps against tables of outlines: lungs, opacities, and opacities planted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from cxr.bundle import Bundle
+from cxr.errors import DatasetError
+from cxr.gradcam import GradCAM
+from cxr.radiograph import read_radiograph
+from training.dataset import Record
+from training.films import Films
+from training.labelled import read_labelled
+from training.localization import (
+    Explain,
+    Images,
+    Maps,
+    Masks,
+    agreement,
+    control,
+    detection,
+    fractions_inside,
+    locality,
+    to_images,
+)
+from training.lung_data import read_mask
+from training.outlines import LUNGS, OPACITIES, read_outlines
+
+_BATCH = 32
+PLANTED_IMAGES = 200  # normal ones that opacities are planted in; more tell no more
+
+
+class OpacityTable(NamedTuple):
+    """Images (N, S, S), and outlines (N, S, S) of their opacities and lungs."""
+
+    images: Images
+    opacities: Masks
+    lungs: Masks
+
+
+def explainer(bundle: Bundle) -> Explain:
+    """What a bundle says of images (N, S, S) in [0, 1]: logits (N,) and maps (N, h, w)."""
+    gradcam = GradCAM(bundle.build_network(), method=bundle.heatmap_method, mirror=bundle.mirror)
+
+    def explain(images: Images) -> tuple[npt.NDArray[np.float32], Maps]:
+        batches = (images[i : i + _BATCH] for i in range(0, len(images), _BATCH))
+        answers = [
+            gradcam(bundle.preprocessing.normalize(batch.astype(np.float32))) for batch in batches
+        ]
+        logits, maps = zip(*answers, strict=True)
+        return np.concatenate(logits), np.concatenate(maps)
+
+    return explain
+
+
+def check_localization(
+    bundle: Bundle,
+    root: Path,
+    records: Sequence[Record],
+    images: Films,
+    *,
+    lungs: Sequence[Path] = (),
+    opacities: Path | None = None,
+    adults: Sequence[Path] = (),
+) -> dict[str, Any]:
+    """Measure a bundle on images that are labelled, outlined, or both.
+
+    Args:
+        bundle: the model.
+        root: the folder that the records' paths are relative to.
+        records: of the images.
+        images: (N, S, S) in [0, 1].
+        lungs: tables of image and lung_mask, of these images.
+        opacities: a table of image, opacity_mask and lung_mask, of other images.
+        adults: tables of image and label of adults' images, normal or not.
+
+    Returns:
+        Figures as plain JSON values; without the sections that nothing was given for.
+
+    Raises:
+        DatasetError: a table is not what was expected.
+        UnreadableRadiograph: an image or a mask cannot be read.
+    """
+    explain = explainer(bundle)
+    side = bundle.preprocessing.size
+    document: dict[str, Any] = {}
+    if lungs:
+        outlines = read_outlines(lungs, LUNGS, root, records, side)
+        known = ~np.isnan(outlines[:, 0, 0])
+        labels = np.array([record.label for record in records])
+        outlined = (images[known].astype(np.float32), outlines[known].astype(np.float32))
+        document["lungs"] = _lungs(explain, *outlined, labels[known])
+        normal = np.flatnonzero(labels[known] == 0)[:PLANTED_IMAGES]
+        document["planted"] = {
+            "images": len(normal),
+            "detection": detection(outlined[0][normal], outlined[1][normal], explain),
+        }
+    if opacities:
+        table = read_opacities(opacities, bundle)
+        _, maps = explain(table.images)
+        heat = to_images(maps, side)
+        document["opacities"] = {
+            **agreement(heat, table.opacities),
+            **control(heat, table.opacities, table.lungs),
+            "in_lungs": float(fractions_inside(heat, table.lungs).mean()),
+        }
+    if adults:
+        document["adults"] = {path.parent.name: _adults(bundle, explain, path) for path in adults}
+    return document
+
+
+def _lungs(
+    explain: Explain, images: Images, lungs: Images, labels: npt.NDArray[np.int64]
+) -> dict[str, Any]:
+    """Heat in people's outlines, by class, and how much of the lungs is hot in positive images."""
+    _, maps = explain(images)
+    heat = to_images(maps, images.shape[1])
+    found: dict[str, Any] = {}
+    for label, name in enumerate(("normal", "pneumonia")):
+        rows = labels == label
+        with_heat = rows & (heat.max(axis=(1, 2)) > 0)
+        found[name] = {
+            "images": int(rows.sum()),
+            "any": float(with_heat.sum() / max(rows.sum(), 1)),
+            "in_lungs": float(fractions_inside(heat[with_heat], lungs[with_heat] > 0.5).mean())
+            if with_heat.any()
+            else 0.0,
+        }
+    positive = labels == 1
+    if positive.any():
+        small = np.stack([_shrink(one, maps.shape[1]) for one in lungs[positive]])
+        found["locality"] = locality(maps[positive], small)
+    return found
+
+
+def _shrink(mask: Images, side: int) -> Images:
+    step = mask.shape[0] // side
+    return np.asarray(
+        mask[: side * step, : side * step].reshape(side, step, side, step).mean((1, 3))
+    )
+
+
+def read_opacities(table: Path, bundle: Bundle) -> OpacityTable:
+    """Images with outlined opacities and lungs, from a table with these three columns.
+
+    Raises:
+        DatasetError: the table cannot be read, or lacks a column.
+        UnreadableRadiograph: an image or a mask cannot be read.
+    """
+    columns = ["image", OPACITIES, LUNGS]
+    try:
+        rows = pd.read_csv(table, dtype=str)[columns]
+    except (OSError, ValueError, KeyError) as error:
+        raise DatasetError(
+            f"{table}: expected the columns {', '.join(columns)} ({error})."
+        ) from error
+    paths = rows.map(lambda name: table.parent / name)
+    side = bundle.preprocessing.size
+    return OpacityTable(
+        np.stack([bundle.preprocessing.resize(read_radiograph(path)) for path in paths["image"]]),
+        np.stack([read_mask(str(path), side) for path in paths[OPACITIES]]) > 0,
+        np.stack([read_mask(str(path), side) for path in paths[LUNGS]]) > 0,
+    )
+
+
+def _adults(bundle: Bundle, explain: Explain, table: Path) -> dict[str, float]:
+    """The AUC of a disease that the model never learned, in adults."""
+    from sklearn.metrics import roc_auc_score
+
+    positive = next(
+        label for label in pd.read_csv(table, dtype=str)["label"].unique() if label != "normal"
+    )
+    root, records = read_labelled(table, positive=positive)
+    images = np.stack(
+        [bundle.preprocessing.resize(read_radiograph(root / record.path)) for record in records]
+    )
+    logits, _ = explain(images)
+    labels = [record.label for record in records]
+    return {"images": len(records), "auc": float(roc_auc_score(labels, logits))}
