@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # arrive as exceptions. Has to be set before anything imports it.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-__version__ = "0.4.0"
+__version__ = "0.5.0"
 
 __all__ = [
     "Bundle",

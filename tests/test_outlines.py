@@ -109,6 +109,25 @@ def test_images_beyond_the_folder_come_along_and_copies_do_not(
     assert found.lungs[0, 0, 0] == 1
 
 
+def test_images_that_a_fit_leaves_out_do_not_come_back_by_a_table(
+    chest_films: Path, tables: Path
+) -> None:
+    records, _ = read_folder(chest_films)
+    elsewhere = tables / "NORMAL2-IM-0402-0001.png"  # of a patient of examples/held_out.txt
+    cv2.imwrite(
+        str(elsewhere), np.random.default_rng(1).integers(0, 255, (48, 48)).astype(np.uint8)
+    )
+    table = write(
+        tables,
+        "lungs.csv",
+        "image,lung_mask,label",
+        f"{chest_films / records[0].path},mask.png,normal",
+        f"{elsewhere.name},mask.png,normal",
+    )
+    left = records[1:]  # the first image was left out of the fit
+    assert read_elsewhere([table], chest_films, left, Preprocessing(size=SIZE)) is None
+
+
 def test_only_a_network_that_learns_them_has_outlines(chest_films: Path) -> None:
     published, _ = load_whole(baseline(), chest_films)
     assert published.lungs is None

@@ -14,6 +14,8 @@ from training.config import TrainingConfig, load_preset
 from training.tether import end_with_parent
 
 if TYPE_CHECKING:
+    import keras
+
     from training.films import OutlineTables
 
 
@@ -71,6 +73,8 @@ def run_fit(options: argparse.Namespace) -> int:
         return 0
     from training.export import export
 
+    if options.cross_validation and config.network.architecture == "evidence":
+        _require_heat(network, config, options)
     bundle = export(
         config,
         parts,
@@ -84,6 +88,26 @@ def run_fit(options: argparse.Namespace) -> int:
     print((bundle.folder / "README.md").read_text(encoding="utf-8"))
     print(f"Bundle: {bundle.folder}\nTry it: python app.py --model {bundle.folder}")
     return 0
+
+
+def _require_heat(
+    network: keras.Model, config: TrainingConfig, options: argparse.Namespace
+) -> None:
+    """Stop before a model is written whose heatmaps fail on images that it has not learned from."""
+    from training.films import load_held_out
+    from training.localization_check import require_heat
+
+    held_out = load_held_out(
+        config,
+        options.data,
+        outlines=_outlines(options),
+        skip_unreadable=options.skip_unreadable,
+    )
+    if held_out is None:
+        print("No images are held out of this data: its heatmaps were not checked.")
+        return
+    reached = require_heat(network, config, held_out)
+    print("Heatmaps: " + ", ".join(f"{name} {value:.2f}" for name, value in reached.items()))
 
 
 def run_tune(options: argparse.Namespace) -> int:

@@ -83,6 +83,22 @@ class LocalConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HeatmapFloor:
+    """What heatmaps have to reach on patients that no fit learns from, for a model to ship.
+
+    Attributes:
+        in_lungs: least mean fraction of the heat in people's outlines of the lungs.
+        locality: greatest median fraction of the lungs above half of the map's maximum.
+        planted_hit: least fraction of opacities, of 10 % of the side and half strength, planted in
+            normal images, with the hottest point in them.
+    """
+
+    in_lungs: float = 0.8
+    locality: float = 0.4
+    planted_hit: float = 0.35
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainingConfig:
     """All that decides a fit besides the films.
 
@@ -92,6 +108,7 @@ class TrainingConfig:
         preprocessing: how films reach it.
         augmentation: how films are varied.
         local: what the evidence network learns of places.
+        floor: what its heatmaps have to reach.
         epochs: how many passes.
         select_by: the epoch whose weights are the result: ``"last"``, so that validation chooses
             nothing; or the best by one of `SELECTABLE`, of those with films at full size. What
@@ -127,6 +144,7 @@ class TrainingConfig:
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
     local: LocalConfig = field(default_factory=LocalConfig)
+    floor: HeatmapFloor = field(default_factory=HeatmapFloor)
     epochs: int = 22
     select_by: str = LAST
     small_size: int = 128
@@ -275,6 +293,7 @@ class TrainingConfig:
             "preprocessing": Preprocessing(**document["preprocessing"]),
             "augmentation": AugmentationConfig(**document["augmentation"]),
             "local": LocalConfig(**document.get("local", {})),
+            "floor": HeatmapFloor(**document.get("floor", {})),
         }
         return cls(**{**document, **parts})
 

@@ -67,7 +67,8 @@ def read_estimate(
             f"{folds} of {plan.folds} folds by {plan.by}."
         )
     now = config.to_json()
-    free = {"epochs", "seed"}  # a longer fit on more films is what the estimate is for
+    # A longer fit on more films is what the estimate is for; the floor is of heatmaps alone.
+    free = {"epochs", "seed", "floor"}
     differing = sorted(key for key in now.keys() - free if trained.get(key) != now[key])
     if differing:
         raise RunError(

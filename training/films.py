@@ -169,12 +169,49 @@ def load_whole(
         DatasetError: the folder, or a table of outlines, is not what was expected.
     """
     records, copies = read_folder(data)
-    films, records = load_films(
-        data, without_held_out(records), config.preprocessing, skip_unreadable=skip_unreadable
+    whole = _load(
+        config, data, without_held_out(records), outlines, skip_unreadable=skip_unreadable
     )
-    require_both_classes(data, ("train", "val"), (record.label for record in records))
+    require_both_classes(data, ("train", "val"), (record.label for record in whole.records))
+    return whole, copies
+
+
+def load_held_out(
+    config: TrainingConfig, data: Path, *, outlines: OutlineTables, skip_unreadable: bool = False
+) -> Part | None:
+    """The images of a data folder that every fit leaves out; None where there are none of a class.
+
+    Args:
+        config: as for `load_whole`.
+        data: the data folder.
+        outlines: what people drew.
+        skip_unreadable: leave damaged files out instead of stopping.
+
+    Raises:
+        DatasetError: the folder, or a table of outlines, is not what was expected.
+    """
+    records, _ = read_folder(data)
+    fitted = {record.path for record in without_held_out(records)}
+    left_out = [record for record in records if record.path not in fitted]
+    if {record.label for record in left_out} != {0, 1}:
+        return None
+    return _load(config, data, left_out, outlines, skip_unreadable=skip_unreadable)
+
+
+def _load(
+    config: TrainingConfig,
+    data: Path,
+    records: Sequence[Record],
+    outlines: OutlineTables,
+    *,
+    skip_unreadable: bool,
+) -> Part:
+    """Images of these records, with outlines if the network learns them."""
+    films, records = load_films(
+        data, records, config.preprocessing, skip_unreadable=skip_unreadable
+    )
     if config.network.architecture != "evidence":
-        return Part(films, records), copies
+        return Part(films, records)
     from training.outlines import (
         LUNGS,
         OPACITIES,
@@ -192,7 +229,7 @@ def load_whole(
     opacities = None
     if outlines.opacities:
         opacities = read_outlines(outlines.opacities, OPACITIES, data, records, size)
-    return Part(films, records, lungs, opacities, elsewhere), copies
+    return Part(films, records, lungs, opacities, elsewhere)
 
 
 def load_films(

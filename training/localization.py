@@ -7,7 +7,7 @@ well, since disease has its customary places, which a network can learn instead 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypedDict
 
 import cv2
@@ -133,19 +133,29 @@ def control(heat: Heat, inside: Masks, lungs: Masks, *, seed: int = 0) -> Contro
     }
 
 
-def detection(images: Images, lungs: Images, explain: Explain, *, seed: int = 0) -> list[Detection]:
+def detection(
+    images: Images,
+    lungs: Images,
+    explain: Explain,
+    *,
+    diameters: Sequence[float] = DIAMETERS,
+    contrasts: Sequence[float] = CONTRASTS,
+    seed: int = 0,
+) -> list[Detection]:
     """Plant one opacity of each size and strength in normal images, and look for it.
 
     Args:
         images: (N, S, S) in [0, 1], normal ones.
         lungs: (N, S, S) in [0, 1].
         explain: of images that are not yet normalised.
+        diameters: of the opacities, as shares of the side.
+        contrasts: their strengths.
         seed: of places and shapes, which are the same for every model.
     """
     before, _ = explain(images)
     rows: list[Detection] = []
-    for diameter in DIAMETERS:
-        for strength in CONTRASTS:
+    for diameter in diameters:
+        for strength in contrasts:
             rng = np.random.default_rng(seed)
             one = [Opacity(diameter=diameter, strength=strength)]
             pairs = [

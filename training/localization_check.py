@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import keras
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from cxr.bundle import Bundle
-from cxr.errors import DatasetError
+from cxr.errors import DatasetError, RunError
 from cxr.gradcam import GradCAM
+from cxr.heatmap_method import Method
+from cxr.preprocessing import Preprocessing
 from cxr.radiograph import read_radiograph
+from training.config import TrainingConfig
 from training.dataset import Record
-from training.films import Films
+from training.films import Films, Part
 from training.labelled import read_labelled
 from training.localization import (
     Explain,
@@ -44,19 +49,68 @@ class OpacityTable(NamedTuple):
     lungs: Masks
 
 
-def explainer(bundle: Bundle) -> Explain:
-    """What a bundle says of images (N, S, S) in [0, 1]: logits (N,) and maps (N, h, w)."""
-    gradcam = GradCAM(bundle.build_network(), method=bundle.heatmap_method, mirror=bundle.mirror)
+def explainer(
+    network: keras.Model, preprocessing: Preprocessing, *, method: Method, mirror: bool
+) -> Explain:
+    """What a network says of images (N, S, S) in [0, 1]: logits (N,) and maps (N, h, w)."""
+    gradcam = GradCAM(network, method=method, mirror=mirror)
 
     def explain(images: Images) -> tuple[npt.NDArray[np.float32], Maps]:
         batches = (images[i : i + _BATCH] for i in range(0, len(images), _BATCH))
-        answers = [
-            gradcam(bundle.preprocessing.normalize(batch.astype(np.float32))) for batch in batches
-        ]
+        answers = [gradcam(preprocessing.normalize(batch.astype(np.float32))) for batch in batches]
         logits, maps = zip(*answers, strict=True)
         return np.concatenate(logits), np.concatenate(maps)
 
     return explain
+
+
+def require_heat(network: keras.Model, config: TrainingConfig, held_out: Part) -> dict[str, float]:
+    """Refuse a network whose heatmaps fail.
+
+    Args:
+        network: an evidence network.
+        config: that it was trained with; its floor is what has to be reached.
+        held_out: images that it has not learned from, with outlines of the lungs.
+
+    Returns:
+        What was reached, by the names of `training.config.HeatmapFloor`.
+
+    Raises:
+        RunError: something is below the floor; the message has all figures.
+    """
+    explain = explainer(network, config.preprocessing, method="gradcam", mirror=config.mirror)
+    if held_out.lungs is None:
+        raise ValueError("Expected a part with outlines of the lungs.")
+    known = ~np.isnan(held_out.lungs[:, 0, 0])
+    images, lungs = (part[known].astype(np.float32) for part in (held_out.films, held_out.lungs))
+    labels = held_out.labels[known]
+    found = _lungs(explain, images, lungs, labels)
+    normal = labels == 0
+    (planted,) = detection(
+        images[normal], lungs[normal], explain, diameters=(0.1,), contrasts=(0.5,)
+    )
+    reached = {
+        "in_lungs": found["pneumonia"]["in_lungs"],
+        "locality": found["locality"],
+        "planted_hit": planted["hit"],
+    }
+    floor = config.floor
+    if (
+        reached["in_lungs"] < floor.in_lungs
+        or reached["locality"] > floor.locality
+        or reached["planted_hit"] < floor.planted_hit
+    ):
+        raise RunError(
+            f"The heatmaps fail on {len(images)} images that the network has not learned from: "
+            f"{_figures(reached)}. Expected at least {_figures(dataclasses.asdict(floor))} "
+            "(locality: at most). No bundle was written. Train longer, or with better outlines of "
+            "the lungs."
+        )
+    return reached
+
+
+def _figures(figures: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:.2f}" for name, value in figures.items())
 
 
 def check_localization(
@@ -87,7 +141,12 @@ def check_localization(
         DatasetError: a table is not what was expected.
         UnreadableRadiograph: an image or a mask cannot be read.
     """
-    explain = explainer(bundle)
+    explain = explainer(
+        bundle.build_network(),
+        bundle.preprocessing,
+        method=bundle.heatmap_method,
+        mirror=bundle.mirror,
+    )
     side = bundle.preprocessing.size
     document: dict[str, Any] = {}
     if lungs:

@@ -20,7 +20,7 @@ from cxr.errors import DatasetError
 from cxr.preprocessing import Preprocessing
 from cxr.quality import Gate
 from cxr.radiograph import read_radiograph
-from training.dataset import Record, make_record
+from training.dataset import Record, held_out_patients, make_record
 from training.films import Outlines, Part
 from training.lung_data import read_mask
 from training.lungs import outline
@@ -81,6 +81,7 @@ def read_elsewhere(
     Returns:
         Images whose label is 0 where they are known to be normal, else 1; None if there are none.
     """
+    known, held_out = {record.digest for record in records}, held_out_patients()
     images, lungs, found = [], [], []
     for table in tables:
         rows = _read_table(table, LUNGS)
@@ -89,10 +90,12 @@ def read_elsewhere(
         others = rows[(_record_numbers(rows, table, root, records) < 0) & rows[LUNGS].notna()]
         for _, row in others.iterrows():
             path = table.parent / row["image"]
+            if path.resolve().is_relative_to(root.resolve()):
+                continue  # of the data folder, and left out of the fit on purpose
             normal = str(row.get("label", "")).lower() == "normal"
             record = make_record(table.parent, path, 0 if normal else 1, split="elsewhere")
-            if any(record.digest == known.digest for known in records):
-                continue  # an image of the data folder under another name
+            if record.digest in known or record.patient in held_out:
+                continue  # an image of the data folder from another place
             images.append(preprocessing.resize(read_radiograph(path)).astype(np.float16))
             lungs.append(read_mask(str(table.parent / row[LUNGS]), preprocessing.size))
             found.append(record)
