@@ -309,7 +309,9 @@ def test_thresholds_hold_for_films_taken_otherwise_too(
     lines = [",".join(row.values()) for row in rows]
     write_csv(elsewhere / "out_of_fold.csv", ",".join(rows[0]), lines)
     both = read_estimate(cross_validation, config, records, elsewhere=elsewhere)
-    assert both.points.probability(0) < alone.points.probability(0)
+    assert both.points != alone.points
+    assert both.document["elsewhere"]["films"] == len(rows)
+    assert "elsewhere" not in alone.document
     with pytest.raises(RunError, match="no finished cross-validation"):
         read_estimate(cross_validation, config, records, elsewhere=tmp_path / "nowhere")
 
