@@ -10,9 +10,10 @@ import pytest
 from cxr.preprocessing import Preprocessing
 from training.augmentation import AugmentationConfig, augment
 from training.batches import FilmBatches, Targets
-from training.config import Balance, LocalConfig, TrainingConfig, baseline, default, tiny
+from training.config import Balance, LocalConfig, TrainingConfig
 from training.dataset import Record
 from training.films import Part
+from training.presets import baseline, default, tiny
 
 STILL = AugmentationConfig(
     **{

@@ -20,7 +20,8 @@ from cxr.page.examples import list_examples
 from cxr.radiograph import read_radiograph
 from tests.conftest import ROOT
 from training.card import model_card
-from training.config import TrainingConfig, default
+from training.config import TrainingConfig
+from training.presets import default
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 

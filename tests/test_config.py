@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from training.augmentation import AugmentationConfig
-from training.config import SELECTABLE, LocalConfig, TrainingConfig, baseline, default, tiny
+from training.config import SELECTABLE, LocalConfig, TrainingConfig
+from training.presets import baseline, default, tiny
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ import pytest
 
 from cxr.errors import DatasetError
 from cxr.preprocessing import Preprocessing
-from training.config import tiny
 from training.dataset import file_list_digest, is_kermany, read_folder, split_by_patient
 from training.films import load_films, load_parts
+from training.presets import tiny
 
 
 def add_film(path: Path, *, seed: int | None = None) -> None:

@@ -22,11 +22,11 @@ from cxr.classifier import Classifier
 from cxr.errors import RunError
 from cxr.radiograph import read_radiograph
 from tests.conftest import ROOT
-from training.config import tiny
 from training.evaluation import classification_metrics
 from training.films import load_parts
 from training.fit import fit
 from training.prediction import predict_logits
+from training.presets import tiny
 from training.run_folder import RunFolder, rounded
 
 pytestmark = pytest.mark.slow

@@ -18,8 +18,8 @@ from filelock import FileLock
 
 from cxr.errors import RunError
 from tests.conftest import ROOT
-from training.config import load_preset, tiny
 from training.jobs import JobQueue, State, last_lines
+from training.presets import load_preset, tiny
 from training.run_folder import RunFolder
 from training.runs import read_run
 

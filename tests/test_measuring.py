@@ -19,9 +19,9 @@ from cxr.errors import RunError
 from cxr.operating_points import OperatingPoints
 from training.__main__ import main
 from training.card import model_card
-from training.config import tiny
 from training.dataset import read_folder
 from training.estimate import read_estimate
+from training.presets import tiny
 
 pytestmark = pytest.mark.slow
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from cxr.network import build_network
 from cxr.network_config import NetworkConfig
-from training.config import baseline, default
+from training.presets import baseline, default
 
 TINY = NetworkConfig(input_size=32, stem_width=4, widths=(4, 8), blocks=(1, 1), lstm_units=4)
 

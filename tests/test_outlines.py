@@ -10,10 +10,10 @@ import pytest
 
 from cxr.errors import DatasetError
 from cxr.preprocessing import Preprocessing
-from training.config import baseline, tiny
 from training.dataset import read_folder
 from training.films import OutlineTables, load_whole
 from training.outlines import LUNGS, OPACITIES, read_elsewhere, read_outlines
+from training.presets import baseline, tiny
 
 SIZE = 16
 

@@ -15,10 +15,10 @@ from cxr import bundle as bundles
 from cxr import hub
 from cxr.bundle import Bundle, load_bundle
 from cxr.errors import BundleError, DatasetError, RunError
-from training.config import tiny
 from training.dataset import film_marks
 from training.films import Parts, load_parts
 from training.local_model import use, use_bundled
+from training.presets import tiny
 from training.run_folder import RunFolder
 from training.runs import films_to_compare_on, list_runs, read_run
 

@@ -26,11 +26,11 @@ from cxr.page.examples import list_examples
 from cxr.radiograph import read_radiograph
 from tests.conftest import PAGE_MARKS, ROOT
 from tests.test_jobs import wait_until
-from training.config import baseline, default, tiny
 from training.dataset import present_splits
 from training.films import load_parts
 from training.inspection import FITTED
 from training.jobs import JobQueue
+from training.presets import baseline, default, tiny
 from training.run_folder import RunFolder
 from training.runs import read_run
 from training.studio import LAUNCH_SETTINGS, build_studio, serve_studio

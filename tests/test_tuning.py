@@ -14,8 +14,9 @@ import pytest
 
 from cxr.errors import DatasetError, RunError
 from tests.conftest import ROOT
-from training.config import PRESETS, TrainingConfig, default, load_preset, tiny
+from training.config import TrainingConfig
 from training.films import load_parts
+from training.presets import PRESETS, default, load_preset, tiny
 from training.tuning import SEARCH_SPACE, tune
 
 pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from cxr.errors import CXRError, RunError
 from training.arguments import HUB_RULES, build_parser
-from training.config import TrainingConfig, load_preset
+from training.config import TrainingConfig
+from training.presets import load_preset
 from training.tether import end_with_parent
 
 if TYPE_CHECKING:

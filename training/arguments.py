@@ -8,7 +8,8 @@ from typing import get_args
 
 from cxr import __version__
 from cxr.arguments import port
-from training.config import LAST, PRESETS, SELECTABLE, Balance
+from training.config import LAST, SELECTABLE, Balance
+from training.presets import PRESETS
 
 _DEPLOY = """\
 Put the page on a Space. Again with another model or another version of the code: the Space is

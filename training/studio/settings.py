@@ -11,8 +11,9 @@ from typing import Any, get_args
 import gradio as gr
 
 from cxr.errors import RunError
-from training.config import LAST, PRESETS, SELECTABLE, Balance, TrainingConfig, load_preset
+from training.config import LAST, SELECTABLE, Balance, TrainingConfig
 from training.plots import metric_title
+from training.presets import PRESETS, load_preset
 from training.runs import list_runs
 
 IMAGE_SIZE = "network.input_size"  # preprocessing and the early epochs' size follow it
