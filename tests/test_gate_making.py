@@ -14,7 +14,7 @@ from cxr.errors import DatasetError, RunError
 from cxr.lungs import KINDS, LungNetworkConfig
 from cxr.quality import Gate
 from cxr.radiograph import read_radiograph
-from training.augmentation import AugmentationConfig, augment, augment_with_mask
+from training.augmentation import AugmentationConfig, augment, augment_with_masks
 from training.gate import GatePlan, make_gate
 from training.lung_batches import LungBatches, LungData
 from training.lung_data import kind_folds, load_pictures
@@ -149,7 +149,7 @@ def test_a_mask_moves_with_its_film() -> None:
         gamma=0, contrast=0, brightness=0, local_contrast=0, blur=0, noise=0, erase=0
     )
     for seed in range(5):
-        moved, mask = augment_with_mask(film, film, config, np.random.default_rng(seed))
+        moved, (mask,) = augment_with_masks(film, [film], config, np.random.default_rng(seed))
         np.testing.assert_allclose(moved, mask, atol=0.02)
         alone = augment(film, config, np.random.default_rng(seed))
         np.testing.assert_array_equal(moved, alone)

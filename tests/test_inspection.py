@@ -17,7 +17,7 @@ def folder(chest_films: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(chest_films, tmp_path / "films"))
 
 
-def film(folder: Path, name: str = "person3_virus_1.jpeg") -> Path:
+def film(folder: Path, name: str = "person103_virus_1.jpeg") -> Path:
     return next(folder.glob(f"train/*/{name}"))
 
 
@@ -51,15 +51,15 @@ def test_a_file_that_cannot_be_read_stops_a_fit(folder: Path) -> None:
     film(folder).write_bytes(b"nothing")
     problem = only_problem(folder)
     assert problem.stops
-    assert "train/PNEUMONIA/person3_virus_1.jpeg" in problem.files[0]
+    assert "train/PNEUMONIA/person103_virus_1.jpeg" in problem.files[0]
 
 
 def test_a_copy_is_named_with_its_original(folder: Path) -> None:
-    shutil.copy(film(folder), film(folder).with_name("person3_virus_2.jpeg"))
+    shutil.copy(film(folder), film(folder).with_name("person103_virus_2.jpeg"))
     problem = only_problem(folder)
     assert not problem.stops
     (files,) = problem.files
-    assert "person3_virus_1.jpeg = train/PNEUMONIA/person3_virus_2.jpeg" in files
+    assert "person103_virus_1.jpeg = train/PNEUMONIA/person103_virus_2.jpeg" in files
 
 
 def test_a_film_in_both_classes_stops_a_fit(folder: Path) -> None:
@@ -85,11 +85,11 @@ def test_films_of_test_in_train_are_a_leak_and_are_never_decoded(folder: Path) -
 def test_a_patient_in_two_splits(folder: Path, split: str, said: str) -> None:
     there = folder / split / "PNEUMONIA"
     there.mkdir(parents=True)
-    other = film(folder, "person5_virus_1.jpeg")
-    shutil.move(other, there / "person3_virus_9.jpeg")
+    other = film(folder, "person105_virus_1.jpeg")
+    shutil.move(other, there / "person103_virus_9.jpeg")
     problem = only_problem(folder)
     assert said in problem.text
-    assert problem.files == ["person3"]
+    assert problem.files == ["person103"]
 
 
 def test_a_missing_class_is_said(folder: Path) -> None:

@@ -363,7 +363,7 @@ def test_controls_change_what_they_name() -> None:
     values |= {"augmentation.rotation": 3, "augmentation.shift_vertically": False}
     config = changed(default(), list(values.values()))
     assert config.preset == "custom"
-    assert (config.network.input_size, config.preprocessing.size, config.small_size) == (96, 96, 64)
+    assert (config.network.input_size, config.preprocessing.size, config.small_size) == (96, 96, 80)
     assert config.epochs == 7
     assert isinstance(config.epochs, int)
     assert config.balance == "weights"
