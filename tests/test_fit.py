@@ -63,6 +63,17 @@ def wait_for_checkpoint(run: Path, process: subprocess.Popen[bytes]) -> None:
         time.sleep(0.02)
 
 
+def end(process: subprocess.Popen[bytes], stop: signal.Signals) -> None:
+    """Send the signal until it is heard: Python loses one that comes while it cleans up."""
+    while True:
+        process.send_signal(stop)
+        try:
+            process.communicate(timeout=2)
+            return
+        except subprocess.TimeoutExpired:
+            continue
+
+
 @pytest.fixture(scope="module")
 def finished(chest_films: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An uninterrupted run."""
@@ -78,8 +89,7 @@ def test_an_interrupted_fit_goes_on_where_it_stopped(
     out = tmp_path / "run"
     with subprocess.Popen(command(chest_films, out), cwd=ROOT, stderr=subprocess.PIPE) as process:
         wait_for_checkpoint(out, process)
-        process.send_signal(stop)
-        process.communicate()
+        end(process, stop)
     interrupted = len(history(out))
     assert 1 <= interrupted < EPOCHS
     assert not (out / "bundle").exists()
