@@ -64,7 +64,7 @@ def wait_for_checkpoint(run: Path, process: subprocess.Popen[bytes]) -> None:
 
 
 def end(process: subprocess.Popen[bytes], stop: signal.Signals) -> None:
-    """Send the signal until it is heard: Python loses one that comes while it cleans up."""
+    """Send the signal until it is heard: an interrupt at an unlucky moment was once lost."""
     while True:
         process.send_signal(stop)
         try:

@@ -1,8 +1,8 @@
 """Parts and looks of radiographs exchanged, so that only what is in the lungs tells the classes.
 
 How a radiograph was taken and what lies beside the lungs go with the class in this data: a network
-learns them if it can. Here one radiograph lends its look, what lies outside its lungs, or a lung to
-another, whose disease stays where it was. Regions are brought over by the boxes around the lungs.
+learns them if it can. Here one radiograph lends its look, or what lies outside its lungs, to
+another, whose disease stays where it was. Surroundings are brought over by the boxes around the lungs.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ Box = tuple[int, int, int, int]  # left, top, right, bottom
 
 _BANDS = 24  # of the spectrum, of equal width in log frequency
 _LOW_BANDS = 6  # the shapes themselves, which are not exchanged
-_SMALL_LUNG = 0.25  # of the larger one's area: less is taken for a lung that was not outlined
 
 
 def restyle(image: Image, donor: Image, amount: float) -> Image:
@@ -88,54 +87,6 @@ def exchange_outside(image: Image, lungs: Image, donor: Image, donor_lungs: Imag
     kept = cv2.GaussianBlur(margin.astype(np.float32), (0, 0), side / 50)
     moved = move_box(donor, theirs, ours)
     return np.asarray(image * kept + moved * (1 - kept), dtype=np.float32)
-
-
-def exchange_lungs(
-    image: Image, lungs: Image, donor: Image, donor_lungs: Image, sides: tuple[int, ...]
-) -> tuple[Image, Image]:
-    """The donor's lungs in the image, on one side or both.
-
-    Args:
-        image: float32 (S, S) in [0, 1].
-        lungs: float32 (S, S) in [0, 1], 1 inside.
-        donor: of the same shape.
-        donor_lungs: likewise.
-        sides: which to exchange: 0 for the lung on the image's left, 1 for that on its right.
-
-    Returns:
-        The image, and where it shows the donor's lungs, float32 (S, S), 0 or 1: nowhere if one of
-        them has no lung on a side.
-    """
-    ours, theirs = lung_sides(lungs), lung_sides(donor_lungs)
-    exchanged, where = image, np.zeros_like(image)
-    for side in sides:
-        to, origin = box_around(ours[side]), box_around(theirs[side])
-        if to is None or origin is None:
-            return image, np.zeros_like(image)
-        moved = move_box(donor, origin, to)
-        outline = move_box(theirs[side].astype(np.float32), origin, to) > 0.5
-        shown = cv2.GaussianBlur((ours[side] | outline).astype(np.float32), (0, 0), 1.5)
-        exchanged = exchanged * (1 - shown) + moved * shown
-        where = np.maximum(where, ours[side].astype(np.float32))
-    return np.asarray(exchanged, dtype=np.float32), where
-
-
-def lung_sides(lungs: Image) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """The lung on the image's left and the one on its right, (S, S) each."""
-    inside = (lungs > 0.5).astype(np.uint8)
-    count, labels, stats, middles = cv2.connectedComponentsWithStats(inside, connectivity=4)
-    areas = stats[1:, cv2.CC_STAT_AREA]
-    if count > 2:
-        largest = 1 + np.argsort(areas)[::-1][:2]
-        if areas[largest[1] - 1] >= _SMALL_LUNG * areas[largest[0] - 1]:
-            left, right = sorted(largest, key=lambda label: middles[label][0])
-            return labels == left, labels == right
-    # Joined, or one alone: parted at the column with the least lung near the middle.
-    width = inside.shape[1]
-    first = int(0.35 * width)
-    column = first + int(np.argmin(inside.sum(axis=0)[first : int(0.65 * width)]))
-    columns = np.arange(width)
-    return (inside > 0) & (columns < column), (inside > 0) & (columns >= column)
 
 
 def box_around(mask: npt.NDArray[np.bool_]) -> Box | None:
