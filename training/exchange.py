@@ -2,7 +2,8 @@
 
 How a radiograph was taken and what lies beside the lungs go with the class in this data: a network
 learns them if it can. Here one radiograph lends its look, or what lies outside its lungs, to
-another, whose disease stays where it was. Surroundings are brought over by the boxes around the lungs.
+another, whose disease stays where it was. Surroundings are brought over by the boxes around the
+lungs.
 """
 
 from __future__ import annotations
