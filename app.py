@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from cxr.arguments import port
-from cxr.bundle import load_bundle
 from cxr.classifier import Classifier
 from cxr.errors import CXRError, HubError, PageError
-from cxr.hub import find_bundle
+from cxr.model.bundle import load_bundle
+from cxr.model.hub import find_bundle
 from cxr.page import LAUNCH_SETTINGS, build_page
 from cxr.page.serving import launch, on_a_space, private_uploads
 

@@ -11,13 +11,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cxr.bundle import Bundle, load_bundle
     from cxr.classifier import Classifier, Prediction
     from cxr.errors import CXRError
-    from cxr.operating_points import OperatingPoint, OperatingPoints
-    from cxr.overlay import draw_overlay
+    from cxr.model.bundle import Bundle, load_bundle
+    from cxr.model.operating_points import OperatingPoint, OperatingPoints
+    from cxr.output.overlay import draw_overlay
     from cxr.preprocessing import Preprocessing
-    from cxr.radiograph import Radiograph, read_radiograph
+    from cxr.reading.radiograph import Radiograph, read_radiograph
 
 # TensorFlow's start-up log (no GPU, oneDNN on, …) says nothing about the films; its errors still
 # arrive as exceptions. Has to be set before anything imports it.
@@ -41,17 +41,17 @@ __all__ = [
 ]
 
 _MODULE_OF = {
-    "Bundle": "cxr.bundle",
+    "Bundle": "cxr.model.bundle",
     "CXRError": "cxr.errors",
     "Classifier": "cxr.classifier",
-    "OperatingPoint": "cxr.operating_points",
-    "OperatingPoints": "cxr.operating_points",
+    "OperatingPoint": "cxr.model.operating_points",
+    "OperatingPoints": "cxr.model.operating_points",
     "Prediction": "cxr.classifier",
     "Preprocessing": "cxr.preprocessing",
-    "Radiograph": "cxr.radiograph",
-    "load_bundle": "cxr.bundle",
-    "draw_overlay": "cxr.overlay",
-    "read_radiograph": "cxr.radiograph",
+    "Radiograph": "cxr.reading.radiograph",
+    "load_bundle": "cxr.model.bundle",
+    "draw_overlay": "cxr.output.overlay",
+    "read_radiograph": "cxr.reading.radiograph",
 }
 
 

@@ -72,9 +72,9 @@ def measure(model: str | None = None, film: str | None = None) -> dict[str, Any]
     import_tensorflow_s = time.perf_counter() - started
 
     from cxr.classifier import Classifier
-    from cxr.gradcam import GradCAM
-    from cxr.hub import find_bundle
-    from cxr.radiograph import read_radiograph
+    from cxr.model.gradcam import GradCAM
+    from cxr.model.hub import find_bundle
+    from cxr.reading.radiograph import read_radiograph
 
     started = time.perf_counter()
     bundle = find_bundle(model)

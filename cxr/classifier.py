@@ -15,14 +15,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from cxr.bundle import Bundle
+from cxr.checks import Trust, examine
 from cxr.errors import BackendError, NotAChestRadiograph
-from cxr.findings import Finding
-from cxr.hub import find_bundle
-from cxr.operating_points import OperatingPoints, Verdict
-from cxr.quality import Gate, Quality
-from cxr.radiograph import Radiograph
-from cxr.trust import Trust, examine
+from cxr.gate.gate import Gate, Quality
+from cxr.messages import Finding
+from cxr.model.bundle import Bundle
+from cxr.model.hub import find_bundle
+from cxr.model.operating_points import OperatingPoints, Verdict
+from cxr.reading.radiograph import Radiograph
 
 Heatmap = npt.NDArray[np.float32]  # (H, W) in [0, 1]
 
@@ -81,7 +81,7 @@ class Classifier:
         """The classifier of a model, by default of the bundled one.
 
         Args:
-            model: a folder, or NAME/REPO[@REVISION] on the Hub; see `cxr.hub.find_bundle`.
+            model: a folder, or NAME/REPO[@REVISION] on the Hub; see `cxr.model.hub.find_bundle`.
 
         Raises:
             BundleError: there is no intact model of this version.
@@ -105,7 +105,7 @@ class Classifier:
             if self.ready:
                 return
             try:
-                from cxr.gradcam import GradCAM  # imports TensorFlow
+                from cxr.model.gradcam import GradCAM  # imports TensorFlow
             except ImportError as error:
                 raise BackendError(
                     f"Keras or TensorFlow cannot be imported ({error}). Install requirements.txt, "
@@ -171,7 +171,7 @@ class Classifier:
         return float(logits[0]), activations[0]
 
     def _scale(self, activation: npt.NDArray[np.float32], radiograph: Radiograph) -> Heatmap:
-        from cxr.gradcam import scale_heatmap
+        from cxr.model.gradcam import scale_heatmap
 
         reference = self.bundle.heatmap_reference
         return scale_heatmap(activation, reference=reference, shape=radiograph.shape)

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from cxr.checks import sentence
 from cxr.classifier import Classifier, Prediction
 from cxr.errors import CXRError, NotAChestRadiograph, RadiographError, UnsupportedRadiograph
-from cxr.overlay import draw_overlay, png
-from cxr.radiograph import Radiograph, Source, read_radiograph
-from cxr.trust import sentence
+from cxr.output.overlay import draw_overlay, png
+from cxr.reading.radiograph import Radiograph, Source, read_radiograph
 
 Encoder = Callable[[Radiograph, Prediction], bytes]
 
@@ -33,7 +33,7 @@ def classify_files(
 
     Args:
         files: paths of the films.
-        model: see `cxr.hub.find_bundle`.
+        model: see `cxr.model.hub.find_bundle`.
         threshold: the reader's own in [0, 1]; the model's if None.
         as_json: one JSON object a line on standard output, in the documented shape.
         overlays: folder for ``<stem>.png``, made if missing.

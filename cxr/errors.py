@@ -21,7 +21,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cxr.quality import Quality
+    from cxr.gate.gate import Quality
 
 
 class CXRError(Exception):

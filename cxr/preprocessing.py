@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from cxr.radiograph import Radiograph
+from cxr.reading.radiograph import Radiograph
 
 Intensity = Literal["unit", "standardized"]
 

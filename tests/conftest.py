@@ -13,10 +13,10 @@ import pytest
 from huggingface_hub import constants
 from playwright.sync_api import Browser, sync_playwright
 
-from cxr.bundle import LOCAL_MODEL, Bundle, save_bundle
-from cxr.network import build_network
-from cxr.network_config import NetworkConfig
-from cxr.operating_points import OperatingPoint, OperatingPoints
+from cxr.model.bundle import LOCAL_MODEL, Bundle, save_bundle
+from cxr.model.network import build_network
+from cxr.model.network_config import NetworkConfig
+from cxr.model.operating_points import OperatingPoint, OperatingPoints
 from tests.loopback_hub import TOKEN, LoopbackHub, serve
 
 ROOT = Path(__file__).parents[1]
@@ -69,7 +69,7 @@ def chest_films(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rng = np.random.default_rng(0)
     for i in range(24):
         normal = root / "train" / "NORMAL" / f"NORMAL2-IM-{i:04}-0001.jpeg"
-        # Numbers that examples/held_out.txt leaves to a fit.
+        # Numbers that training/data/held_out.txt leaves to a fit.
         sick = (
             root
             / "train"

@@ -47,18 +47,18 @@ def test_only_pages_import_gradio() -> None:
 
 
 def test_only_one_room_reads_the_hub_and_two_write_to_it() -> None:
-    writers = {"training/publish.py", "training/deploy.py"}
-    assert importers("huggingface_hub") == {"cxr/hub.py", *writers}
+    writers = {"training/sharing/publish.py", "training/sharing/deploy.py"}
+    assert importers("huggingface_hub") == {"cxr/model/hub.py", *writers}
 
 
 def test_only_gradcam_and_the_benchmark_import_tensorflow() -> None:
-    assert importers("tensorflow") == {"cxr/gradcam.py", "cxr/benchmark.py"}
+    assert importers("tensorflow") == {"cxr/model/gradcam.py", "cxr/benchmark.py"}
 
 
 def test_the_fit_needs_no_tensorflow() -> None:
-    """Nothing that `training.fit` imports leads to tensorflow or gradio."""
+    """Nothing that `training.fitting.fit` imports leads to tensorflow or gradio."""
     seen: set[str] = set()
-    waiting = ["training.fit"]
+    waiting = ["training.fitting.fit"]
     while waiting:
         module = waiting.pop()
         path = ROOT / Path(*module.split(".")).with_suffix(".py")
@@ -68,8 +68,8 @@ def test_the_fit_needs_no_tensorflow() -> None:
         for name in imports(path):
             assert name.split(".")[0] not in {"tensorflow", "gradio"}, f"{module} imports {name}"
             waiting.append(name)
-    assert "cxr.network" in seen
-    assert "training.augmentation" in seen
+    assert "cxr.model.network" in seen
+    assert "training.fitting.augmentation" in seen
 
 
 def test_public_names_can_be_had() -> None:

@@ -29,7 +29,7 @@ from cxr.page.many import create_many
 from cxr.page.notes import note_keeper
 from cxr.page.serving import BASE_SETTINGS
 from cxr.page.viewer import create_viewer, film_value
-from cxr.radiograph import read_radiograph
+from cxr.reading.radiograph import read_radiograph
 
 _FOLDER = Path(__file__).parent
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from cxr.bundle import CARD, Bundle
+from cxr.model.bundle import CARD, Bundle
 from cxr.page.texts import LANGUAGES
 
 _TEMPLATE = """

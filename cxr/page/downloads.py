@@ -12,13 +12,13 @@ from typing import Any
 
 import gradio as gr
 
-from cxr.bundle import Bundle
 from cxr.classifier import Classifier, Prediction
-from cxr.dicom_export import dicom_objects
 from cxr.errors import UnreadableRadiograph
+from cxr.model.bundle import Bundle
+from cxr.output.dicom import dicom_objects
+from cxr.output.report_pdf import Reading, pdf_report
 from cxr.page.pictures import shrink
-from cxr.radiograph import Radiograph, read_radiograph
-from cxr.report import Reading, pdf_report
+from cxr.reading.radiograph import Radiograph, read_radiograph
 
 _SIDE = 1200  # what a report needs of a film; a session keeps no more
 _SCRIPT = """

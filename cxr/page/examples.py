@@ -8,7 +8,7 @@ import gradio as gr
 
 from cxr.page.pictures import grey_data_uri, shrink
 from cxr.page.texts import LANGUAGES
-from cxr.radiograph import read_radiograph
+from cxr.reading.radiograph import read_radiograph
 
 FOLDER = Path(__file__).parents[2] / "examples"
 _THUMBNAIL_SIDE = 220

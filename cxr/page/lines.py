@@ -9,8 +9,8 @@ from typing import Any
 
 import gradio as gr
 
-from cxr.bundle import Bundle
 from cxr.errors import CXRError, NotAChestRadiograph
+from cxr.model.bundle import Bundle
 from cxr.page.texts import LANGUAGES
 from cxr.page.viewer import finding_values
 

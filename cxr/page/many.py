@@ -21,12 +21,12 @@ from cxr.errors import (
     NotAChestRadiograph,
     UnsupportedRadiograph,
 )
-from cxr.overlay import draw_overlay, png
+from cxr.output.overlay import draw_overlay, png
 from cxr.page.pictures import grey_data_uri, shrink
 from cxr.page.texts import LANGUAGES
 from cxr.page.uploads import uploaded_file
 from cxr.page.viewer import finding_values
-from cxr.radiograph import Radiograph, read_radiograph
+from cxr.reading.radiograph import Radiograph, read_radiograph
 
 _FOLDER = Path(__file__).parent
 _THUMBNAIL_SIDE = 96

@@ -66,7 +66,7 @@ window.cxr ??= (() => {
     const line = parts.join("; ");
     return line ? `${line[0].toUpperCase()}${line.slice(1)}.` : "";
   };
-  // The same rule as OperatingPoints.verdict in cxr/operating_points.py. A reader's own threshold
+  // The same rule as OperatingPoints.verdict in cxr/model/operating_points.py. A reader's own threshold
   // belongs to one version of a model.
   const ownThreshold = (model) => recall(`threshold.${model}`);
   const verdict = (probability, points, model) => {

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from cxr.overlay import png
+from cxr.output.overlay import png
 
 
 def shrink(picture: npt.NDArray[np.float32], side: int) -> npt.NDArray[np.float32]:
@@ -27,5 +27,5 @@ def grey_data_uri(pixels: npt.NDArray[np.float32]) -> str:
 
 
 def data_uri(picture: npt.NDArray[np.uint8]) -> str:
-    """A picture as `cxr.overlay.png` takes it."""
+    """A picture as `cxr.output.overlay.png` takes it."""
     return f"data:image/png;base64,{base64.b64encode(png(picture)).decode()}"

@@ -1,4 +1,4 @@
-"""Every text of the page in each of its languages; findings are in `cxr.findings`.
+"""Every text of the page in each of its languages; findings are in `cxr.messages`.
 
 The browser chooses among them, so that a switch of language needs no request. A test keeps the
 languages alike: the same keys, and the same names in braces.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cxr import findings
+from cxr import messages as findings
 
 Texts = dict[str, Any]
 

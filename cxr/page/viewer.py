@@ -15,15 +15,15 @@ import gradio as gr
 import numpy as np
 import numpy.typing as npt
 
-from cxr.bundle import Bundle
 from cxr.classifier import Prediction
-from cxr.dicom import UNKNOWN
-from cxr.findings import Finding
-from cxr.operating_points import OperatingPoints
-from cxr.overlay import colour_heatmap
+from cxr.messages import Finding
+from cxr.model.bundle import Bundle
+from cxr.model.operating_points import OperatingPoints
+from cxr.output.overlay import colour_heatmap
 from cxr.page.pictures import data_uri, grey_data_uri, shrink
 from cxr.page.texts import LANGUAGES
-from cxr.radiograph import Radiograph
+from cxr.reading.dicom import UNKNOWN
+from cxr.reading.radiograph import Radiograph
 
 _FOLDER = Path(__file__).parent
 _FILM_SIDE = 4096  # longest side sent to the browser: more than any detector for children has

@@ -1,8 +1,8 @@
 """The studio: a page on one's own machine to check data, train, tune, compare and publish.
 
 It holds no state of its own: everything is in the folder of runs. What takes long is a command of
-`python -m training`, run by a process of its own (`training.jobs`), so that neither a closed tab
-nor a crash of the page ends it.
+`python -m training`, run by a process of its own (`training.studio.jobs`), so that neither a closed
+tab nor a crash of the page ends it.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from cxr.errors import RunError
 from cxr.page.serving import BASE_SETTINGS, launch, on_a_space, private_uploads
-from training.jobs import JobQueue
-from training.run_folder import make_folder
+from training.files import make_folder
 from training.studio.compare_tab import create_compare_tab
 from training.studio.data_tab import create_data_tab
+from training.studio.jobs import JobQueue
 from training.studio.runs_tab import create_runs_tab
 from training.studio.share_tab import create_share_tab
 from training.studio.train_tab import create_train_tab

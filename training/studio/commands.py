@@ -7,12 +7,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
-from training.jobs import JobQueue, last_lines
-from training.run_folder import make_folder
+from training.files import ROOT, make_folder
+from training.studio.jobs import JobQueue, last_lines
 
-_ROOT = Path(__file__).parents[2]
 _LINES = 500
 _EVERY = 0.4  # seconds between two looks at what was printed
 
@@ -34,7 +32,7 @@ def run_command(queue: JobQueue, *arguments: str) -> Iterator[tuple[str, int | N
         log.flush()
         process = subprocess.Popen(
             [sys.executable, "-m", "training", *arguments],
-            cwd=_ROOT,
+            cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

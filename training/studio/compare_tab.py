@@ -10,15 +10,15 @@ from typing import Any
 import gradio as gr
 import pandas as pd
 
-from cxr.bundle import BUNDLED_MODEL, load_bundle
 from cxr.errors import RunError
-from training import plots
-from training.config import LAST, SELECTABLE, TrainingConfig
-from training.jobs import JobQueue
-from training.run_folder import write_text
-from training.runs import Run, films_to_compare_on, list_runs, read_run
+from cxr.model.bundle import BUNDLED_MODEL, load_bundle
+from training.files import write_text
+from training.fitting.config import LAST, SELECTABLE, TrainingConfig
+from training.fitting.runs import Run, films_to_compare_on, list_runs, read_run
+from training.metrics import plots
 from training.studio.commands import run_command
 from training.studio.data_tab import chosen_folder
+from training.studio.jobs import JobQueue
 from training.studio.parts import QUIET, plot_or_nothing, shown_errors, table
 
 BUNDLED = "the bundled model"

@@ -10,8 +10,8 @@ import gradio as gr
 
 from cxr.errors import DatasetError, RadiographError
 from cxr.page.pictures import shrink
-from training.films import read_films
-from training.inspection import Inspection, Problem, inspect_folder
+from training.data.films import read_films
+from training.data.inspection import Inspection, Problem, inspect_folder
 from training.studio.parts import films_html, shown_errors, table
 
 _FILMS = 6  # of each class on the contact sheet

@@ -8,11 +8,11 @@ from typing import Any
 import gradio as gr
 from matplotlib.figure import Figure
 
-from cxr.bundle import CLASS_NAMES
-from training import plots
-from training.config import LAST
-from training.jobs import Job, JobQueue
-from training.runs import Run, list_runs, read_run
+from cxr.model.bundle import CLASS_NAMES
+from training.fitting.config import LAST
+from training.fitting.runs import Run, list_runs, read_run
+from training.metrics import plots
+from training.studio.jobs import Job, JobQueue
 from training.studio.parts import (
     QUIET,
     create_command,

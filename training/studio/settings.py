@@ -11,10 +11,10 @@ from typing import Any, get_args
 import gradio as gr
 
 from cxr.errors import RunError
-from training.config import LAST, SELECTABLE, Balance, TrainingConfig
-from training.plots import metric_title
-from training.presets import PRESETS, load_preset
-from training.runs import list_runs
+from training.fitting.config import LAST, SELECTABLE, Balance, TrainingConfig
+from training.fitting.presets import PRESETS, load_preset
+from training.fitting.runs import list_runs
+from training.metrics.plots import metric_title
 
 IMAGE_SIZE = "network.input_size"  # preprocessing and the early epochs' size follow it
 _RUN = "run:"  # before a run's name, which may be that of a preset

@@ -8,14 +8,14 @@ from typing import Any
 
 import gradio as gr
 
-from cxr.bundle import load_bundle
 from cxr.errors import BundleError, RunError
-from training.jobs import JobQueue
-from training.local_model import chosen as chosen_model
-from training.local_model import use, use_bundled
-from training.publish import bundle_of
-from training.runs import list_runs
+from cxr.model.bundle import load_bundle
+from training.fitting.runs import list_runs
+from training.sharing.local_model import chosen as chosen_model
+from training.sharing.local_model import use, use_bundled
+from training.sharing.publish import bundle_of
 from training.studio.commands import run_command
+from training.studio.jobs import JobQueue
 from training.studio.parts import QUIET, shown_errors
 
 

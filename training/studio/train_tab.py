@@ -12,14 +12,14 @@ import numpy.typing as npt
 
 from cxr.errors import CXRError, DatasetError
 from cxr.page.examples import list_examples
-from cxr.radiograph import Radiograph, read_radiograph
-from training.augmentation import augment
-from training.config import TrainingConfig
-from training.dataset import film_paths, present_splits
-from training.inspection import FITTED
-from training.jobs import JobQueue
-from training.runs import list_runs
+from cxr.reading.radiograph import Radiograph, read_radiograph
+from training.data.dataset import film_paths, present_splits
+from training.data.inspection import FITTED
+from training.fitting.augmentation import augment
+from training.fitting.config import TrainingConfig
+from training.fitting.runs import list_runs
 from training.studio.data_tab import DataFolder, chosen_folder
+from training.studio.jobs import JobQueue
 from training.studio.parts import QUIET, create_command, films_html, shown_errors
 from training.studio.settings import (
     AUGMENTATION,

@@ -11,11 +11,11 @@ import gradio as gr
 from matplotlib.figure import Figure
 
 from cxr.errors import RunError
-from training import plots
-from training.dataset import present_splits
-from training.inspection import FITTED
-from training.jobs import JobQueue
+from training.data.dataset import present_splits
+from training.data.inspection import FITTED
+from training.metrics import plots
 from training.studio.data_tab import DataFolder, chosen_folder
+from training.studio.jobs import JobQueue
 from training.studio.parts import QUIET, plot_or_nothing, shown_errors, table
 from training.studio.settings import find_preset, preset_choices
 

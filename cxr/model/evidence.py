@@ -1,0 +1,53 @@
+"""From evidence to logit: the arithmetic that makes the heatmap the reason for the number.
+
+The evidence network (`cxr.model.network`) gives each place of a radiograph its evidence for
+pneumonia, and a weight, by how surely it lies in a lung. The logit follows from these two maps
+alone, so whoever holds them can check it, or ask what it would be without some of the places.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+# A place counts in full from a lung probability of 0.65 on, and not at all up to 0.15.
+GATE_START = 0.15
+GATE_RANGE = 0.5
+# Keeps the mean defined where the network finds no lung.
+LEAST_WEIGHT = 1e-6
+
+Maps = npt.NDArray[np.float32]
+
+
+def lung_weights(lung_logits: Maps) -> Maps:
+    """How much each place counts.
+
+    Args:
+        lung_logits: float32 of any shape, positive inside the lungs.
+
+    Returns:
+        float32 of the same shape, in [0, 1].
+    """
+    probabilities = 1 / (1 + np.exp(-np.clip(lung_logits, -30, 30)))
+    return np.asarray(np.clip((probabilities - GATE_START) / GATE_RANGE, 0, 1), dtype=np.float32)
+
+
+def pool_evidence(evidence: Maps, weights: Maps, *, sharpness: float) -> npt.NDArray[np.float32]:
+    """The smooth maximum of the evidence over the lungs: log-mean-exp.
+
+    One place with much evidence suffices for a high logit; a normal radiograph needs little
+    evidence everywhere (Pinheiro 2015, CVPR; ChestX-ray8, Wang 2017, arXiv 1705.02315).
+
+    Args:
+        evidence: float32 (N, h, w), in the unit of the logit.
+        weights: float32 (N, h, w) in [0, 1], of `lung_weights`.
+        sharpness: from a mean (towards 0) to a maximum (large).
+
+    Returns:
+        Logits (N,), float32, between the least and the greatest evidence of each radiograph.
+    """
+    counts = weights.astype(np.float64) + LEAST_WEIGHT
+    highest = evidence.max(axis=(1, 2), keepdims=True).astype(np.float64)
+    powers = counts * np.exp(sharpness * (evidence - highest))
+    mean = powers.sum(axis=(1, 2)) / counts.sum(axis=(1, 2))
+    return np.asarray(highest[:, 0, 0] + np.log(mean) / sharpness, dtype=np.float32)

@@ -1,0 +1,169 @@
+"""Grad-CAM: where on the film the evidence for pneumonia lies.
+
+Selvaraju et al. 2017, "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based
+Localization", arXiv 1610.02391. Equation 1 gives the weights, equation 2 the map. Two of its
+relatives are here as well, so that they can be measured against it (`training explain-check`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from cxr.errors import BackendError
+from cxr.model.heatmap_method import Method
+from cxr.model.network import gate, has_evidence, pool
+
+
+class GradCAM:
+    """Logits and class activation maps of a network, from one compiled call.
+
+    The call runs the network once. Of the evidence network the map has a closed form: Grad-CAM's
+    weights are the evidence layer's up to one factor, so the map is the evidence, as far as it
+    speaks for pneumonia. Of others, the logit is differentiated, through the LSTM, with respect to
+    the last convolution's features; the convolutions themselves are not differentiated.
+    """
+
+    def __init__(
+        self, network: keras.Model, *, method: Method = "gradcam", mirror: bool = False
+    ) -> None:
+        """Prepare a network.
+
+        Args:
+            network: as `cxr.model.network.build_network` makes it.
+            method: how features and gradient become a map.
+            mirror: answer with the mean over a film and its mirror image, logit and map alike. Of
+                the evidence network, evidence and lungs are averaged, and the logit follows.
+
+        Raises:
+            BackendError: Keras runs on another backend than TensorFlow.
+        """
+        if keras.backend.backend() != "tensorflow":
+            raise BackendError(
+                "Grad-CAM expects Keras on TensorFlow. Received: KERAS_BACKEND="
+                f"{keras.backend.backend()}. Unset KERAS_BACKEND, or set it to tensorflow."
+            )
+        self.network = network
+        self._combine = _METHODS[method]
+        self._mirror = mirror
+        explain = self._explain
+        if method == "gradcam" and has_evidence(network):
+            explain = self._explain_by_evidence
+        signature = tf.TensorSpec((None, *network.input_shape[1:]), tf.float32)
+        self._compiled = tf.function(explain, input_signature=[signature])
+        self._compiled_logits = tf.function(
+            lambda batch: network(batch, training=False)[1][:, 0], input_signature=[signature]
+        )
+
+    def __call__(
+        self, batch: npt.NDArray[np.float32]
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Explain a batch.
+
+        Args:
+            batch: float32 of shape (N, S, S, 1), as `Preprocessing` makes it.
+
+        Returns:
+            Logits of shape (N,), and maps of shape (N, h, w), float32, at least 0, not yet scaled:
+            the evidence in the unit of the logit, or Grad-CAM in that unit per feature. Either is
+            comparable between films.
+        """
+        logits, maps = self._compiled(batch)
+        return logits.numpy(), maps.numpy()
+
+    def logits(self, batch: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Logits of shape (N,) of a batch (N, S, S, 1), each film as it is: never mirrored."""
+        found: npt.NDArray[np.float32] = self._compiled_logits(batch).numpy()
+        return found
+
+    def _explain(self, batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        if not self._mirror:
+            return self._explain_once(batch)
+        logits, maps = self._explain_once(_with_mirror_images(batch))
+        logit, mirrored_logit = tf.split(logits, 2)
+        return (logit + mirrored_logit) / 2, _over_mirror_images(maps)
+
+    def _explain_once(self, batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(batch)
+            features, logit = self.network(batch, training=False)[:2]
+        # Summed over the batch, whose films do not interact: each film's gradient is its own.
+        gradient = tape.gradient(logit, features)
+        return logit[:, 0], self._combine(features, gradient)
+
+    def _explain_by_evidence(self, batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        seen = _with_mirror_images(batch) if self._mirror else batch
+        _, logits, evidence, lungs = self.network(seen, training=False)
+        if not self._mirror:
+            return logits[:, 0], tf.nn.relu(evidence[..., 0])
+        evidence = _over_mirror_images(evidence)
+        weights = _over_mirror_images(gate(lungs))
+        sharpness = self.network.get_layer("logit").sharpness
+        return pool(evidence, weights, sharpness)[:, 0], tf.nn.relu(evidence[..., 0])
+
+
+def _with_mirror_images(batch: tf.Tensor) -> tf.Tensor:
+    return tf.concat([batch, batch[:, :, ::-1]], axis=0)
+
+
+def _over_mirror_images(maps: tf.Tensor) -> tf.Tensor:
+    """Means of maps (2 N, h, w, …) over films and mirror images: (N, h, w, …)."""
+    seen, mirrored = tf.split(maps, 2)
+    return (seen + mirrored[:, :, ::-1]) / 2
+
+
+# --- Features and gradient (N, h, w, C) -> map (N, h, w), at least 0 ------------------------------
+
+
+def _gradcam(features: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
+    weights = tf.reduce_mean(gradient, axis=(1, 2), keepdims=True)  # eq. 1: (N, 1, 1, C)
+    return tf.nn.relu(tf.reduce_sum(weights * features, axis=-1))  # eq. 2
+
+
+def _hirescam(features: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
+    """Each place by its own gradient (Draelos 2020, arXiv 2011.08891, equation 4)."""
+    return tf.nn.relu(tf.reduce_sum(gradient * features, axis=-1))
+
+
+def _gradcam_plus_plus(features: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
+    """Chattopadhay 2018, arXiv 1710.11063, equations 5 and 19, of the logit's exponential."""
+    square, cube = gradient**2, gradient**3
+    total = tf.reduce_sum(features, axis=(1, 2), keepdims=True)
+    alpha = tf.math.divide_no_nan(square, 2 * square + total * cube)
+    weights = tf.reduce_sum(alpha * tf.nn.relu(gradient), axis=(1, 2), keepdims=True)
+    return tf.nn.relu(tf.reduce_sum(weights * features, axis=-1))
+
+
+_METHODS: dict[Method, Callable[[tf.Tensor, tf.Tensor], tf.Tensor]] = {
+    "gradcam": _gradcam,
+    "hirescam": _hirescam,
+    "gradcam++": _gradcam_plus_plus,
+}
+
+
+def scale_heatmap(
+    activation: npt.NDArray[np.float32], *, reference: float, shape: tuple[int, int]
+) -> npt.NDArray[np.float32]:
+    """Bring one map to [0, 1] and onto a film's pixel grid.
+
+    Maps are divided by one `reference` for all films, which belongs to the model, and cut at 1. So
+    equal colours mean equal evidence on any two films, and a film with nothing to show stays dark;
+    dividing each map by its own maximum would make every film glow.
+
+    Args:
+        activation: float32 of shape (h, w), at least 0.
+        reference: the activation that becomes 1, above 0.
+        shape: height and width of the film.
+
+    Returns:
+        float32 of shape `shape` in [0, 1]; zero stays zero.
+    """
+    height, width = shape
+    scaled = np.clip(activation / np.float32(reference), 0, 1)
+    resized = cv2.resize(scaled, (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(resized, dtype=np.float32)

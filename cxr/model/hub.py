@@ -1,0 +1,188 @@
+"""NAME/REPO[@REVISION] on the Hugging Face Hub -> a verified bundle. The only reader of the Hub.
+
+A branch or tag is resolved to a commit first, and everything comes from that commit. A bundle is
+data, never code: only its six files are fetched, whatever else the repository holds, each up to a
+size that no model of ours exceeds; then it is verified like any folder (`cxr.model.bundle`).
+
+What has been fetched stays in the Hub's own cache. A full commit that is there costs no request;
+a branch or tag is looked up again, and taken from the cache where the Hub cannot be reached.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from cxr.errors import BundleError, HubError
+from cxr.model.bundle import BUNDLED_MODEL, FILES, LOCAL_MODEL, WEIGHTS, Bundle, load_bundle
+
+MODEL_VARIABLE = "CXR_MODEL"  # what is used where no model is named
+MAX_BYTES = dict.fromkeys(FILES, 4_000_000) | {WEIGHTS: 100_000_000}
+
+_REFERENCE = re.compile(
+    r"(?P<repo>\w[\w.-]*/\w[\w.-]*)(?:@(?P<revision>\w[\w.-]*(?:/\w[\w.-]*)*))?", re.ASCII
+)
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+@dataclass(frozen=True)
+class HubReference:
+    """A model on the Hub.
+
+    Attributes:
+        repo: ``"name/repository"``.
+        revision: a branch, a tag, or a full commit.
+    """
+
+    repo: str
+    revision: str = "main"
+
+    def __str__(self) -> str:
+        return f"{self.repo}@{self.revision}"
+
+
+def find_bundle(model: str | os.PathLike[str] | None = None) -> Bundle:
+    """The bundle that a user means.
+
+    Args:
+        model: a folder, or NAME/REPO[@REVISION] on the Hub; a folder of that name wins. By default
+            what the environment variable ``CXR_MODEL`` says; or else the model that
+            ``python -m training use`` has chosen, if one was; or else the bundled model.
+
+    Raises:
+        BundleError: the folder, or what came from the Hub, is no intact bundle.
+        HubError: it is not on the Hub, or cannot be fetched.
+    """
+    default = LOCAL_MODEL if LOCAL_MODEL.is_dir() else BUNDLED_MODEL
+    chosen = model or os.environ.get(MODEL_VARIABLE) or default
+    reference = None if Path(chosen).is_dir() else parse_reference(os.fspath(chosen))
+    return fetch_bundle(reference) if reference else load_bundle(chosen)
+
+
+def parse_reference(text: str) -> HubReference | None:
+    """``NAME/REPO[@REVISION]`` as a reference; None if it is none."""
+    match = _REFERENCE.fullmatch(text)
+    if not match or not _may_be_a_name(match["repo"]) or ".." in text:
+        return None
+    return HubReference(match["repo"], match["revision"] or "main")
+
+
+def _may_be_a_name(repo: str) -> bool:
+    """Whether the Hub allows the name, apart from the characters in it."""
+    ends = all(part[-1] not in "-." and not part.endswith(".git") for part in repo.split("/"))
+    return ends and "--" not in repo and len(repo) <= 96
+
+
+def fetch_bundle(reference: HubReference) -> Bundle:
+    """Fetch and verify a model of the Hub.
+
+    Raises:
+        HubError: there is no such model or revision, no access to it, or no connection and no
+            cached copy.
+        BundleError: it is there, and it is no intact bundle.
+    """
+    folder = _cached(reference) or _download(reference)
+    try:
+        bundle = load_bundle(folder)
+    except BundleError as error:
+        raise BundleError(
+            f"{reference}: what came from the Hub is no intact bundle ({error}) "
+            f"If the copy was damaged here, delete {folder.parents[1]} and try again."
+        ) from error
+    return replace(bundle, origin=f"{reference.repo}@{folder.name}")
+
+
+def _cached(reference: HubReference) -> Path | None:
+    """The folder of a full commit that was fetched before."""
+    from huggingface_hub import snapshot_download
+
+    if not _COMMIT.fullmatch(reference.revision):
+        return None
+    try:
+        folder = Path(
+            snapshot_download(
+                reference.repo,
+                revision=reference.revision,
+                allow_patterns=list(FILES),
+                local_files_only=True,
+            )
+        )
+        complete = all((folder / name).is_file() for name in FILES)
+    except OSError:  # nothing there, not all of it, or not readable: the Hub has it
+        return None
+    return folder if complete else None
+
+
+def _download(reference: HubReference) -> Path:
+    import httpx2
+    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub import errors as hub
+
+    files = list(FILES)
+    try:
+        commit = HfApi().resolve_revision(reference.repo, revision=reference.revision)
+        try:
+            listing = snapshot_download(
+                reference.repo, revision=commit, allow_patterns=files, dry_run=True
+            )
+            _check_listing(reference, {file.filename: file.file_size for file in listing})
+            looked_at = True
+        except hub.DryRunError as error:
+            cause = error.__cause__
+            if isinstance(cause, hub.HfHubHTTPError) and cause.response.status_code < 500:
+                raise cause from error  # an answer, and it was no
+            looked_at = False  # no answer: nothing may be fetched that was not looked at
+        return Path(
+            snapshot_download(
+                reference.repo,
+                revision=commit,
+                allow_patterns=files,
+                local_files_only=not looked_at,
+            )
+        )
+    except hub.RevisionNotFoundError as error:
+        raise HubError(
+            f"{reference}: {reference.repo} has no revision {reference.revision}. Name a tag, a "
+            "branch or a full commit of it."
+        ) from error
+    except hub.GatedRepoError as error:
+        raise HubError(
+            f"{reference}: its owner asks for consent first. Give it on the model's page, and log "
+            "in (hf auth login) or set HF_TOKEN."
+        ) from error
+    except hub.RepositoryNotFoundError as error:
+        raise HubError(
+            f"{reference}: not on the Hub, or private; and no folder here has that name. Check it; "
+            "for a private model, log in (hf auth login) or set HF_TOKEN."
+        ) from error
+    except (hub.RevisionResolutionError, hub.LocalEntryNotFoundError) as error:
+        raise HubError(
+            f"{reference}: the Hub cannot be reached, and no copy of it is cached. Check the "
+            "connection, or name a folder."
+        ) from error
+    # The last two: a token or proxy that is no text for a header, an upload or download broken off.
+    except (hub.HfHubHTTPError, httpx2.HTTPError, OSError, ValueError, RuntimeError) as error:
+        raise HubError(
+            f"{reference}: cannot be fetched ({first_line(error)}). Check connection, token and "
+            "the space for the cache, or try again later."
+        ) from error
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, in a line; its kind where it says nothing."""
+    return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
+def _check_listing(reference: HubReference, sizes: dict[str, int | None]) -> None:
+    """Refuse what is no bundle before any of it is fetched."""
+    for name in FILES:
+        size = sizes.get(name)
+        if size is None:
+            raise HubError(f"{reference}: holds no model of this project (it lacks {name}).")
+        if size > MAX_BYTES[name]:
+            raise HubError(
+                f"{reference}: {name} has {size:,} bytes; no model of this project has more than "
+                f"{MAX_BYTES[name]:,} there. It was not fetched."
+            )

@@ -1,0 +1,97 @@
+"""What a network is built from, apart from `cxr.model.network`: reading it needs no Keras."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+# Beyond what a radiograph has detail for: a bundle from elsewhere must not ask for terabytes.
+_LARGEST = 2048
+_MOST_STAGES = 8
+_SHARPEST = 100.0  # beyond, exponentials of logits overflow
+
+Architecture = Literal["published", "evidence"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkConfig:
+    """What `build_network` needs; saved in the bundle.
+
+    Attributes:
+        architecture: ``"published"`` is the student project's network, ``"evidence"`` is ours.
+        input_size: side of the square input in pixels.
+        stem_width: channels of the first convolution (evidence only).
+        widths: channels of each stage. Each halves the map first, but the last of the evidence
+            network, whose map has input_size / 2^stages places a side.
+        blocks: residual blocks of each stage (evidence only).
+        lstm_units: units of each LSTM, per direction.
+        last_width: channels of the last convolution (evidence only).
+        sharpness: of the pooling, above 0; see `cxr.model.evidence.pool_evidence` (evidence only).
+        dropout: rate before the last convolution (evidence) or the last layer, in [0, 1).
+    """
+
+    architecture: Architecture = "evidence"
+    input_size: int = 160
+    stem_width: int = 24
+    widths: tuple[int, ...] = (32, 64, 96)
+    blocks: tuple[int, ...] = (1, 2, 2)
+    lstm_units: int = 32
+    last_width: int = 64
+    sharpness: float = 2.0
+    dropout: float = 0.2
+
+    def __post_init__(self) -> None:
+        if self.architecture not in ("published", "evidence"):
+            raise ValueError(
+                "Expected architecture 'published' or 'evidence'. "
+                f"Received: architecture={self.architecture!r}"
+            )
+        sizes = (self.input_size, self.stem_width, self.lstm_units, self.last_width)
+        numbers = (*sizes, *self.widths, *self.blocks)
+        if not self.widths or not all(isinstance(n, int) and n > 0 for n in numbers):
+            raise ValueError(f"Expected whole numbers above 0. Received: {self}")
+        if max(numbers) > _LARGEST or len(self.widths) > _MOST_STAGES:
+            raise ValueError(
+                f"Expected numbers up to {_LARGEST} and up to {_MOST_STAGES} stages. "
+                f"Received: {self}"
+            )
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"Expected a dropout in [0, 1). Received: dropout={self.dropout}")
+        if not 0 < self.sharpness <= _SHARPEST:
+            raise ValueError(
+                f"Expected a sharpness above 0 and up to {_SHARPEST}. "
+                f"Received: sharpness={self.sharpness}"
+            )
+        if self.input_size % self.stride:
+            raise ValueError(
+                f"Expected an input_size that {self.stride} divides, so that each feature sits at "
+                f"the centre of its patch. Received: input_size={self.input_size}"
+            )
+        if self.architecture == "evidence" and len(self.blocks) != len(self.widths):
+            raise ValueError(
+                "Expected as many blocks as widths. "
+                f"Received: widths={self.widths}, blocks={self.blocks}"
+            )
+
+    @property
+    def stride(self) -> int:
+        """What the input size has to be a multiple of."""
+        return 2 ** len(self.widths) if self.architecture == "evidence" else 1
+
+    @property
+    def map_side(self) -> int:
+        """Places a side of the evidence map."""
+        return self.input_size // self.stride
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> NetworkConfig:
+        """From JSON values, whose lists become tuples.
+
+        Raises:
+            TypeError, ValueError: a field is unknown or out of range.
+        """
+        fields: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in document.items()
+        }
+        return cls(**fields)

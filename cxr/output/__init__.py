@@ -1,0 +1,1 @@
+"""What became of a radiograph, for people and programs."""

@@ -1,0 +1,231 @@
+"""An answer as DICOM objects, for archives that read nothing else: research use, and said so.
+
+A Secondary Capture of the film with its heatmap (PS3.3 section A.8.4) and a Comprehensive SR
+(section A.35.3, template TID 1500) with probability, threshold and verdict. By default they name
+nobody; asked to, they keep the identifiers of the study that the film is from.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import highdicom as hd
+import numpy as np
+import numpy.typing as npt
+import pydicom
+from highdicom import sr
+from pydicom.dataset import Dataset
+from pydicom.sr.codedict import codes
+from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
+
+from cxr import __version__
+from cxr.classifier import Prediction
+from cxr.errors import UnreadableRadiograph
+from cxr.model.bundle import Bundle
+from cxr.output.overlay import draw_overlay
+from cxr.reading.dicom import quietly
+from cxr.reading.radiograph import Radiograph
+
+MANUFACTURER = "cxr (research use only)"
+NOTICE = "RESEARCH USE ONLY - NOT FOR DIAGNOSIS"
+_SERIES = 9001  # above what modalities number their series with
+_KEPT = (
+    "PatientID",
+    "PatientName",
+    "PatientBirthDate",
+    "PatientSex",
+    "StudyInstanceUID",
+    "StudyID",
+    "StudyDate",
+    "StudyTime",
+    "AccessionNumber",
+    "ReferringPhysicianName",
+)
+_VERDICTS = {  # codes of our own: no public one means a classifier's call
+    "PNEUMONIA": sr.CodedConcept("PNEUMONIA", "99CXR", "Called pneumonia"),
+    "NORMAL": sr.CodedConcept("NORMAL", "99CXR", "Called normal"),
+    "UNCERTAIN": sr.CodedConcept("UNCERTAIN", "99CXR", "Uncertain"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class DicomObjects:
+    """Two files.
+
+    Attributes:
+        capture: a Secondary Capture of the film with its heatmap.
+        report: a Comprehensive SR that refers to it.
+    """
+
+    capture: bytes
+    report: bytes
+
+
+def dicom_objects(
+    content: bytes,
+    radiograph: Radiograph,
+    prediction: Prediction,
+    bundle: Bundle,
+    *,
+    threshold: float | None = None,
+    keep_identifiers: bool = False,
+) -> DicomObjects:
+    """Write an answer as DICOM.
+
+    Args:
+        content: of the DICOM file that the film is from.
+        radiograph: as it was read from there.
+        prediction: its answer.
+        bundle: the model that gave it.
+        threshold: the reader's own; the model's if None.
+        keep_identifiers: whether patient and study are named as in the film's header.
+
+    Raises:
+        UnreadableRadiograph: the header's identifiers cannot be carried over.
+    """
+    picture = _with_notice(draw_overlay(radiograph, prediction.heatmap))
+    try:
+        with quietly():
+            capture = _capture(picture, _study(content, keep_identifiers=keep_identifiers))
+            report = _report(capture, prediction, bundle, threshold)
+            return DicomObjects(capture=_bytes(capture), report=_bytes(report))
+    except Exception as error:
+        raise UnreadableRadiograph(
+            f"{radiograph.name}: its header cannot be carried over ({type(error).__name__}). "
+            "Write the files without the study's identifiers."
+        ) from None
+
+
+def _study(content: bytes, *, keep_identifiers: bool) -> Dataset:
+    """What the header says of patient and study; made up where it is silent or not to be said."""
+    known = pydicom.dcmread(io.BytesIO(content), force=True, stop_before_pixels=True)
+    study = Dataset()
+    for name in _KEPT:
+        kept = known.get(name) if keep_identifiers else None
+        setattr(study, name, str(kept or ""))
+    # The picture lies as the film came, not as it was classified.
+    study.PatientOrientation = known.get("PatientOrientation") or ""
+    if not study.StudyInstanceUID:
+        study.StudyInstanceUID = generate_uid()
+    if not UID(study.StudyInstanceUID).is_valid:
+        raise ValueError("no valid UID")
+    return study
+
+
+def _capture(picture: npt.NDArray[np.uint8], study: Dataset) -> Dataset:
+    capture = hd.sc.SCImage(
+        pixel_array=picture,
+        photometric_interpretation="RGB",
+        bits_allocated=8,
+        coordinate_system="PATIENT",
+        patient_orientation=("L", "F"),  # asked for; what is known of it is put in below
+        series_instance_uid=generate_uid(),
+        series_number=_SERIES,
+        sop_instance_uid=generate_uid(),
+        instance_number=1,
+        manufacturer=MANUFACTURER,
+        transfer_syntax_uid=ExplicitVRLittleEndian,
+        study_instance_uid=study.StudyInstanceUID,
+        patient_id=study.PatientID,
+        patient_name=study.PatientName,
+        patient_birth_date=study.PatientBirthDate,
+        patient_sex=study.PatientSex or None,
+        study_id=study.StudyID,
+        study_date=study.StudyDate or None,
+        study_time=study.StudyTime or None,
+        accession_number=study.AccessionNumber,
+        referring_physician_name=study.ReferringPhysicianName,
+    )
+    capture.SeriesDescription = NOTICE
+    capture.BurnedInAnnotation = "YES"
+    capture.BodyPartExamined = "CHEST"
+    capture.PatientOrientation = study.PatientOrientation
+    _in_unicode(capture)
+    return capture
+
+
+def _report(
+    capture: Dataset, prediction: Prediction, bundle: Bundle, threshold: float | None
+) -> Dataset:
+    at = prediction.operating_points.threshold if threshold is None else threshold
+    device = sr.DeviceObserverIdentifyingAttributes(
+        uid=generate_uid(entropy_srcs=[bundle.sha256]),
+        name=f"{bundle.name} {bundle.version}",
+        manufacturer_name=MANUFACTURER,
+        model_name=bundle.sha256[:16],
+    )
+    context = sr.ObservationContext(
+        observer_device_context=sr.ObserverContext(
+            observer_type=codes.DCM.Device, observer_identifying_attributes=device
+        )
+    )
+    group = sr.MeasurementsAndQualitativeEvaluations(
+        tracking_identifier=sr.TrackingIdentifier(uid=generate_uid(), identifier="Film"),
+        source_images=[sr.SourceImageForMeasurementGroup.from_source_image(capture)],
+        measurements=[
+            _share("PROBABILITY", "Probability of pneumonia", prediction.probability),
+            _share("THRESHOLD", "Threshold of the verdict", at),
+        ],
+        qualitative_evaluations=[
+            sr.QualitativeEvaluation(
+                name=sr.CodedConcept("VERDICT", "99CXR", "Verdict; research use only"),
+                value=_VERDICTS[prediction.verdict(threshold)],
+            )
+        ],
+    )
+    content = sr.MeasurementReport(
+        observation_context=context,
+        procedure_reported=sr.CodedConcept("36554-4", "LN", "XR Chest Single view"),
+        imaging_measurements=[group],
+        title=sr.CodedConcept("126000", "DCM", "Imaging Measurement Report"),
+    )
+    report = sr.ComprehensiveSR(
+        evidence=[capture],
+        content=content,
+        series_instance_uid=generate_uid(),
+        series_number=_SERIES + 1,
+        sop_instance_uid=generate_uid(),
+        instance_number=1,
+        manufacturer=MANUFACTURER,
+        is_complete=True,
+        is_final=False,
+        is_verified=False,
+        series_description=NOTICE,
+    )
+    report.SoftwareVersions = __version__
+    _in_unicode(report)
+    return report
+
+
+def _in_unicode(dataset: Dataset) -> None:
+    """Names may be of any script: highdicom writes Latin-1 otherwise."""
+    dataset.SpecificCharacterSet = "ISO_IR 192"
+
+
+def _share(code: str, meaning: str, value: float) -> Any:
+    return sr.Measurement(
+        name=sr.CodedConcept(code, "99CXR", meaning),
+        value=round(value, 6),
+        unit=codes.UCUM.NoUnits,
+    )
+
+
+def _with_notice(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """A strip below the picture that says what it is."""
+    width = picture.shape[1]
+    scale = max(0.3, width / 900)
+    strip = np.zeros((max(24, round(40 * scale)), width, 3), dtype=np.uint8)
+    font = cv2.FONT_HERSHEY_SIMPLEX
+    cv2.putText(
+        strip, NOTICE, (round(10 * scale), round(27 * scale)), font, scale, (255, 200, 0), 1
+    )
+    return np.vstack([picture, strip])
+
+
+def _bytes(dataset: Dataset) -> bytes:
+    buffer = io.BytesIO()
+    dataset.save_as(buffer, enforce_file_format=True)
+    return buffer.getvalue()

@@ -1,0 +1,277 @@
+"""A DICOM file becomes grey levels and a few facts of how it was taken; never of whom.
+
+Digital radiographs are taken (CR, DX) and secondary captures of films; other modalities and
+several frames are refused. What becomes of the pixels is in `cxr.reading.dicom_pixels`.
+
+Of the patient, only an age is read. Messages name the file and the fault, and quote nothing of the
+header but modality, view and body part: everything else may identify a child.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import re
+import struct
+import threading
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import numpy.typing as npt
+import pydicom
+import pydicom.config
+from pydicom.dataset import Dataset
+from pydicom.encaps import get_frame
+from pydicom.filereader import _read_file_meta_info, read_dataset, read_preamble
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    RLELossless,
+)
+
+from cxr.errors import RadiographTooLarge, UnreadableRadiograph, UnsupportedRadiograph
+from cxr.reading.dicom_pixels import grey_levels
+
+# What is odd in a header is met where it is used; pydicom's warnings and logs would quote it.
+pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
+logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
+
+# Projection radiographs and captures of anything (PS3.3 section C.7.3.1.1.1). RG was a film's.
+_RADIOGRAPHS = {"CR", "DX", "RG", "SC", "OT", ""}
+_MODALITY_NAMES = {
+    "CT": "a CT slice",
+    "MR": "an MR image",
+    "US": "an ultrasound image",
+    "RF": "fluoroscopy",
+    "XA": "an angiogram",
+    "MG": "a mammogram",
+    "IO": "a dental film",
+    "PX": "a panoramic dental film",
+    "PT": "a PET image",
+    "NM": "a nuclear medicine image",
+}
+_LATERAL = {"LL", "RL", "LATERAL", "LAT", "LLAT", "RLAT"}
+_DAYS_A_YEAR = 365.25
+_MOST_BYTES_A_PIXEL = 3  # of a deflated file: two of grey, or three of colour
+# Start-of-frame markers of JPEG (without tables and extensions among them) and JPEG-LS.
+_FRAME_HEADERS = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}
+_WARNINGS = threading.Lock()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Acquisition:
+    """What a DICOM header says of how a film was taken; None where it is silent.
+
+    Attributes:
+        modality: ``"CR"``, ``"DX"``, …, in capitals.
+        view: ``"AP"``, ``"PA"``, ``"LL"``, … in capitals.
+        body_part: ``"CHEST"``, … in capitals.
+        lateral: whether view or orientation say that it was taken from the side.
+        age: of the patient in years.
+        pixel_spacing: millimetres between rows and between columns, on the detector where the
+            header knows nothing better.
+    """
+
+    modality: str | None = None
+    view: str | None = None
+    body_part: str | None = None
+    lateral: bool = False
+    age: float | None = None
+    pixel_spacing: tuple[float, float] | None = None
+
+
+UNKNOWN = Acquisition()
+
+
+def is_dicom(content: bytes) -> bool:
+    """Whether these bytes begin as a DICOM file does, with the preamble or without."""
+    if content[128:132] == b"DICM":  # PS3.10 section 7.1
+        return True
+    # Without: a data set, in either byte order, whose first group is 0002 or 0008.
+    return len(content) > 8 and content[:2] in (b"\x02\0", b"\x08\0", b"\0\x02", b"\0\x08")
+
+
+def read_dicom(
+    content: bytes, name: str, *, max_pixels: int
+) -> tuple[npt.NDArray[np.float32], Acquisition]:
+    """Decode a DICOM file.
+
+    Args:
+        content: of the file.
+        name: what to call it in messages.
+        max_pixels: more are not decoded.
+
+    Returns:
+        Pixels, float32 in [0, 1] with 0 for black: of shape (H, W), or (H, W, 3) in colour. And
+        what the header says.
+
+    Raises:
+        UnreadableRadiograph: the file is damaged, or holds no pixels.
+        UnsupportedRadiograph: it is of another modality, has several frames, or its pixels are of
+            a kind that is not read here.
+        RadiographTooLarge: it has more than `max_pixels`, or unpacks to more than they need.
+    """
+    try:
+        with quietly():
+            dataset = _read(content, name, max_pixels)
+            _check(dataset, name, max_pixels)
+            return grey_levels(dataset, name), _acquisition(dataset)
+    except (UnreadableRadiograph, UnsupportedRadiograph, RadiographTooLarge):
+        raise
+    except MemoryError as error:
+        raise RadiographTooLarge(f"{name}: there is not enough memory to decode it.") from error
+    except Exception as error:
+        # A decoder's words may quote the header, and so does the chain of an error in a log.
+        raise UnreadableRadiograph(
+            f"{name}: this DICOM file is damaged, or its pixels are stored in a way that is not "
+            f"read here ({type(error).__name__}). Export it again, uncompressed."
+        ) from None
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Without warnings, which would quote a header.
+
+    Which are shown is one setting for all threads, so that one at a time may change it.
+    """
+    with _WARNINGS, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _read(content: bytes, name: str, max_pixels: int) -> Dataset:
+    """The data set, inflated here where it is deflated: pydicom would inflate without a bound."""
+    file = io.BytesIO(content)
+    read_preamble(file, force=True)
+    meta = _read_file_meta_info(file)
+    if meta.get("TransferSyntaxUID") != DeflatedExplicitVRLittleEndian:
+        plain = pydicom.dcmread(io.BytesIO(content), force=True)
+        _name_encoding(plain)
+        return plain
+    unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
+    unpacked = unpacker.decompress(file.read(), _MOST_BYTES_A_PIXEL * max_pixels)
+    if unpacker.unconsumed_tail:
+        raise RadiographTooLarge(f"{name}: unpacks to more than any radiograph needs.")
+    inflated = read_dataset(io.BytesIO(unpacked), is_implicit_VR=False, is_little_endian=True)
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    inflated.file_meta = meta
+    return inflated
+
+
+def _name_encoding(dataset: Dataset) -> None:
+    """Without file meta information, pixels are as the data set was found to be written."""
+    if "TransferSyntaxUID" in dataset.file_meta:
+        return
+    implicit, little = dataset.original_encoding
+    if not little:
+        syntax = ExplicitVRBigEndian
+    else:
+        syntax = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
+    dataset.file_meta.TransferSyntaxUID = syntax
+
+
+def _check(dataset: Dataset, name: str, max_pixels: int) -> None:
+    """Refuse what is no radiograph, before any pixel is decoded."""
+    modality = _word(dataset, "Modality") or ""
+    if modality not in _RADIOGRAPHS:
+        what = _MODALITY_NAMES.get(modality, f"of modality {modality}")
+        raise UnsupportedRadiograph(
+            f"{name}: its header says that it is {what}. Expected a frontal chest radiograph "
+            "(CR or DX)."
+        )
+    if "PixelData" not in dataset or not (dataset.get("Rows") and dataset.get("Columns")):
+        raise UnreadableRadiograph(f"{name}: this DICOM file holds no picture.")
+    frames = int(dataset.get("NumberOfFrames") or 1)
+    if frames > 1:
+        raise UnsupportedRadiograph(
+            f"{name}: {frames} frames. Expected one: export the one that you mean."
+        )
+    rows, columns = int(dataset.Rows), int(dataset.Columns)
+    if rows * columns > max_pixels:
+        raise RadiographTooLarge(
+            f"{name}: {columns}×{rows} pixels. Expected at most {max_pixels:,} in all."
+        )
+    syntax = dataset.file_meta.TransferSyntaxUID
+    if syntax.is_encapsulated and syntax != RLELossless:
+        frame = get_frame(dataset.PixelData, 0, number_of_frames=1)
+        if _coded_size(frame) != (rows, columns):
+            # A decoder takes memory for what the picture says, whatever the header does.
+            raise UnreadableRadiograph(
+                f"{name}: its compressed picture is not of the size that its header says, or not "
+                "of a kind that is read here. Export it again, uncompressed."
+            )
+
+
+def _coded_size(frame: bytes) -> tuple[int, int] | None:
+    """Rows and columns of a JPEG, JPEG-LS or JPEG 2000 picture, from its own header."""
+    start = frame.find(b"\xff\x4f\xff\x51")  # ISO 15444-1 annex A: SOC, SIZ
+    if 0 <= start < 200:
+        width, height, left, top = struct.unpack_from(">4L", frame, start + 8)
+        return height - top, width - left
+    at = 2  # ISO 10918-1 annex B: after SOI, segments with their lengths
+    while frame[:2] == b"\xff\xd8" and at + 9 <= len(frame):
+        marker = frame[at + 1]
+        if frame[at] != 0xFF or marker == 0xFF:  # fill bytes
+            at += 1
+        elif marker in _FRAME_HEADERS:
+            rows, columns = struct.unpack_from(">2H", frame, at + 5)
+            return rows, columns
+        else:
+            at += 2 + struct.unpack_from(">H", frame, at + 2)[0]
+    return None
+
+
+# --- The header -----------------------------------------------------------------------------------
+
+
+def _acquisition(dataset: Dataset) -> Acquisition:
+    view = _word(dataset, "ViewPosition")
+    # Rows that lead to front or back were taken from the side (PS3.3 section C.7.6.1.1.1).
+    orientation = [str(way).upper() for way in dataset.get("PatientOrientation") or []]
+    sideways = bool(orientation) and orientation[0][:1] in ("A", "P")
+    return Acquisition(
+        modality=_word(dataset, "Modality"),
+        view=view,
+        body_part=_word(dataset, "BodyPartExamined"),
+        lateral=view in _LATERAL or sideways,
+        age=_age(dataset),
+        pixel_spacing=_spacing(dataset),
+    )
+
+
+def _word(dataset: Dataset, keyword: str) -> str | None:
+    """A code string (PS3.5 section 6.2: 16 capitals, digits, spaces); None if it is none."""
+    word = str(dataset.get(keyword) or "").strip().upper()
+    return word if re.fullmatch(r"[A-Z0-9_ ]{1,16}", word) else None
+
+
+def _age(dataset: Dataset) -> float | None:
+    found = re.fullmatch(r"(\d{3})([DWMY])", str(dataset.get("PatientAge") or "").strip())
+    if found:
+        days = {"D": 1.0, "W": 7.0, "M": _DAYS_A_YEAR / 12, "Y": _DAYS_A_YEAR}[found[2]]
+        return int(found[1]) * days / _DAYS_A_YEAR
+    try:
+        born, taken = (
+            date.fromisoformat(str(dataset.get(keyword)))
+            for keyword in ("PatientBirthDate", "StudyDate")
+        )
+    except ValueError:
+        return None
+    years = (taken - born).days / _DAYS_A_YEAR
+    return years if 0 <= years < 120 else None
+
+
+def _spacing(dataset: Dataset) -> tuple[float, float] | None:
+    try:
+        rows, columns = dataset.get("PixelSpacing") or dataset.get("ImagerPixelSpacing")
+        spacing = (float(rows), float(columns))
+    except (TypeError, ValueError):
+        return None
+    return spacing if min(spacing) > 0 and max(spacing) < 10 else None

@@ -1,0 +1,189 @@
+"""A file becomes a `Radiograph`: decoded once, here, and nowhere else.
+
+The content decides what a file is, never its name. JPEG and PNG are read, with 8 or 16 bits,
+grey, colour, palette or alpha, turned upright by their EXIF orientation; and DICOM radiographs, as
+`cxr.reading.dicom` says.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from cxr.errors import (
+    RadiographError,
+    RadiographTooLarge,
+    UnreadableRadiograph,
+    UnsupportedRadiograph,
+)
+from cxr.reading.dicom import UNKNOWN, Acquisition, is_dicom, read_dicom
+
+# The largest flat-panel detectors give about 20 million pixels; checked before decoding, so that a
+# small file that unpacks to gigabytes (a decompression bomb) costs nothing.
+MAX_PIXELS = 50_000_000
+MAX_BYTES = 100_000_000
+MIN_SIDE = 32  # no lung can be seen in fewer pixels
+
+_EIGHT_BIT_MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA"}
+_SIXTEEN_BIT_MODES = {"I;16", "I;16B", "I;16L", "I"}  # Pillow's names for a 16-bit grey PNG
+
+Source = str | os.PathLike[str] | bytes | BinaryIO
+
+
+@dataclass(frozen=True, eq=False)
+class Radiograph:
+    """One film.
+
+    Attributes:
+        pixels: float32 array of shape (H, W) in [0, 1], read-only; 0 is black.
+        name: what to call it in messages: the file's name, never its folder.
+        colour: how far its colours are from grey: the mean over pixels of the largest difference
+            between two of their channels, in [0, 1].
+        acquisition: what a DICOM header says of how it was taken; of other files nothing is known.
+    """
+
+    pixels: npt.NDArray[np.float32]
+    name: str
+    colour: float = 0.0
+    acquisition: Acquisition = UNKNOWN
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        height, width = self.pixels.shape
+        return height, width
+
+
+def read_radiograph(source: Source, *, name: str | None = None) -> Radiograph:
+    """Decode a JPEG, PNG or DICOM file into a `Radiograph`.
+
+    Sixteen-bit grey is divided by 65,535 and eight-bit by 255. Colour becomes its luminance
+    (ITU-R BT.601); transparent pixels become black, as unexposed film is.
+    DICOM: see `cxr.reading.dicom`.
+
+    Args:
+        source: a path, the bytes of a file, or a binary file object.
+        name: what to call the film in messages; by default the file's own name.
+
+    Returns:
+        The radiograph, upright, on its own pixel grid.
+
+    Raises:
+        UnreadableRadiograph: the file is missing, empty, truncated or no picture.
+        UnsupportedRadiograph: it has several pages or frames, or is of another format, colour
+            space or modality.
+        RadiographTooLarge: it exceeds `MAX_PIXELS` or `MAX_BYTES`.
+    """
+    content, name = _read_bytes(source, name)
+    acquisition = UNKNOWN
+    try:
+        if is_dicom(content):
+            levels, acquisition = read_dicom(content, name, max_pixels=MAX_PIXELS)
+        else:
+            levels = _levels(ImageOps.exif_transpose(_open(content, name)), name)
+    except Image.DecompressionBombError as error:
+        raise RadiographTooLarge(
+            f"{name}: too many pixels to decode safely. Expected at most "
+            f"{MAX_PIXELS:,}: export the film at its detector's resolution."
+        ) from error
+    except RadiographError:
+        raise
+    except MemoryError as error:
+        raise RadiographTooLarge(f"{name}: there is not enough memory to decode it.") from error
+    except Exception as error:  # decoders answer damage with a dozen kinds: zlib, struct, Syntax, …
+        raise UnreadableRadiograph(
+            f"{name}: the picture is damaged or cut off ({error}). Export or copy it again."
+        ) from error
+    height, width = levels.shape[:2]
+    if min(height, width) < MIN_SIDE:
+        raise UnsupportedRadiograph(
+            f"{name}: {width}×{height} pixels are too few to show a lung. "
+            f"Expected at least {MIN_SIDE} on each side."
+        )
+    pixels, colour = _without_colour(levels)
+    pixels.setflags(write=False)
+    return Radiograph(pixels=pixels, name=name, colour=colour, acquisition=acquisition)
+
+
+def _read_bytes(source: Source, name: str | None) -> tuple[bytes, str]:
+    """The whole content and a name for it; at most one byte over the limit is ever read."""
+    if isinstance(source, bytes):
+        content, name = source, name or "the picture"
+    elif isinstance(source, str | os.PathLike):
+        path = Path(source)
+        name = name or path.name
+        try:
+            with path.open("rb") as file:
+                content = file.read(MAX_BYTES + 1)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise UnreadableRadiograph(f"{name}: cannot be opened ({reason}).") from error
+    else:
+        name = name or Path(str(getattr(source, "name", "the picture"))).name
+        content = source.read(MAX_BYTES + 1)
+    if not content:
+        raise UnreadableRadiograph(f"{name}: the file is empty.")
+    if len(content) > MAX_BYTES:
+        raise RadiographTooLarge(f"{name}: larger than {MAX_BYTES // 1_000_000} MB.")
+    return content, name
+
+
+def _open(content: bytes, name: str) -> Image.Image:
+    """The picture behind its header, refused before any pixel of it is decoded."""
+    try:
+        image = Image.open(io.BytesIO(content))
+    except UnidentifiedImageError as error:
+        raise UnreadableRadiograph(
+            f"{name}: this is not a picture. Expected a JPEG, PNG or DICOM file."
+        ) from error
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise RadiographTooLarge(
+            f"{name}: {width}×{height} pixels. Expected at most {MAX_PIXELS:,} in all."
+        )
+    if image.format not in {"JPEG", "MPO", "PNG"}:  # MPO: a JPEG that holds several pictures
+        raise UnsupportedRadiograph(
+            f"{name}: a picture in {image.format} format. Expected JPEG, PNG or DICOM: "
+            "save it as one."
+        )
+    frames = getattr(image, "n_frames", 1)
+    if frames > 1:
+        raise UnsupportedRadiograph(
+            f"{name}: {frames} pictures in one file. Expected one film: "
+            "save the one that you mean as a JPEG or PNG of its own."
+        )
+    return image
+
+
+def _levels(image: Image.Image, name: str) -> npt.NDArray[np.float32]:
+    """Pixels of shape (H, W), or (H, W, 3) in colour, float32 in [0, 1]."""
+    if image.mode in _SIXTEEN_BIT_MODES:
+        return np.asarray(image).astype(np.float32) / np.float32(65_535)
+    if image.mode not in _EIGHT_BIT_MODES:
+        raise UnsupportedRadiograph(
+            f"{name}: a {image.mode} picture. Expected grey or RGB: save it as one of them."
+        )
+    if image.has_transparency_data:
+        rgba = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", rgba.size, "black"), rgba)
+    grey = image.mode in ("1", "L")
+    return np.asarray(image.convert("L" if grey else "RGB"), dtype=np.float32) / np.float32(255)
+
+
+def _without_colour(
+    levels: npt.NDArray[np.float32],
+) -> tuple[npt.NDArray[np.float32], float]:
+    """Luminance (H, W) in [0, 1], and how much colour it replaces."""
+    if levels.ndim == 2:
+        return levels, 0.0
+    colour = float(np.mean(levels.max(axis=2) - levels.min(axis=2)))
+    luminance = cv2.cvtColor(np.ascontiguousarray(levels), cv2.COLOR_RGB2GRAY)
+    return np.asarray(luminance, dtype=np.float32), colour

@@ -1,0 +1,157 @@
+"""The command line is a contract: tested from outside, as its users call it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from cxr.model.bundle import Bundle
+from tests.conftest import ROOT
+
+KEYS = [
+    "file",
+    "status",
+    "probability",
+    "label",
+    "threshold",
+    "reasons",
+    "warnings",
+    "heatmap",
+    "overlay",
+    "trust",
+    "model",
+]
+
+
+def cxr(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "cxr", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+
+
+def test_good_and_bad_files_in_one_run(
+    tiny_bundle: Bundle, film_file: Path, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.jpeg"
+    broken.write_bytes(b"nothing")
+    namesake = tmp_path / "other" / "film.png"
+    namesake.parent.mkdir()
+    namesake.write_bytes(film_file.read_bytes())
+    files = [film_file, broken, tmp_path / "missing.png", namesake]
+    options = ("--model", tiny_bundle.folder, "--heatmaps", tmp_path / "heat")
+    run = cxr("classify", *files, "--json", *options, "--overlay", tmp_path / "over")
+
+    assert run.returncode == 1
+    lines = [json.loads(line) for line in run.stdout.splitlines()]
+    assert [line["file"] for line in lines] == [str(file) for file in files]
+    assert [line["status"] for line in lines] == ["ok", "error", "error", "ok"]
+    for line in lines:
+        assert list(line) == KEYS
+        assert line["model"] == {"name": "tiny", "version": "1", "sha256": tiny_bundle.sha256}
+        assert line["threshold"] == 0.5
+
+    ok, error = lines[0], lines[1]
+    assert 0 <= ok["probability"] <= 1
+    assert ok["label"] in {"NORMAL", "PNEUMONIA", "UNCERTAIN"}
+    assert ok["reasons"] == []
+    assert error["probability"] is None
+    assert error["label"] is None
+    assert error["reasons"] == [
+        "broken.jpeg: this is not a picture. Expected a JPEG, PNG or DICOM file."
+    ]
+    heatmap = np.load(ok["heatmap"], allow_pickle=False)
+    assert heatmap.shape == (180, 240)
+    assert heatmap.dtype == np.float32
+    assert heatmap.min() >= 0
+    assert heatmap.max() <= 1
+    assert cv2.imread(ok["overlay"]).shape == (180, 240, 3)
+    # Two films of one name keep a result each.
+    assert Path(ok["heatmap"]).name == "film.npy"
+    assert Path(lines[3]["heatmap"]).name == "film-2.npy"
+
+
+def test_the_readers_threshold_decides(tiny_bundle: Bundle, film_file: Path) -> None:
+    for threshold, label in ((0, "PNEUMONIA"), (1, "NORMAL")):
+        options = ("--model", tiny_bundle.folder, "--threshold", threshold)
+        run = cxr("classify", film_file, "--json", *options)
+        assert run.returncode == 0
+        line = json.loads(run.stdout)
+        assert (line["label"], line["threshold"]) == (label, threshold)
+
+
+def test_people_get_sentences(tiny_bundle: Bundle, film_file: Path) -> None:
+    run = cxr("classify", film_file, "none.png", "--model", tiny_bundle.folder)
+    assert run.returncode == 1
+    first, *details, last = run.stdout.splitlines()
+    assert "%" in first
+    assert str(film_file) in first
+    assert "of the heat lies in the lungs" in details[-1]
+    assert last == "error      none.png: cannot be opened (No such file or directory)."
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("classify",),
+        ("classify", "film.png", "--threshold", "1.5"),
+        ("classify", "film.png", "--threshold", "high"),
+        ("classify", "film.png", "--model", "nowhere"),
+        ("guess", "film.png"),
+    ],
+    ids=" ".join,
+)
+def test_bad_usage_is_exit_status_2_and_prints_no_answer(arguments: tuple[str, ...]) -> None:
+    run = cxr(*arguments)
+    assert run.returncode == 2
+    assert run.stdout == ""
+    assert run.stderr
+
+
+def test_an_output_folder_that_cannot_be_made(tiny_bundle: Bundle, film_file: Path) -> None:
+    run = cxr("classify", film_file, "--model", tiny_bundle.folder, "--overlay", film_file)
+    assert run.returncode == 2
+    assert f"{film_file}: cannot be made" in run.stderr
+
+
+@pytest.mark.parametrize("option", ["--overlay", "--heatmaps"])
+def test_results_never_overwrite_a_film(tiny_bundle: Bundle, film_file: Path, option: str) -> None:
+    before = film_file.read_bytes()
+    run = cxr("classify", film_file, "--model", tiny_bundle.folder, option, film_file.parent)
+    assert run.returncode == 2
+    assert "could overwrite one. Choose another folder" in run.stderr
+    assert film_file.read_bytes() == before
+
+
+def test_results_are_not_written_through_a_link(
+    tiny_bundle: Bundle, film_file: Path, tmp_path: Path
+) -> None:
+    link = tmp_path / "out" / "film.png"
+    link.parent.mkdir()
+    link.symlink_to(film_file)
+    before = film_file.read_bytes()
+    run = cxr("classify", link, "--model", tiny_bundle.folder, "--overlay", link.parent)
+    assert run.returncode == 2
+    assert film_file.read_bytes() == before
+
+
+@pytest.mark.slow
+def test_benchmark_prints_its_figures(tiny_bundle: Bundle) -> None:
+    run = cxr("benchmark", "--json", "--model", tiny_bundle.folder)
+    assert run.returncode == 0, run.stderr
+    figures = json.loads(run.stdout)
+    assert figures["model_sha256"] == tiny_bundle.sha256
+    for name in (
+        "import_s",
+        "load_s",
+        "forward_ms",
+        "forward_and_heatmap_ms",
+        "films_per_second",
+        "peak_memory_mb",
+    ):
+        assert figures[name] > 0

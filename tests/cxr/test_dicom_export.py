@@ -1,0 +1,130 @@
+"""DICOM objects of an answer: valid, readable by others, and naming nobody unless asked to."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+from highdicom.sr import srread
+
+from cxr.classifier import Classifier, Prediction
+from cxr.errors import UnreadableRadiograph
+from cxr.model.bundle import Bundle
+from cxr.output.dicom import NOTICE, DicomObjects, dicom_objects
+from cxr.reading.radiograph import Radiograph, read_radiograph
+from tests.conftest import ROOT
+from tests.cxr.test_dicom import SECRETS, content, header, make
+
+
+@pytest.fixture(scope="module")
+def film() -> bytes:
+    """A DICOM film of a known patient."""
+    composite = read_radiograph(ROOT / "examples" / "bacterial_1.png")
+    dataset = make(np.rint(composite.pixels * 4095).astype(np.uint16), bits=12)
+    header(**SECRETS)(dataset)
+    dataset.StudyInstanceUID = "1.2.826.0.1.3680043.8.498.1"
+    return content(dataset)
+
+
+Answered = tuple[Radiograph, Prediction, Bundle]
+
+
+@pytest.fixture(scope="module")
+def answered(film: bytes, tiny_bundle: Bundle) -> Answered:
+    radiograph = read_radiograph(film, name="film.dcm")
+    return radiograph, Classifier(tiny_bundle).predict(radiograph), tiny_bundle
+
+
+def files(objects: DicomObjects) -> list[pydicom.FileDataset]:
+    return [pydicom.dcmread(io.BytesIO(file)) for file in (objects.capture, objects.report)]
+
+
+def test_by_default_nobody_is_named(film: bytes, answered: Answered) -> None:
+    objects = dicom_objects(film, *answered)
+    for file in (objects.capture, objects.report):
+        for secret in (*SECRETS.values(), "1.2.826.0.1.3680043.8.498.1\0"):
+            assert secret.encode() not in file
+    capture, report = files(objects)
+    assert capture.StudyInstanceUID == report.StudyInstanceUID
+
+
+def test_asked_to_they_belong_to_the_films_study(film: bytes, answered: Answered) -> None:
+    for dataset in files(dicom_objects(film, *answered, keep_identifiers=True)):
+        assert dataset.PatientID == SECRETS["PatientID"]
+        assert dataset.PatientName == SECRETS["PatientName"]
+        assert dataset.StudyInstanceUID == "1.2.826.0.1.3680043.8.498.1"
+        assert "InstitutionName" not in dataset
+        assert dataset.SeriesDescription == NOTICE
+
+
+def test_the_capture_shows_the_film_with_a_notice_below(film: bytes, answered: Answered) -> None:
+    radiograph, _, _ = answered
+    capture, _ = files(dicom_objects(film, *answered))
+    pixels = capture.pixel_array
+    height, width = radiograph.shape
+    assert pixels.shape[1:] == (width, 3)
+    assert height < pixels.shape[0] < height + 60
+    assert pixels[height:].max() > 200  # something is written there
+
+
+def test_the_report_says_what_was_answered(film: bytes, answered: Answered) -> None:
+    _, prediction, bundle = answered
+    objects = dicom_objects(film, *answered, threshold=0.0)
+    report = srread(io.BytesIO(objects.report))
+    (group,) = report.content.get_image_measurement_groups()
+    values = {m.name.value: m.value for m in group.get_measurements()}
+    assert values["PROBABILITY"] == pytest.approx(prediction.probability, abs=1e-6)
+    assert values["THRESHOLD"] == 0
+    (verdict,) = group.get_qualitative_evaluations()
+    assert verdict.value.value == "PNEUMONIA"
+    assert verdict.name.meaning == "Verdict; research use only"
+    assert report.VerificationFlag == "UNVERIFIED"
+    capture, _ = files(objects)
+    assert capture.SOPInstanceUID in str(report)
+    assert f"{bundle.name} {bundle.version}" in str(report)
+
+
+def test_names_of_any_script_and_the_films_own_orientation(answered: Answered) -> None:
+    radiograph, _, _ = answered
+    dataset = make(np.rint(radiograph.pixels * 4095).astype(np.uint16), bits=12)
+    dataset.SpecificCharacterSet = "ISO_IR 144"
+    header(PatientName="Иванов^Иван", PatientID="1", PatientOrientation=["R", "F"])(dataset)
+    for named in files(dicom_objects(content(dataset), *answered, keep_identifiers=True)):
+        assert named.PatientName == "Иванов^Иван"
+    capture, _ = files(dicom_objects(content(dataset), *answered))
+    assert list(capture.PatientOrientation) == ["R", "F"]
+    assert capture.PatientName == ""
+
+
+def test_a_header_that_cannot_be_carried_over(film: bytes, answered: Answered) -> None:
+    uid = b"1.2.826.0.1.3680043.8.498.1"
+    damaged = film.replace(uid, b"Doe^Jane is not a number, so"[: len(uid)])
+    assert damaged != film
+    objects = dicom_objects(damaged, *answered)
+    assert objects.capture
+    with pytest.raises(UnreadableRadiograph, match="without the study's identifiers") as error:
+        dicom_objects(damaged, *answered, keep_identifiers=True)
+    assert "Doe" not in str(error.value)
+
+
+@pytest.mark.parametrize("keep_identifiers", [False, True])
+def test_another_program_finds_no_error(
+    film: bytes, answered: Answered, tmp_path: Path, keep_identifiers: bool
+) -> None:
+    """dciodvfy of dicom3tools, where it is installed."""
+    checker = shutil.which("dciodvfy")
+    if not checker:
+        pytest.skip("dciodvfy is not installed")
+    objects = dicom_objects(film, *answered, keep_identifiers=keep_identifiers)
+    for name in ("capture", "report"):
+        path = tmp_path / f"{name}.dcm"
+        path.write_bytes(getattr(objects, name))
+        run = subprocess.run([checker, path], capture_output=True, text=True, check=False)
+        assert not [line for line in run.stderr.splitlines() if line.startswith("Error")], (
+            run.stderr
+        )

@@ -1,0 +1,113 @@
+"""The evidence network: its heatmap is Grad-CAM, and the number follows from it."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from cxr.model.evidence import lung_weights, pool_evidence
+from cxr.model.gradcam import GradCAM
+from cxr.model.network import build_network
+from cxr.model.network_config import NetworkConfig
+from training.fitting.prediction import batch_logits
+
+SIDE = 32
+SHARPNESS = 2.0
+
+
+@pytest.fixture(scope="module")
+def network() -> keras.Model:
+    keras.utils.set_random_seed(3)
+    network = build_network(
+        NetworkConfig(
+            input_size=SIDE,
+            stem_width=4,
+            widths=(4, 8),
+            blocks=(1, 1),
+            lstm_units=4,
+            last_width=6,
+            sharpness=SHARPNESS,
+        )
+    )
+    # Lungs in some places and not in others, as a trained network has them.
+    lungs = network(images(), training=False)[3].numpy()
+    kernel, _ = network.get_layer("lungs").get_weights()
+    scale = 4 / lungs.std()
+    network.get_layer("lungs").set_weights([scale * kernel, np.array([-scale * lungs.mean()])])
+    return network
+
+
+@pytest.fixture(scope="module")
+def batch() -> np.ndarray:
+    return images()
+
+
+def images() -> np.ndarray:
+    return np.random.default_rng(0).standard_normal((4, SIDE, SIDE, 1)).astype(np.float32)
+
+
+def test_gradcam_by_gradient_is_the_evidence_up_to_one_factor(
+    network: keras.Model, batch: np.ndarray
+) -> None:
+    image = tf.constant(batch)
+    with tf.GradientTape() as tape:
+        tape.watch(image)
+        features, logit = network(image, training=False)[:2]
+    gradient = tape.gradient(logit, features)
+    weights = tf.reduce_mean(gradient, axis=(1, 2), keepdims=True)  # Selvaraju 2017, equation 1
+    by_gradient = tf.nn.relu(tf.reduce_sum(weights * features, axis=-1)).numpy()
+
+    _, maps = GradCAM(network)(batch)
+    assert maps.max() > 0
+    places = maps.shape[1] * maps.shape[2]
+    np.testing.assert_allclose(by_gradient * places, maps, atol=1e-5)
+
+
+@pytest.mark.parametrize("mirror", [False, True])
+def test_the_number_follows_from_the_map(
+    network: keras.Model, batch: np.ndarray, mirror: bool
+) -> None:
+    def maps(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        _, _, evidence, lungs = network(images, training=False)
+        return evidence.numpy()[..., 0], lung_weights(lungs.numpy()[..., 0])
+
+    evidence, weights = maps(batch)
+    if mirror:
+        mirrored_evidence, mirrored_weights = maps(batch[:, :, ::-1])
+        evidence = (evidence + mirrored_evidence[:, :, ::-1]) / 2
+        weights = (weights + mirrored_weights[:, :, ::-1]) / 2
+    expected = pool_evidence(evidence, weights, sharpness=SHARPNESS)
+
+    logits, heat = GradCAM(network, mirror=mirror)(batch)
+    np.testing.assert_allclose(logits, expected, atol=1e-5)
+    np.testing.assert_allclose(heat, np.maximum(evidence, 0), atol=1e-5)
+    np.testing.assert_allclose(batch_logits(network, batch, mirror=mirror), expected, atol=1e-5)
+
+
+def test_no_evidence_lies_outside_the_lungs(network: keras.Model, batch: np.ndarray) -> None:
+    _, _, evidence, lungs = (output.numpy() for output in network(batch, training=False))
+    outside = lung_weights(lungs) == 0
+    assert 0 < outside.mean() < 1
+    np.testing.assert_array_equal(evidence[outside], 0)
+
+
+def test_the_pooled_evidence_is_between_mean_and_maximum_of_the_lungs() -> None:
+    evidence = np.zeros((1, 2, 2), np.float32)
+    evidence[0, 0] = [3, 1]
+    weights = np.array([[[1, 1], [0, 0]]], np.float32)
+    expected = np.log((np.exp(2 * 3.0) + np.exp(2 * 1.0)) / 2) / 2
+
+    assert pool_evidence(evidence, weights, sharpness=2)[0] == pytest.approx(expected, abs=1e-4)
+    assert pool_evidence(evidence, weights, sharpness=1e-3)[0] == pytest.approx(2, abs=1e-2)
+    assert pool_evidence(evidence, weights, sharpness=50)[0] == pytest.approx(3, abs=2e-2)
+
+
+def test_one_hot_spot_suffices_and_without_it_the_number_falls() -> None:
+    evidence = np.full((1, 8, 8), -2, np.float32)
+    weights = np.ones((1, 8, 8), np.float32)
+    without = pool_evidence(evidence, weights, sharpness=2)[0]
+    evidence[0, 3, 4] = 6
+    assert without == pytest.approx(-2)
+    assert pool_evidence(evidence, weights, sharpness=2)[0] > 2

@@ -1,0 +1,56 @@
+"""One preprocessing, for training and for classification."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cxr.preprocessing import Preprocessing
+from cxr.reading.radiograph import Radiograph, read_radiograph
+from training.data.dataset import read_folder
+from training.data.films import load_films
+
+
+def radiograph(pixels: object) -> Radiograph:
+    return Radiograph(pixels=np.array(pixels, dtype=np.float32), name="film")
+
+
+def test_shrinking_averages_over_each_pixels_area() -> None:
+    film = radiograph([[0, 1, 0, 0], [1, 0, 0, 0], [1, 1, 0, 1], [1, 1, 1, 0]])
+    batch = Preprocessing(size=2, intensity="unit")(film)
+    assert batch.shape == (1, 2, 2, 1)
+    assert batch.dtype == np.float32
+    np.testing.assert_allclose(batch[0, :, :, 0], [[0.5, 0], [1, 0.5]])
+
+
+def test_the_aspect_ratio_is_not_kept() -> None:
+    film = radiograph(np.tile([0.0, 1.0], (4, 4)))
+    assert Preprocessing(size=4)(film).shape == (1, 4, 4, 1)
+
+
+def test_standardized_films_have_zero_mean_and_unit_variance_whatever_their_exposure() -> None:
+    pixels = np.random.default_rng(0).random((8, 8)).astype(np.float32)
+    preprocessing = Preprocessing(size=8)
+    batch = preprocessing(radiograph(pixels))
+    assert batch.mean() == pytest.approx(0, abs=1e-6)
+    assert batch.std() == pytest.approx(1, abs=1e-5)
+    darker = preprocessing(radiograph(0.3 * pixels + 0.1))
+    np.testing.assert_allclose(darker, batch, atol=1e-4)
+
+
+def test_a_film_of_one_grey_level_becomes_zeros() -> None:
+    batch = Preprocessing(size=4)(radiograph(np.full((4, 4), 0.7)))
+    np.testing.assert_allclose(batch, 0, atol=1e-3)
+
+
+def test_training_and_classification_prepare_a_film_alike(chest_films: Path) -> None:
+    preprocessing = Preprocessing(size=32)
+    records, _ = read_folder(chest_films)
+    films, records = load_films(chest_films, records, preprocessing)
+    trained_on = preprocessing.normalize(films.astype(np.float32))
+    for row, record in enumerate(records[:5]):
+        classified = preprocessing(read_radiograph(chest_films / record.path))
+        # Training keeps films at half precision.
+        np.testing.assert_allclose(trained_on[row], classified[0], atol=5e-3)

@@ -1,0 +1,97 @@
+"""The report: one page that says what was answered, in both languages, and who must not use it."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+
+import numpy as np
+import pytest
+from pypdf import PdfReader
+
+from cxr.checks import PLACES, Trust
+from cxr.classifier import Prediction
+from cxr.gate.gate import Quality
+from cxr.gate.lungs import lung_fields
+from cxr.messages import Finding
+from cxr.model.bundle import Bundle
+from cxr.model.operating_points import OperatingPoints
+from cxr.output.report_pdf import TEXTS, Reading, pdf_report
+from cxr.reading.radiograph import Radiograph
+
+
+@pytest.fixture
+def radiograph() -> Radiograph:
+    pixels = np.random.default_rng(0).random((90, 120), dtype=np.float32)
+    return Radiograph(pixels=pixels, name="<film> & Sôn.png")
+
+
+@pytest.fixture
+def prediction(points: OperatingPoints) -> Prediction:
+    heat = np.zeros((90, 120), dtype=np.float32)
+    heat[20:40, 20:60] = 1
+    return Prediction(
+        probability=0.8,
+        heatmap=heat,
+        operating_points=points,
+        quality=Quality(
+            warnings=(Finding("tilted", {"degrees": "17"}),),
+            lungs=lung_fields(np.zeros((16, 16), dtype=np.float32)),
+            evidence={},
+        ),
+        trust=Trust(
+            heat={place: float(place == "lungs") for place in PLACES},
+            hottest=1.0,
+            elsewhere=0.0,
+            variants={"mirrored": 0.2},
+        ),
+    )
+
+
+def words(pdf: bytes) -> str:
+    pages = PdfReader(io.BytesIO(pdf)).pages
+    assert len(pages) == 1
+    return " ".join(pages[0].extract_text().split())
+
+
+def test_it_says_what_was_answered(
+    radiograph: Radiograph, prediction: Prediction, tiny_bundle: Bundle
+) -> None:
+    said = words(pdf_report(radiograph, prediction, tiny_bundle, Reading()))
+    assert "Not a medical device" in said
+    assert "File: <film> & Sôn.png" in said
+    assert "Probability of pneumonia 80.0 %" in said
+    assert "Verdict Pneumonia" in said
+    assert "0.50 (the model's)" in said
+    at = prediction.operating_points.at(0.5)
+    low, high = at.sensitivity_interval()
+    assert f"{at.sensitivity:.1%} ({low:.1%} to {high:.1%})".replace("%", " %") in said
+    assert "200 films made up for a test" in said
+    assert "The chest is tilted by about 17°." in said
+    assert "a single view, mirrored or moved a little, would give another verdict" in said
+    assert f"tiny, 1, {tiny_bundle.sha256[:12]}" in said
+
+
+def test_the_readers_threshold_and_language(
+    radiograph: Radiograph, prediction: Prediction, tiny_bundle: Bundle
+) -> None:
+    reading = Reading(threshold=0.9, language="fr")
+    said = words(pdf_report(radiograph, prediction, tiny_bundle, reading))
+    assert "Verdict Normal" in said
+    assert "0,90 (du lecteur)" in said
+    assert "80,0 %" in said
+    assert "Le thorax est incliné d'environ 17°." in said
+    assert "ce n'est pas un signe de maladie" in said
+
+
+@pytest.mark.parametrize("shape", [(40, 400), (400, 40), (2500, 2000)])
+def test_any_film_fits_on_the_page(
+    prediction: Prediction, tiny_bundle: Bundle, shape: tuple[int, int]
+) -> None:
+    film = Radiograph(pixels=np.zeros(shape, dtype=np.float32), name="x" * 200 + "影")
+    answer = dataclasses.replace(prediction, heatmap=np.zeros(shape, dtype=np.float32))
+    assert "Probability" in words(pdf_report(film, answer, tiny_bundle, Reading()))
+
+
+def test_the_languages_say_the_same() -> None:
+    assert TEXTS["en"].keys() == TEXTS["fr"].keys()

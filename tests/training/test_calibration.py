@@ -1,0 +1,100 @@
+"""Thresholds and temperature from films whose answer is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from training.metrics.calibration import (
+    HIGH_ANYWHERE,
+    HIGH_SENSITIVITY,
+    HIGH_SPECIFICITY,
+    calibrate,
+    fit_scaling,
+    operating_points,
+)
+from training.metrics.evaluation import sigmoid
+
+
+def drawn(temperature: float, films: int = 20_000) -> tuple[np.ndarray, np.ndarray]:
+    """Logits that are `temperature` times too large, and labels drawn from the true ones."""
+    rng = np.random.default_rng(0)
+    true = rng.normal(0, 2, films)
+    labels = (rng.random(films) < sigmoid(true)).astype(np.int64)
+    return labels, (temperature * true).astype(np.float32)
+
+
+@pytest.mark.parametrize("shift", [0.0, 2.0])
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
+def test_the_temperature_and_offset_that_were_put_in_are_found(
+    temperature: float, shift: float
+) -> None:
+    labels, logits = drawn(temperature)
+    found, offset = fit_scaling([(labels, logits + np.float32(shift))])
+    assert found == pytest.approx(temperature, rel=0.05)
+    assert offset == pytest.approx(-shift / temperature, abs=0.08)
+
+
+def test_calibrated_logits_are_those_that_labels_were_drawn_from() -> None:
+    labels, logits = drawn(2.0)
+    points = operating_points(labels, logits + np.float32(3), source="drawn")
+    np.testing.assert_allclose(calibrate(logits + np.float32(3), points), logits / 2, atol=0.3)
+    assert points.probability(3.0) == pytest.approx(0.5, abs=0.02)
+
+
+def test_what_is_chosen_holds_in_the_worst_group() -> None:
+    """One group of films has every logit raised: all is set halfway, for neither group alone."""
+    labels, logits = drawn(1.0)
+    raised = [(labels, logits + np.float32(2))]
+    points = operating_points(labels, logits, source="drawn", conditions=raised)
+    assert points.probability(1.0) == pytest.approx(0.5, abs=0.02)
+    assert points.threshold == pytest.approx(0.5, abs=0.03)
+    # The band leaves few films of either group called wrongly without it.
+    for group in [(labels, logits), *raised]:
+        probabilities = sigmoid(calibrate(group[1], points))
+        assert np.mean(probabilities[group[0] == 1] >= points.high_sensitivity) >= HIGH_ANYWHERE
+        assert np.mean(probabilities[group[0] == 0] < points.high_specificity) >= HIGH_ANYWHERE
+
+
+def test_many_groups_as_they_are_do_not_outvote_one_that_is_not() -> None:
+    labels, logits = drawn(1.0)
+    groups = [(labels, logits)] * 9 + [(labels, logits + np.float32(2))]
+    points = operating_points(labels, logits, source="drawn", conditions=groups)
+    assert points.probability(1.0) == pytest.approx(0.5, abs=0.02)
+
+
+def test_separable_films_get_a_finite_temperature() -> None:
+    labels, logits = np.array([0, 0, 1, 1]), np.array([-1, -2, 1, 2], np.float32)
+    temperature, offset = fit_scaling([(labels, logits)])
+    assert 0.05 <= temperature <= 20
+    assert abs(offset) <= 10
+
+
+def test_the_three_thresholds_do_what_they_say() -> None:
+    points = operating_points(*drawn(1.0), source="drawn")
+    youden = [point.sensitivity + point.specificity for point in points.curve]
+    shipped = points.at(points.threshold)
+    assert shipped.sensitivity + shipped.specificity == pytest.approx(max(youden), abs=0.01)
+    assert points.threshold == pytest.approx(0.5, abs=0.03)  # where the odds are even
+    assert points.at(points.high_sensitivity).sensitivity >= HIGH_SENSITIVITY
+    assert points.at(points.high_specificity).specificity >= HIGH_SPECIFICITY
+    assert points.high_sensitivity < points.threshold < points.high_specificity
+    assert [point.threshold for point in points.curve] == [i / 100 for i in range(101)]
+
+
+def test_no_film_is_uncertain_where_one_threshold_separates_all() -> None:
+    labels = np.array([0] * 50 + [1] * 50)
+    logits = np.concatenate([np.linspace(-4, -1, 50), np.linspace(1, 4, 50)]).astype(np.float32)
+    points = operating_points(labels, logits, source="separable")
+    assert points.high_sensitivity == points.threshold == points.high_specificity
+
+
+def test_luck_on_few_films_does_not_choose_the_threshold() -> None:
+    """One threshold is best by a single film; the middle of those about as good is shipped."""
+    normal, sick = np.linspace(-3, -2.9, 50), np.linspace(2.9, 3, 50)
+    normal[-1] = -2.2  # so that a threshold above it is best by one film
+    sick[0] = -2.4
+    labels = np.array([0] * 50 + [1] * 50)
+    logits = np.concatenate([normal, sick]).astype(np.float32)
+    points = operating_points(labels, logits, source="few")
+    assert points.threshold == pytest.approx(0.5, abs=0.15)

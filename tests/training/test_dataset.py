@@ -1,0 +1,173 @@
+"""No patient straddles a split; what is wrong with a folder is said."""
+
+from __future__ import annotations
+
+import shutil
+import zlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from cxr.errors import DatasetError
+from cxr.preprocessing import Preprocessing
+from training.data.dataset import file_list_digest, is_kermany, read_folder, split_by_patient
+from training.data.films import load_films, load_parts
+from training.fitting.presets import tiny
+
+
+def add_film(path: Path, *, seed: int | None = None) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    seed = zlib.crc32(path.as_posix().encode()) if seed is None else seed
+    film = np.random.default_rng(seed).integers(0, 255, (40, 40)).astype(np.uint8)
+    assert cv2.imwrite(str(path), film)
+
+
+@pytest.mark.parametrize(
+    ("path", "patient", "kind"),
+    [
+        ("PNEUMONIA/person17_bacteria_56.jpeg", "person17", "bacteria"),
+        ("PNEUMONIA/person17_virus_48.jpeg", "person17", "virus"),
+        ("PNEUMONIA/person1_virus_6_2.png", "person1", "virus"),
+        ("NORMAL/NORMAL2-IM-0927-0001.jpeg", "NORMAL2-IM-0927", "normal"),
+        ("NORMAL/IM-0539-0001-0002.jpeg", "IM-0539", "normal"),
+        ("NORMAL/somebody.JPG", "somebody", "normal"),
+        ("PNEUMONIA/case 12.png", "case 12", "pneumonia"),
+    ],
+)
+def test_patient_and_kind_come_from_the_name(
+    tmp_path: Path, path: str, patient: str, kind: str
+) -> None:
+    add_film(tmp_path / "train" / path)
+    add_film(tmp_path / "train/NORMAL/IM-0001-0001.jpeg")
+    add_film(tmp_path / "train/PNEUMONIA/person9_virus_1.jpeg")
+    records, _ = read_folder(tmp_path)
+    record = next(r for r in records if r.path == f"train/{path}")
+    assert (record.patient, record.kind) == (patient, kind)
+    assert record.label == int(path.startswith("PNEUMONIA"))
+
+
+def test_no_patient_is_in_both_parts(tmp_path: Path) -> None:
+    for patient in range(12):
+        for film in range(1 + patient % 4):
+            add_film(tmp_path / f"train/PNEUMONIA/person{patient}_virus_{film}.jpeg")
+            add_film(tmp_path / f"train/NORMAL/IM-{patient:04}-{film:04}.jpeg")
+    records, _ = read_folder(tmp_path)
+    for seed in range(5):
+        train, validation = split_by_patient(records, fraction=0.25, seed=seed)
+        assert not {r.patient for r in train} & {r.patient for r in validation}
+        assert sorted(r.path for r in [*train, *validation]) == sorted(r.path for r in records)
+        share = np.mean([r.label for r in validation])
+        assert share == pytest.approx(0.5, abs=0.2)
+
+
+def test_a_split_follows_from_its_seed(chest_films: Path) -> None:
+    records, _ = read_folder(chest_films)
+    first, again, other = (split_by_patient(records, fraction=0.25, seed=s) for s in (1, 1, 2))
+    assert first == again
+    assert first != other
+
+
+def test_val_is_pooled_and_test_is_never_opened(chest_films: Path, tmp_path: Path) -> None:
+    shutil.copytree(chest_films, tmp_path, dirs_exist_ok=True)
+    add_film(tmp_path / "val/NORMAL/IM-9001-0001.jpeg")
+    add_film(tmp_path / "test/NORMAL/IM-9002-0001.jpeg")
+    (tmp_path / "test/NORMAL/broken.jpeg").write_bytes(b"nothing")
+    parts = load_parts(tiny(), tmp_path)
+    paths = {r.path for r in [*parts.train.records, *parts.validation.records]}
+    assert "val/NORMAL/IM-9001-0001.jpeg" in paths
+    assert not any(path.startswith("test/") for path in paths)
+    assert len(parts.train.films) == len(parts.train.records)
+
+
+def test_a_copy_under_another_patients_name_is_left_out(chest_films: Path, tmp_path: Path) -> None:
+    shutil.copytree(chest_films, tmp_path, dirs_exist_ok=True)
+    original = tmp_path / "train/NORMAL/NORMAL2-IM-0003-0001.jpeg"
+    shutil.copy(original, tmp_path / "train/NORMAL/NORMAL2-IM-0900-0001.jpeg")
+    records, copies = read_folder(tmp_path)
+    assert [copy.patient for copy in copies] == ["NORMAL2-IM-0900"]
+    assert len(records) == 48
+
+
+def test_two_names_on_one_film_are_one_patient(chest_films: Path, tmp_path: Path) -> None:
+    shutil.copytree(chest_films, tmp_path, dirs_exist_ok=True)
+    original = tmp_path / "train/NORMAL/NORMAL2-IM-0003-0001.jpeg"
+    shutil.copy(original, tmp_path / "train/NORMAL/NORMAL2-IM-0900-0001.jpeg")
+    add_film(tmp_path / "train/NORMAL/NORMAL2-IM-0900-0002.jpeg")
+    records, _ = read_folder(tmp_path)
+    other = next(r for r in records if r.path.endswith("0900-0002.jpeg"))
+    assert other.patient == "NORMAL2-IM-0003"
+
+
+def test_a_film_in_both_classes_is_an_error(chest_films: Path, tmp_path: Path) -> None:
+    shutil.copytree(chest_films, tmp_path, dirs_exist_ok=True)
+    original = tmp_path / "train/NORMAL/NORMAL2-IM-0003-0001.jpeg"
+    shutil.copy(original, tmp_path / "train/PNEUMONIA/person99_virus_1.jpeg")
+    with pytest.raises(DatasetError, match=r"one film is in both classes: .*person99_virus_1"):
+        read_folder(tmp_path)
+
+
+def test_folders_that_are_not_what_was_expected(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="nowhere: expected a folder with train or val"):
+        read_folder(tmp_path / "nowhere")
+    with pytest.raises(DatasetError, match="Found: an empty folder"):
+        read_folder(tmp_path)
+    (tmp_path / "images").mkdir()
+    with pytest.raises(DatasetError, match="Found: images"):
+        read_folder(tmp_path)
+    add_film(tmp_path / "train/NORMAL/IM-0001-0001.jpeg")
+    with pytest.raises(DatasetError, match=r"of class PNEUMONIA. Expected them in train/PNEUMONIA"):
+        read_folder(tmp_path)
+
+
+def test_too_few_patients_to_split(tmp_path: Path) -> None:
+    add_film(tmp_path / "train/NORMAL/IM-0001-0001.jpeg")
+    add_film(tmp_path / "train/PNEUMONIA/person1_virus_1.jpeg")
+    with pytest.raises(DatasetError, match="NORMAL has 1 patients"):
+        split_by_patient(read_folder(tmp_path)[0], fraction=0.25, seed=1)
+
+
+def test_unreadable_files_are_listed_and_skipped_only_when_asked(
+    chest_films: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(chest_films, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "train/NORMAL/IM-0500-0001.jpeg").write_bytes(b"nothing")
+    (tmp_path / "train/NORMAL/IM-0501-0001.jpeg").write_bytes(b"")
+    (tmp_path / "train/PNEUMONIA/person501_virus_1.jpeg").write_bytes(b"")
+    (tmp_path / "train/NORMAL/IM-0502-0001.jpeg").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "train/NORMAL/folder.jpeg").mkdir()
+    records, _ = read_folder(tmp_path)
+    with pytest.raises(DatasetError, match="4 of 52 files cannot be read"):
+        load_films(tmp_path, records, Preprocessing(size=32))
+    listed = capsys.readouterr().out
+    assert "train/NORMAL/IM-0500-0001.jpeg: this is not a picture" in listed
+    assert "train/NORMAL/IM-0501-0001.jpeg: the file is empty" in listed
+    films, kept = load_films(tmp_path, records, Preprocessing(size=32), skip_unreadable=True)
+    assert films.shape == (48, 32, 32)
+    assert len(kept) == 48
+
+
+def test_the_digest_tells_films_apart(chest_films: Path) -> None:
+    records, _ = read_folder(chest_films)
+    assert file_list_digest(records) == file_list_digest(records[::-1])
+    assert file_list_digest(records) != file_list_digest(records[1:])
+
+
+def test_only_the_published_names_are_credited_to_it(chest_films: Path, tmp_path: Path) -> None:
+    assert is_kermany(read_folder(chest_films)[0])
+    add_film(tmp_path / "train/NORMAL/mine.png")
+    add_film(tmp_path / "train/PNEUMONIA/person1_virus_1.jpeg")
+    assert not is_kermany(read_folder(tmp_path)[0])
+
+
+def test_the_real_training_split(data: Path) -> None:
+    records, copies = read_folder(data / "chest_xray")
+    assert len(records) + len(copies) == 5216
+    assert len(copies) == 26
+    assert is_kermany(records)
+    train, validation = split_by_patient(records, fraction=0.15, seed=1)
+    assert not {r.patient for r in train} & {r.patient for r in validation}
+    assert np.mean([r.label for r in validation]) == pytest.approx(
+        np.mean([r.label for r in train]), abs=0.01
+    )

@@ -1,0 +1,184 @@
+"""Figures against cases that were counted, or computed elsewhere."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn import metrics
+
+from training.metrics.comparison import compare, delong_test, mcnemar_test
+from training.metrics.evaluation import (
+    balanced_weights,
+    bootstrap_intervals,
+    calibration_error,
+    classification_metrics,
+    evaluate,
+    reliability,
+    sigmoid,
+)
+
+
+def drawn(films: int = 400, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    labels = (rng.random(films) < 0.7).astype(np.int64)
+    return labels, (rng.normal(0, 1, films) + 2 * labels - 1).astype(np.float32)
+
+
+def test_figures_of_a_hand_counted_case() -> None:
+    """Two of three found, one of two normal films called pneumonia."""
+    labels = np.array([1, 1, 1, 0, 0])
+    logits = np.array([2, 1, -1, 0.5, -2], np.float32)
+    found = dict(classification_metrics(labels, logits))
+    assert found["sensitivity"] == pytest.approx(2 / 3)
+    assert found["specificity"] == pytest.approx(1 / 2)
+    assert found["balanced_accuracy"] == pytest.approx(7 / 12)
+    assert found["precision"] == pytest.approx(2 / 3)
+    assert found["f1"] == pytest.approx(2 / 3)
+    assert found["mcc"] == pytest.approx((2 * 1 - 1 * 1) / np.sqrt(3 * 3 * 2 * 2))
+    losses = np.log1p(np.exp([-2, -1, 1, 0.5, -2]))
+    assert found["loss"] == pytest.approx((losses[:3].mean() + losses[3:].mean()) / 2)
+    assert found["auc"] == pytest.approx(5 / 6)  # five of six pairs are in order
+    squares = (sigmoid(logits) - labels) ** 2
+    assert found["brier"] == pytest.approx((squares[:3].mean() + squares[3:].mean()) / 2)
+
+
+def test_nobody_called_is_no_error() -> None:
+    labels, logits = drawn(50)
+    found = dict(classification_metrics(labels, logits, threshold=0.999999))
+    assert found["precision"] == found["f1"] == found["mcc"] == 0
+
+
+def test_both_classes_weigh_the_same() -> None:
+    labels = np.array([0, 1, 1, 1])
+    np.testing.assert_allclose(balanced_weights(labels), [1 / 2, 1 / 6, 1 / 6, 1 / 6])
+
+
+def test_calibrated_probabilities_have_little_calibration_error_and_others_have_more() -> None:
+    rng = np.random.default_rng(0)
+    probabilities = rng.random(40_000)
+    labels = (rng.random(40_000) < probabilities).astype(np.int64)
+    assert calibration_error(reliability(labels, probabilities)) < 0.01
+    sharpened = sigmoid(3 * np.log(probabilities / (1 - probabilities)))
+    assert calibration_error(reliability(labels, sharpened)) > 0.1
+
+
+def test_a_bins_row_says_how_many_films_and_what_share() -> None:
+    labels = np.array([0, 1, 0, 1])
+    rows = reliability(labels, np.array([0.1, 0.1, 0.9, 0.9]), bins=2)
+    assert [row["films"] for row in rows] == [2, 2]
+    assert [row["share"] for row in rows] == [0.5, 0.5]
+    assert calibration_error(rows) == pytest.approx(0.4)
+
+
+def test_intervals_cover_what_they_should() -> None:
+    """Of 95 % intervals on fresh draws of one coin, about 95 % hold its true share."""
+    hits = 0
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        values = rng.random(150) < 0.3
+        labels = np.arange(150) % 2
+        (low, high) = bootstrap_intervals(
+            lambda rows, values=values: [("share", float(values[rows].mean()))],
+            labels,
+            [f"patient {i}" for i in range(150)],
+            resamples=200,
+            seed=seed,
+        )["share"]
+        hits += low <= 0.3 <= high
+    assert 88 <= hits <= 100
+
+
+def test_films_of_one_patient_are_drawn_together() -> None:
+    """Ten copies of each film are ten times the films, and no more information."""
+    labels, logits = drawn(60)
+
+    def width(labels: np.ndarray, logits: np.ndarray, patients: list[str]) -> float:
+        low, high = bootstrap_intervals(
+            lambda rows: classification_metrics(labels[rows], logits[rows]),
+            labels,
+            patients,
+            resamples=300,
+        )["auc"]
+        return high - low
+
+    names = [f"patient {i}" for i in range(60)]
+    once = width(labels, logits, names)
+    copied = width(np.repeat(labels, 10), np.repeat(logits, 10), list(np.repeat(names, 10)))
+    assert copied == pytest.approx(once, rel=0.25)
+
+
+def test_a_report_gives_figures_by_kind() -> None:
+    labels = np.array([0, 0, 1, 1, 1])
+    logits = np.array([-2, 1, 2, -1, 3], np.float32)
+    kinds = ["normal", "normal", "virus", "virus", "bacteria"]
+    document = evaluate(labels, logits, list("abcde"), kinds, threshold=0.5, resamples=20)
+    virus, bacteria = document["by_kind"]["virus"], document["by_kind"]["bacteria"]
+    assert (virus["films"], virus["found"], virus["auc"]) == (2, 1, 0.75)
+    assert (bacteria["films"], bacteria["found"], bacteria["auc"]) == (1, 1, 1.0)
+    assert document["confusion"] == [[1, 1], [1, 2]]
+    low, high = document["intervals"]["accuracy"]
+    assert 0 <= low <= document["metrics"]["accuracy"] <= high <= 1
+
+
+def test_delong_agrees_with_its_variance_by_the_definition() -> None:
+    """Placement values counted pair by pair, as DeLong 1988 defines them."""
+    labels, first = drawn(120, seed=1)
+    second = (first + np.random.default_rng(5).normal(0, 0.8, 120)).astype(np.float32)
+
+    def placements(logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        above = logits[labels == 1][:, None] > logits[labels == 0]
+        return above.mean(axis=1), above.mean(axis=0)
+
+    (sick_1, healthy_1), (sick_2, healthy_2) = placements(first), placements(second)
+    variance = np.var(sick_1 - sick_2, ddof=1) / len(sick_1)
+    variance += np.var(healthy_1 - healthy_2, ddof=1) / len(healthy_1)
+    difference = metrics.roc_auc_score(labels, first) - metrics.roc_auc_score(labels, second)
+    from scipy.stats import norm
+
+    expected = 2 * norm.sf(abs(difference) / np.sqrt(variance))
+    assert delong_test(labels, first, second) == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_model_does_not_differ_from_itself() -> None:
+    labels, logits = drawn()
+    document = compare(
+        labels,
+        (logits, logits > 0),
+        (logits, logits > 0),
+        [str(i) for i in range(len(labels))],
+        resamples=50,
+    )
+    assert document["delong_p"] == 1
+    assert document["mcnemar"] == {"only_first_right": 0, "only_second_right": 0, "p": 1}
+    assert document["intervals"]["auc"] == [0, 0]
+
+
+def test_mcnemar_of_a_published_case() -> None:
+    """5 against 15 discordant films: exact two-sided p 0.0414 (binomial table)."""
+    labels = np.ones(40, dtype=np.int64)
+    first, second = np.ones(40, bool), np.ones(40, bool)
+    first[:15] = False
+    second[15:20] = False
+    found = mcnemar_test(labels, first, second)
+    assert (found["only_first_right"], found["only_second_right"]) == (5, 15)
+    assert found["p"] == pytest.approx(0.0414, abs=1e-4)
+
+
+def test_the_interval_of_the_calibration_error_holds_the_error() -> None:
+    """Resampled bins scatter more than the films themselves; that is taken off."""
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        probabilities = rng.random(2000)
+        labels = (rng.random(2000) < probabilities).astype(np.int64)
+        logits = np.log(probabilities / (1 - probabilities)).astype(np.float32)
+        names = [str(i) for i in range(2000)]
+        document = evaluate(labels, logits, names, ["virus"] * 2000, threshold=0.5, resamples=100)
+        low, high = document["intervals"]["calibration_error"]
+        assert 0 <= low <= document["metrics"]["calibration_error"] <= high
+
+
+def test_perfect_and_inverted_models_differ_for_certain() -> None:
+    labels = np.array([0, 0, 1, 1])
+    logits = np.array([-2, -1, 1, 2], np.float32)
+    assert delong_test(labels, logits, -logits) == 0
+    assert delong_test(labels[1:], logits[1:], -logits[1:]) == 1  # one normal film tells nothing

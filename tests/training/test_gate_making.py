@@ -1,0 +1,155 @@
+"""The gate is made from pictures on disk, at tiny size, and is then read as any other."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+from cxr.errors import DatasetError, RunError
+from cxr.gate.gate import Gate
+from cxr.gate.lungs import KINDS, LungNetworkConfig
+from cxr.reading.radiograph import read_radiograph
+from training.fitting.augmentation import AugmentationConfig, augment, augment_with_masks
+from training.gate.batches import LungBatches, LungData
+from training.gate.data import kind_folds, load_pictures
+from training.gate.make import GatePlan, make_gate
+
+SIDE = 32
+TINY = GatePlan(
+    network=LungNetworkConfig(size=SIDE, widths=(2, 2, 4, 4, 8)), folds=2, epochs=(1, 1), batches=3
+)
+OTHERS = ["ct_1.png", "ct_2.png", "lateral_1.png", "lateral_2.png", "photo_1.png", "hand_1.png"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Adults with two bright lungs and masks of them, and other pictures, one of them broken."""
+    root = tmp_path_factory.mktemp("gate")
+    rng = np.random.default_rng(0)
+    rows = []
+    for i in range(6):
+        mask = np.zeros((SIDE, SIDE), np.uint8)
+        mask[8:24, 4:12] = mask[8:24, 20:28] = 255
+        film = np.where(mask, 60, 180).astype(np.uint8) + rng.integers(0, 20, mask.shape, np.uint8)
+        cv2.imwrite(str(root / f"film_{i}.png"), film)
+        cv2.imwrite(str(root / f"mask_{i}.png"), mask)
+        rows.append({"image": f"film_{i}.png", "lung_mask": f"mask_{i}.png"})
+    pd.DataFrame(rows).to_csv(root / "lungs.csv", index=False)
+    for name in OTHERS:
+        cv2.imwrite(str(root / name), rng.integers(0, 255, (SIDE, SIDE), np.uint8))
+    (root / "broken.png").write_bytes(b"no picture")
+    pd.DataFrame({"path": [*OTHERS, "broken.png"]}).to_csv(root / "others.csv", index=False)
+    return root
+
+
+def test_a_gate_is_made_measured_and_read(
+    chest_films: Path, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = (chest_films, folder / "lungs.csv", folder / "others.csv", tmp_path, TINY)
+    document = make_gate(*arguments)
+    scores = pd.read_csv(tmp_path / "pictures.csv")
+    # Every picture once, and the broken one left out.
+    assert scores["name"].is_unique
+    assert dict(scores["group"].value_counts()) == {"children": 48, "adults": 6, "others": 6}
+    assert set(scores["fold"]) == {1, 2}
+    assert scores[scores["group"] == "adults"]["dice"].between(0, 1).all()
+    figures = document["figures"]["refused"]
+    assert {name: row["pictures"] for name, row in figures.items()} == {
+        "children": 48,
+        "adults": 6,
+        "ct": 2,
+        "lateral": 2,
+        "other": 1,
+        "bones": 1,
+    }
+    for name in ("gate.json", "outlines.png"):
+        assert (tmp_path / name).stat().st_size
+    gate = Gate(tmp_path / "gate")
+    assert gate.config["evaluation"] == document["figures"]
+    found = gate.check(read_radiograph(folder / "film_0.png"))
+    assert 0 <= found.evidence["frontal"] <= 1
+    # Again: nothing is fitted anew.
+    capsys.readouterr()
+    assert make_gate(*arguments)["figures"] == document["figures"]
+    assert "Epoch" not in capsys.readouterr().out
+    other = dataclasses.replace(TINY, seed=2)
+    with pytest.raises(RunError, match="another plan"):
+        make_gate(*arguments[:-1], other)
+
+
+def test_kinds_come_from_a_column_or_from_names(chest_films: Path, folder: Path) -> None:
+    pictures = load_pictures(chest_films, folder / "lungs.csv", folder / "others.csv", size=SIDE)
+    assert pictures.other_kinds == ["ct", "ct", "lateral", "lateral", "other", "bones"]
+    table = pd.DataFrame({"path": OTHERS, "kind": ["other"] * 5 + ["cat"]})
+    table.to_csv(folder / "odd.csv", index=False)
+    with pytest.raises(DatasetError, match="Received: 'cat'"):
+        load_pictures(chest_films, folder / "lungs.csv", folder / "odd.csv", size=SIDE)
+
+
+def test_each_kind_is_in_every_fold_that_it_can_be_in() -> None:
+    kinds = ["ct"] * 8 + ["lateral"] * 4 + ["other"] * 2
+    folds = kind_folds(kinds, folds=4, seed=0)  # type: ignore[arg-type]
+    assert sorted(folds[:8]) == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert sorted(folds[8:12]) == [0, 1, 2, 3]
+    assert len(set(folds[12:])) == 2
+
+
+def data(child_masks: bool) -> LungData:
+    films = np.random.default_rng(0).random((8, SIDE, SIDE)).astype(np.float16)
+    masks = np.zeros_like(films)
+    masks[:, 8:24, 4:28] = 1
+    doubtful = masks.copy()
+    doubtful[::2] = np.nan
+    return LungData(
+        adults=films,
+        adult_masks=masks,
+        children=films,
+        child_masks=doubtful if child_masks else None,
+        others=films,
+        other_kinds=["ct", "lateral", "bones", "other"] * 2,
+    )
+
+
+@pytest.mark.parametrize("child_masks", [False, True])
+def test_batches(child_masks: bool) -> None:
+    batches = LungBatches(data(child_masks), batches=4, batch_size=64, seed=1)
+    films, targets, weights = batches[0]
+    assert films.shape == targets["lungs"].shape == (64, SIDE, SIDE, 1)
+    for values in (films, *targets.values(), *weights.values()):
+        assert values.dtype == np.float32
+        assert np.isfinite(values).all()
+    kinds = targets["kind"][:, 0].astype(int)
+    names = np.array(KINDS)[kinds]
+    assert {"frontal", "turned"} < set(names)
+    # Lungs are learned where they are known: of other pictures, that there are none.
+    learned = weights["lungs"] > 0
+    assert not learned[names == "turned"].any()
+    others = ~np.isin(names, ["frontal", "turned"])
+    assert learned[others].all()
+    assert not targets["lungs"][others].any()
+    frontal_children = (names == "frontal") & (targets["adult"][:, 0] == 0)
+    assert learned[frontal_children].any() == child_masks
+    assert not weights["adult"][others].any()
+    # An equal seed gives equal batches; the next epoch other ones.
+    again = LungBatches(data(child_masks), batches=4, batch_size=64, seed=1)
+    np.testing.assert_array_equal(again[0][0], films)
+    again.on_epoch_end()
+    assert (again[0][0] != films).any()
+
+
+def test_a_mask_moves_with_its_film() -> None:
+    film = np.zeros((64, 64), dtype=np.float32)
+    film[20:44, 12:30] = 1
+    config = AugmentationConfig(
+        gamma=0, contrast=0, brightness=0, local_contrast=0, blur=0, noise=0, erase=0
+    )
+    for seed in range(5):
+        moved, (mask,) = augment_with_masks(film, [film], config, np.random.default_rng(seed))
+        np.testing.assert_allclose(moved, mask, atol=0.02)
+        alone = augment(film, config, np.random.default_rng(seed))
+        np.testing.assert_array_equal(moved, alone)

@@ -1,0 +1,94 @@
+"""Measures of where heat lies, on maps whose answer is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from training.metrics.localization import (
+    CONTRASTS,
+    DIAMETERS,
+    agreement,
+    control,
+    detection,
+    fractions_inside,
+    locality,
+    to_images,
+)
+
+SIDE = 32
+
+
+def spot(row: int, column: int, *, size: int = 4) -> np.ndarray:
+    heat = np.zeros((SIDE, SIDE), np.float32)
+    heat[row : row + size, column : column + size] = 1
+    return heat
+
+
+def test_hit_gain_and_any_of_known_maps() -> None:
+    inside = np.stack([spot(4, 4) > 0] * 3)  # 16 of 1024 pixels
+    half = spot(4, 4) + spot(20, 20)
+    half[5, 5] = 2
+    heat = np.stack([half, spot(20, 20), np.zeros((SIDE, SIDE), np.float32)])
+    found = agreement(heat, inside)
+    assert found["images"] == 3
+    assert found["hit"] == pytest.approx(1 / 3)  # no heat is a miss
+    assert found["any"] == pytest.approx(2 / 3)
+    assert found["gain"] == pytest.approx((17 / 33) / (16 / 1024) / 3)
+    assert fractions_inside(heat, inside).tolist() == pytest.approx([17 / 33, 0, 0])
+
+
+def test_heat_spread_evenly_has_a_gain_of_one() -> None:
+    even = np.ones((1, SIDE, SIDE), np.float32)
+    assert agreement(even, np.stack([spot(4, 4) > 0]))["gain"] == pytest.approx(1)
+
+
+def test_locality_is_the_share_of_the_lungs_that_is_hot() -> None:
+    maps = np.zeros((2, 4, 4), np.float32)
+    maps[0, 0, 0], maps[0, 0, 1], maps[0, 1, 0] = 4, 3, 1  # two places above half of 4
+    lungs = np.zeros((2, 4, 4), np.float32)
+    lungs[:, :2] = 1
+    assert locality(maps, lungs) == pytest.approx(2 / 8)  # the map without heat is left out
+
+
+def test_own_maps_beat_others_only_where_disease_moves() -> None:
+    lungs = np.stack([(spot(2, 2, size=26)) > 0] * 6)
+    places = [(4, 4), (4, 20), (20, 4), (20, 20), (12, 12), (12, 20)]
+    own = np.stack([spot(*place) for place in places])
+    seen = control(own, own > 0, lungs)
+    assert seen["own_wins"] == 1
+    assert seen["factor"] > 10
+    customary = np.stack([spot(12, 12)] * 6)
+    same = control(customary, own > 0, lungs)
+    assert same["own_wins"] == 0
+    assert same["factor"] == pytest.approx(1)
+
+
+def test_a_map_that_shows_what_was_planted_finds_it() -> None:
+    rng = np.random.default_rng(0)
+    images = np.clip(0.3 + 0.02 * rng.standard_normal((6, 64, 64)), 0, 1).astype(np.float32)
+    lungs = np.zeros_like(images)
+    lungs[:, 10:54, 8:56] = 1
+    images[lungs == 0] = 0.8
+
+    def explain(seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        maps = np.maximum(seen - images, 0)
+        return maps.sum(axis=(1, 2)), maps
+
+    rows = detection(images, lungs, explain)
+    assert [(row["diameter"], row["strength"]) for row in rows] == [
+        (diameter, strength) for diameter in DIAMETERS for strength in CONTRASTS
+    ]
+    assert all(row["hit"] == 1 for row in rows)
+    assert rows[-1]["rise"] > rows[0]["rise"] > 0
+
+    blind = detection(images, lungs, lambda _: (np.zeros(6), np.zeros((6, 8, 8), np.float32)))
+    assert {row["hit"] for row in blind} == {0.0}
+
+
+def test_maps_come_to_lie_on_their_images() -> None:
+    maps = np.zeros((1, 8, 8), np.float32)
+    maps[0, 2, 5] = 1
+    row, column = np.unravel_index(to_images(maps, 64)[0].argmax(), (64, 64))
+    assert abs(row - 19.5) <= 1
+    assert abs(column - 43.5) <= 1

@@ -1,0 +1,178 @@
+"""What is known of runs from their folders, and which films two models are measured on."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cxr.errors import BundleError, DatasetError, RunError
+from cxr.model import bundle as bundles
+from cxr.model import hub
+from cxr.model.bundle import Bundle, load_bundle
+from training.data.dataset import film_marks
+from training.data.films import Parts, load_parts
+from training.fitting.presets import tiny
+from training.fitting.run_folder import RunFolder
+from training.fitting.runs import films_to_compare_on, list_runs, read_run
+from training.sharing.local_model import use, use_bundled
+
+CONFIG = dataclasses.replace(tiny(), epochs=5, small_epochs=0.4)  # two epochs at half the size
+
+
+@pytest.fixture(scope="module")
+def parts(chest_films: Path) -> Parts:
+    return load_parts(CONFIG, chest_films)
+
+
+@pytest.fixture
+def folder(chest_films: Path, parts: Parts, tmp_path: Path) -> RunFolder:
+    """A run that has done nothing yet."""
+    started = RunFolder(tmp_path / "runs" / "mine")
+    started.start(CONFIG, chest_films, parts)
+    return started
+
+
+def epochs(count: int, seconds: float = 10.0) -> list[dict[str, float]]:
+    row = {"val_sensitivity": 5 / 6, "val_specificity": 4 / 6, "seconds": seconds}
+    return [{"epoch": epoch, **row} for epoch in range(1, count + 1)]
+
+
+def test_folders_that_are_no_runs_are_passed_over(folder: RunFolder) -> None:
+    (folder.folder.parent / "notes").mkdir()
+    broken = folder.folder.parent / "broken"
+    broken.mkdir()
+    (broken / "config.json").write_text('{"training": {}}')
+    (run,) = list_runs(folder.folder.parent)
+    assert (run.name, run.config, run.history, run.bundle) == ("mine", CONFIG, [], None)
+    assert list_runs(folder.folder / "nowhere") == []
+
+
+def test_the_confusion_matrix_follows_from_the_newest_epoch(folder: RunFolder) -> None:
+    folder.save_history(epochs(2))
+    run = read_run(folder.folder)
+    assert run is not None
+    assert len(run.validation()) == 12
+    np.testing.assert_array_equal(run.confusion(), [[4, 2], [1, 5]])
+
+
+def test_time_left_knows_that_large_films_take_longer(folder: RunFolder) -> None:
+    folder.save_history(epochs(1))
+    run = read_run(folder.folder)
+    assert run is not None
+    # One more small epoch at 10 s, then three with four times the pixels.
+    assert run.seconds_left() == pytest.approx(10 + 3 * 40)
+    rows = [*epochs(2), {**epochs(1)[0], "epoch": 3, "seconds": 25.0}]
+    assert dataclasses.replace(run, history=rows).seconds_left() == pytest.approx(2 * 25)
+    assert dataclasses.replace(run, history=[]).seconds_left() is None
+
+
+# --- Films to compare on --------------------------------------------------------------------------
+
+
+def learned(bundle: Bundle, marks: set[str]) -> Bundle:
+    return dataclasses.replace(bundle, evaluation={"trained_films": " ".join(marks)})
+
+
+def test_models_are_compared_on_films_that_neither_learned_from(
+    folder: RunFolder, parts: Parts, tiny_bundle: Bundle
+) -> None:
+    run = read_run(folder.folder)
+    assert run is not None
+    held_out = parts.validation.records
+    some = film_marks(record for i, record in enumerate(held_out) if i % 2)
+    films, seen = films_to_compare_on(run, [learned(tiny_bundle, some)])
+    assert (len(films), seen) == (6, 0)
+    for film in films:
+        assert Path(film["path"]).is_file()
+    # Where nothing is left that could be measured, all are given, and how many are not new.
+    films, seen = films_to_compare_on(run, [learned(tiny_bundle, film_marks(held_out))])
+    assert (len(films), seen) == (12, 12)
+    assert len(films_to_compare_on(run, [])[0]) == 12
+
+
+def test_films_that_have_gone_are_named(folder: RunFolder, tmp_path: Path) -> None:
+    run = read_run(folder.folder)
+    assert run is not None
+    moved = dataclasses.replace(run, data=tmp_path / "elsewhere")
+    with pytest.raises(DatasetError, match="is not there any more"):
+        films_to_compare_on(moved, [])
+
+
+def test_a_run_that_held_nothing_out_names_no_films(folder: RunFolder) -> None:
+    split = folder.folder / "split.csv"
+    with split.open(newline="") as file:
+        rows = [row for row in csv.reader(file) if row[0] != "validation"]
+    split.write_text("\n".join(map(",".join, rows)) + "\n")
+    run = read_run(folder.folder)
+    assert run is not None
+    with pytest.raises(DatasetError, match="no films were held out"):
+        films_to_compare_on(run, [])
+
+
+# --- The model of this machine --------------------------------------------------------------------
+
+
+@pytest.fixture
+def local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where a chosen model goes."""
+    path = tmp_path / "models" / "local"
+    path.parent.mkdir()
+    monkeypatch.setattr(bundles, "LOCAL_MODEL", path)
+    monkeypatch.setattr(hub, "LOCAL_MODEL", path)
+    monkeypatch.delenv(hub.MODEL_VARIABLE, raising=False)
+    return path
+
+
+def test_a_chosen_model_answers_until_the_bundled_one_is_chosen_again(
+    local: Path, write_bundle: Callable[[Path], Bundle], tmp_path: Path
+) -> None:
+    assert hub.find_bundle().name == "cxr-cnn-lstm"
+    mine = write_bundle(tmp_path / "run" / "bundle")
+    (mine.folder / "stray.txt").write_text("not part of a model")
+    assert use(tmp_path / "run").sha256 == mine.sha256
+    assert hub.find_bundle().name == "tiny"
+    assert hub.find_bundle(load_bundle().folder).name == "cxr-cnn-lstm"  # what is named wins
+    assert use(mine.folder).sha256 == mine.sha256  # again, over itself
+    assert {path.name for path in local.parent.iterdir()} == {"local"}
+    assert "stray.txt" not in {path.name for path in local.iterdir()}
+    assert use_bundled().name == "cxr-cnn-lstm"
+    assert hub.find_bundle().name == "cxr-cnn-lstm"
+
+
+def test_a_model_that_cannot_be_put_in_place_leaves_the_one_before(
+    local: Path,
+    write_bundle: Callable[[Path], Bundle],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    use(write_bundle(tmp_path / "mine").folder)
+    rename = Path.rename
+
+    def fail_from_new(path: Path, target: Path) -> Path:
+        if path.name == "new":
+            raise OSError(28, "No space left on device")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", fail_from_new)
+    with pytest.raises(RunError, match="No space left"):
+        use(load_bundle().folder)
+    assert hub.find_bundle().name == "tiny"
+
+
+def test_a_damaged_model_is_not_chosen(
+    local: Path, write_bundle: Callable[[Path], Bundle], tmp_path: Path
+) -> None:
+    mine = write_bundle(tmp_path / "mine")
+    document = json.loads((mine.folder / "config.json").read_text())
+    (mine.folder / "config.json").write_text(json.dumps({**document, "version": "2"}))
+    with pytest.raises(BundleError, match=r"config\.json"):
+        use(mine.folder)
+    with pytest.raises(RunError, match="holds no bundle"):
+        use(tmp_path)
+    assert not local.exists()

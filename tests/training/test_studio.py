@@ -1,0 +1,407 @@
+"""The studio in a real browser: data checked, a network trained, stopped, resumed, compared."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from cxr.errors import DatasetError, RunError
+from cxr.model import bundle as bundles
+from cxr.model.bundle import Bundle
+from cxr.page.examples import list_examples
+from cxr.reading.radiograph import read_radiograph
+from tests.conftest import PAGE_MARKS, ROOT
+from tests.training.test_jobs import wait_until
+from training.data.dataset import present_splits
+from training.data.films import load_parts
+from training.data.inspection import FITTED
+from training.fitting.presets import baseline, default, tiny
+from training.fitting.run_folder import RunFolder
+from training.fitting.runs import read_run
+from training.studio import LAUNCH_SETTINGS, build_studio, serve_studio
+from training.studio.data_tab import chosen_folder
+from training.studio.jobs import JobQueue
+from training.studio.settings import SETTINGS, changed, find_preset, preset_choices
+from training.studio.train_tab import preview_html
+
+pytestmark = PAGE_MARKS
+expect.set_options(timeout=15_000)  # milliseconds: trainings run beside the page
+
+
+def tab(page: Page, name: str) -> None:
+    page.get_by_role("tab", name=name).click()
+
+
+def choose(page: Page, label: str, choice: str) -> None:
+    page.locator("input:visible").and_(page.get_by_label(label, exact=True)).click()
+    page.get_by_role("option", name=choice, exact=True).click()
+
+
+def set_number(page: Page, label: str, value: float) -> None:
+    box = page.get_by_label(f"number input for {label}", exact=True)
+    box.fill(str(value))
+    box.blur()
+
+
+@contextmanager
+def opened(browser: Browser, url: str) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1400, "height": 900})
+    page = context.new_page()
+    page.goto(url)
+    page.wait_for_selector("#check")
+    yield page
+    context.close()
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("studio") / "runs"
+
+
+@pytest.fixture(scope="module")
+def url(runs: Path) -> Iterator[str]:
+    studio = build_studio(runs)
+    settings = {**LAUNCH_SETTINGS, "server_name": "127.0.0.1"}
+    _, local_url, _ = studio.launch(**settings, prevent_thread_lock=True, quiet=True)
+    yield local_url
+    studio.close()
+
+
+@pytest.fixture
+def page(browser: Browser, url: str) -> Iterator[Page]:
+    with opened(browser, url) as page:
+        yield page
+
+
+# --- Data and settings ----------------------------------------------------------------------------
+
+
+def test_a_data_folder_is_checked(page: Page, chest_films: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(chest_films, tmp_path / "films"))
+    (folder / "train" / "NORMAL" / "<b>odd.png").write_bytes(b"no picture")
+    page.get_by_label("Data folder").fill(str(folder))
+    page.click("#check")
+    rows = page.locator("#counts tbody tr")
+    expect(rows).to_have_count(2)
+    expect(rows.first).to_have_text("trainNORMAL252525 normal")
+    expect(page.locator(".problem.stops summary")).to_contain_text("cannot be read")
+    page.locator(".problem summary").click()
+    expect(page.locator(".problem li")).to_contain_text("<b>odd.png")
+    expect(page.locator("#contact-sheet img")).to_have_count(12)
+
+    page.get_by_label("Data folder").fill(str(tmp_path / "nowhere"))
+    page.click("#check")
+    expect(page.get_by_text("nowhere: expected a folder with train")).to_be_visible()
+    expect(rows).to_have_count(2)  # what was found before is still there
+
+
+def pictures(page: Page) -> list[str]:
+    return page.locator("#preview img").evaluate_all("images => images.map(i => i.src)")
+
+
+def test_augmented_films_follow_the_settings(page: Page) -> None:
+    tab(page, "2 Train")
+    expect(page.locator("#preview img")).to_have_count(8)
+    before = pictures(page)
+    set_number(page, "Brightness", 0.5)
+    wait_until(lambda: pictures(page) != before, seconds=20)
+    after = pictures(page)
+    assert after[0] == before[0]  # the film itself
+    assert all(a != b for a, b in zip(after[1:], before[1:], strict=True))
+    page.get_by_role("button", name="Another film").click()
+    wait_until(lambda: pictures(page)[0] != before[0], seconds=20)
+
+
+def test_a_preset_fills_the_controls(page: Page) -> None:
+    tab(page, "2 Train")
+    choose(page, "Begin with", "baseline")
+    size = page.get_by_label("number input for Image size", exact=True)
+    expect(size).to_have_value("150")
+    expect(page.get_by_label("number input for Epochs", exact=True)).to_have_value("12")
+    expect(page.get_by_label("Class balance", exact=True)).to_have_value("None")
+    # Opening the list and closing it again takes nothing back.
+    set_number(page, "Epochs", 5)
+    page.locator("#preset input").click()
+    page.get_by_text("What the network sees").click()
+    page.wait_for_timeout(1000)
+    expect(page.get_by_label("number input for Epochs", exact=True)).to_have_value("5")
+
+
+def test_settings_that_make_no_fit_are_refused_and_kept(page: Page, runs: Path) -> None:
+    tab(page, "2 Train")
+    page.get_by_label("Learning rate", exact=True).fill("7")
+    page.click("#queue")
+    expect(
+        page.get_by_text("learning_rate from 0 to 1, but not 0. Received: 7").last
+    ).to_be_visible()
+    page.get_by_label("Learning rate", exact=True).fill("0.001")
+    page.click("#queue")
+    expect(page.get_by_text("no data folder was chosen").last).to_be_visible()
+    expect(page.get_by_label("Learning rate", exact=True)).to_have_value("0.001")
+    assert JobQueue(runs).jobs() == []
+
+
+@pytest.mark.parametrize("name", ["1 Data", "2 Train", "3 Runs", "4 Compare", "5 Use", "Search"])
+def test_the_page_can_be_used_by_everybody(page: Page, name: str) -> None:
+    tab(page, name)
+    page.wait_for_timeout(500)
+    options = {"runOnly": ["wcag2a", "wcag2aa"]}
+    results = Axe().run(page, options=options)
+    found = {v["id"]: [n["html"][:200] for n in v["nodes"]] for v in results.response["violations"]}
+    assert not found
+
+
+def test_a_finished_run_becomes_this_machines_model_and_back(
+    page: Page,
+    runs: Path,
+    chest_films: Path,
+    write_bundle: Callable[[Path], Bundle],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(bundles, "LOCAL_MODEL", tmp_path / "local")
+    run = RunFolder(runs / "finished")
+    run.start(tiny(), chest_films, load_parts(tiny(), chest_films))
+    write_bundle(run.bundle)
+    tab(page, "5 Use")
+    expect(page.locator("#local-model")).to_contain_text("the bundled model, cxr-cnn-lstm")
+    expect(page.get_by_label("Finished run")).to_have_value("finished")
+    page.click("#use")
+    expect(page.locator("#local-model")).to_contain_text("a run's model, tiny 1")
+    assert (tmp_path / "local" / "manifest.json").is_file()
+    page.click("#use-bundled")
+    expect(page.locator("#local-model")).to_contain_text("the bundled model, cxr-cnn-lstm")
+
+
+# --- A network is trained -------------------------------------------------------------------------
+
+
+class Studio:
+    """The page as its users start it: a process of its own."""
+
+    def __init__(self, runs: Path, *options: str) -> None:
+        command = [sys.executable, "-m", "training", "studio", "--no-browser"]
+        self.process = subprocess.Popen(
+            [*command, "--runs", str(runs), *options],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self.process.stdout is not None
+        self.printed = ""
+        while not self.printed.startswith("Page: "):
+            self.announced, self.printed = self.printed, self.process.stdout.readline()
+            assert self.printed, "it ended before it served its page"
+        url = urlsplit(self.printed.removeprefix("Page: ").strip())
+        self.host, self.port = str(url.hostname), int(url.port or 0)
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}:{self.port}/"
+
+    def status(self, path: str = "/", *, host: str) -> int:
+        """What it answers to a request for a host of this name."""
+        connection = HTTPConnection(self.host, self.port, timeout=10)
+        connection.request("GET", path, headers={"Host": host})
+        answer = connection.getresponse().status
+        connection.close()
+        return answer
+
+    def kill(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.communicate()
+
+
+def epoch_of(runs: Path, name: str) -> int:
+    run = read_run(runs / name)
+    return len(run.history) if run else 0
+
+
+def about(page: Page) -> Locator:
+    return page.locator("#about-run")
+
+
+@pytest.mark.slow
+def test_from_a_data_folder_to_a_compared_model(
+    browser: Browser, chest_films: Path, tmp_path: Path
+) -> None:
+    runs, epochs = tmp_path / "runs", 40
+    studio = Studio(runs, "--data", str(chest_films))
+    try:
+        with opened(browser, studio.url) as page:
+            page.click("#check")
+            expect(page.locator("#problems")).to_contain_text("None found")
+            tab(page, "2 Train")
+            choose(page, "Begin with", "tiny")
+            size = page.get_by_label("number input for Image size", exact=True)
+            expect(size).to_have_value("32")  # the preset's have arrived
+            set_number(page, "Epochs", epochs)
+            page.get_by_label("Name of the run").fill("mine")
+            page.click("#queue")
+            command = page.locator("#queued-command .cm-content")
+            expect(command).to_contain_text("python -m training fit")
+            expect(command).to_contain_text("--name mine")
+            tab(page, "3 Runs")
+            expect(about(page)).to_contain_text("Running", timeout=60_000)
+            wait_until(lambda: epoch_of(runs, "mine") >= 2)
+        studio.kill()
+
+        # The page is gone; the training is not.
+        reached = epoch_of(runs, "mine")
+        wait_until(lambda: epoch_of(runs, "mine") > reached)
+        studio = Studio(runs, "--data", str(chest_films))
+        with opened(browser, studio.url) as page:
+            tab(page, "3 Runs")
+            expect(about(page)).to_contain_text("Running")
+            page.click("#stop")
+            expect(about(page)).to_contain_text("Stopped", timeout=30_000)
+            stopped = epoch_of(runs, "mine")
+            assert 2 <= stopped < epochs
+            expect(page.locator("#log textarea")).to_have_value(re.compile("it can be resumed"))
+
+            page.click("#resume")
+            expect(about(page)).to_contain_text("Finished", timeout=240_000)
+            expect(about(page)).to_contain_text(f"epoch {epochs} of {epochs}")
+            expect(about(page)).to_contain_text("on 12 films: AUC")
+            expect(page.locator("#curves img")).to_be_visible()
+            expect(page.locator("#confusion img")).to_be_visible()
+            log = (runs / ".studio" / "jobs" / "mine" / "log.txt").read_text()
+            gone_on = re.search(rf"going on after epoch (\d+) of {epochs}", log)
+            assert gone_on
+            assert int(gone_on[1]) in (stopped - 1, stopped)  # a stop costs an epoch at the most
+
+            tab(page, "4 Compare")
+            expect(page.locator("#overview tbody tr")).to_have_count(2)
+            expect(page.locator("#compared-curves img")).to_be_visible()
+            choose(page, "Model", "mine")
+            choose(page, "Against", "the bundled model")
+            page.click("#measure")
+            report = page.frame_locator("#report iframe")
+            expect(report.locator("h1")).to_contain_text("mine", timeout=120_000)
+            expect(report.get_by_text("McNemar").first).to_be_attached()
+
+            tab(page, "5 Use")
+            page.get_by_label("Repository").fill("me/mine")
+            page.click("#dry-run")
+            expect(page.locator("#published textarea")).to_have_value(
+                re.compile("model.weights.h5"), timeout=60_000
+            )
+            page.get_by_label("Tag").fill("v2")
+            page.click("#publish")  # that was not looked at
+            expect(page.get_by_text("Look at what would be sent first")).to_be_visible()
+    finally:
+        studio.kill()
+        queue = JobQueue(runs)
+        queue.stop("mine")
+        wait_until(lambda: not queue.is_worked())
+
+
+# --- Who may use it -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("variable", ["SPACE_ID", "SYSTEM"])
+def test_it_refuses_to_run_on_a_space(
+    variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, "spaces")
+    with pytest.raises(RunError, match="not on a Space"):
+        serve_studio(tmp_path / "runs", None)
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.slow
+def test_it_listens_here_alone_and_to_no_other_name(tmp_path: Path) -> None:
+    studio = Studio(tmp_path / "runs")
+    try:
+        assert studio.host == "127.0.0.1"
+        assert studio.status(host=f"127.0.0.1:{studio.port}") == 200
+        assert studio.status(host="elsewhere.example") == 400
+        with pytest.raises(OSError, match="refused"):  # as any other address of this machine
+            socket.create_connection(("127.0.0.2", studio.port), timeout=5)
+    finally:
+        studio.process.terminate()
+        studio.process.communicate(timeout=30)
+
+
+@pytest.mark.slow
+def test_beyond_this_machine_it_asks_for_a_password(tmp_path: Path) -> None:
+    studio = Studio(tmp_path / "runs", "--listen", "127.0.0.2")
+    try:
+        assert "password" in studio.announced
+        assert studio.status("/config", host="anything") == 401
+    finally:
+        studio.kill()
+
+
+# --- Settings without a browser -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("preset", [default, baseline, tiny])
+def test_untouched_controls_give_the_preset_itself(preset: type) -> None:
+    config = preset()
+    assert changed(config, [setting.value(config) for setting in SETTINGS]) == config
+
+
+def test_controls_change_what_they_name() -> None:
+    values = {setting.name: setting.value(default()) for setting in SETTINGS}
+    values |= {"network.input_size": 96.0, "epochs": 7.0, "balance": "weights"}
+    values |= {"augmentation.rotation": 3, "augmentation.shift_vertically": False}
+    config = changed(default(), list(values.values()))
+    assert config.preset == "custom"
+    assert (config.network.input_size, config.preprocessing.size, config.small_size) == (96, 96, 80)
+    assert config.epochs == 7
+    assert isinstance(config.epochs, int)
+    assert config.balance == "weights"
+    assert config.augmentation.rotation == 3.0
+    assert not config.augmentation.shift_vertically
+    whole = dataclasses.replace(default(), small_epochs=0)  # as a preset file may have it
+    assert changed(whole, list((values | {"small_epochs": 0.5}).values())).small_epochs == 0.5
+    wrong = (("network.input_size", 100), ("learning_rate", None), ("epochs", 2.5))
+    for name, value in wrong:
+        with pytest.raises(RunError, match=r"divides|learning_rate|whole number"):
+            changed(default(), list((values | {name: value}).values()))
+
+
+def test_sliders_reach_as_far_as_a_preset_does(tmp_path: Path) -> None:
+    long = dataclasses.replace(default(), epochs=500, validation_fraction=0.0)
+    preset = tmp_path / "long.json"
+    preset.write_text(json.dumps(long.to_json()))
+    config = find_preset(tmp_path, str(preset))
+    assert config.validation_fraction == default().validation_fraction  # a run measures itself
+    controls = {setting.name: setting.update(config) for setting in SETTINGS}
+    assert (controls["epochs"].value, controls["epochs"].maximum) == (500, 500)
+    assert controls["batch_size"].maximum == 256
+
+
+def test_a_run_may_be_called_as_a_preset_is(tmp_path: Path, chest_films: Path) -> None:
+    mine = dataclasses.replace(tiny(), epochs=77)
+    RunFolder(tmp_path / "tiny").start(mine, chest_films, load_parts(mine, chest_films))
+    values = dict(preset_choices(tmp_path))
+    assert find_preset(tmp_path, values["settings of tiny"]) == mine
+    assert find_preset(tmp_path, values["tiny"]) == tiny()
+
+
+@pytest.mark.parametrize("path", ["", "~nobody-of-this-name/films", "x" * 5000])
+def test_what_is_no_data_folder(path: str) -> None:
+    with pytest.raises(DatasetError):
+        present_splits(chosen_folder(path), FITTED)
+
+
+def test_the_preview_is_the_same_for_equal_settings() -> None:
+    film = read_radiograph(list_examples()[0])
+    assert preview_html(tiny(), film) == preview_html(tiny(), film)

@@ -1,0 +1,123 @@
+"""Trials, their storage, and the preset that comes out, at tiny size."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import optuna
+import pandas as pd
+import pytest
+
+from cxr.errors import DatasetError, RunError
+from tests.conftest import ROOT
+from training.data.films import load_parts
+from training.fitting.config import TrainingConfig
+from training.fitting.presets import PRESETS, default, load_preset, tiny
+from training.fitting.tuning import SEARCH_SPACE, tune
+
+pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+QUICK = dataclasses.replace(tiny(), epochs=1, small_epochs=0.0)
+
+
+def test_settings_change_what_they_name() -> None:
+    changed = default().with_settings(
+        {"learning_rate": 1e-3, "network.dropout": 0.1, "augmentation.zoom": 0.2}, preset="mine"
+    )
+    assert changed.learning_rate == 1e-3
+    assert changed.network == dataclasses.replace(default().network, dropout=0.1)
+    assert changed.augmentation.zoom == 0.2
+    assert changed.augmentation.rotation == default().augmentation.rotation
+    assert changed.preset == "mine"
+
+
+def test_every_setting_of_the_space_is_a_field() -> None:
+    trial = optuna.trial.FixedTrial(
+        {name: 48 if name == "network.lstm_units" else 0.1 for name in SEARCH_SPACE}
+        | {"learning_rate": 1e-3, "weight_decay": 1e-2, "augmentation.rotation": 10.0}
+    )
+    settings = {name: suggest(trial, name) for name, suggest in SEARCH_SPACE.items()}  # type: ignore[arg-type]
+    assert default().with_settings(settings, preset="default") != default()
+
+
+@pytest.mark.parametrize("name", sorted(PRESETS))
+def test_a_preset_survives_its_file(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "mine.json"
+    file.write_text(json.dumps(PRESETS[name]().to_json()))
+    assert load_preset(str(file)) == load_preset(name) == PRESETS[name]()
+
+
+@pytest.mark.parametrize(
+    "content", [None, "[]", "{}", '{"preset": "x", "network": {"input_size": -1}}']
+)
+def test_what_is_no_preset(tmp_path: Path, content: str | None) -> None:
+    file = tmp_path / "mine.json"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(RunError, match="expected a preset"):
+        load_preset(str(file))
+
+
+def test_trials_are_recorded_and_the_best_becomes_a_preset(
+    chest_films: Path, tmp_path: Path
+) -> None:
+    parts = load_parts(QUICK, chest_films)
+    report = tune(QUICK, parts, chest_films, tmp_path, trials=2, storage=None)
+    table = pd.read_csv(tmp_path / "trials.csv")
+    assert list(table["state"]) == ["COMPLETE", "COMPLETE"]
+    assert report["best"]["val_auc"] == table["value"].max()
+    best = load_preset(str(tmp_path / "best.json"))
+    assert isinstance(best, TrainingConfig)
+    assert best.learning_rate == report["best"]["settings"]["learning_rate"]
+    assert best.network.input_size == QUICK.network.input_size
+    run = tmp_path / f"trial-{report['best']['trial']}"
+    history = pd.read_csv(run / "history.csv")
+    assert history["val_auc"].iloc[-1] == pytest.approx(report["best"]["val_auc"])
+    # Again: the study goes on.
+    report = tune(QUICK, parts, chest_films, tmp_path, trials=1, storage=None)
+    assert report["trials"]["complete"] == 3
+    for _ in range(2):  # a number to reach, not further ones
+        report = tune(QUICK, parts, chest_films, tmp_path, until=4)
+        assert report["trials"]["complete"] + report["trials"]["pruned"] == 4
+    assert set(report["importance"]) <= set(SEARCH_SPACE)
+    other = dataclasses.replace(QUICK, batch_size=4)
+    with pytest.raises(RunError, match="another training"):
+        tune(other, parts, chest_films, tmp_path, trials=1, storage=None)
+
+
+def test_nothing_is_tuned_without_films_held_out(chest_films: Path, tmp_path: Path) -> None:
+    config = dataclasses.replace(QUICK, validation_fraction=0.0)
+    with pytest.raises(DatasetError, match="held out"):
+        tune(config, load_parts(config, chest_films), chest_films, tmp_path, trials=1, storage=None)
+
+
+def test_a_storage_that_cannot_be_used(chest_films: Path, tmp_path: Path) -> None:
+    parts = load_parts(QUICK, chest_films)
+    with pytest.raises(RunError, match="nosql://…@nowhere: cannot be used") as error:
+        tune(QUICK, parts, chest_films, tmp_path, trials=1, storage="nosql://me:secret@nowhere")
+    assert "secret" not in str(error.value)
+
+
+@pytest.mark.slow
+def test_two_processes_share_one_storage(chest_films: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "training", "tune", "--preset", "tiny", "--epochs", "1"]
+    command += ["--data", str(chest_films), "--out", str(tmp_path), "--trials", "2"]
+    command += ["--storage", f"sqlite:///{tmp_path / 'shared.db'}"]
+    running = [
+        subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        for _ in range(2)
+    ]
+    for process in running:
+        _, error = process.communicate(timeout=240)
+        assert process.returncode == 0, error
+    study = optuna.load_study(study_name="cxr", storage=f"sqlite:///{tmp_path / 'shared.db'}")
+    assert [trial.number for trial in study.trials] == [0, 1, 2, 3]
+    settings = {tuple(trial.params.values()) for trial in study.trials}
+    assert len(settings) == 4  # nobody tried what another had
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["trials"]["complete"] + report["trials"]["pruned"] >= 3

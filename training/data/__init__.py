@@ -1,0 +1,1 @@
+"""Folders of radiographs become records, images and outlines."""

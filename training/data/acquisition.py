@@ -1,0 +1,151 @@
+"""How a film was taken, as far as its picture tells, and folds that leave one way of taking out.
+
+Films of one class were often taken, shrunk and stored alike. What is measured here (grey levels,
+borders, sharpness, markers, size) knows little of lungs; where it tells the classes apart, a
+network can learn it instead of the disease, and a random split will not notice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from sklearn.cluster import KMeans
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from cxr.reading.radiograph import Radiograph, read_radiograph
+from training.data.dataset import Record
+
+Features = npt.NDArray[np.float64]
+
+_SIDE = 224  # films are described at one size, so that sharpness means the same for all
+_BANDS = ((20, 35), (35, 50), (50, 65), (65, 80), (80, 95), (95, 112))  # cycles a side
+_BLACK = 0.03
+
+
+def acquisition_features(root: Path, records: Sequence[Record]) -> Features:
+    """Describe how each film was taken: shape (N, F).
+
+    Args:
+        root: the data folder.
+        records: of films that can be read.
+    """
+
+    def features(record: Record) -> Features:
+        return _features(read_radiograph(root / record.path, name=record.path))
+
+    with ThreadPoolExecutor() as pool:
+        return np.stack(list(pool.map(features, records)))
+
+
+def _features(radiograph: Radiograph) -> Features:
+    height, width = radiograph.shape
+    resized = cv2.resize(radiograph.pixels, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
+    film = np.asarray(resized, dtype=np.float32)
+    border = np.concatenate([film[:12], film[-12:], film[:, :12].T, film[:, -12:].T], axis=None)
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (25, 25))
+    small_and_bright = cv2.morphologyEx(film, cv2.MORPH_TOPHAT, kernel)
+    small_and_bright[56:-56, 56:-56] = 0  # markers lie in the outer quarter
+    return np.array(
+        [
+            np.log(height * width),
+            width / height,
+            *np.percentile(film, [1, 10, 50, 90, 99]),
+            np.mean(film < _BLACK),
+            border.mean(),
+            border.std(),
+            np.mean(border < _BLACK),
+            cv2.Laplacian(film, cv2.CV_32F).std(),
+            np.mean(small_and_bright > 0.3),
+            *_spectrum(film),
+        ]
+    )
+
+
+def _spectrum(film: npt.NDArray[np.float32]) -> Features:
+    """Log power of the film in bands of spatial frequency."""
+    window = np.hanning(_SIDE)
+    spectrum = np.fft.fft2((film - film.mean()) * np.outer(window, window))
+    cycles = np.fft.fftfreq(_SIDE, d=1 / _SIDE)
+    radius = np.hypot(cycles[:, np.newaxis], cycles)
+    power = np.abs(spectrum) ** 2
+    means = [power[(radius >= low) & (radius < high)].mean() for low, high in _BANDS]
+    return np.log(np.array(means) + 1e-9)
+
+
+def acquisition_groups(
+    features: Features, records: Sequence[Record], *, groups: int, seed: int
+) -> npt.NDArray[np.int64]:
+    """Groups (N,) of films that were taken alike, by k-means; a patient is in one group only.
+
+    Args:
+        features: (N, F), of `acquisition_features`.
+        records: of the films.
+        groups: how many.
+        seed: of the clustering.
+    """
+    scaled = StandardScaler().fit_transform(features)
+    clusters = KMeans(groups, n_init=10, random_state=seed).fit_predict(scaled)
+    patients = np.array([record.patient for record in records])
+    for patient in np.unique(patients):
+        mine = patients == patient
+        clusters[mine] = np.bincount(clusters[mine]).argmax()
+    return np.asarray(clusters, dtype=np.int64)
+
+
+def typicality_groups(
+    features: Features, records: Sequence[Record], *, groups: int, seed: int
+) -> npt.NDArray[np.int64]:
+    """Groups (N,) from the films least to those most typical of how their class was taken.
+
+    Group 0 holds the normal films that were taken most like those with pneumonia, and those with
+    pneumonia that were taken most like normal ones: whoever learned the rest by how they were
+    taken is wrong there. A patient is in one group only.
+
+    Args:
+        features: (N, F), of `acquisition_features`.
+        records: of the films.
+        groups: how many, of about equal size within each class.
+        seed: of the folds that keep a film's own class out of its score.
+    """
+    scores, labels, patients = acquisition_scores(features, records, seed=seed)
+    typical = np.where(labels == 1, scores, -scores)
+    assigned = np.zeros(len(records), dtype=np.int64)
+    for label in (0, 1):
+        ids = np.unique(patients[labels == label])
+        means = [typical[patients == patient].mean() for patient in ids]
+        ordered = ids[np.argsort(means, kind="stable")]
+        films = np.cumsum([np.sum(patients == patient) for patient in ordered])
+        group = np.minimum(groups * (films - 1) // films[-1], groups - 1)
+        for patient, number in zip(ordered, group, strict=True):
+            assigned[patients == patient] = number
+    return assigned
+
+
+def acquisition_scores(
+    features: Features, records: Sequence[Record], *, seed: int
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.str_]]:
+    """How much each film was taken like those with pneumonia, whatever it shows.
+
+    Returns:
+        Out-of-fold scores (N,) of a logistic regression, labels (N,) and patients (N,).
+    """
+    labels = np.array([record.label for record in records])
+    patients = np.array([record.patient for record in records])
+    regression = LogisticRegression(class_weight="balanced", max_iter=2000)
+    scores = cross_val_predict(
+        make_pipeline(StandardScaler(), regression),
+        features,
+        labels,
+        groups=patients,
+        cv=StratifiedGroupKFold(5, shuffle=True, random_state=seed),
+        method="decision_function",
+    )
+    return scores, labels, patients

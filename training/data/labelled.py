@@ -1,0 +1,88 @@
+"""Any labelled films, to be measured on: one split of the layout, or a CSV of paths and labels."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+from cxr.errors import DatasetError
+from cxr.model.bundle import CLASS_NAMES
+from training.data.dataset import Record, make_record, read_split, require_both_classes
+
+
+def read_labelled(data: Path, *, positive: str | None = None) -> tuple[Path, list[Record]]:
+    """List labelled films.
+
+    Args:
+        data: a folder with NORMAL and PNEUMONIA in it, or a CSV file with a column `path` (or
+            `image`), relative to it, and a column `label`; a column `patient` is used if there.
+        positive: in a CSV, the label that counts as 1; by default 1, PNEUMONIA or pneumonia.
+
+    Returns:
+        The folder that the records' paths are relative to, and the records. Byte-identical copies
+        are kept: whoever labelled the films wants them counted.
+
+    Raises:
+        DatasetError: it is neither, a label is unknown, or a class is missing.
+    """
+    if data.is_dir():
+        return data, _of_folder(data)
+    if data.suffix.lower() == ".csv" and data.is_file():
+        return data.parent, _of_csv(data, positive)
+    raise DatasetError(
+        f"{data}: expected a folder with {' and '.join(CLASS_NAMES)} in it, or a CSV file."
+    )
+
+
+def _of_folder(data: Path) -> list[Record]:
+    if not any((data / name).is_dir() for name in CLASS_NAMES):
+        splits = [path.name for path in data.iterdir() if (path / CLASS_NAMES[0]).is_dir()]
+        hint = f" Did you mean {data / max(splits)}?" if splits else ""  # train before test
+        raise DatasetError(f"{data}: has neither {' nor '.join(CLASS_NAMES)} in it.{hint}")
+    records = read_split(data, split=data.name)
+    require_both_classes(data.parent, (data.name,), (record.label for record in records))
+    return records
+
+
+def _of_csv(path: Path, positive: str | None) -> list[Record]:
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{path}: cannot be read as CSV ({error}).") from error
+    column = next((name for name in ("path", "image") if name in table), None)
+    if column is None or "label" not in table:
+        raise DatasetError(
+            f"{path}: expected the columns path and label. Found: {', '.join(table.columns)}."
+        )
+    labels = _labels(path, table["label"], positive)
+    records = [
+        make_record(path.parent, path.parent / name, label, split=path.stem)
+        for name, label in zip(table[column], labels, strict=True)
+    ]
+    if "patient" in table:
+        ids = list(table["patient"])
+    else:  # two films of one name in two folders are not of one child
+        ids = [r.path if r.patient == Path(r.path).stem else r.patient for r in records]
+    records = [replace(record, patient=id_) for record, id_ in zip(records, ids, strict=True)]
+    for label, name in enumerate(CLASS_NAMES):
+        if label not in labels:
+            raise DatasetError(f"{path}: no film of class {name}.")
+    return records
+
+
+def _labels(path: Path, column: pd.Series[str], positive: str | None) -> list[int]:
+    if positive is not None:
+        if positive not in set(column):
+            found = ", ".join(sorted(set(column)))
+            raise DatasetError(f"{path}: no film has the label {positive!r}. Found: {found}.")
+        return [int(label == positive) for label in column]
+    meaning = {"0": 0, "1": 1} | {name: i for i, name in enumerate(CLASS_NAMES)}
+    unknown = sorted({label for label in column if label.upper() not in meaning})
+    if unknown:
+        raise DatasetError(
+            f"{path}: expected labels 0 and 1, or {' and '.join(CLASS_NAMES)}. Found: "
+            f"{', '.join(unknown[:5])}. Name the one that counts as pneumonia with --positive."
+        )
+    return [meaning[label.upper()] for label in column]

@@ -1,0 +1,1 @@
+"""A configuration and images become trained weights."""

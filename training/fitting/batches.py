@@ -1,0 +1,249 @@
+"""Augmented batches, made by threads while the network trains on the ones before."""
+
+from __future__ import annotations
+
+import cv2
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from training.data.films import Part
+from training.fitting.augmentation import augment_with_masks
+from training.fitting.config import TrainingConfig
+from training.fitting.exchange import exchange_outside, restyle
+from training.fitting.opacities import plant, random_opacities
+
+Array = npt.NDArray[np.float32]
+# Targets in [0, 1] and their weights in the loss, side by side on the last axis.
+Targets = dict[str, Array]
+Batch = tuple[Array, Targets]
+
+# Of a cell of the map: lung from this share of it on, covered from, not covered up to, and known.
+_LUNG_CELL, _COVERED_CELL, _CLEAR_CELL, _KNOWN_CELL = 0.3, 0.45, 0.1, 0.7
+
+
+class FilmBatches(keras.utils.PyDataset):  # type: ignore[misc]
+    """One epoch after the other of augmented, balanced batches.
+
+    Which images are in a batch, and how each is varied, follows from (seed, epoch, batch) alone:
+    neither the number of threads nor an interruption changes it.
+
+    For the evidence network, a share of each batch is images of which it is known where disease is
+    and where it is not (`training.fitting.config.LocalConfig`). They count for the evidence, never
+    for the class: nobody said of them whether a child was ill.
+    """
+
+    def __init__(
+        self, part: Part, config: TrainingConfig, *, epoch: int = 0, workers: int = 2
+    ) -> None:
+        """Serve batches.
+
+        Args:
+            part: N images of side S; with outlines of the lungs for the evidence network.
+            config: batch size, balance, augmentation, smoothing, mix-up, local truth, seed.
+            epoch: the epoch to begin with.
+            workers: threads that augment.
+        """
+        super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=16)
+        self.part = part
+        self.labels = part.labels
+        self.config = config
+        self.epoch = epoch
+        self.classes = [np.flatnonzero(self.labels == label) for label in (0, 1)]
+        self.side = part.films.shape[1]
+        self.maps = part.lungs is not None
+        # Images with lungs, of each class: what parts can be exchanged with.
+        self.outlined = [members[self._has_lungs(members)] for members in self.classes]
+        known = self.maps and all(len(members) for members in self.outlined)
+        self.class_rows = config.batch_size
+        if known:  # an even number, for both classes alike
+            rows = 2 * round((1 - config.local.fraction) * config.batch_size / 2)
+            self.class_rows = min(max(rows, 2), config.batch_size)
+        self.local_rows = config.batch_size - self.class_rows
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        sizes = [len(members) for members in self.classes]
+        films = {
+            "batches": 2 * min(sizes),
+            "undersample": 2 * min(sizes),
+            "oversample": 2 * max(sizes),
+        }.get(self.config.balance, sum(sizes))
+        return max(1, films // self.class_rows)
+
+    def on_epoch_end(self) -> None:
+        """Go on to the next epoch's order. Keras calls this once before the first epoch, too."""
+        self.epoch += 1
+
+    def __getitem__(self, index: int) -> Batch:
+        """Batch `index` of the current epoch.
+
+        Returns:
+            Images (B, S, S, 1), and for each output of the network that learns a target and its
+            weight: ``logit`` (B, 2), and of the evidence network ``lungs`` and ``evidence``
+            (B, h, w, 2); all float32.
+        """
+        rng = np.random.default_rng((self.config.seed, self.epoch, index))
+        chosen = self._order()[index * self.class_rows :][: self.class_rows]
+        rows = [self._class_row(row, rng) for row in chosen]
+        rows += [self._local_row(rng) for _ in range(self.local_rows)]
+        images = np.stack([image for image, _ in rows])
+        targets = {
+            name: np.stack([target[name] for _, target in rows]).astype(np.float32)
+            for name in rows[0][1]
+        }
+        return self._mix(self.config.preprocessing.normalize(images), targets, rng)
+
+    # --- Rows ------------------------------------------------------------------------------------
+
+    def _class_row(self, row: int, rng: np.random.Generator) -> tuple[Array, Targets]:
+        """An image of the data, with its class."""
+        label = int(self.labels[row])
+        smoothing = self.config.label_smoothing
+        target = label * (1 - smoothing) + smoothing / 2
+        logit = np.array([target, self._class_weights()[label]], dtype=np.float32)
+        image = _image(self.part, row)
+        if not self.maps:
+            return augment_with_masks(image, [], self.config.augmentation, rng)[0], {"logit": logit}
+        local = self.config.local
+        lungs = _lungs(self.part, row)
+        if self._has_lungs(row) and rng.random() < local.exchange_outside:
+            image = self._with_other_outside(image, lungs, label, rng)
+        if rng.random() < local.restyle and len(self.classes[1 - label]):
+            donor = _image(self.part, rng.choice(self.classes[1 - label]))
+            image = restyle(image, donor, rng.uniform(0.5, 1))
+        covered, known = self._known_opacities(row)
+        return self._with_maps(image, lungs, covered, known, logit, rng)
+
+    def _local_row(self, rng: np.random.Generator) -> tuple[Array, Targets]:
+        """An image of which places are known, and not the class."""
+        local, part = self.config.local, self.part
+        row = int(rng.choice(self.outlined[0]))
+        if (elsewhere := part.elsewhere) is not None and rng.random() < local.elsewhere:
+            part, row = elsewhere, int(rng.integers(len(elsewhere.records)))
+        image, lungs = _image(part, row), _lungs(part, row)
+        if rng.random() < local.restyle_planted:
+            image = restyle(
+                image, _image(self.part, rng.choice(self.classes[1])), rng.uniform(0.5, 1)
+            )
+        if rng.random() < local.exchange_outside:
+            image = self._with_other_outside(image, lungs, 0, rng)
+        covered = np.zeros_like(image)
+        if rng.random() < local.planted:
+            image, covered = plant(image, lungs, random_opacities(rng), rng)
+        normal = part.records[row].label == 0
+        known = np.full_like(image, normal)
+        return self._with_maps(image, lungs, covered, known, np.zeros(2, np.float32), rng)
+
+    def _with_maps(
+        self,
+        image: Array,
+        lungs: Array,
+        covered: Array,
+        known: Array,
+        logit: Array,
+        rng: np.random.Generator,
+    ) -> tuple[Array, Targets]:
+        """A variant of the image, and what is known of the map's cells in it.
+
+        Args:
+            image: (S, S) in [0, 1].
+            lungs: (S, S) in [0, 1], or not a number where they are not known.
+            covered: (S, S) in [0, 1], by opacities.
+            known: (S, S), 1 where it is known whether something is covered.
+            logit: target and weight of the class.
+            rng: of the variant.
+        """
+        has_lungs = not np.isnan(lungs[0, 0])
+        masks = [np.nan_to_num(lungs), covered, known]
+        image, masks = augment_with_masks(image, masks, self.config.augmentation, rng)
+        side = self.config.network.map_side * self.side // self.config.network.input_size
+        lung, cover, sure = (
+            cv2.resize(mask, (side, side), interpolation=cv2.INTER_AREA) for mask in masks
+        )
+        positive = cover > _COVERED_CELL
+        clear = (cover < _CLEAR_CELL) & (lung > _LUNG_CELL)
+        told = (sure > _KNOWN_CELL) & (positive | clear) & has_lungs
+        return image, {
+            "logit": logit,
+            "lungs": np.stack([lung, np.full_like(lung, has_lungs)], axis=-1),
+            "evidence": np.stack([positive, told], axis=-1),
+        }
+
+    def _known_opacities(self, row: int) -> tuple[Array, Array]:
+        """Where opacities are, and where that is known: everywhere in normal images."""
+        shape = (self.side, self.side)
+        drawn = self.part.opacities
+        if drawn is not None and not np.isnan(drawn[row, 0, 0]):
+            return drawn[row].astype(np.float32), np.ones(shape, np.float32)
+        known = np.full(shape, self.labels[row] == 0, dtype=np.float32)
+        return np.zeros(shape, np.float32), known
+
+    def _with_other_outside(
+        self, image: Array, lungs: Array, label: int, rng: np.random.Generator
+    ) -> Array:
+        """The image's lungs in the surroundings of another's, mostly of the other class."""
+        other = rng.choice(self.outlined[1 - label if rng.random() < 0.7 else label])
+        donor = restyle(_image(self.part, other), image, 1)
+        return exchange_outside(image, lungs, donor, _lungs(self.part, other))
+
+    def _has_lungs(self, rows: int | npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        if self.part.lungs is None:
+            return np.zeros(np.shape(rows), dtype=bool)
+        return np.asarray(~np.isnan(self.part.lungs[rows, 0, 0]))
+
+    # --- Batches ---------------------------------------------------------------------------------
+
+    def _order(self) -> npt.NDArray[np.int64]:
+        """Indices of this epoch's films in their order."""
+        rng = np.random.default_rng((self.config.seed, self.epoch))
+        sizes = [len(members) for members in self.classes]
+        if self.config.balance in ("none", "weights"):
+            return rng.permutation(len(self.labels))
+        if self.config.balance == "oversample":
+            # Again and again, so that no film is seen more than once oftener than another.
+            halves = [np.resize(rng.permutation(members), max(sizes)) for members in self.classes]
+        else:
+            halves = [rng.permutation(members)[: min(sizes)] for members in self.classes]
+        if self.config.balance == "batches":
+            return np.column_stack(halves).ravel()  # the classes alternate
+        return rng.permutation(np.concatenate(halves))
+
+    def _class_weights(self) -> Array:
+        """Weights of the two classes in the loss, 1 on average over all films."""
+        if self.config.balance != "weights":
+            return np.ones(2, dtype=np.float32)
+        sizes = np.array([max(1, len(members)) for members in self.classes], dtype=np.float32)
+        return np.asarray(len(self.labels) / (2 * sizes), dtype=np.float32)
+
+    def _mix(self, images: Array, targets: Targets, rng: np.random.Generator) -> Batch:
+        """Mix each image with another of its batch, and what the two count for in the loss."""
+        alpha = self.config.mixup_alpha
+        if not alpha:
+            return images, targets
+        other = rng.permutation(len(images))
+        share = rng.beta(alpha, alpha, size=(len(images), 1, 1, 1)).astype(np.float32)
+        share = np.maximum(share, 1 - share)  # the image itself stays the larger part
+        mixed = share * images + (1 - share) * images[other]
+        return mixed, {name: _mix_targets(pair, other, share) for name, pair in targets.items()}
+
+
+def _image(part: Part, row: int) -> Array:
+    return np.asarray(part.films[row], dtype=np.float32)
+
+
+def _lungs(part: Part, row: int) -> Array:
+    """Outlines (S, S) of an image of a part that has them."""
+    if part.lungs is None:
+        raise ValueError("Expected a part with outlines of the lungs.")
+    return np.asarray(part.lungs[row], dtype=np.float32)
+
+
+def _mix_targets(pairs: Array, other: npt.NDArray[np.int64], share: Array) -> Array:
+    """Targets and weights (…, 2) of mixtures: the loss is linear in the target."""
+    share = share.reshape(-1, *[1] * (pairs.ndim - 2))
+    target, weight = pairs[..., 0], pairs[..., 1]
+    own, others = share * weight, (1 - share) * weight[other]
+    both = own + others
+    mixed = (own * target + others * target[other]) / np.maximum(both, np.float32(1e-9))
+    return np.asarray(np.stack([mixed, both], axis=-1), dtype=np.float32)

@@ -1,0 +1,132 @@
+"""What happens beside the gradient steps: the time left, the metrics, the checkpoint."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from training.fitting.config import LAST, TrainingConfig
+from training.fitting.prediction import predict_logits
+from training.fitting.run_folder import HistoryRow, RunFolder, rounded
+from training.metrics import plots
+from training.metrics.evaluation import classification_metrics
+
+
+class ProgressBar(keras.callbacks.Callback):  # type: ignore[misc]
+    """One bar for the whole fit, with the time left to its end."""
+
+    def __init__(self, *, epochs: int, steps: int, initial_epoch: int) -> None:
+        """Expect `epochs` epochs of `steps` batches, of which `initial_epoch` are done."""
+        super().__init__()
+        self.total, self.initial = epochs * steps, initial_epoch * steps
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        """Draw the bar."""
+        self.bar = tqdm(
+            total=self.total, initial=self.initial, desc="fit", unit="batch", mininterval=1
+        )
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """Move the bar."""
+        self.bar.update()
+        if logs:
+            self.bar.set_postfix(loss=f"{logs['loss']:.3f}", refresh=False)
+
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        """Leave the bar as it stands."""
+        self.bar.close()
+
+
+class RunRecorder(keras.callbacks.Callback):  # type: ignore[misc]
+    """After each epoch: validate, print, write history and curves, then the checkpoint."""
+
+    def __init__(
+        self,
+        run: RunFolder,
+        config: TrainingConfig,
+        network: keras.Model,
+        films: npt.NDArray[np.float16],
+        labels: npt.NDArray[np.int64],
+    ) -> None:
+        """Record into `run`.
+
+        Args:
+            run: the run folder.
+            config: of the fit.
+            network: whose weights are fitted; those of the best epoch are kept, if it is asked for.
+            films: validation films, (N, S, S) in [0, 1]; there may be none.
+            labels: (N,), 0 or 1.
+        """
+        super().__init__()
+        self.run = run
+        self.config = config
+        self.network = network
+        self.films = films
+        self.labels = labels
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Seed the epoch's dropout, whose state no checkpoint holds."""
+        self.began = time.perf_counter()
+        for layer in self.model.layers:
+            if isinstance(layer, keras.layers.Dropout) and layer.rate:
+                layer.seed_generator.state.assign([self.config.seed, epoch])
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Record the epoch that has ended; its number counts from zero."""
+        logs = {} if logs is None else logs  # what is put in is seen by the callbacks after
+        row: HistoryRow = {
+            "epoch": epoch + 1,
+            "learning_rate": float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
+            "loss": float(logs["loss"]),
+            "accuracy": float(logs.get("accuracy", logs.get("logit_accuracy", math.nan))),
+        }
+        if len(self.films):
+            with averaged_weights(self.model, self.config):
+                logits = predict_logits(
+                    self.network, self.films, self.config.preprocessing, mirror=self.config.mirror
+                )
+            for name, value in classification_metrics(self.labels, logits):
+                row[f"val_{name}"] = value
+        row = rounded({**row, "seconds": time.perf_counter() - self.began})
+        logs.update(row)
+        tqdm.write(_line(row, self.config.epochs))
+        history = [*self.run.read_history(epoch), row]
+        kept = None if self.config.select_by == LAST else self.config.best_epoch(history)
+        if kept == epoch + 1:
+            with averaged_weights(self.model, self.config):
+                self.run.save_best(self.network, kept)
+        self.run.save_history(history)
+        plots.save(plots.learning_curves(history, kept=kept), self.run.learning_curves)
+        self.run.save_checkpoint(self.model, epoch + 1, best=kept)
+
+
+@contextmanager
+def averaged_weights(model: keras.Model, config: TrainingConfig) -> Iterator[None]:
+    """Lend a model its averaged weights, which are the ones that a fit keeps."""
+    if not config.averages_weights:
+        yield
+        return
+    swap = keras.callbacks.SwapEMAWeights()
+    swap.set_model(model)
+    # By the hooks of `evaluate`: those of `predict` do not swap back in Keras 3.15.1.
+    swap.on_test_begin()
+    try:
+        yield
+    finally:
+        swap.on_test_end()
+
+
+def _line(row: HistoryRow, epochs: int) -> str:
+    names = ["loss", "accuracy", "val_loss", "val_auc", "val_sensitivity", "val_specificity"]
+    values = "  ".join(
+        f"{name.replace('val_', 'val ')} {row[name]:.4f}" for name in names if name in row
+    )
+    return f"epoch {row['epoch']:.0f}/{epochs}  {values}"

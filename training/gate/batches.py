@@ -1,0 +1,207 @@
+"""What the lung network learns from: films with and without masks, turned films, other pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import cv2
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from cxr.gate.lungs import KINDS, Kind
+from cxr.preprocessing import Preprocessing
+from training.fitting.augmentation import AugmentationConfig, augment, augment_with_masks
+
+Films = npt.NDArray[np.float16]  # (N, S, S) in [0, 1]
+Film = npt.NDArray[np.float32]  # (S, S) in [0, 1]
+
+# Wider than the classifier's: children's films are brighter, rotated and cropped as adults' never
+# are, and masks exist for adults alone.
+FILMS = AugmentationConfig(
+    rotation=20.0,
+    zoom=0.30,
+    stretch=0.25,
+    shift=0.10,
+    shear=8.0,
+    gamma=0.40,
+    contrast=0.35,
+    brightness=0.15,
+    blur=0.25,
+    noise=0.05,
+)
+# No lung has to stay in sight here.
+OTHERS = replace(FILMS, rotation=30.0, zoom=0.4, shift=0.15)
+
+# Chance of each group in a batch.
+_SHARES = {"masked": 0.35, "unmasked": 0.33, "turned": 0.12, "others": 0.20}
+
+
+@dataclass(frozen=True, eq=False)
+class LungData:
+    """Pictures by what is known of them.
+
+    Attributes:
+        adults: films of adults, (N, S, S).
+        adult_masks: their lungs, (N, S, S), 0 or 1.
+        children: films of children, (M, S, S).
+        child_masks: their lungs as the network itself outlines them, (M, S, S), 0 or 1; a mask
+            that is not to be trusted is not a number throughout. None before there are any.
+        others: pictures that are no frontal chest radiographs, (K, S, S).
+        other_kinds: what each of them is.
+    """
+
+    adults: Films
+    adult_masks: Films
+    children: Films
+    child_masks: Films | None
+    others: Films
+    other_kinds: list[Kind]
+
+
+class LungBatches(keras.utils.PyDataset):  # type: ignore[misc]
+    """Augmented batches of ``(films, targets, sample weights)``; equal seeds give equal batches."""
+
+    def __init__(
+        self, data: LungData, *, batches: int, batch_size: int = 16, seed: int, workers: int = 2
+    ) -> None:
+        """Serve one epoch of `batches` batches after the other."""
+        super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=16)
+        self.data = data
+        self.batches = batches
+        self.batch_size = batch_size
+        self.seed = seed
+        self.epoch = 0
+        self.size = data.adults.shape[1]
+        self.preprocessing = Preprocessing(size=self.size)
+        self.by_kind = [
+            np.flatnonzero(np.array(data.other_kinds) == kind)
+            for kind in sorted(set(data.other_kinds))
+        ]
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        return self.batches
+
+    def on_epoch_end(self) -> None:
+        """Go on to other batches."""
+        self.epoch += 1
+
+    def __getitem__(
+        self, index: int
+    ) -> tuple[npt.NDArray[np.float32], dict[str, npt.NDArray[np.float32]], dict[str, Film]]:
+        """Batch `index` of the current epoch, float32 throughout."""
+        rng = np.random.default_rng((self.seed, self.epoch, index))
+        films = np.empty((self.batch_size, self.size, self.size), np.float32)
+        masks = np.zeros_like(films)
+        kinds = np.zeros((self.batch_size, 1), np.float32)
+        adults = np.zeros((self.batch_size, 1), np.float32)
+        weights = {
+            name: np.ones(self.batch_size, np.float32) for name in ("lungs", "kind", "adult")
+        }
+        groups = rng.choice(list(_SHARES), size=self.batch_size, p=list(_SHARES.values()))
+        for row, group in enumerate(groups):
+            if group == "others":
+                films[row], kind = self._other(rng)
+                weights["adult"][row] = 0
+            else:
+                adult = group == "masked" or (group == "turned" and rng.random() < 0.4)
+                films[row], mask = self._film(rng, adult=adult)
+                adults[row] = adult
+                kind = "frontal"
+                if group == "turned":
+                    films[row], kind = _turn(films[row], rng), "turned"
+                    weights["adult"][row] = weights["lungs"][row] = 0
+                elif mask is None:
+                    weights["lungs"][row] = 0
+                else:
+                    masks[row] = mask
+            kinds[row] = KINDS.index(kind)
+        targets = {"lungs": masks[..., np.newaxis], "kind": kinds, "adult": adults}
+        return self.preprocessing.normalize(films), targets, weights
+
+    def _film(self, rng: np.random.Generator, *, adult: bool) -> tuple[Film, Film | None]:
+        data = self.data
+        films, masks = (
+            (data.adults, data.adult_masks) if adult else (data.children, data.child_masks)
+        )
+        row = rng.integers(len(films))
+        film = films[row].astype(np.float32)
+        mask = None if masks is None else masks[row].astype(np.float32)
+        if mask is None or np.isnan(mask[0, 0]):
+            return _frame(augment(film, FILMS, rng), None, rng)[0], None
+        if adult and rng.random() < 0.5:
+            film = _opacify(film, mask, rng)
+        film, (mask,) = augment_with_masks(film, [mask], FILMS, rng)
+        return _frame(film, mask, rng)
+
+    def _other(self, rng: np.random.Generator) -> tuple[Film, Kind]:
+        if not self.by_kind or rng.random() < 0.15:
+            return _texture(self.size, rng), "other"
+        row = rng.choice(self.by_kind[rng.integers(len(self.by_kind))])
+        film = self.data.others[row].astype(np.float32)
+        kind = self.data.other_kinds[row]
+        if kind != "lateral":  # whichever way up, they are no chest films
+            film = np.ascontiguousarray(np.rot90(film, int(rng.integers(4))))
+        if rng.random() < (0.1 if kind == "lateral" else 0.3):
+            film = 1 - film
+        if kind == "other" and rng.random() < 0.3:
+            side = int(rng.integers(self.size // 4, self.size))
+            top, left = rng.integers(0, self.size - side, size=2)
+            patch = np.ascontiguousarray(film[top : top + side, left : left + side])
+            film = np.asarray(cv2.resize(patch, film.shape), dtype=np.float32)
+        return augment(film, OTHERS, rng), kind
+
+
+def _turn(film: Film, rng: np.random.Generator) -> Film:
+    """The film as it may come by mistake: turned by quarters, with inverted greys, or both."""
+    turns = int(rng.integers(4))
+    film = np.rot90(film, turns)
+    return np.ascontiguousarray(1 - film if turns == 0 or rng.random() < 0.3 else film)
+
+
+def _frame(film: Film, mask: Film | None, rng: np.random.Generator) -> tuple[Film, Film | None]:
+    """Now and then, cover the outer edges in black or white, as collimators and scanners do."""
+    if rng.random() > 0.3:
+        return film, mask
+    side = film.shape[0]
+    top, bottom, left, right = (
+        rng.integers(0, int(0.12 * side), size=4) * (rng.random(4) < 0.6)
+    ).tolist()
+    inside = np.zeros_like(film)
+    inside[top : side - bottom, left : side - right] = 1
+    level = np.float32(0 if rng.random() < 0.8 else rng.random())
+    return film * inside + level * (1 - inside), None if mask is None else mask * inside
+
+
+def _opacify(film: Film, mask: Film, rng: np.random.Generator) -> Film:
+    """Paint blurred opacities into the lungs: sick lungs have an outline, too."""
+    side = film.shape[0]
+    cloud = np.zeros_like(film)
+    places = np.argwhere(mask > 0.5)
+    for _ in range(int(rng.integers(1, 5))):
+        y, x = places[rng.integers(len(places))]
+        axes = tuple(int(a) for a in rng.integers(side // 20, side // 5, size=2))
+        cv2.ellipse(cloud, (int(x), int(y)), axes, rng.uniform(0, 180), 0, 360, 1.0, -1)
+    cloud = cv2.GaussianBlur(cloud, (0, 0), rng.uniform(2, 6)) * np.float32(rng.uniform(0.3, 1))
+    grain = cv2.GaussianBlur(rng.random(film.shape, dtype=np.float32), (0, 0), 3) * 0.3
+    tissue = np.float32(np.percentile(film, rng.uniform(60, 90))) + grain - 0.15
+    share = cloud * mask
+    painted = film * (1 - share) + tissue * share
+    return np.asarray(np.clip(painted, 0, 1), dtype=np.float32)
+
+
+def _texture(side: int, rng: np.random.Generator) -> Film:
+    """No picture of anything: noise at some scale, a slope, stripes, or few grey levels of it."""
+    noise = rng.standard_normal((side, side), dtype=np.float32)
+    if rng.random() < 0.8:
+        blurred = cv2.GaussianBlur(noise, (0, 0), float(np.exp(rng.uniform(0, 3.2))))
+        noise = np.asarray(blurred, dtype=np.float32)
+    y, x = np.mgrid[:side, :side].astype(np.float32) / side
+    angle, frequency = rng.uniform(0, 2 * np.pi), np.exp(rng.uniform(-1, 3.5))
+    wave = np.sin(2 * np.pi * frequency * (np.cos(angle) * x + np.sin(angle) * y))
+    film = noise / (noise.std() + 1e-6) + wave * rng.uniform(0, 3)
+    if rng.random() < 0.3:
+        film = np.round(film * rng.uniform(0.3, 2))
+    film = film - film.min()
+    return np.asarray(film / max(float(film.max()), 1e-6), dtype=np.float32)

@@ -1,0 +1,84 @@
+"""Two models on the same films: is one better, or is it chance?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+from sklearn import metrics
+
+from training.metrics.evaluation import Labels, Logits, bootstrap_intervals
+
+
+def compare(
+    labels: Labels,
+    ours: tuple[Logits, npt.NDArray[np.bool_]],
+    theirs: tuple[Logits, npt.NDArray[np.bool_]],
+    patients: Sequence[str],
+    *,
+    resamples: int = 1000,
+) -> dict[str, Any]:
+    """Paired tests, as plain JSON values.
+
+    Args:
+        labels: (N,), 0 or 1, both present.
+        ours: logits (N,) and calls (N,) of the model at hand.
+        theirs: the same of the other model, on the same films.
+        patients: (N,), ids, which the bootstrap draws.
+        resamples: of the bootstrap.
+    """
+
+    def difference(rows: npt.NDArray[np.int64]) -> Iterator[tuple[str, float]]:
+        areas = [metrics.roc_auc_score(labels[rows], logits[rows]) for logits, _ in (ours, theirs)]
+        right = [np.mean(called[rows] == labels[rows]) for _, called in (ours, theirs)]
+        yield "auc", float(areas[0] - areas[1])
+        yield "accuracy", float(right[0] - right[1])
+
+    intervals = bootstrap_intervals(difference, labels, patients, resamples=resamples)
+    return {
+        "difference": dict(difference(np.arange(len(labels)))),
+        "intervals": {name: list(interval) for name, interval in intervals.items()},
+        "delong_p": delong_test(labels, ours[0], theirs[0]),
+        "mcnemar": mcnemar_test(labels, ours[1], theirs[1]),
+    }
+
+
+def delong_test(labels: Labels, first: Logits, second: Logits) -> float:
+    """Two-sided p value of equal AUC on the same films (DeLong 1988), which it takes as unrelated.
+
+    By ranks, as in Sun and Xu 2014, "Fast Implementation of DeLong's Algorithm".
+    """
+    sick, healthy = labels == 1, labels == 0
+    positions = []  # of each film among those of the other class, for each model
+    for logits in (first, second):
+        ranks = stats.rankdata(logits)
+        among_sick = (ranks[sick] - stats.rankdata(logits[sick])) / healthy.sum()
+        among_healthy = 1 - (ranks[healthy] - stats.rankdata(logits[healthy])) / sick.sum()
+        positions.append((among_sick, among_healthy))
+    (sick_1, healthy_1), (sick_2, healthy_2) = positions
+    if min(sick.sum(), healthy.sum()) < 2:
+        return 1.0  # one film of a class says nothing of its variance
+    variance = np.var(sick_1 - sick_2, ddof=1) / sick.sum()
+    variance += np.var(healthy_1 - healthy_2, ddof=1) / healthy.sum()
+    difference = abs(sick_1.mean() - sick_2.mean())
+    if difference == 0:
+        return 1.0
+    return float(2 * stats.norm.sf(difference / np.sqrt(variance))) if variance > 0 else 0.0
+
+
+def mcnemar_test(
+    labels: Labels, first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]
+) -> dict[str, float]:
+    """Exact McNemar test (1947): of the films that one calls rightly and the other does not.
+
+    Returns:
+        How many only the first and only the second calls rightly, and the two-sided p value.
+    """
+    only_first = int(np.sum((first == labels) & (second != labels)))
+    only_second = int(np.sum((first != labels) & (second == labels)))
+    discordant = only_first + only_second
+    p = stats.binomtest(only_first, discordant).pvalue if discordant else 1.0
+    return {"only_first_right": only_first, "only_second_right": only_second, "p": float(p)}

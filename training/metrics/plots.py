@@ -1,0 +1,254 @@
+"""Pictures of a run. Each takes data and returns a figure, which `save` writes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from sklearn import metrics
+
+from training.fitting.run_folder import HistoryRow
+
+sns.set_theme(style="whitegrid", context="notebook")
+WATCHED = ("loss", "accuracy", "auc", "sensitivity", "specificity")  # where nobody chooses
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG."""
+    figure.savefig(path)
+
+
+def learning_curves(
+    history: Sequence[HistoryRow], *, watch: Sequence[str] = WATCHED, kept: int | None = None
+) -> Figure:
+    """A panel a metric, by epoch.
+
+    Training figures are taken on augmented, mixed-up films: they may stay below validation's.
+
+    Args:
+        history: a row an epoch.
+        watch: names of metrics, as ``"auc"``; those that were not measured are left out.
+        kept: the epoch whose weights are kept, to be marked.
+    """
+    measured = [name for name in watch if {name, f"val_{name}"} & set(history[0])]
+    columns = min(len(measured), 3) or 1
+    rows = -(-len(measured) // columns) or 1
+    figure = Figure(figsize=(4.4 * columns, 3.4 * rows), dpi=120, layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in grid[len(measured) :]:
+        axes.axis("off")
+    for axes, name in zip(grid, measured, strict=False):
+        for column, label in ((name, "training"), (f"val_{name}", "validation")):
+            if column in history[0]:
+                _by_epoch(axes, history, column, label)
+        if kept:
+            axes.axvline(kept, linestyle=":", color="grey", label=f"kept: epoch {kept}")
+        axes.set(title=metric_title(name), xlabel="Epoch")
+        if name != "learning_rate" or kept:
+            axes.legend(fontsize=9)
+    return figure
+
+
+def compared_curves(runs: Mapping[str, Sequence[HistoryRow]], column: str) -> Figure:
+    """One metric of several runs, by epoch; runs that did not measure it are left out."""
+    figure, axes = _square(width=8)
+    for name, history in runs.items():
+        if history and column in history[0]:
+            _by_epoch(axes, history, column, name)
+    title = metric_title(column.removeprefix("val_"))
+    where = " (validation)" if column.startswith("val_") else ""
+    axes.set(title=f"{title}{where}", xlabel="Epoch")
+    if axes.lines:
+        axes.legend(fontsize=9)
+    return figure
+
+
+def metric_title(name: str) -> str:
+    """What plots and tables call a metric."""
+    known = {"auc": "AUC", "f1": "F1", "mcc": "Matthews correlation", "brier": "Brier score"}
+    return known.get(name, name.replace("_", " ").capitalize())
+
+
+def _by_epoch(axes: Axes, history: Sequence[HistoryRow], column: str, label: str) -> None:
+    epochs = [row["epoch"] for row in history]
+    axes.plot(epochs, [row[column] for row in history], marker=".", label=label)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def confusion_matrix(
+    counts: npt.NDArray[np.int64], class_names: Sequence[str], *, title: str = ""
+) -> Figure:
+    """Counts (2, 2), with each row's share, of true classes against called ones."""
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    texts = [
+        [f"{n}\n{share:.1%}" for n, share in zip(*row, strict=True)]
+        for row in zip(counts, shares, strict=True)
+    ]
+    figure = Figure(figsize=(5, 4), dpi=120, layout="constrained")
+    axes = figure.subplots()
+    sns.heatmap(
+        shares,
+        annot=texts,
+        fmt="",
+        cmap="Blues",
+        vmin=0,
+        vmax=1,
+        square=True,
+        cbar_kws={"label": "Share of the true class"},
+        xticklabels=class_names,
+        yticklabels=class_names,
+        ax=axes,
+    )
+    axes.set(xlabel="Called", ylabel="True", title=title)
+    return figure
+
+
+Curves = dict[str, npt.NDArray[np.float64]]
+
+
+def roc_curve(labels: npt.NDArray[np.int64], models: Curves) -> Figure:
+    """Sensitivity against the share of normal films called pneumonia, a line a model."""
+    figure, axes = _square()
+    for name, scores in models.items():
+        false_alarms, sensitivity, _ = metrics.roc_curve(labels, scores)
+        area = metrics.roc_auc_score(labels, scores)
+        axes.plot(false_alarms, sensitivity, label=f"{name}, AUC {area:.4f}")
+    axes.plot([0, 1], [0, 1], linestyle=":", color="grey", label="chance")
+    axes.set(xlabel="1 - specificity", ylabel="Sensitivity", title="Receiver operating curve")
+    axes.legend(loc="lower right")
+    return figure
+
+
+def precision_recall_curve(labels: npt.NDArray[np.int64], models: Curves) -> Figure:
+    """Share of pneumonia among the films called so, against sensitivity, a line a model."""
+    figure, axes = _square()
+    for name, scores in models.items():
+        precision, sensitivity, _ = metrics.precision_recall_curve(labels, scores)
+        area = metrics.average_precision_score(labels, scores)
+        axes.plot(sensitivity, precision, label=f"{name}, average precision {area:.4f}")
+    share = labels.mean()
+    axes.axhline(share, linestyle=":", color="grey", label=f"chance, {share:.2f}")
+    axes.set(xlabel="Sensitivity (recall)", ylabel="Precision", title="Precision and recall")
+    axes.legend(loc="lower left")
+    return figure
+
+
+def reliability_diagram(rows: Sequence[dict[str, float]], error: float) -> Figure:
+    """Observed share of pneumonia against the probability that was given.
+
+    Args:
+        rows: of `training.metrics.evaluation.reliability`.
+        error: the expected calibration error.
+    """
+    figure, axes = _square()
+    axes.plot([0, 1], [0, 1], linestyle=":", color="grey", label="perfect")
+    axes.plot(
+        [row["probability"] for row in rows],
+        [row["share"] for row in rows],
+        marker="o",
+        label=f"model, expected calibration error {error:.3f}",
+    )
+    for row in rows:
+        axes.annotate(
+            f"{row['films']:.0f}",
+            (row["probability"], row["share"]),
+            textcoords="offset points",
+            xytext=(6, -10),
+            fontsize=8,
+            color="grey",
+        )
+    axes.set(
+        xlabel="Probability given",
+        ylabel="Share with pneumonia",
+        title="Reliability, both classes weighing the same",
+    )
+    axes.legend(loc="upper left")
+    return figure
+
+
+def threshold_curve(
+    labels: npt.NDArray[np.int64],
+    probabilities: npt.NDArray[np.float64],
+    thresholds: dict[str, float],
+) -> Figure:
+    """Sensitivity and specificity by threshold, with the model's own thresholds."""
+    grid = np.linspace(0, 1, 201)
+    figure, axes = _square(width=7)
+    sick, healthy = probabilities[labels == 1], probabilities[labels == 0]
+    axes.plot(grid, [np.mean(sick >= t) for t in grid], label="sensitivity")
+    axes.plot(grid, [np.mean(healthy < t) for t in grid], label="specificity")
+    for (name, threshold), style in zip(thresholds.items(), ("--", "-", "-."), strict=True):
+        axes.axvline(
+            threshold, color="grey", linestyle=style, linewidth=1, label=f"{name} {threshold:.2f}"
+        )
+    axes.set(xlabel="Threshold", ylabel="Share of the class", title="What a threshold costs")
+    axes.legend(loc="lower center", fontsize=9)
+    return figure
+
+
+def explanation_curves(document: dict[str, Any]) -> Figure:
+    """Deletion, insertion and randomisation; see `training.validation.heatmaps`."""
+    figure = Figure(figsize=(15, 4.5), dpi=110, layout="constrained")
+    deletion, insertion, randomisation = figure.subplots(1, 3)
+    for axes, name in ((deletion, "deletion"), (insertion, "insertion")):
+        share = np.linspace(0, 1, len(document["chance"][name]))
+        for method, row in document["methods"].items():
+            axes.plot(share, row[name], marker=".", label=method)
+        axes.plot(share, document["chance"][name], linestyle=":", color="grey", label="random")
+        axes.set(xlabel="Share of the film", ylabel="Mean probability", title=name.capitalize())
+        axes.legend()
+    reference, *rows = document["randomisation"]
+    randomisation.plot([row["ssim"] for row in rows], [row["layers"] for row in rows], marker="o")
+    randomisation.axvline(
+        reference["ssim"], linestyle=":", color="grey", label="another film's map"
+    )
+    randomisation.invert_yaxis()
+    randomisation.set(xlim=(-0.05, 1), xlabel="Similarity to the map as it is (SSIM)")
+    randomisation.set_title("Layers drawn anew, down to")
+    randomisation.legend()
+    return figure
+
+
+def importance(shares: dict[str, float]) -> Figure:
+    """How much each setting matters, the most at the top."""
+    names = list(shares)[::-1]
+    figure = Figure(figsize=(7, 0.4 * len(names) + 1), dpi=120, layout="constrained")
+    axes = figure.subplots()
+    axes.barh(names, [shares[name] for name in names], color=sns.color_palette()[0])
+    axes.set(title="How much each setting matters", xlabel="Share of the validation AUC's variance")
+    return figure
+
+
+def picture_rows(
+    rows: Sequence[tuple[str, Sequence[tuple[npt.NDArray[np.uint8], str]]]],
+    *,
+    columns: int = 6,
+    width: float = 2.4,
+) -> Figure:
+    """Groups of captioned pictures, RGB or grey, under their titles; `width` inches each."""
+    lines: list[tuple[str, Sequence[tuple[npt.NDArray[np.uint8], str]]]] = []
+    for title, pictures in rows:
+        starts = range(0, max(len(pictures), 1), columns)
+        lines += [(title if i == 0 else "", pictures[i : i + columns]) for i in starts]
+    figure = Figure(figsize=(width * columns, 2.9 * len(lines)), dpi=100, layout="constrained")
+    grid = figure.subplots(len(lines), columns, squeeze=False)
+    for axes_row, (title, pictures) in zip(grid, lines, strict=True):
+        for axes in axes_row:
+            axes.axis("off")
+        axes_row[0].set_title(title, loc="left", fontsize=12, fontweight="bold", pad=18)
+        for axes, (picture, caption) in zip(axes_row, pictures, strict=False):
+            axes.imshow(picture, cmap="gray", aspect="auto")
+            axes.text(0, -0.02, caption, transform=axes.transAxes, fontsize=8, va="top")
+    return figure
+
+
+def _square(*, width: float = 5.5) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(width, 5), dpi=120, layout="constrained")
+    return figure, figure.subplots()

@@ -1,0 +1,1 @@
+"""A trained network becomes a bundle, and reaches others."""

@@ -1,0 +1,213 @@
+"""The page goes to a Hugging Face Space, which answers with one model, pinned to a commit.
+
+Only what the page needs is sent, in one commit. What an earlier deployment wrote and this one does
+not is deleted; nothing else of the Space is touched.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from huggingface_hub import (
+    CommitOperationAdd,
+    CommitOperationDelete,
+    HfApi,
+    SpaceHardware,
+    hf_hub_download,
+)
+from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
+
+from cxr.errors import HubError
+from cxr.gate import gate as quality
+from cxr.model.bundle import BUNDLED_MODEL, FILES
+from cxr.model.hub import fetch_bundle, parse_reference
+from training.files import ROOT
+from training.sharing.publish import clear_errors, example_files
+
+Hardware = Literal["cpu", "zero"]
+
+WRITTEN = ".deployed-files.json"  # what a deployment wrote, for the next one
+SPACES_PACKAGE = "spaces==0.51.3"
+
+# What a Space starts: it holds the pin, so that code and model change in one commit.
+LAUNCHER = '''"""Starts the page on a Space, with the model that it was deployed with."""
+
+import os
+import sys
+
+from app import main
+
+os.environ.setdefault("CXR_MODEL", "{pinned}")
+{extra}
+sys.exit(main([]))
+'''
+# A ZeroGPU Space has to declare a function that would use the GPU; ours computes on the CPU.
+ZERO_GPU = '''
+import spaces
+
+
+@spaces.GPU
+def unused() -> None:
+    """The page computes on the CPU."""
+
+'''
+HARDWARE = {"cpu": SpaceHardware.CPU_BASIC, "zero": SpaceHardware.ZERO_A10G}
+_SOURCES = {".py", ".css", ".js", ".html"}
+_FRESH = {".gitattributes", "README.md"}  # what the Hub puts into a new Space
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """What was deployed.
+
+    Attributes:
+        space: ``"name/space"``.
+        model: ``"name/repository@commit"``.
+        url: of the Space.
+        written: paths in it that are ours.
+        deleted: paths that an earlier deployment wrote and this one did not.
+    """
+
+    space: str
+    model: str
+    url: str
+    written: list[str]
+    deleted: list[str]
+
+
+def deploy(space: str, model: str, *, hardware: Hardware = "cpu") -> Deployment:
+    """Make or update a Space.
+
+    Args:
+        space: ``NAME/SPACE``; made if it is not there.
+        model: ``NAME/REPO@REVISION``, which is resolved to a commit and stays there.
+        hardware: ``"cpu"`` for cpu-basic, ``"zero"`` for ZeroGPU.
+
+    Raises:
+        HubError: no token, no access, a rule of the Hub, no such model, or no connection. The Space
+            is then as it was.
+        BundleError: the model is no intact bundle.
+    """
+    place, source = parse_reference(space), parse_reference(model)
+    if place is None or "@" in space:
+        raise HubError(f"{space}: expected NAME/SPACE, as in me/chest-x-rays.")
+    if source is None:
+        raise HubError(f"{model}: expected NAME/REPO@REVISION, as in me/cxr@v1.")
+    bundle = fetch_bundle(source)
+    pinned = str(bundle.origin)
+    files = app_files(pinned, hardware=hardware)
+    with clear_errors(space):
+        api = HfApi()
+        api.whoami()
+        _require_public(pinned)
+        hardware_name = HARDWARE[hardware]
+        url = api.create_repo(
+            space,
+            repo_type="space",
+            space_sdk="gradio",
+            space_hardware=hardware_name if hardware == "zero" else None,
+            exist_ok=True,
+        )
+        head = str(api.repo_info(space, repo_type="space").sha)
+        there = set(api.list_repo_files(space, repo_type="space", revision=head))
+        ours = _written_before(space, there, head)
+        deleted = sorted((ours - files.keys()) & there)
+        operations: list[CommitOperationAdd | CommitOperationDelete] = [
+            CommitOperationAdd(path_in_repo=path, path_or_fileobj=content)
+            for path, content in files.items()
+        ]
+        operations += [CommitOperationDelete(path_in_repo=path) for path in deleted]
+        api.create_commit(
+            space,
+            operations,
+            commit_message=f"The page, with {pinned}",
+            repo_type="space",
+            parent_commit=head,
+        )
+    return Deployment(space, pinned, str(url), sorted(files), deleted)
+
+
+def _require_public(pinned: str) -> None:
+    """Raise a HubError if a Space, which has no token, could not fetch the model."""
+    repo, commit = pinned.split("@")
+    try:
+        HfApi(token=False).model_info(repo, revision=commit)
+    except (RepositoryNotFoundError, RevisionNotFoundError) as error:
+        raise HubError(
+            f"{pinned}: not to be seen without a token, and a Space has none. Make it public."
+        ) from error
+
+
+def app_files(pinned: str, *, hardware: Hardware = "cpu") -> dict[str, bytes]:
+    """What a Space needs: content by path.
+
+    Args:
+        pinned: ``NAME/REPO@COMMIT`` of the model.
+        hardware: see `deploy`.
+    """
+    paths = [ROOT / name for name in ("app.py", "requirements.txt", "LICENSE")]
+    paths += [
+        path
+        for path in sorted((ROOT / "cxr").rglob("*"))
+        if path.suffix in _SOURCES and path.is_file() and not path.is_symlink()
+    ]
+    paths += [BUNDLED_MODEL / name for name in FILES]
+    paths += [quality.BUNDLED_GATE / name for name in quality.FILES]
+    paths += example_files()
+    files = {path.relative_to(ROOT).as_posix(): path.read_bytes() for path in paths}
+    zero = hardware == "zero"
+    launcher = LAUNCHER.format(pinned=pinned, extra=ZERO_GPU if zero else "")
+    files["space.py"] = launcher.encode()
+    if zero:
+        files["requirements.txt"] += f"{SPACES_PACKAGE}\n".encode()
+    files["README.md"] = _readme(pinned, hardware).encode()
+    files[WRITTEN] = (json.dumps(sorted([*files, WRITTEN]), indent=1) + "\n").encode()
+    return files
+
+
+def _readme(pinned: str, hardware: Hardware) -> str:
+    """The Space's README: the project's own front matter, with the model pinned in it."""
+    own = (ROOT / "README.md").read_text(encoding="utf-8")
+    match = re.match(r"---\n(.*?)\n---\n", own, re.DOTALL)
+    front: dict[str, Any] = yaml.safe_load(match[1]) if match else {}
+    repo, commit = pinned.split("@")
+    front |= {
+        "app_file": "space.py",
+        "suggested_hardware": str(HARDWARE[hardware].value),
+        "models": [repo],
+        "preload_from_hub": [f"{repo} {','.join(FILES)} {commit}"],
+    }
+    header = yaml.safe_dump(front, sort_keys=False, allow_unicode=True)
+    return (
+        f"---\n{header}---\n\n# {front['title']}\n\n"
+        "Drop a chest radiograph of a child: read a probability of pneumonia, a verdict at a "
+        "threshold that you move, and a\nheatmap of where the evidence lies.\n\n"
+        "**For research and teaching. Not a medical device. Use only films without names.**\n\n"
+        f"Model: [{repo}](https://huggingface.co/{repo}/tree/{commit}), commit `{commit}`.\n"
+    )
+
+
+def _written_before(space: str, there: set[str], head: str) -> set[str]:
+    """Paths that an earlier deployment wrote.
+
+    Raises:
+        HubError: the Space is somebody else's work.
+    """
+    if WRITTEN not in there:
+        if there <= _FRESH:
+            return set()
+        raise HubError(
+            f"{space}: holds files, and none from an earlier deployment. Take another name, or "
+            "empty it first."
+        )
+    path = hf_hub_download(space, WRITTEN, repo_type="space", revision=head)
+    try:
+        written = json.loads(Path(path).read_text(encoding="utf-8"))
+        return {str(name) for name in written}
+    except (ValueError, TypeError) as error:
+        raise HubError(f"{space}: its {WRITTEN} is damaged. Delete it there.") from error

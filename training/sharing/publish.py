@@ -1,0 +1,217 @@
+"""A finished run goes to the Hugging Face Hub: all of it in one commit, or nothing.
+
+The bundle, its card, the evaluation results in the Hub's own form, plots of the run and example
+pictures. Reading it back is `cxr.model.hub`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+import yaml
+from huggingface_hub import CommitOperationAdd, EvalResultEntry, HfApi, eval_result_entries_to_yaml
+from huggingface_hub import errors as hub
+
+from cxr.errors import HubError, RunError
+from cxr.model.bundle import FILES, Bundle, load_bundle
+from cxr.model.hub import first_line, parse_reference
+from training.files import EXAMPLES
+
+PLOTS = ("learning_curves.png", "confusion_matrix.png", "roc_curve.png")
+_EXAMPLE = r"(normal|bacterial|viral)_\d+\.png"
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What was published, or would be.
+
+    Attributes:
+        repo: ``"name/repository"``.
+        files: bytes by path in the repository.
+        commit: the commit; empty for a dry run.
+        url: of the commit; empty for a dry run.
+    """
+
+    repo: str
+    files: dict[str, int]
+    commit: str = ""
+    url: str = ""
+
+
+def publish(
+    run: Path,
+    repo: str,
+    *,
+    tag: str | None = None,
+    private: bool = False,
+    dry_run: bool = False,
+) -> Publication:
+    """Publish a run's bundle.
+
+    Args:
+        run: a run folder, or a bundle.
+        repo: ``NAME/REPO`` on the Hub; made if it is not there.
+        tag: name for the new commit, as ``v1``.
+        private: make a new repository private.
+        dry_run: send nothing, and ask nothing of the Hub.
+
+    Raises:
+        BundleError: there is no intact bundle, or its weights do not fit.
+        HubError: no token, no access, an existing tag, a repository that moved on underneath, or a
+            Hub that cannot be reached. Nothing is half-published.
+    """
+    if parse_reference(repo) is None or "@" in repo:
+        raise HubError(f"{repo}: expected NAME/REPO, as in me/chest-x-rays.")
+    # A tag that no reference could name, or that would be taken for something else.
+    if tag and (not parse_reference(f"{repo}@{tag}") or tag == "main" or len(tag) == 40):
+        raise HubError(f"{tag}: expected a tag of letters, digits, dots and dashes, as v1.")
+    bundle = load_bundle(bundle_of(run))
+    bundle.build_network()  # a bundle that does not load is worth nothing to others
+    files = _files(run, bundle)
+    sizes = {name: len(content) for name, content in files.items()}
+    if dry_run:
+        return Publication(repo, sizes)
+    with clear_errors(repo):
+        return _commit(repo, bundle, files, sizes, tag=tag, private=private)
+
+
+def _files(run: Path, bundle: Bundle) -> dict[str, bytes]:
+    """What is published: content by path in the repository."""
+    files = {name: (bundle.folder / name).read_bytes() for name in FILES}
+    for name in PLOTS:
+        if (run / name).is_file():
+            files[f"plots/{name}"] = (run / name).read_bytes()
+    for path in example_files():
+        files[f"examples/{path.name}"] = path.read_bytes()
+    dataset = bundle.config["trained_on"].get("hub_dataset")
+    if dataset:
+        files[".eval_results/results.yaml"] = _eval_results(bundle, dataset).encode()
+    return files
+
+
+def example_files() -> list[Path]:
+    """The example radiographs and where they come from; nothing else that lies beside them."""
+    pictures = [
+        path for path in sorted(EXAMPLES.glob("*.png")) if re.fullmatch(_EXAMPLE, path.name)
+    ]
+    return [*pictures, EXAMPLES / "SOURCES.md"]
+
+
+def _eval_results(bundle: Bundle, dataset: str) -> str:
+    """The evaluation in the Hub's form (hub-docs, eval_results.yaml)."""
+    result = bundle.evaluation["result"]
+    entries = [
+        EvalResultEntry(
+            dataset_id=dataset,
+            task_id=name,
+            value=round(result["metrics"][name], 4),
+            notes=f"{bundle.evaluation['source']}; not the official test split",
+        )
+        for name in ("auc", "accuracy", "sensitivity", "specificity")
+    ]
+    return str(yaml.safe_dump(eval_result_entries_to_yaml(entries), sort_keys=False))
+
+
+def _commit(
+    repo: str,
+    bundle: Bundle,
+    files: dict[str, bytes],
+    sizes: dict[str, int],
+    *,
+    tag: str | None,
+    private: bool,
+) -> Publication:
+    api = HfApi()
+    api.whoami()  # before anything is made: a missing or wrong token ends here
+    api.create_repo(repo, private=private, exist_ok=True)
+    if private and not api.model_info(repo).private:
+        raise HubError(
+            f"{repo}: is there already, and public. Make it private on its page, or take another "
+            "name. Nothing was published."
+        )
+    refs = api.list_repo_refs(repo)
+    if tag and any(ref.name == tag for ref in refs.tags):
+        raise HubError(f"{repo}: has a tag {tag} already. Choose another --tag.")
+    heads = [ref.target_commit for ref in refs.branches if ref.name == "main"]
+    operations = [
+        CommitOperationAdd(path_in_repo=name, path_or_fileobj=content)
+        for name, content in files.items()
+    ]
+    # With the parent named, the Hub refuses the commit if somebody else's came in between.
+    info = api.create_commit(
+        repo,
+        operations,
+        commit_message=f"{bundle.name} {bundle.version}",
+        parent_commit=heads[0] if heads else None,
+    )
+    if tag:
+        try:
+            api.create_tag(repo, tag=tag, revision=info.oid)
+        except (httpx2.HTTPError, OSError, ValueError, RuntimeError) as error:
+            raise HubError(
+                f"{repo}: published as {info.oid}, but the tag {tag} could not be set "
+                f"({first_line(error)}). "
+                f"Set it there, or name the model {repo}@{info.oid}."
+            ) from error
+    return Publication(repo, sizes, info.oid, info.commit_url)
+
+
+@contextmanager
+def clear_errors(repo: str) -> Iterator[None]:
+    """The client's errors as ours, each with what to do."""
+    try:
+        yield
+    except hub.LocalTokenNotFoundError as error:
+        raise HubError(
+            "No token for the Hub. Log in (hf auth login), or set HF_TOKEN to one that may write."
+        ) from error
+    except hub.HfHubHTTPError as error:
+        raise HubError(f"{repo}: {_advice(error)}") from error
+    except (httpx2.HTTPError, OSError, ValueError, RuntimeError) as error:
+        raise HubError(
+            f"{repo}: sending failed ({first_line(error)}). Unless it was the last answer that got "
+            "lost, nothing was published: look there, then try again."
+        ) from error
+
+
+def _advice(error: hub.HfHubHTTPError) -> str:
+    status = error.response.status_code
+    if status in (409, 412):
+        return (
+            "somebody else published in between. Nothing of yours was; look at what is there now, "
+            "then publish again."
+        )
+    if status in (401, 403):
+        return (
+            f"the token is not accepted ({status}). Use one that may write there: hf auth login, "
+            "or HF_TOKEN."
+        )
+    if status == 402:
+        return "the Hub wants a paid account for that (402). See `training deploy --help`."
+    if status == 429:
+        return "the Hub has had too many requests (429). Nothing was published; wait a while."
+    return f"the Hub answered {status}. Nothing was published; try again later."
+
+
+def describe(publication: Publication, card: str) -> str:
+    """Files, sizes and the card, for a dry run."""
+    rows = [f"{size:>12,}  {name}" for name, size in sorted(publication.files.items())]
+    total = sum(publication.files.values())
+    return "\n".join([*rows, f"{total:>12,}  in all, to {publication.repo}", "", card])
+
+
+def bundle_of(run: Path) -> Path:
+    """The bundle of a run folder, or the folder itself if it is one.
+
+    Raises:
+        RunError: it is neither.
+    """
+    for folder in (run / "bundle", run):
+        if (folder / "manifest.json").is_file():
+            return folder
+    raise RunError(f"{run}: holds no bundle. Give a finished run, or a bundle.")

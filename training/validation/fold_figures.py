@@ -1,0 +1,105 @@
+"""Figures of a cross-validation: what its folds' networks made of images that they never saw."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cxr.errors import RunError
+from training.files import write_text
+from training.metrics.calibration import Group, calibrate, operating_points
+from training.metrics.evaluation import classification_metrics, evaluate
+from training.validation.perturbations import SHIFTS
+
+OUT_OF_FOLD = "out_of_fold.csv"
+
+
+def measure_folds(out: Path, *, folds: int, elsewhere: Path | None = None) -> dict[str, Any]:
+    """Operating points of a cross-validation's finished folds, and every figure by them.
+
+    Args:
+        out: folder of the cross-validation; gets ``out_of_fold.csv``.
+        folds: how many it has.
+        elsewhere: folder of another one, by typicality or acquisition. Its held-out images stand
+            for images taken otherwise: thresholds and calibration have to hold for them, too.
+
+    Returns:
+        Plain JSON values: source, operating_points, result, folds, shifts, and elsewhere where it
+        was given.
+
+    Raises:
+        RunError: `elsewhere` is missing or unfinished.
+    """
+    numbers = [n for n in range(1, folds + 1) if (out / f"fold-{n}" / "shifted.csv").exists()]
+    scores = _read(out, numbers, "held_out.csv").sort_values("path")
+    shifted = _read(out, numbers, "shifted.csv")
+    write_text(out / OUT_OF_FOLD, scores.to_csv(index=False, float_format="%.6f"))
+    labels, logits = _group(scores)
+    source = (
+        f"{len(labels):,} films of {scores['patient'].nunique():,} patients, each scored by a "
+        f"network that never saw its patient ({len(numbers)} folds)"
+    )
+    groups = [table for _, table in shifted.groupby("shift") if table["label"].nunique() == 2]
+    others = _read_elsewhere(elsewhere) if elsewhere else None
+    conditions = [_group(table) for table in (*groups, *([] if others is None else [others]))]
+    points = operating_points(labels, logits, source=source, conditions=conditions)
+
+    def measure(table: pd.DataFrame) -> dict[str, float]:
+        targets, values = _group(table)
+        found = dict(
+            classification_metrics(targets, calibrate(values, points), threshold=points.threshold)
+        )
+        names = ("auc", "accuracy", "sensitivity", "specificity", "calibration_error")
+        return {"films": len(table), **{name: found[name] for name in names}}
+
+    names = {-1: ("as they are", "")} | {i: (s.name, s.strength) for i, s in enumerate(SHIFTS)}
+    document: dict[str, Any] = {
+        "source": source,
+        "operating_points": points.to_json(),
+        "result": evaluate(
+            labels,
+            calibrate(logits, points),
+            scores["patient"].tolist(),
+            scores["kind"].tolist(),
+            threshold=points.threshold,
+        ),
+        "folds": [
+            {"fold": number, **measure(fold)}
+            for number in numbers
+            if len(fold := scores[scores["fold"] == number])
+        ],
+        "shifts": [
+            {"name": names[number][0], "strength": names[number][1], **measure(table)}
+            for number, table in ((int(table["shift"].iloc[0]), table) for table in groups)
+        ],
+    }
+    if others is not None:
+        document["elsewhere"] = measure(others)
+    return document
+
+
+def _read_elsewhere(folder: Path) -> pd.DataFrame:
+    try:
+        return _read_csv(folder / OUT_OF_FOLD)
+    except (OSError, ValueError) as error:
+        raise RunError(f"{folder}: no finished cross-validation ({error}).") from error
+
+
+def _group(table: pd.DataFrame) -> Group:
+    """Labels and logits, (N,) each."""
+    return table["label"].to_numpy(), table["logit"].to_numpy(dtype=np.float32)
+
+
+def _read(out: Path, numbers: Sequence[int], name: str) -> pd.DataFrame:
+    tables = [_read_csv(out / f"fold-{number}" / name) for number in numbers]
+    return pd.concat([table for table in tables if len(table)] or tables)
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    # Ids stay text: "0012" is not 12, and "NA" is a name.
+    types = {"path": str, "patient": str, "kind": str, "label": int, "logit": float, "shift": int}
+    return pd.read_csv(path, dtype=types, keep_default_na=False)
