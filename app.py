@@ -86,7 +86,9 @@ def _parser() -> argparse.ArgumentParser:
         "--notes",
         type=Path,
         metavar="FOLDER",
-        help="append what readers note on answers to FOLDER/notes.jsonl, without film and name",
+        help=(
+            "append what readers note on answers to FOLDER/notes.jsonl, without radiograph and name"
+        ),
     )
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
     return parser

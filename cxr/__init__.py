@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from cxr.preprocessing import Preprocessing
     from cxr.reading.radiograph import Radiograph, read_radiograph
 
-# TensorFlow's start-up log (no GPU, oneDNN on, …) says nothing about the films; its errors still
-# arrive as exceptions. Has to be set before anything imports it.
+# TensorFlow's start-up log (no GPU, oneDNN on, …) says nothing about the radiographs; its errors
+# still arrive as exceptions. Has to be set before anything imports it.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 __version__ = "0.5.0"

@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.command == "benchmark":
             from cxr.benchmark import run_benchmark
 
-            return run_benchmark(options.model, film=options.film, as_json=options.json)
+            return run_benchmark(options.model, image=options.image, as_json=options.json)
         from cxr.classify import classify_files
 
         return classify_files(
@@ -62,11 +62,11 @@ def _parser() -> argparse.ArgumentParser:
         metavar="T",
         help="call pneumonia from this probability on (0 to 1) instead of the model's threshold",
     )
-    classify.add_argument("--overlay", metavar="DIR", help="write films with heatmap, as PNG")
+    classify.add_argument("--overlay", metavar="DIR", help="write radiographs with heatmap, as PNG")
     classify.add_argument("--heatmaps", metavar="DIR", help="write heatmaps as float32 .npy")
 
     benchmark = commands.add_parser("benchmark", help="measure speed and memory on this machine")
-    benchmark.add_argument("--film", help="a chest radiograph to classify, instead of an example")
+    benchmark.add_argument("--image", help="a chest radiograph to classify, instead of an example")
     benchmark.add_argument("--json", action="store_true", help="one JSON object")
     for command in (classify, benchmark):
         command.add_argument(

@@ -21,13 +21,13 @@ _EXAMPLE = Path(__file__).parents[1] / "examples" / "normal_1.png"
 
 
 def run_benchmark(
-    model: str | None = None, *, film: str | None = None, as_json: bool = False
+    model: str | None = None, *, image: str | None = None, as_json: bool = False
 ) -> int:
     """Measure and print.
 
     Args:
         model: a bundle's folder; the bundled model if None.
-        film: a chest radiograph to classify; one of the examples if None.
+        image: a chest radiograph to classify; one of the examples if None.
         as_json: one JSON object instead of a table.
 
     Returns:
@@ -35,9 +35,9 @@ def run_benchmark(
 
     Raises:
         BundleError: the model cannot be used.
-        RadiographError: the film cannot be read, or is not recognised.
+        RadiographError: the radiograph cannot be read, or is not recognised.
     """
-    figures = measure(model, film)
+    figures = measure(model, image)
     if as_json:
         print(json.dumps(figures))
         return 0
@@ -45,12 +45,12 @@ def run_benchmark(
         ("import cxr", f"{figures['import_s'] * 1000:.0f} ms"),
         ("import TensorFlow and Keras", f"{figures['import_tensorflow_s']:.1f} s"),
         ("load the model and compile", f"{figures['load_s']:.1f} s"),
-        ("forward pass, one film", f"{figures['forward_ms']:.1f} ms"),
-        ("forward pass and heatmap, one film", f"{figures['forward_and_heatmap_ms']:.1f} ms"),
+        ("forward pass, one radiograph", f"{figures['forward_ms']:.1f} ms"),
+        ("forward pass and heatmap, one radiograph", f"{figures['forward_and_heatmap_ms']:.1f} ms"),
         ("  ratio of the two", f"{figures['heatmap_ratio']:.2f}"),
-        ("recognise the film", f"{figures['gate_ms']:.1f} ms"),
-        ("whole answer, one film", f"{figures['predict_ms']:.1f} ms"),
-        (f"films a second with heatmap, {BATCH_SIZE}", f"{figures['films_per_second']:.0f}"),
+        ("recognise the radiograph", f"{figures['gate_ms']:.1f} ms"),
+        ("whole answer, one radiograph", f"{figures['predict_ms']:.1f} ms"),
+        (f"radiographs a second with heatmap, {BATCH_SIZE}", f"{figures['images_per_second']:.0f}"),
     ]
     if figures["peak_memory_mb"]:
         rows.append(("peak memory", f"{figures['peak_memory_mb']:.0f} MB"))
@@ -62,7 +62,7 @@ def run_benchmark(
     return 0
 
 
-def measure(model: str | None = None, film: str | None = None) -> dict[str, Any]:
+def measure(model: str | None = None, image: str | None = None) -> dict[str, Any]:
     """The figures: seconds, milliseconds (medians of 30 after warm-up), megabytes."""
     import_s = _import_seconds()
     started = time.perf_counter()
@@ -79,24 +79,24 @@ def measure(model: str | None = None, film: str | None = None) -> dict[str, Any]
     started = time.perf_counter()
     bundle = find_bundle(model)
     network = bundle.build_network()
-    explain = GradCAM(network, method=bundle.heatmap_method, mirror=bundle.mirror)
+    explain = GradCAM(network, method=bundle.heatmap_method, flip_tta=bundle.flip_tta)
     size = bundle.preprocessing.size
-    films = np.random.default_rng(0).random((BATCH_SIZE, size, size, 1), dtype=np.float32)
-    explain(films[:1])
+    images = np.random.default_rng(0).random((BATCH_SIZE, size, size, 1), dtype=np.float32)
+    explain(images[:1])
     load_s = time.perf_counter() - started
 
     signature = tf.TensorSpec((None, size, size, 1), tf.float32)
 
     def logits(batch: tf.Tensor) -> tf.Tensor:
-        both = tf.concat([batch, batch[:, :, ::-1]], axis=0) if bundle.mirror else batch
+        both = tf.concat([batch, batch[:, :, ::-1]], axis=0) if bundle.flip_tta else batch
         return network(both, training=False)[1]
 
     forward = tf.function(logits, input_signature=[signature])
-    forward_s = _median_seconds(lambda: forward(films[:1]).numpy())
-    explain_s = _median_seconds(lambda: explain(films[:1]))
-    batch_s = _median_seconds(lambda: explain(films))
+    forward_s = _median_seconds(lambda: forward(images[:1]).numpy())
+    explain_s = _median_seconds(lambda: explain(images[:1]))
+    batch_s = _median_seconds(lambda: explain(images))
 
-    radiograph = read_radiograph(film or _EXAMPLE)
+    radiograph = read_radiograph(image or _EXAMPLE)
     classifier = Classifier(bundle)
     classifier.predict(radiograph)
     gate_s = _median_seconds(lambda: classifier.gate.check(radiograph))
@@ -110,7 +110,7 @@ def measure(model: str | None = None, film: str | None = None) -> dict[str, Any]
         "heatmap_ratio": explain_s / forward_s,
         "gate_ms": gate_s * 1000,
         "predict_ms": predict_s * 1000,
-        "films_per_second": BATCH_SIZE / batch_s,
+        "images_per_second": BATCH_SIZE / batch_s,
         "peak_memory_mb": _peak_memory_mb(),
         "cores": os.cpu_count(),
         "model_sha256": bundle.sha256,

@@ -1,9 +1,9 @@
-"""What the heatmap and the answer are worth on this film.
+"""What the heatmap and the answer are worth on this radiograph.
 
 Where the heat lies, against the lungs; whether blurring the hottest tenth changes the answer more
 than blurring a tenth elsewhere, as it does if the map is true to the network; and whether single
 views, mirrored or moved a little, give the same verdict as the answer, which may be the mean of a
-film and its mirror image. All variants are one batch.
+radiograph and its mirror image. All variants are one batch.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from cxr.gate.lungs import LungFields
-from cxr.messages import Finding, Language
+from cxr.messages import Language, Message
 
-Film = npt.NDArray[np.float32]
+Image = npt.NDArray[np.float32]
 Place = Literal["lungs", "between", "above", "below", "beside", "edge"]
 # between: heart and mediastinum. above: neck and shoulders. below: under the diaphragm. beside:
 # chest wall and arms. edge: the outermost twentieth, where markers and collimators are.
@@ -30,19 +30,19 @@ _EDGE = 0.05
 _SHIFT = 0.04  # of the side
 _NOTHING = 0.05  # a change of the logit too small to speak of
 # The hot places, moved by these shares of the side (down, right), around the edges: as much of the
-# film, in pieces of the same shape.
+# radiograph, in pieces of the same shape.
 _ELSEWHERE = ((0.5, 0.25), (0.3, 0.6))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Trust:
+class Checks:
     """What is known of one answer.
 
     Attributes:
         heat: share of the heat in each of `PLACES`; they sum to 1, or are all 0 without heat.
-        hottest: by how much blurring the hottest tenth of the film lowers the logit.
+        hottest: by how much blurring the hottest tenth of the radiograph lowers the logit.
         elsewhere: the same for a tenth elsewhere, on average.
-        variants: probabilities of single views: as the film is, mirrored, moved either way.
+        variants: probabilities of single views: as the radiograph is, mirrored, moved either way.
     """
 
     heat: dict[Place, float]
@@ -55,15 +55,15 @@ class Trust:
         called = probability >= threshold
         return all((variant >= threshold) == called for variant in self.variants.values())
 
-    def findings(self, probability: float, threshold: float) -> list[Finding]:
+    def messages(self, probability: float, threshold: float) -> list[Message]:
         """In words: where the heat is, what blurring it does, whether the verdict holds."""
         holds = self.holds(probability, threshold)
-        return [*self.of_heat(), Finding("verdict_holds" if holds else "verdict_wavers")]
+        return [*self.of_heat(), Message("verdict_holds" if holds else "verdict_wavers")]
 
-    def of_heat(self) -> list[Finding]:
+    def of_heat(self) -> list[Message]:
         """In words: where the heat is, and what blurring it does."""
         if not sum(self.heat.values()):
-            return [Finding("heat_none")]
+            return [Message("heat_none")]
         rest = max((place for place in PLACES if place != "lungs"), key=self.heat.__getitem__)
         shares = {"lungs": round(100 * self.heat["lungs"]), "rest": round(100 * self.heat[rest])}
         if self.hottest > 2 * max(self.elsewhere, _NOTHING):
@@ -72,15 +72,15 @@ class Trust:
             worth = "heat_matters_little"
         else:
             worth = "heat_misleads"
-        return [Finding(f"heat_{rest}", shares), Finding(worth)]
+        return [Message(f"heat_{rest}", shares), Message(worth)]
 
 
-def heat_by_place(heat: Film, fields: LungFields) -> dict[Place, float]:
+def heat_by_place(heat: Image, fields: LungFields) -> dict[Place, float]:
     """Share of the heat in each of `PLACES`.
 
     Args:
         heat: float32 of any shape, at least 0.
-        fields: of the same film.
+        fields: of the same radiograph.
     """
     side = fields.mask.shape[0]
     heat = np.asarray(cv2.resize(heat, (side, side), interpolation=cv2.INTER_LINEAR))
@@ -119,40 +119,42 @@ def _places(fields: LungFields) -> npt.NDArray[np.int64]:
 
 
 def examine(
-    film: Film,
-    heat: Film,
+    image: Image,
+    heat: Image,
     fields: LungFields,
     *,
-    logits: Callable[[Film], npt.NDArray[np.float32]],
+    logits: Callable[[Image], npt.NDArray[np.float32]],
     probability: Callable[[float], float],
-) -> Trust:
+) -> Checks:
     """Put one answer to the test.
 
     Args:
-        film: float32 (S, S) in [0, 1], as it reached the network before normalisation.
+        image: float32 (S, S) in [0, 1], as it reached the network before normalisation.
         heat: float32 (h, w), at least 0.
-        fields: the film's lungs.
-        logits: of films (N, S, S), as one batch, each on its own; (N,).
+        fields: the radiograph's lungs.
+        logits: of radiographs (N, S, S), as one batch, each on its own; (N,).
         probability: of a logit.
     """
-    side = film.shape[0]
+    side = image.shape[0]
     hot = _hottest_tenth(heat, side)
-    blurred = np.asarray(cv2.GaussianBlur(film, (0, 0), side / 16), dtype=np.float32)
+    blurred = np.asarray(cv2.GaussianBlur(image, (0, 0), side / 16), dtype=np.float32)
     moved = [
         np.roll(hot, (round(down * side), round(right * side)), (0, 1))
         for down, right in _ELSEWHERE
     ]
     variants = {
-        "mirrored": np.ascontiguousarray(film[:, ::-1]),
-        "moved up": _move(film, -_SHIFT),
-        "moved down": _move(film, _SHIFT),
+        "mirrored": np.ascontiguousarray(image[:, ::-1]),
+        "moved up": _move(image, -_SHIFT),
+        "moved down": _move(image, _SHIFT),
     }
     answers = logits(
-        np.stack([film, *(_exchange(film, blurred, m) for m in [hot, *moved]), *variants.values()])
+        np.stack(
+            [image, *(_exchange(image, blurred, m) for m in [hot, *moved]), *variants.values()]
+        )
     )
     as_it_is, without_hottest, *others = (float(answer) for answer in answers)
     without_others, varied = others[: len(moved)], others[len(moved) :]
-    return Trust(
+    return Checks(
         heat=heat_by_place(heat, fields),
         hottest=as_it_is - without_hottest,
         elsewhere=as_it_is - sum(without_others) / len(without_others),
@@ -161,8 +163,8 @@ def examine(
     )
 
 
-def _hottest_tenth(heat: Film, side: int) -> Film:
-    """A soft mask (side, side) over the tenth of the film with the most heat."""
+def _hottest_tenth(heat: Image, side: int) -> Image:
+    """A soft mask (side, side) over the tenth of the radiograph with the most heat."""
     smooth = cv2.resize(heat, (side, side), interpolation=cv2.INTER_CUBIC)
     # Where all is cold alike, places are told apart by where they are.
     order = np.argsort(smooth, axis=None, kind="stable")
@@ -172,20 +174,20 @@ def _hottest_tenth(heat: Film, side: int) -> Film:
     return np.asarray(softened, dtype=np.float32)
 
 
-def _exchange(film: Film, blurred: Film, mask: Film) -> Film:
-    return film * (1 - mask) + blurred * mask
+def _exchange(image: Image, blurred: Image, mask: Image) -> Image:
+    return image * (1 - mask) + blurred * mask
 
 
-def _move(film: Film, share: float) -> Film:
+def _move(image: Image, share: float) -> Image:
     """Moved down and to the right by a share of the side; the edge is repeated."""
-    side = film.shape[0]
+    side = image.shape[0]
     offset = share * side
     affine = np.array([[1, 0, offset], [0, 1, offset]])
-    moved = cv2.warpAffine(film, affine, (side, side), borderMode=cv2.BORDER_REPLICATE)
+    moved = cv2.warpAffine(image, affine, (side, side), borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(moved, dtype=np.float32)
 
 
-def sentence(findings: Sequence[Finding], language: Language = "en") -> str:
+def sentence(messages: Sequence[Message], language: Language = "en") -> str:
     """Findings as one line."""
-    line = "; ".join(finding.say(language) for finding in findings)
+    line = "; ".join(message.say(language) for message in messages)
     return f"{line[:1].upper()}{line[1:]}."

@@ -2,7 +2,7 @@
 
 >>> import cxr
 >>> classifier = cxr.Classifier.load()
->>> prediction = classifier.predict(cxr.read_radiograph("film.jpeg"))
+>>> prediction = classifier.predict(cxr.read_radiograph("radiograph.jpeg"))
 >>> prediction.probability, prediction.verdict(threshold=0.4)
 """
 
@@ -15,10 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from cxr.checks import Trust, examine
+from cxr.checks import Checks, examine
 from cxr.errors import BackendError, NotAChestRadiograph
-from cxr.gate.gate import Gate, Quality
-from cxr.messages import Finding
+from cxr.gate.gate import Gate, GateResult
+from cxr.messages import Message
 from cxr.model.bundle import Bundle
 from cxr.model.hub import find_bundle
 from cxr.model.operating_points import OperatingPoints, Verdict
@@ -29,33 +29,33 @@ Heatmap = npt.NDArray[np.float32]  # (H, W) in [0, 1]
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Prediction:
-    """The answer for one film.
+    """The answer for one radiograph.
 
     Attributes:
         probability: of pneumonia, calibrated, in [0, 1].
-        heatmap: float32 of shape (H, W) in [0, 1] on the film's own pixel grid: where the evidence
-            for pneumonia lies, on one scale for all films of a model.
+        heatmap: float32 of shape (H, W) in [0, 1] on the radiograph's own pixel grid: where the
+            evidence for pneumonia lies, on one scale for all radiographs of a model.
         operating_points: of the model that answered.
-        quality: what was found of the film before it was classified: warnings, and whether it was
-            set right.
-        trust: what heatmap and answer are worth.
+        gate_result: what was found of the radiograph before it was classified: warnings, and
+            whether it was set right.
+        checks: what heatmap and answer are worth.
     """
 
     probability: float
     heatmap: Heatmap
     operating_points: OperatingPoints
-    quality: Quality
-    trust: Trust
+    gate_result: GateResult
+    checks: Checks
 
     def verdict(self, threshold: float | None = None) -> Verdict:
         """NORMAL or PNEUMONIA at the reader's threshold; see `OperatingPoints.verdict`."""
         return self.operating_points.verdict(self.probability, threshold)
 
-    def remarks(self, threshold: float | None = None) -> list[Finding]:
+    def remarks(self, threshold: float | None = None) -> list[Message]:
         """What the heatmap is worth, and whether the verdict at this threshold is firm."""
         if threshold is None:
             threshold = self.operating_points.threshold
-        return self.trust.findings(self.probability, threshold)
+        return self.checks.messages(self.probability, threshold)
 
 
 class Classifier:
@@ -115,7 +115,7 @@ class Classifier:
             gradcam = GradCAM(
                 self.bundle.build_network(),
                 method=self.bundle.heatmap_method,
-                mirror=self.bundle.mirror,
+                flip_tta=self.bundle.flip_tta,
             )
             size = self.bundle.preprocessing.size
             blank = np.zeros((1, size, size, 1), dtype=np.float32)
@@ -126,36 +126,36 @@ class Classifier:
             self._ready.set()
 
     def predict(self, radiograph: Radiograph) -> Prediction:
-        """Recognise, classify and explain one film.
+        """Recognise, classify and explain one radiograph.
 
         Raises:
             NotAChestRadiograph: it is not recognised as a frontal chest radiograph.
             BundleError: a network could not be built.
         """
         self.warm_up()
-        quality = self.gate.check(radiograph)
-        if quality.lungs is None:
-            raise NotAChestRadiograph(radiograph.name, quality)
+        gate_result = self.gate.check(radiograph)
+        if gate_result.lungs is None:
+            raise NotAChestRadiograph(radiograph.name, gate_result)
         preprocessing, points = self.bundle.preprocessing, self.bundle.operating_points
-        upright = quality.correction.apply(radiograph)
-        film = preprocessing.resize(upright)
-        logit, activation = self._explain(film)
+        upright = gate_result.correction.apply(radiograph)
+        image = preprocessing.resize(upright)
+        logit, activation = self._explain(image)
         return Prediction(
             probability=points.probability(logit),
-            heatmap=quality.correction.undo(self._scale(activation, upright)),
+            heatmap=gate_result.correction.undo(self._scale(activation, upright)),
             operating_points=points,
-            quality=quality,
-            trust=examine(
-                film,
+            gate_result=gate_result,
+            checks=examine(
+                image,
                 activation,
-                quality.lungs,
-                logits=lambda films: self._gradcam.logits(preprocessing.normalize(films)),
+                gate_result.lungs,
+                logits=lambda images: self._gradcam.logits(preprocessing.normalize(images)),
                 probability=points.probability,
             ),
         )
 
     def answer(self, radiograph: Radiograph) -> tuple[float, Heatmap]:
-        """Probability and heatmap of a film that is known to be one: `predict` asks first.
+        """Probability and heatmap of a radiograph that is known to be one: `predict` asks first.
 
         Raises:
             BundleError: a network could not be built.
@@ -165,9 +165,9 @@ class Classifier:
         probability = self.bundle.operating_points.probability(logit)
         return probability, self._scale(activation, radiograph)
 
-    def _explain(self, film: npt.NDArray[np.float32]) -> tuple[float, npt.NDArray[np.float32]]:
-        """Logit and activation (h, w) of a film (S, S) in [0, 1]."""
-        logits, activations = self._gradcam(self.bundle.preprocessing.normalize(film[np.newaxis]))
+    def _explain(self, image: npt.NDArray[np.float32]) -> tuple[float, npt.NDArray[np.float32]]:
+        """Logit and activation (h, w) of a radiograph (S, S) in [0, 1]."""
+        logits, activations = self._gradcam(self.bundle.preprocessing.normalize(image[np.newaxis]))
         return float(logits[0]), activations[0]
 
     def _scale(self, activation: npt.NDArray[np.float32], radiograph: Radiograph) -> Heatmap:

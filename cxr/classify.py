@@ -32,7 +32,7 @@ def classify_files(
     """Classify files one by one and print a line for each.
 
     Args:
-        files: paths of the films.
+        files: paths of the radiographs.
         model: see `cxr.model.hub.find_bundle`.
         threshold: the reader's own in [0, 1]; the model's if None.
         as_json: one JSON object a line on standard output, in the documented shape.
@@ -55,7 +55,7 @@ def classify_files(
         print(f"Model: {', '.join(named.values())}", file=sys.stderr)
     all_read = True
     for file in files:
-        line, answer = classify_film(file, classifier, file=file, threshold=threshold)
+        line, answer = classify_file(file, classifier, file=file, threshold=threshold)
         if answer:
             line["overlay"] = overlay_files.write(file, _overlay_png, *answer)
             line["heatmap"] = heatmap_files.write(file, _heatmap_npy, *answer)
@@ -66,13 +66,13 @@ def classify_files(
     return 0 if all_read else 1
 
 
-def classify_film(
+def classify_file(
     source: Source, classifier: Classifier, *, file: str, threshold: float | None = None
 ) -> tuple[dict[str, Any], tuple[Radiograph, Prediction] | None]:
-    """The documented object for one film, whatever becomes of it, and its answer if it has one.
+    """The documented object for one file, and its answer if it has one.
 
     Args:
-        source: the film.
+        source: the radiograph.
         classifier: answers.
         file: what the object calls it.
         threshold: the reader's own in [0, 1]; the model's if None.
@@ -82,15 +82,15 @@ def classify_film(
         radiograph = read_radiograph(source, name=Path(file).name)
         prediction = classifier.predict(radiograph)
     except NotAChestRadiograph as error:
-        line.update(status="refused", reasons=[str(reason) for reason in error.quality.reasons])
+        line.update(status="refused", reasons=[str(reason) for reason in error.gate_result.reasons])
     except UnsupportedRadiograph as error:
         line.update(status="refused", reasons=[str(error)])
     except RadiographError as error:
         line.update(status="error", reasons=[str(error)])
     else:
         line.update(
-            warnings=[str(warning) for warning in prediction.quality.warnings],
-            trust=_trust(prediction, line["threshold"]),
+            warnings=[str(warning) for warning in prediction.gate_result.warnings],
+            evidence=_evidence(prediction, line["threshold"]),
             probability=round(prediction.probability, 6),
             label=prediction.verdict(threshold),
         )
@@ -99,9 +99,10 @@ def classify_film(
 
 
 class _OutputFolder:
-    """Results by the name of their film.
+    """Results by the name of their radiograph.
 
-    Films of one name in two folders do not collide, and no film is overwritten by its overlay.
+    Radiographs of one name in two folders do not collide, and no radiograph is overwritten by its
+    overlay.
     """
 
     def __init__(self, folder: str | None, suffix: str, files: Sequence[str]) -> None:
@@ -109,12 +110,12 @@ class _OutputFolder:
         self.suffix = suffix
         self.taken: set[str] = set()
         if self.folder:
-            # Where a film lies, and where it leads if it is a link.
-            films = {Path(file).parent.resolve() for file in files}
-            films |= {Path(file).resolve().parent for file in files}
-            if self.folder.resolve() in films:
+            # Where a radiograph lies, and where it leads if it is a link.
+            images = {Path(file).parent.resolve() for file in files}
+            images |= {Path(file).resolve().parent for file in files}
+            if self.folder.resolve() in images:
                 raise CXRError(
-                    f"{folder}: holds films that are to be classified, and a result could "
+                    f"{folder}: holds radiographs that are to be classified, and a result could "
                     "overwrite one. Choose another folder."
                 )
             try:
@@ -125,7 +126,7 @@ class _OutputFolder:
     def write(
         self, file: str, encode: Encoder, radiograph: Radiograph, prediction: Prediction
     ) -> str | None:
-        """Write the result of a film and return its path; None where none is asked for."""
+        """Write the result of a radiograph and return its path; None where none is asked for."""
         if self.folder is None:
             return None
         stem, number = Path(file).stem, 1
@@ -153,7 +154,7 @@ def _heatmap_npy(_: Radiograph, prediction: Prediction) -> bytes:
 
 
 def _blank_line(file: str, classifier: Classifier, threshold: float | None) -> dict[str, Any]:
-    """The documented object, for a film that is read but not yet classified."""
+    """The documented object, for a radiograph that is read but not yet classified."""
     bundle = classifier.bundle
     return {
         "file": file,
@@ -165,23 +166,23 @@ def _blank_line(file: str, classifier: Classifier, threshold: float | None) -> d
         "warnings": [],
         "heatmap": None,
         "overlay": None,
-        "trust": None,
+        "evidence": None,
         "model": bundle.identity(),
     }
 
 
-def _trust(prediction: Prediction, threshold: float) -> dict[str, Any]:
+def _evidence(prediction: Prediction, threshold: float) -> dict[str, Any]:
     """What heatmap and answer are worth, in words, and the numbers behind them."""
-    trust = prediction.trust
+    checks = prediction.checks
     return {
-        "text": sentence(trust.findings(prediction.probability, threshold)),
-        "heat": {place: round(share, 4) for place, share in trust.heat.items()},
+        "text": sentence(checks.messages(prediction.probability, threshold)),
+        "heat": {place: round(share, 4) for place, share in checks.heat.items()},
         "blurring": {
-            "hottest_tenth": round(trust.hottest, 4),
-            "elsewhere": round(trust.elsewhere, 4),
+            "hottest_tenth": round(checks.hottest, 4),
+            "elsewhere": round(checks.elsewhere, 4),
         },
-        "variants": {name: round(share, 6) for name, share in trust.variants.items()},
-        "verdict_holds": trust.holds(prediction.probability, threshold),
+        "variants": {name: round(share, 6) for name, share in checks.variants.items()},
+        "verdict_holds": checks.holds(prediction.probability, threshold),
     }
 
 
@@ -194,4 +195,4 @@ def _sentence(line: dict[str, Any]) -> str:
         return f"{line['status']:<10} {said}"
     lines = [f"{line['label']:<10} {line['probability']:6.1%}  {line['file']}"]
     lines += [f"{'':<11}Warning: {warning}." for warning in line["warnings"]]
-    return "\n".join([*lines, f"{'':<11}{line['trust']['text']}"])
+    return "\n".join([*lines, f"{'':<11}{line['evidence']['text']}"])

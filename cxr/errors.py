@@ -21,7 +21,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cxr.gate.gate import Quality
+    from cxr.gate.gate import GateResult
 
 
 class CXRError(Exception):
@@ -49,14 +49,14 @@ class NotAChestRadiograph(RadiographError):
 
     Attributes:
         name: what the picture is called.
-        quality: what was found, with the reasons.
+        gate_result: what was found, with the reasons.
     """
 
-    def __init__(self, name: str, quality: Quality) -> None:
+    def __init__(self, name: str, gate_result: GateResult) -> None:
         """Of the picture called `name`."""
-        reasons = "; ".join(str(reason) for reason in quality.reasons)
+        reasons = "; ".join(str(reason) for reason in gate_result.reasons)
         super().__init__(f"{name}: not classified: {reasons}.")
-        self.name, self.quality = name, quality
+        self.name, self.gate_result = name, gate_result
 
 
 class BundleError(CXRError):

@@ -26,24 +26,24 @@ _EN = {
     "unlike_all": "it is unlike every chest radiograph that is known here",
     # What to know of an answer.
     "inverted": "black and white were exchanged: it was classified with them put back",
-    "upside_down": "the film is upside down: it was classified upright",
-    "on_its_side": "the film lies on its side: it was classified upright",
+    "upside_down": "the radiograph is upside down: it was classified upright",
+    "on_its_side": "the radiograph lies on its side: it was classified upright",
     "few_pixels": "only {width}×{height} pixels: fine signs cannot be seen",
     "low_contrast": "very low contrast",
     "clipped": "over- or underexposed: much of it is pure black or white",
-    "tinted": "the picture is tinted: is it a photograph of a film?",
+    "tinted": "the picture is tinted: is it a photograph of a radiograph?",
     "lungs_cut_off": "the lungs are cut off at the edge",
     "tilted": "the chest is tilted by about {degrees}°",
     "adult": "probably an adult: the model was trained on children of 1–5 years",
     "age": "the patient is {years} years old: the model was trained on children of 1–5 years",
     "infant": "the patient is under 1 year old: the model was trained on children of 1–5 years",
     # What the heatmap is worth.
-    "heat_none": "there is no heat on this film",
+    "heat_none": "there is no heat on this radiograph",
     "heat_between": "{lungs} % of the heat lies in the lungs, {rest} % on heart and mediastinum",
     "heat_above": "{lungs} % of the heat lies in the lungs, {rest} % on neck and shoulders",
     "heat_below": "{lungs} % of the heat lies in the lungs, {rest} % below the diaphragm",
     "heat_beside": "{lungs} % of the heat lies in the lungs, {rest} % on chest wall and arms",
-    "heat_edge": "{lungs} % of the heat lies in the lungs, {rest} % at the film's edge",
+    "heat_edge": "{lungs} % of the heat lies in the lungs, {rest} % at the radiograph's edge",
     "heat_matters": "blurring the hottest tenth changes the answer far more than elsewhere",
     "heat_matters_little": "blurring the hottest tenth changes the answer little more than "
     "elsewhere",
@@ -97,7 +97,7 @@ TEXTS: dict[Language, dict[str, str]] = {"en": _EN, "fr": _FR}
 
 
 @dataclass(frozen=True)
-class Finding:
+class Message:
     """One thing that was found.
 
     Attributes:

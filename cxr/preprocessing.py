@@ -20,8 +20,8 @@ class Preprocessing:
 
     Attributes:
         size: side S of the network's square input, in pixels. The aspect ratio is not kept:
-            the films that the networks are trained on come without theirs.
-        intensity: ``"unit"`` leaves grey levels in [0, 1]; ``"standardized"`` gives each film
+            the radiographs that the networks are trained on come without theirs.
+        intensity: ``"unit"`` leaves grey levels in [0, 1]; ``"standardized"`` gives each radiograph
             zero mean and unit variance, so that neither exposure nor window matters.
     """
 
@@ -38,11 +38,11 @@ class Preprocessing:
             raise ValueError(f"Expected a size in pixels above 0. Received: size={self.size!r}")
 
     def __call__(self, radiograph: Radiograph) -> npt.NDArray[np.float32]:
-        """The film as a float32 batch of one, shape (1, S, S, 1)."""
+        """The radiograph as a float32 batch of one, shape (1, S, S, 1)."""
         return self.normalize(self.resize(radiograph)[np.newaxis])
 
     def resize(self, radiograph: Radiograph) -> npt.NDArray[np.float32]:
-        """The film's pixels as float32 of shape (S, S) in [0, 1].
+        """The radiograph's pixels as float32 of shape (S, S) in [0, 1].
 
         Shrinking averages over each target pixel's area, which neither aliases ribs nor sharpens.
         """
@@ -54,17 +54,17 @@ class Preprocessing:
         )
         return np.asarray(resized, dtype=np.float32)
 
-    def normalize(self, films: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Resized films as the network takes them.
+    def normalize(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Resized radiographs as the network takes them.
 
         Args:
-            films: float32 of shape (N, S, S) in [0, 1].
+            images: float32 of shape (N, S, S) in [0, 1].
 
         Returns:
-            float32 of shape (N, S, S, 1); a film of one grey level becomes all zeros.
+            float32 of shape (N, S, S, 1); a radiograph of one grey level becomes all zeros.
         """
         if self.intensity == "standardized":
-            mean = films.mean(axis=(1, 2), keepdims=True)
-            deviation = films.std(axis=(1, 2), keepdims=True)
-            films = (films - mean) / np.maximum(deviation, np.float32(1e-3))
-        return films[..., np.newaxis]
+            mean = images.mean(axis=(1, 2), keepdims=True)
+            deviation = images.std(axis=(1, 2), keepdims=True)
+            images = (images - mean) / np.maximum(deviation, np.float32(1e-3))
+        return images[..., np.newaxis]

@@ -1,4 +1,4 @@
-"""Small real collaborators: films on disk, a data folder, a bundle, the data set where it is."""
+"""Small real collaborators: images on disk, a data folder, a bundle, the data set where it is."""
 
 from __future__ import annotations
 
@@ -63,32 +63,32 @@ def data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def chest_films(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder in the usual layout: pneumonia is a bright blob, normal films have none."""
-    root = tmp_path_factory.mktemp("chest_films")
+def chest_images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder in the usual layout: pneumonia is a bright blob, normal images have none."""
+    root = tmp_path_factory.mktemp("chest_images")
     rng = np.random.default_rng(0)
     for i in range(24):
         normal = root / "train" / "NORMAL" / f"NORMAL2-IM-{i:04}-0001.jpeg"
         # Numbers that training/data/held_out.txt leaves to a fit.
-        sick = (
+        positive = (
             root
             / "train"
             / "PNEUMONIA"
             / f"person{100 + i}_{'virus' if i % 2 else 'bacteria'}_1.jpeg"
         )
-        for path in (normal, sick):
+        for path in (normal, positive):
             path.parent.mkdir(parents=True, exist_ok=True)
-            film = rng.integers(40, 80, (48, 48)).astype(np.uint8)
-            if path is sick:
+            image = rng.integers(40, 80, (48, 48)).astype(np.uint8)
+            if path is positive:
                 centre = tuple(int(c) for c in rng.integers(14, 34, 2))
-                cv2.circle(film, centre, 8, 220, thickness=-1)
-            cv2.imwrite(str(path), film)
+                cv2.circle(image, centre, 8, 220, thickness=-1)
+            cv2.imwrite(str(path), image)
     return root
 
 
 @pytest.fixture(scope="session")
 def points() -> OperatingPoints:
-    """100 films of each class; the higher the threshold, the fewer are called."""
+    """100 images of each class; the higher the threshold, the fewer are called."""
     curve = tuple(
         OperatingPoint(
             threshold=t / 100,
@@ -100,7 +100,7 @@ def points() -> OperatingPoints:
         for t in range(101)
     )
     return OperatingPoints(
-        source="200 films made up for a test",
+        source="200 images made up for a test",
         temperature=1.0,
         offset=0.0,
         threshold=0.5,
@@ -134,16 +134,16 @@ def write_bundle(points: OperatingPoints) -> Callable[[Path], Bundle]:
                 "dropout": 0.2,
             },
             "preprocessing": {"size": 32, "intensity": "standardized"},
-            "mirror": True,
+            "flip_tta": True,
             "heatmap": {"method": "gradcam", "reference": 0.01},
-            "trained_on": {"films": 0},
+            "trained_on": {"images": 0},
         }
         return save_bundle(
             folder,
             network=network,
             config=config,
             operating_points=points,
-            evaluation={"films": 0},
+            evaluation={"images": 0},
             card="# tiny\n",
         )
 
@@ -158,9 +158,9 @@ def tiny_bundle(
 
 
 @pytest.fixture
-def film_file(tmp_path: Path) -> Path:
-    """A chest film that the gate recognises, 240 wide and 180 high."""
-    path = tmp_path / "film.png"
+def image_file(tmp_path: Path) -> Path:
+    """A chest image that the gate recognises, 240 wide and 180 high."""
+    path = tmp_path / "image.png"
     composite = cv2.imread(str(ROOT / "examples" / "normal_1.png"), cv2.IMREAD_GRAYSCALE)
     cv2.imwrite(str(path), cv2.resize(composite, (240, 180), interpolation=cv2.INTER_AREA))
     return path
@@ -168,7 +168,7 @@ def film_file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def gradient_file(tmp_path: Path) -> Path:
-    """A picture that can be read, and is no chest film: 80 wide and 60 high."""
+    """A picture that can be read, and is no chest image: 80 wide and 60 high."""
     path = tmp_path / "gradient.png"
     cv2.imwrite(str(path), np.tile(np.linspace(0, 255, 80).astype(np.uint8), (60, 1)))
     return path

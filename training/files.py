@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from cxr.errors import RunError
+from cxr.model.renamed import with_new_names
 
 ROOT = Path(__file__).parents[1]  # the checkout: where `python -m training` works
 EXAMPLES = ROOT / "examples"
@@ -45,3 +48,13 @@ def make_folder(folder: Path) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write a text file at once."""
     write_atomically(path, lambda partial: partial.write_text(text, encoding="utf-8"))
+
+
+def read_json(path: Path) -> Any:
+    """JSON values of a file, with fields of earlier versions by their present names.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is not JSON.
+    """
+    return with_new_names(json.loads(path.read_text(encoding="utf-8")))

@@ -1,9 +1,10 @@
 """Is it a frontal chest radiograph, and is it fit to read? Asked before anything is classified.
 
-Evidence of five kinds, each with a limit from the films that the gate was made with (`python -m
-training fit-gate`): colour, what the header says, what kind of picture the lung network takes it
-for, the lung fields that it finds, and how far its features lie from those of all known films.
-A film that is refused as it is, but surely is one when turned or with inverted greys, is set right.
+Evidence of five kinds, each with a limit from the radiographs that the gate was made with (`python
+-m training fit-gate`): colour, what the header says, what kind of picture the lung network takes it
+for, the lung fields that it finds, and how far its features lie from those of all known
+radiographs. A radiograph that is refused as it is, but surely is one when turned or with inverted
+greys, is set right.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import numpy.typing as npt
 
 from cxr.errors import BundleError
 from cxr.gate.lungs import KINDS, LungFields, LungNetworkConfig, LungReading, lung_fields
-from cxr.messages import Finding
+from cxr.messages import Message
 from cxr.preprocessing import Preprocessing
 from cxr.reading.radiograph import Radiograph
 
@@ -37,24 +38,26 @@ WEIGHTS = "lungs.weights.h5"
 FEATURES = "features.npz"
 FILES = (CONFIG, FEATURES, WEIGHTS)  # all of a gate
 
-_MOST_COLOUR = 0.06  # a film scanned in colour is tinted by less; a photograph has more
+_MOST_COLOUR = 0.06  # a radiograph scanned in colour is tinted by less; a photograph has more
 _FAINT_COLOUR = 0.02
 _FEWEST_PIXELS = 150  # on the shorter side; the networks take 128 and 192
 _LOWEST_CONTRAST = 0.12  # between the 2nd and the 98th percentile
 _MOST_CLIPPED = 0.5  # share of the lungs that is pure black or white
-_CHILD = 6.0  # years; the training films are of children of 1-5
+_CHILD = 6.0  # years; the training radiographs are of children of 1-5
 _ELSEWHERE = {
     *("ABDOMEN", "ANKLE", "ARM", "BREAST", "CSPINE", "ELBOW", "EXTREMITY", "FEMUR", "FINGER"),
     *("FOOT", "FOREARM", "HAND", "HEAD", "HIP", "HUMERUS", "JAW", "KNEE", "LEG", "LSPINE", "NECK"),
     *("PELVIS", "SHOULDER", "SKULL", "TIBIA", "TOE", "WRIST"),
 }
 A_FIELD = 0.04  # least share of the picture that a lung field covers, to have a place
-_SURE = 0.98  # least probability of a frontal film, to leave it as it is or to turn it unasked
+_SURE = (
+    0.98  # least probability of a frontal radiograph, to leave it as it is or to turn it unasked
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What a frontal chest radiograph satisfies, from known films.
+    """What a frontal chest radiograph satisfies, from known radiographs.
 
     Attributes:
         frontal: least probability of being one.
@@ -62,7 +65,7 @@ class Limits:
         distance: largest distance of its features.
         cut: largest share of the lungs' outline on the picture's edge that is not worth a word.
         tilt: largest tilt, in degrees, that is not worth a word.
-        adult: probability from which a film may be an adult's.
+        adult: probability from which a radiograph may be an adult's.
     """
 
     frontal: float
@@ -75,7 +78,7 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True)
 class Correction:
-    """What sets a film right.
+    """What sets a radiograph right.
 
     Attributes:
         turns: quarter turns, anticlockwise.
@@ -86,7 +89,7 @@ class Correction:
     inverted: bool = False
 
     def apply(self, radiograph: Radiograph) -> Radiograph:
-        """The film, set right."""
+        """The radiograph, set right."""
         if self == Correction():
             return radiograph
         pixels = np.rot90(radiograph.pixels, self.turns)
@@ -95,11 +98,11 @@ class Correction:
         return replace(radiograph, pixels=pixels)
 
     def undo(self, heatmap: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """A map (H, W) of the film set right, on the grid of the film as it came."""
+        """A map (H, W) of the radiograph set right, on the grid of the radiograph as it came."""
         return np.ascontiguousarray(np.rot90(heatmap, -self.turns))
 
 
-# Every way in which a film may lie wrong.
+# Every way in which a radiograph may lie wrong.
 _WAYS = [
     Correction(turns=turns, inverted=inverted)
     for inverted, turns in product((False, True), range(4))
@@ -107,19 +110,19 @@ _WAYS = [
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Quality:
+class GateResult:
     """What was found of one picture.
 
     Attributes:
         reasons: why it is not classified; empty if it is.
         warnings: what to know of the answer.
         correction: what has to be done to it before it is classified.
-        lungs: of the film set right; None of a refused picture.
+        lungs: of the radiograph set right; None of a refused picture.
         evidence: the numbers behind it, by name.
     """
 
-    reasons: tuple[Finding, ...] = ()
-    warnings: tuple[Finding, ...] = ()
+    reasons: tuple[Message, ...] = ()
+    warnings: tuple[Message, ...] = ()
     correction: Correction = Correction()
     lungs: LungFields | None = None
     evidence: dict[str, float]
@@ -161,15 +164,15 @@ class Gate:
         return Preprocessing(size=self.network_config.size)
 
     def warm_up(self) -> None:
-        """Build the network and compile its call, for one film and for all ways to turn it.
+        """Build the network and compile its call, for one radiograph and for all ways to turn it.
 
         Raises:
             BundleError: the weights do not fit.
         """
         with self._lock:
             size = self.network_config.size
-            for films in (1, len(_WAYS)):
-                blank = np.zeros((films, size, size, 1), dtype=np.float32)
+            for images in (1, len(_WAYS)):
+                blank = np.zeros((images, size, size, 1), dtype=np.float32)
                 self.network.predict_on_batch(blank)
 
     @cached_property
@@ -188,24 +191,24 @@ class Gate:
             raise BundleError(f"{self.folder / WEIGHTS}: does not fit ({error}).") from error
         return network
 
-    def check(self, radiograph: Radiograph) -> Quality:
+    def check(self, radiograph: Radiograph) -> GateResult:
         """Recognise one picture.
 
         Raises:
             BundleError: the network cannot be built.
         """
-        film = self.preprocessing.resize(radiograph)
-        findings = list(_seen_at_once(radiograph))
-        view = self._views(film[np.newaxis])[0]
+        image = self.preprocessing.resize(radiograph)
+        messages = list(_seen_at_once(radiograph))
+        view = self._views(image[np.newaxis])[0]
         correction = Correction()
-        if not findings and (not view.accepted or view.frontal < _SURE):
-            view, correction = self._set_right(film, view)
-        findings += view.reasons
-        if findings:
-            return Quality(reasons=tuple(findings), evidence=view.evidence(radiograph))
+        if not messages and (not view.accepted or view.frontal < _SURE):
+            view, correction = self._set_right(image, view)
+        messages += view.reasons
+        if messages:
+            return GateResult(reasons=tuple(messages), evidence=view.evidence(radiograph))
         warnings = [*_of_correction(correction), *_of_pixels(radiograph), *self._of_view(view)]
         warnings += _of_age(radiograph, probably=view.adult > self.limits.adult)
-        return Quality(
+        return GateResult(
             warnings=tuple(warnings),
             correction=correction,
             lungs=view.fields,
@@ -213,19 +216,19 @@ class Gate:
         )
 
     def _set_right(
-        self, film: npt.NDArray[np.float32], as_it_is: _View
+        self, image: npt.NDArray[np.float32], as_it_is: _View
     ) -> tuple[_View, Correction]:
-        """The one way of turning and inverting by which it surely is a film, if there is one."""
-        turned = [np.rot90(1 - film if way.inverted else film, way.turns) for way in _WAYS]
+        """The one way of turning and inverting by which it is a radiograph, if there is one."""
+        turned = [np.rot90(1 - image if way.inverted else image, way.turns) for way in _WAYS]
         views = self._views(np.stack(turned).astype(np.float32))
         best = max(range(len(_WAYS)), key=lambda i: (views[i].accepted, views[i].frontal))
         if views[best].accepted and views[best].frontal > _SURE:
             return views[best], _WAYS[best]
         return as_it_is, Correction()
 
-    def _views(self, films: npt.NDArray[np.float32]) -> list[_View]:
-        """What the network says of films (N, S, S), against the limits."""
-        answer = self.network.predict_on_batch(self.preprocessing.normalize(films))
+    def _views(self, images: npt.NDArray[np.float32]) -> list[_View]:
+        """What the network says of radiographs (N, S, S), against the limits."""
+        answer = self.network.predict_on_batch(self.preprocessing.normalize(images))
         reading = LungReading.from_logits(answer)
         away = distances(reading.embedding, self.mean, self.precision)
         return [
@@ -236,15 +239,15 @@ class Gate:
                 distance=float(away[i]),
                 limits=self.limits,
             )
-            for i in range(len(films))
+            for i in range(len(images))
         ]
 
-    def _of_view(self, view: _View) -> list[Finding]:
+    def _of_view(self, view: _View) -> list[Message]:
         found = []
         if view.fields.cut > self.limits.cut:
-            found.append(Finding("lungs_cut_off"))
+            found.append(Message("lungs_cut_off"))
         if abs(view.fields.tilt) > self.limits.tilt and view.fields.areas[1] > A_FIELD:
-            found.append(Finding("tilted", {"degrees": f"{abs(view.fields.tilt):.0f}"}))
+            found.append(Message("tilted", {"degrees": f"{abs(view.fields.tilt):.0f}"}))
         return found
 
 
@@ -267,18 +270,18 @@ class _View:
         return not self.reasons
 
     @cached_property
-    def reasons(self) -> list[Finding]:
+    def reasons(self) -> list[Message]:
         found = []
         has_lungs = self.fields.area >= self.limits.area
         if self.frontal < self.limits.frontal:
-            # Only what has lungs can be a film that lies wrong.
+            # Only what has lungs can be a radiograph that lies wrong.
             kinds = [kind for kind in KINDS[1:] if kind != "turned" or has_lungs]
             likeliest = max(kinds, key=lambda kind: self.kinds[KINDS.index(kind)])
-            found.append(Finding(f"kind_{likeliest}"))
+            found.append(Message(f"kind_{likeliest}"))
         if not has_lungs:
-            found.append(Finding("no_lungs"))
+            found.append(Message("no_lungs"))
         if self.distance > self.limits.distance:
-            found.append(Finding("unlike_all"))
+            found.append(Message("unlike_all"))
         return found
 
     def evidence(self, radiograph: Radiograph) -> dict[str, float]:
@@ -296,59 +299,59 @@ def distances(
     mean: npt.NDArray[np.float32],
     precision: npt.NDArray[np.float32],
 ) -> npt.NDArray[np.float32]:
-    """Mahalanobis distances (N,) of features (N, E) from those of known films."""
+    """Mahalanobis distances (N,) of features (N, E) from those of known radiographs."""
     away = embedding - mean
     return np.asarray(np.sqrt(np.einsum("ne,ef,nf->n", away, precision, away).clip(0)))
 
 
-def _seen_at_once(radiograph: Radiograph) -> list[Finding]:
+def _seen_at_once(radiograph: Radiograph) -> list[Message]:
     """Reasons that need no network."""
     acquisition = radiograph.acquisition
     found = []
     if radiograph.colour > _MOST_COLOUR:
-        found.append(Finding("colour"))
+        found.append(Message("colour"))
     if acquisition.lateral:
-        found.append(Finding("header_lateral"))
+        found.append(Message("header_lateral"))
     if acquisition.body_part in _ELSEWHERE:
-        found.append(Finding("header_body_part", {"part": acquisition.body_part.lower()}))
+        found.append(Message("header_body_part", {"part": acquisition.body_part.lower()}))
     return found
 
 
-def _of_correction(correction: Correction) -> list[Finding]:
+def _of_correction(correction: Correction) -> list[Message]:
     found = []
     if correction.inverted:
-        found.append(Finding("inverted"))
+        found.append(Message("inverted"))
     if correction.turns == 2:
-        found.append(Finding("upside_down"))
+        found.append(Message("upside_down"))
     elif correction.turns:
-        found.append(Finding("on_its_side"))
+        found.append(Message("on_its_side"))
     return found
 
 
-def _of_pixels(radiograph: Radiograph) -> list[Finding]:
+def _of_pixels(radiograph: Radiograph) -> list[Message]:
     found = []
     if min(radiograph.shape) < _FEWEST_PIXELS:
         height, width = radiograph.shape
-        found.append(Finding("few_pixels", {"width": width, "height": height}))
+        found.append(Message("few_pixels", {"width": width, "height": height}))
     low, high = np.percentile(radiograph.pixels[::2, ::2], [2, 98])
     if high - low < _LOWEST_CONTRAST:
-        found.append(Finding("low_contrast"))
+        found.append(Message("low_contrast"))
     middle = tuple(slice(side // 4, side - side // 4) for side in radiograph.shape)
     inside = radiograph.pixels[middle]
     if max(np.mean(inside <= 0.004), np.mean(inside >= 0.996)) > _MOST_CLIPPED:
-        found.append(Finding("clipped"))
+        found.append(Message("clipped"))
     if radiograph.colour > _FAINT_COLOUR:
-        found.append(Finding("tinted"))
+        found.append(Message("tinted"))
     return found
 
 
-def _of_age(radiograph: Radiograph, *, probably: bool) -> list[Finding]:
+def _of_age(radiograph: Radiograph, *, probably: bool) -> list[Message]:
     age = radiograph.acquisition.age
     if age is not None:
         if age >= _CHILD:
-            return [Finding("age", {"years": f"{age:.0f}"})]
-        return [Finding("infant")] if age < 1 else []
-    return [Finding("adult")] if probably else []
+            return [Message("age", {"years": f"{age:.0f}"})]
+        return [Message("infant")] if age < 1 else []
+    return [Message("adult")] if probably else []
 
 
 def _sha256(path: Path) -> str:

@@ -40,7 +40,8 @@ class LungReading:
     Attributes:
         lungs: float32 (N, S, S) in [0, 1]: probability of each place to lie inside a lung.
         kinds: float32 (N, K): probability of each of `KINDS`.
-        adult: float32 (N,) in [0, 1]: probability that it is an adult's film, if it is a film.
+        adult: float32 (N,) in [0, 1]: probability that it is an adult's radiograph, if it is a
+            radiograph.
         embedding: float32 (N, E): the features that kinds are told by.
     """
 
@@ -67,12 +68,13 @@ def _sigmoid(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class LungFields:
-    """The two largest fields of a film, as shapes.
+    """The two largest fields of a radiograph, as shapes.
 
     Attributes:
         mask: (S, S), inside either field.
-        areas: shares of the film that the larger and the smaller cover; 0 where there is none.
-        cut: length of their outline on the film's edge, as a share of the rest of it.
+        areas: shares of the radiograph that the larger and the smaller cover; 0 where there is
+            none.
+        cut: length of their outline on the radiograph's edge, as a share of the rest of it.
         tilt: degrees by which the line through their middles leaves the horizontal, in [-90, 90],
             positive if the right-hand end is lower; 0 unless there are two.
         doubt: area of the places that are neither surely inside nor surely outside, as a share of
@@ -87,7 +89,7 @@ class LungFields:
 
     @property
     def area(self) -> float:
-        """Share of the film that both cover."""
+        """Share of the radiograph that both cover."""
         return sum(self.areas)
 
 
@@ -120,6 +122,6 @@ def lung_fields(lungs: npt.NDArray[np.float32]) -> LungFields:
 
 def _cut_off(mask: Mask) -> float:
     edge = mask[0].sum() + mask[-1].sum() + mask[:, 0].sum() + mask[:, -1].sum()
-    # Beyond the edge counts as inside: what is left is the outline within the film.
+    # Beyond the edge counts as inside: what is left is the outline within the radiograph.
     eroded = cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8))
     return float(edge / max(mask.sum() - eroded.sum(), 1))

@@ -17,7 +17,7 @@ def build_lung_network(config: LungNetworkConfig) -> keras.Model:
     """Build the network with fresh weights.
 
     Returns:
-        A functional model from float32 (N, S, S, 1), film-wise standardised, to a dictionary:
+        A functional model from float32 (N, S, S, 1), radiograph-wise standardised, to a dictionary:
         ``lungs`` (N, S, S, 1), logits, positive inside; ``kind`` (N, K), logits in the order of
         `KINDS`; ``adult`` (N, 1), logit; ``embedding`` (N, E), what the heads are computed from.
     """
@@ -49,15 +49,15 @@ def build_lung_network(config: LungNetworkConfig) -> keras.Model:
 
 
 def _convolutions(x: keras.KerasTensor, width: int, *, name: str) -> keras.KerasTensor:
-    for part in ("a", "b"):
+    for letter in ("a", "b"):
         x = layers.Conv2D(
             width,
             3,
             padding="same",
             use_bias=False,
             kernel_initializer="he_normal",
-            name=f"{name}_{part}",
+            name=f"{name}_{letter}",
         )(x)
-        x = layers.BatchNormalization(name=f"{name}_{part}_norm")(x)
-        x = layers.ReLU(name=f"{name}_{part}_relu")(x)
+        x = layers.BatchNormalization(name=f"{name}_{letter}_norm")(x)
+        x = layers.ReLU(name=f"{name}_{letter}_relu")(x)
     return x

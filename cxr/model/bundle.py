@@ -3,7 +3,7 @@
 config.json            name, version, network, preprocessing, heatmap scale, what it learned from
 model.weights.h5       weights; the architecture is built from `cxr.model.network`
 operating_points.json  calibration, thresholds, threshold curve with counts
-evaluation.json        metrics on films that it was not trained on
+evaluation.json        metrics on radiographs that it was not trained on
 README.md              the card, generated from the JSON
 manifest.json          SHA-256 of each file above
 """
@@ -25,6 +25,7 @@ from cxr.errors import BundleError
 from cxr.model.heatmap_method import METHODS, Method
 from cxr.model.network_config import NetworkConfig
 from cxr.model.operating_points import OperatingPoints
+from cxr.model.renamed import with_new_names
 from cxr.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class Bundle:
         folder: where it is.
         config: the content of config.json.
         network: what to build.
-        preprocessing: how films reach the network.
+        preprocessing: how radiographs reach the network.
         operating_points: calibration and thresholds.
         evaluation: the content of evaluation.json.
         sha256: digest of the files that an answer depends on.
@@ -95,18 +96,18 @@ class Bundle:
         return method
 
     @property
-    def mirror(self) -> bool:
-        """Whether answers are the mean over a film and its mirror image."""
-        return bool(self.config["mirror"])
+    def flip_tta(self) -> bool:
+        """Whether answers are the mean over a radiograph and its mirror image."""
+        return bool(self.config["flip_tta"])
 
     @property
     def measured_on(self) -> dict[str, int] | None:
-        """How many films, patients and folds its thresholds' counts come from, if by folds."""
+        """Numbers of radiographs, patients and folds behind its thresholds' counts, if by folds."""
         result = self.evaluation.get("result", {})
         folds = len(self.evaluation.get("folds", []))
-        if not folds or not {"films", "patients"} <= result.keys():
+        if not folds or not {"images", "patients"} <= result.keys():
             return None
-        return {"films": result["films"], "patients": result["patients"], "folds": folds}
+        return {"images": result["images"], "patients": result["patients"], "folds": folds}
 
     @cached_property
     def heatmap_reference(self) -> float:
@@ -199,7 +200,7 @@ def _check(config: dict[str, Any], network: NetworkConfig, preprocessing: Prepro
         raise ValueError(
             f"expected a heatmap method of {METHODS}, received {config['heatmap']['method']!r}"
         )
-    for key, kind in (("name", str), ("version", str), ("mirror", bool), ("trained_on", dict)):
+    for key, kind in (("name", str), ("version", str), ("flip_tta", bool), ("trained_on", dict)):
         if not isinstance(config[key], kind):
             raise TypeError(f"expected {key} as {kind.__name__}, received {config[key]!r}")
 
@@ -293,7 +294,8 @@ def _read_json(path: Path) -> dict[str, Any]:
         raise BundleError(f"{path}: cannot be read as JSON ({error}).") from error
     if not isinstance(document, dict):
         raise BundleError(f"{path}: expected a JSON object. Received: {type(document).__name__}.")
-    return document
+    found: dict[str, Any] = with_new_names(document)
+    return found
 
 
 def _write_json(path: Path, document: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Grad-CAM: where on the film the evidence for pneumonia lies.
+"""Grad-CAM: where on the radiograph the evidence for pneumonia lies.
 
 Selvaraju et al. 2017, "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based
 Localization", arXiv 1610.02391. Equation 1 gives the weights, equation 2 the map. Two of its
@@ -30,15 +30,16 @@ class GradCAM:
     """
 
     def __init__(
-        self, network: keras.Model, *, method: Method = "gradcam", mirror: bool = False
+        self, network: keras.Model, *, method: Method = "gradcam", flip_tta: bool = False
     ) -> None:
         """Prepare a network.
 
         Args:
             network: as `cxr.model.network.build_network` makes it.
             method: how features and gradient become a map.
-            mirror: answer with the mean over a film and its mirror image, logit and map alike. Of
-                the evidence network, evidence and lungs are averaged, and the logit follows.
+            flip_tta: answer with the mean over a radiograph and its mirror image, logit and map
+                alike. Of the evidence network, evidence and lungs are averaged, and the logit
+                follows.
 
         Raises:
             BackendError: Keras runs on another backend than TensorFlow.
@@ -50,7 +51,7 @@ class GradCAM:
             )
         self.network = network
         self._combine = _METHODS[method]
-        self._mirror = mirror
+        self._flip_tta = flip_tta
         explain = self._explain
         if method == "gradcam" and has_evidence(network):
             explain = self._explain_by_evidence
@@ -71,18 +72,18 @@ class GradCAM:
         Returns:
             Logits of shape (N,), and maps of shape (N, h, w), float32, at least 0, not yet scaled:
             the evidence in the unit of the logit, or Grad-CAM in that unit per feature. Either is
-            comparable between films.
+            comparable between radiographs.
         """
         logits, maps = self._compiled(batch)
         return logits.numpy(), maps.numpy()
 
     def logits(self, batch: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Logits of shape (N,) of a batch (N, S, S, 1), each film as it is: never mirrored."""
+        """Logits of shape (N,) of a batch (N, S, S, 1), without flip TTA."""
         found: npt.NDArray[np.float32] = self._compiled_logits(batch).numpy()
         return found
 
     def _explain(self, batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        if not self._mirror:
+        if not self._flip_tta:
             return self._explain_once(batch)
         logits, maps = self._explain_once(_with_mirror_images(batch))
         logit, mirrored_logit = tf.split(logits, 2)
@@ -92,14 +93,15 @@ class GradCAM:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(batch)
             features, logit = self.network(batch, training=False)[:2]
-        # Summed over the batch, whose films do not interact: each film's gradient is its own.
+        # Summed over the batch, whose radiographs do not interact: each radiograph's gradient is
+        # its own.
         gradient = tape.gradient(logit, features)
         return logit[:, 0], self._combine(features, gradient)
 
     def _explain_by_evidence(self, batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        seen = _with_mirror_images(batch) if self._mirror else batch
+        seen = _with_mirror_images(batch) if self._flip_tta else batch
         _, logits, evidence, lungs = self.network(seen, training=False)
-        if not self._mirror:
+        if not self._flip_tta:
             return logits[:, 0], tf.nn.relu(evidence[..., 0])
         evidence = _over_mirror_images(evidence)
         weights = _over_mirror_images(gate(lungs))
@@ -112,7 +114,7 @@ def _with_mirror_images(batch: tf.Tensor) -> tf.Tensor:
 
 
 def _over_mirror_images(maps: tf.Tensor) -> tf.Tensor:
-    """Means of maps (2 N, h, w, …) over films and mirror images: (N, h, w, …)."""
+    """Means of maps (2 N, h, w, …) over radiographs and mirror images: (N, h, w, …)."""
     seen, mirrored = tf.split(maps, 2)
     return (seen + mirrored[:, :, ::-1]) / 2
 
@@ -149,16 +151,16 @@ _METHODS: dict[Method, Callable[[tf.Tensor, tf.Tensor], tf.Tensor]] = {
 def scale_heatmap(
     activation: npt.NDArray[np.float32], *, reference: float, shape: tuple[int, int]
 ) -> npt.NDArray[np.float32]:
-    """Bring one map to [0, 1] and onto a film's pixel grid.
+    """Bring one map to [0, 1] and onto a radiograph's pixel grid.
 
-    Maps are divided by one `reference` for all films, which belongs to the model, and cut at 1. So
-    equal colours mean equal evidence on any two films, and a film with nothing to show stays dark;
-    dividing each map by its own maximum would make every film glow.
+    Maps are divided by one `reference` for all radiographs, which belongs to the model, and cut at
+    1. So equal colours mean equal evidence on any two radiographs, and a radiograph with nothing to
+    show stays dark; dividing each map by its own maximum would make every radiograph glow.
 
     Args:
         activation: float32 of shape (h, w), at least 0.
         reference: the activation that becomes 1, above 0.
-        shape: height and width of the film.
+        shape: height and width of the radiograph.
 
     Returns:
         float32 of shape `shape` in [0, 1]; zero stays zero.

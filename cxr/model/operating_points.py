@@ -1,6 +1,6 @@
 """What a threshold costs: sensitivity, specificity, their intervals, predictive values.
 
-All counts come from films that the network was not trained on.
+All counts come from radiographs that the network was not trained on.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True, kw_only=True)
 class OperatingPoint:
-    """How films are called from one threshold on.
+    """How radiographs are called from one threshold on.
 
     Attributes:
-        threshold: probability in [0, 1] from which a film is called pneumonia.
-        true_positives: films with pneumonia called so.
-        false_negatives: films with pneumonia called normal.
-        true_negatives: normal films called normal.
-        false_positives: normal films called pneumonia.
+        threshold: probability in [0, 1] from which a radiograph is called pneumonia.
+        true_positives: radiographs with pneumonia called so.
+        false_negatives: radiographs with pneumonia called normal.
+        true_negatives: normal radiographs called normal.
+        false_positives: normal radiographs called pneumonia.
     """
 
     threshold: float
@@ -39,20 +39,20 @@ class OperatingPoint:
             self.false_positives,
         )
         if not all(isinstance(count, int) and count >= 0 for count in counts):
-            raise ValueError(f"Expected counts of 0 or more films. Received: {counts}")
+            raise ValueError(f"Expected counts of 0 or more radiographs. Received: {counts}")
         if not (counts[0] + counts[1] and counts[2] + counts[3]):
-            raise ValueError(f"Expected films of both classes. Received: {counts}")
+            raise ValueError(f"Expected radiographs of both classes. Received: {counts}")
         if not 0 <= self.threshold <= 1:
             raise ValueError(f"Expected a threshold in [0, 1]. Received: {self.threshold!r}")
 
     @property
     def sensitivity(self) -> float:
-        """Share of films with pneumonia that are called so."""
+        """Share of radiographs with pneumonia that are called so."""
         return self.true_positives / (self.true_positives + self.false_negatives)
 
     @property
     def specificity(self) -> float:
-        """Share of normal films that are called normal."""
+        """Share of normal radiographs that are called normal."""
         return self.true_negatives / (self.true_negatives + self.false_positives)
 
     def sensitivity_interval(self) -> Interval:
@@ -84,12 +84,12 @@ class OperatingPoints:
     """A model's calibration and thresholds; saved in its bundle.
 
     Attributes:
-        source: in words, which films the counts come from.
+        source: in words, which radiographs the counts come from.
         temperature: logits are divided by it (Guo 2017, arXiv 1706.04599), above 0.
         offset: is added then; with both, this is Platt's scaling (Platt 1999).
         threshold: the shipped threshold, which balances sensitivity and specificity.
         high_sensitivity: a lower threshold, below which pneumonia is rare.
-        high_specificity: a higher one, above which normal films are rare.
+        high_specificity: a higher one, above which normal radiographs are rare.
         curve: operating points at thresholds rising from 0 to 1, those three among them.
     """
 
@@ -126,9 +126,9 @@ class OperatingPoints:
 
         Args:
             probability: in [0, 1].
-            threshold: the reader's own, which decides every film. Without it the shipped one
-                decides, and films between the high-sensitivity and the high-specificity threshold
-                are left open as uncertain.
+            threshold: the reader's own, which decides every radiograph. Without it the shipped one
+                decides, and radiographs between the high-sensitivity and the high-specificity
+                threshold are left open as uncertain.
         """
         if threshold is None:
             if self.high_sensitivity <= probability < self.high_specificity:

@@ -1,8 +1,8 @@
 """An answer as DICOM objects, for archives that read nothing else: research use, and said so.
 
-A Secondary Capture of the film with its heatmap (PS3.3 section A.8.4) and a Comprehensive SR
+A Secondary Capture of the radiograph with its heatmap (PS3.3 section A.8.4) and a Comprehensive SR
 (section A.35.3, template TID 1500) with probability, threshold and verdict. By default they name
-nobody; asked to, they keep the identifiers of the study that the film is from.
+nobody; asked to, they keep the identifiers of the study that the radiograph is from.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class DicomObjects:
     """Two files.
 
     Attributes:
-        capture: a Secondary Capture of the film with its heatmap.
+        capture: a Secondary Capture of the radiograph with its heatmap.
         report: a Comprehensive SR that refers to it.
     """
 
@@ -76,12 +76,12 @@ def dicom_objects(
     """Write an answer as DICOM.
 
     Args:
-        content: of the DICOM file that the film is from.
+        content: of the DICOM file that the radiograph is from.
         radiograph: as it was read from there.
         prediction: its answer.
         bundle: the model that gave it.
         threshold: the reader's own; the model's if None.
-        keep_identifiers: whether patient and study are named as in the film's header.
+        keep_identifiers: whether patient and study are named as in the radiograph's header.
 
     Raises:
         UnreadableRadiograph: the header's identifiers cannot be carried over.
@@ -106,7 +106,7 @@ def _study(content: bytes, *, keep_identifiers: bool) -> Dataset:
     for name in _KEPT:
         kept = known.get(name) if keep_identifiers else None
         setattr(study, name, str(kept or ""))
-    # The picture lies as the film came, not as it was classified.
+    # The picture lies as the radiograph came, not as it was classified.
     study.PatientOrientation = known.get("PatientOrientation") or ""
     if not study.StudyInstanceUID:
         study.StudyInstanceUID = generate_uid()
@@ -163,7 +163,7 @@ def _report(
         )
     )
     group = sr.MeasurementsAndQualitativeEvaluations(
-        tracking_identifier=sr.TrackingIdentifier(uid=generate_uid(), identifier="Film"),
+        tracking_identifier=sr.TrackingIdentifier(uid=generate_uid(), identifier="Image"),
         source_images=[sr.SourceImageForMeasurementGroup.from_source_image(capture)],
         measurements=[
             _share("PROBABILITY", "Probability of pneumonia", prediction.probability),

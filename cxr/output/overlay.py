@@ -9,20 +9,20 @@ import numpy.typing as npt
 from cxr.reading.radiograph import Radiograph
 
 # Dark red to pale yellow: rises evenly in lightness, so that it reads the same to colour-blind eyes
-# and in print, and no grey film shows these hues by itself.
+# and in print, and no grey radiograph shows these hues by itself.
 _COLOUR_MAP = cv2.COLORMAP_INFERNO
-_DARKEST = 90  # of 255; the map's black and violet below would pass for film
+_DARKEST = 90  # of 255; the map's black and violet below would pass for radiograph
 
 
 def colour_heatmap(heatmap: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
-    """The heatmap as a layer to lay over its film.
+    """The heatmap as a layer to lay over its radiograph.
 
     Args:
         heatmap: float32 of shape (H, W) in [0, 1].
 
     Returns:
-        RGBA, uint8 of shape (H, W, 4). Alpha equals the heat: where there is none, the film shows
-        through unchanged.
+        RGBA, uint8 of shape (H, W, 4). Alpha equals the heat: where there is none, the radiograph
+        shows through unchanged.
     """
     levels = np.rint(heatmap * 255).astype(np.uint8)
     hues = _DARKEST + np.rint(heatmap * (250 - _DARKEST)).astype(np.uint8)
@@ -33,20 +33,20 @@ def colour_heatmap(heatmap: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
 def draw_overlay(
     radiograph: Radiograph, heatmap: npt.NDArray[np.float32], *, opacity: float = 0.6
 ) -> npt.NDArray[np.uint8]:
-    """The film with its heatmap laid over it.
+    """The radiograph with its heatmap laid over it.
 
     Args:
-        radiograph: the film, (H, W).
+        radiograph: the radiograph, (H, W).
         heatmap: float32 of shape (H, W) in [0, 1].
-        opacity: of the hottest places, in [0, 1]; 0 gives the film alone.
+        opacity: of the hottest places, in [0, 1]; 0 gives the radiograph alone.
 
     Returns:
         RGB, uint8 of shape (H, W, 3).
     """
     layer = colour_heatmap(heatmap).astype(np.float32)
     alpha = layer[..., 3:] / 255 * np.float32(opacity)
-    film = radiograph.pixels[..., np.newaxis] * np.float32(255)
-    return np.rint(film * (1 - alpha) + layer[..., :3] * alpha).astype(np.uint8)
+    image = radiograph.pixels[..., np.newaxis] * np.float32(255)
+    return np.rint(image * (1 - alpha) + layer[..., :3] * alpha).astype(np.uint8)
 
 
 def png(picture: npt.NDArray[np.uint8]) -> bytes:

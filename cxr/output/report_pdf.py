@@ -1,4 +1,4 @@
-"""One page for the file: the film, its heatmap, the numbers, and what they are not."""
+"""One page for the file: the radiograph, its heatmap, the numbers, and what they are not."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ TEXTS: dict[Language, dict[str, str]] = {
     "en": {
         "title": "Chest radiograph: pneumonia classifier",
         "disclaimer": "For research and teaching. Not a medical device. No diagnosis.",
-        "film": "File",
+        "image": "File",
         "date": "Report made on",
         "as_it_is": "As it is",
         "with_heat": "With the heatmap (Grad-CAM)",
@@ -53,8 +53,8 @@ TEXTS: dict[Language, dict[str, str]] = {
         "specificity": "Specificity at this threshold",
         "measured": "Measured on",
         "source": (
-            "{films} films of {patients} patients, each scored by a network that never saw its "
-            "patient ({folds} folds)"
+            "{images} radiographs of {patients} patients, each scored by a network that never "
+            "saw its patient ({folds} folds)"
         ),
         "warnings": "Warnings",
         "none": "None.",
@@ -62,10 +62,11 @@ TEXTS: dict[Language, dict[str, str]] = {
         "model": "Model",
         "meaning": (
             "The probability is calibrated for a set in which both classes are as frequent. The "
-            "heatmap shows where the evidence for pneumonia lies, on one scale for all films; it "
-            "explains the number and is no outline of disease. A normal verdict does not exclude "
-            "pneumonia. The model was trained on anterior-posterior films of children of 1–5 years "
-            "of one hospital; expect more errors elsewhere."
+            "heatmap shows where the evidence for pneumonia lies, on one scale for all "
+            "radiographs; it explains the number and is no outline of disease. A normal verdict "
+            "does not exclude pneumonia. The model was trained on anterior-posterior "
+            "radiographs of children of 1–5 years of one hospital; expect more errors "
+            "elsewhere."
         ),
         "between": "{low} to {high}",
     },
@@ -74,7 +75,7 @@ TEXTS: dict[Language, dict[str, str]] = {
         "disclaimer": (
             "Pour la recherche et l'enseignement. Pas un dispositif médical. Aucun diagnostic."
         ),
-        "film": "Fichier",
+        "image": "Fichier",
         "date": "Rapport établi le",
         "as_it_is": "Tel quel",
         "with_heat": "Avec la carte de chaleur (Grad-CAM)",
@@ -93,7 +94,7 @@ TEXTS: dict[Language, dict[str, str]] = {
         "specificity": "Spécificité à ce seuil",
         "measured": "Mesuré sur",
         "source": (
-            "{films} clichés de {patients} patients, chacun noté par un réseau qui n'a jamais vu "
+            "{images} clichés de {patients} patients, chacun noté par un réseau qui n'a jamais vu "
             "son patient ({folds} plis)"
         ),
         "warnings": "Avertissements",
@@ -132,7 +133,7 @@ def pdf_report(
     """A report of one page, A4.
 
     Args:
-        radiograph: the film.
+        radiograph: the radiograph.
         prediction: its answer.
         bundle: the model that gave it.
         reading: threshold and language.
@@ -149,7 +150,7 @@ def pdf_report(
     y = A4[1] - _MARGIN
     y = _write(page, y, texts["title"], size=16, bold=True)
     y = _write(page, y, texts["disclaimer"], size=10, bold=True, colour=HexColor("#b45309"))
-    y = _write(page, y, f"{texts['film']}: {radiograph.name}", colour=_QUIET)
+    y = _write(page, y, f"{texts['image']}: {radiograph.name}", colour=_QUIET)
     today = date.today().isoformat()
     y = _write(page, y, f"{texts['date']} {today}", colour=_QUIET)
     normal = prediction.verdict(reading.threshold) == "NORMAL"
@@ -176,8 +177,8 @@ def _rows(prediction: Prediction, bundle: Bundle, reading: Reading) -> list[tupl
 
     counts = bundle.measured_on
     whose = texts["shipped" if reading.threshold is None else "own"]
-    warnings = [sentence([warning], language) for warning in prediction.quality.warnings]
-    remarks = prediction.trust.findings(prediction.probability, threshold)
+    warnings = [sentence([warning], language) for warning in prediction.gate_result.warnings]
+    remarks = prediction.checks.messages(prediction.probability, threshold)
     identity = bundle.identity()
     identity["sha256"] = identity["sha256"][:12]
     return [
@@ -241,7 +242,7 @@ def _write(
 def _pictures(
     page: Canvas, y: float, radiograph: Radiograph, prediction: Prediction, captions: list[str]
 ) -> float:
-    """Film and overlay side by side, of equal size and at most square."""
+    """Radiograph and overlay side by side, of equal size and at most square."""
     width = (_WIDTH - _GAP) / 2
     pictures = [
         draw_overlay(radiograph, prediction.heatmap, opacity=opacity) for opacity in (0, 0.6)
@@ -264,8 +265,8 @@ def _image(picture: npt.NDArray[np.uint8]) -> ImageReader:
         height, width = (max(1, round(side * scale)) for side in picture.shape[:2])
         shrunk = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
         picture = np.asarray(shrunk, dtype=np.uint8)
-    quality = [cv2.IMWRITE_JPEG_QUALITY, 92]
-    encoded = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), quality)[1]
+    gate_result = [cv2.IMWRITE_JPEG_QUALITY, 92]
+    encoded = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), gate_result)[1]
     return ImageReader(io.BytesIO(encoded.tobytes()))
 
 

@@ -28,7 +28,7 @@ from cxr.page.lines import (
 from cxr.page.many import create_many
 from cxr.page.notes import note_keeper
 from cxr.page.serving import BASE_SETTINGS
-from cxr.page.viewer import create_viewer, film_value
+from cxr.page.viewer import create_viewer, image_value
 from cxr.reading.radiograph import read_radiograph
 
 _FOLDER = Path(__file__).parent
@@ -44,7 +44,7 @@ LAUNCH_SETTINGS: dict[str, Any] = {
     "max_file_size": "100mb",
 }
 _DELETE_UPLOADS = (30, 300)  # look every 30 s, delete what is older than 300 s
-_AT_ONCE = 2  # films through the API
+_AT_ONCE = 2  # radiographs through the API
 _MOST_WAITING = 200  # beyond, the page says that it is busy
 _UPLOAD = "#upload input[type=file]"
 
@@ -53,7 +53,8 @@ def build_page(classifier: Classifier, *, notice: str = "", notes: Path | None =
     """The page of one model.
 
     Args:
-        classifier: may still be loading; a film that comes before is answered when it has loaded.
+        classifier: may still be loading; a radiograph that comes before is answered when it has
+            loaded.
         notice: why it is not the model that was asked for, if it is not.
         notes: folder for what readers think of answers; by default it stays in their browsers.
 
@@ -68,12 +69,12 @@ def build_page(classifier: Classifier, *, notice: str = "", notes: Path | None =
         try:
             radiograph = read_radiograph(path)
             prediction = classifier.predict(radiograph)
-            value = film_value(radiograph, prediction, classifier.bundle)
+            value = image_value(radiograph, prediction, classifier.bundle)
             return value, None, for_report(radiograph, prediction, path)
         except CXRError as error:
             return gr.skip(), problem_value(error), gr.skip()
         except Exception:
-            logging.exception("a film was not classified")
+            logging.exception("a radiograph was not classified")
             return gr.skip(), problem_value(None), gr.skip()
 
     def answer_example(event: gr.EventData) -> tuple[Any, Line | None, Any]:
@@ -137,7 +138,8 @@ def build_page(classifier: Classifier, *, notice: str = "", notes: Path | None =
         answer: dict[str, Any] = {
             "outputs": [viewer, problem, shown],
             "api_visibility": "private",
-            # One at a time and in order: the film that was chosen last is the one that is shown.
+            # One at a time and in order: the radiograph that was chosen last is the one that is
+            # shown.
             "concurrency_limit": 1,
             "concurrency_id": "classify",
             "trigger_mode": "always_last",

@@ -57,7 +57,7 @@ _SIDE = 250  # of a plot, in its own units
 
 
 def create_curves(bundle: Bundle, *, elem_id: str) -> gr.HTML:
-    """ROC and threshold curve of the films that the model's thresholds come from."""
+    """ROC and threshold curve of the radiographs that the model's thresholds come from."""
     return gr.HTML(
         _curves(bundle),
         html_template=_TEMPLATE,

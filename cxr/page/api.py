@@ -1,4 +1,4 @@
-"""The documented endpoint: what the command line says of a film, over HTTP."""
+"""The documented endpoint: what the command line says of a radiograph, over HTTP."""
 
 from pathlib import Path
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from cxr.classifier import Classifier
-from cxr.classify import classify_film
+from cxr.classify import classify_file
 from cxr.errors import CXRError
 from cxr.page.uploads import uploaded_file
 
@@ -18,14 +18,14 @@ def create_api(classifier: Classifier, *, at_once: int) -> None:
 
     Args:
         classifier: answers.
-        at_once: how many films it classifies at a time; others wait in the queue.
+        at_once: how many radiographs it classifies at a time; others wait in the queue.
     """
 
-    def classify(film: gr.FileData, threshold: float | None = None) -> dict[str, Any]:
+    def classify(image: gr.FileData, threshold: float | None = None) -> dict[str, Any]:
         """Classify one radiograph: JPEG, PNG or DICOM.
 
         Args:
-            film: the file.
+            image: the file.
             threshold: call pneumonia from this probability on instead of the model's threshold.
 
         Returns:
@@ -36,10 +36,12 @@ def create_api(classifier: Classifier, *, at_once: int) -> None:
         ):
             raise gr.Error("Expected a threshold from 0 to 1.", print_exception=False)
         try:
-            sent = film if isinstance(film, dict) else {}  # Gradio hands over what the client sent
+            sent = (
+                image if isinstance(image, dict) else {}
+            )  # Gradio hands over what the client sent
             name = Path(str(sent.get("orig_name") or "the picture")).name
             path = uploaded_file(str(sent.get("path")), name=name)
-            line, _ = classify_film(path, classifier, file=name, threshold=threshold)
+            line, _ = classify_file(path, classifier, file=name, threshold=threshold)
         except CXRError as error:
             raise gr.Error(str(error), print_exception=False) from error
         return line

@@ -20,7 +20,7 @@ from cxr.output.report_pdf import Reading, pdf_report
 from cxr.page.pictures import shrink
 from cxr.reading.radiograph import Radiograph, read_radiograph
 
-_SIDE = 1200  # what a report needs of a film; a session keeps no more
+_SIDE = 1200  # what a report needs of a radiograph; a session keeps no more
 _SCRIPT = """
 watch("value", () => { if (props.value) window.cxr.download(props.value.uri, props.value.name); });
 """
@@ -28,7 +28,7 @@ watch("value", () => { if (props.value) window.cxr.download(props.value.uri, pro
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Shown:
-    """The film that a session shows.
+    """The radiograph that a session shows.
 
     Attributes:
         radiograph: as small as a report needs it.
@@ -53,7 +53,7 @@ def create_download(*, elem_id: str) -> gr.HTML:
 
 
 def for_report(radiograph: Radiograph, prediction: Prediction, path: str) -> Shown:
-    """The film that is shown, as small as a report needs it."""
+    """The radiograph that is shown, as small as a report needs it."""
     return Shown(
         radiograph=dataclasses.replace(radiograph, pixels=shrink(radiograph.pixels, _SIDE)),
         prediction=dataclasses.replace(prediction, heatmap=shrink(prediction.heatmap, _SIDE)),
@@ -62,7 +62,7 @@ def for_report(radiograph: Radiograph, prediction: Prediction, path: str) -> Sho
 
 
 def report_value(shown: Shown, bundle: Bundle, asked: dict[str, Any]) -> dict[str, str]:
-    """A PDF of the film that is shown.
+    """A PDF of the radiograph that is shown.
 
     Args:
         shown: of `for_report`.
@@ -77,10 +77,10 @@ def report_value(shown: Shown, bundle: Bundle, asked: dict[str, Any]) -> dict[st
 
 
 def dicom_value(shown: Shown, classifier: Classifier, asked: dict[str, Any]) -> dict[str, str]:
-    """A ZIP of two DICOM objects, at the film's full size.
+    """A ZIP of two DICOM objects, at the radiograph's full size.
 
     Args:
-        shown: of `for_report`, a DICOM film.
+        shown: of `for_report`, a DICOM radiograph.
         classifier: that answered.
         asked: by the browser: the reader's threshold or None, and whether to name the study.
 
@@ -92,7 +92,7 @@ def dicom_value(shown: Shown, classifier: Classifier, asked: dict[str, Any]) -> 
         content = Path(shown.path).read_bytes()
     except OSError as error:
         raise UnreadableRadiograph(
-            f"{name}: the upload has been deleted. Choose the film again."
+            f"{name}: the upload has been deleted. Choose the radiograph again."
         ) from error
     radiograph = read_radiograph(content, name=name)
     objects = dicom_objects(

@@ -12,7 +12,7 @@ import gradio as gr
 from cxr.errors import CXRError, NotAChestRadiograph
 from cxr.model.bundle import Bundle
 from cxr.page.texts import LANGUAGES
-from cxr.page.viewer import finding_values
+from cxr.page.viewer import message_values
 
 _HEADER = """
 <header>
@@ -106,7 +106,7 @@ const show = () => {
   detail.textContent = problem?.detail ?? "";
   if (!problem) return;
   const reasons = (problem.reasons ?? [])
-    .map(({ code, values }) => cxr.fill(texts.findings[code], values));
+    .map(({ code, values }) => cxr.fill(texts.messages[code], values));
   const end = reasons.length ? "." : "";
   said.textContent =
     cxr.fill(texts[problem.text], { ...problem.values, reasons: reasons.join("; ") }) + end;
@@ -152,7 +152,7 @@ def create_choose_button(*, upload_selector: str, elem_id: str) -> gr.HTML:
 
 
 def create_notice(*, elem_id: str) -> gr.HTML:
-    """Why a film has no answer; its value is what `problem_value` gives, or None."""
+    """Why a radiograph has no answer; its value is what `problem_value` gives, or None."""
     return _component(None, _NOTICE, _NOTICE_SCRIPT, elem_id=elem_id)
 
 
@@ -184,7 +184,7 @@ def problem_value(error: CXRError | None) -> Line:
         return {
             "text": "refused",
             "values": {"name": error.name},
-            "reasons": finding_values(error.quality.reasons),
+            "reasons": message_values(error.gate_result.reasons),
         }
     return {"text": "unread", "detail": str(error)}
 

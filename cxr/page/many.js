@@ -1,4 +1,4 @@
-// A folder or an archive, film by film: the browser holds the list, and the server sees one film at
+// A folder or an archive, radiograph by radiograph: the browser holds the list, and the server sees one radiograph at
 // a time. Nothing of the list is on the server, so that cancelling is not asking for the next.
 const { cxr, cxrZip } = window;
 const $ = (selector) => element.querySelector(selector);
@@ -6,7 +6,7 @@ const texts = () => props.texts[cxr.language];
 const MOST_FILES = 5000;
 const state = { rows: [], total: 0, running: false, cancelled: false, problem: "" };
 
-const say = ({ code, values }) => cxr.fill(texts().findings[code], values);
+const say = ({ code, values }) => cxr.fill(texts().messages[code], values);
 const verdictOf = (row) => cxr.verdict(row.probability, row.operating_points, row.model);
 
 const show = () => {
@@ -55,12 +55,12 @@ const line = (row) => {
   cell("remarks", remarks(row));
   return tr;
 };
-const remarks = (row) => (row.detail ? row.detail : cxr.sentence(row.findings.map(say)));
+const remarks = (row) => (row.detail ? row.detail : cxr.sentence(row.messages.map(say)));
 
-// --- One film after the other ---------------------------------------------------------------------
+// --- One radiograph after the other ---------------------------------------------------------------------
 
 const classify = async (source, index) => {
-  const row = { index, name: source.name, source, findings: [], detail: "" };
+  const row = { index, name: source.name, source, messages: [], detail: "" };
   try {
     const { path } = await upload(await source.open());
     return Object.assign(row, await server.classify_one({ path, name: source.name }));

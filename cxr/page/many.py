@@ -1,7 +1,7 @@
-"""Many films: a table that the browser fills, film by film, through two functions here.
+"""Many radiographs: a table that the browser fills, file by file, through two functions here.
 
-Each call names one uploaded file. Nothing is kept between calls, so that five hundred films take no
-more of the server's memory than one.
+Each call names one uploaded file. Nothing is kept between calls, so that five hundred radiographs
+take no more of the server's memory than one.
 """
 
 from __future__ import annotations
@@ -25,29 +25,29 @@ from cxr.output.overlay import draw_overlay, png
 from cxr.page.pictures import grey_data_uri, shrink
 from cxr.page.texts import LANGUAGES
 from cxr.page.uploads import uploaded_file
-from cxr.page.viewer import finding_values
+from cxr.page.viewer import message_values
 from cxr.reading.radiograph import Radiograph, read_radiograph
 
 _FOLDER = Path(__file__).parent
 _THUMBNAIL_SIDE = 96
 _OVERLAY_SIDE = 1200
-_PATIENCE = 60  # seconds that a film waits for its turn
+_PATIENCE = 60  # seconds that a radiograph waits for its turn
 
 Row = dict[str, Any]
 
 
 def create_many(classifier: Classifier, *, at_once: int, elem_id: str) -> gr.HTML:
-    """The table of many films.
+    """The table of many radiographs.
 
     Args:
         classifier: answers.
-        at_once: how many films it classifies at a time.
+        at_once: how many radiographs it classifies at a time.
         elem_id: of the component.
     """
     turns = threading.BoundedSemaphore(at_once)  # these calls do not pass the page's queue
 
     def classify_one(asked: Any) -> Row:
-        """One row: status, probability, findings, thumbnail."""
+        """One row: status, probability, messages, thumbnail."""
         if not turns.acquire(timeout=_PATIENCE):
             return _unanswered("error", detail="The page is busy. Try again in a minute.")
         try:
@@ -56,7 +56,7 @@ def create_many(classifier: Classifier, *, at_once: int, elem_id: str) -> gr.HTM
             turns.release()
 
     def overlay_of(asked: Any) -> dict[str, str | None]:
-        """The film with its heatmap, a PNG in base64; null if there is none."""
+        """The radiograph with its heatmap, a PNG in base64; null if there is none."""
         if not turns.acquire(timeout=_PATIENCE):
             return {"overlay": None}
         try:
@@ -88,14 +88,14 @@ def _row(read: Callable[[], Radiograph], classifier: Classifier) -> Row:
         radiograph = read()
         return _answered(radiograph, classifier.predict(radiograph), classifier)
     except NotAChestRadiograph as error:
-        return _unanswered("refused", findings=finding_values(error.quality.reasons))
+        return _unanswered("refused", messages=message_values(error.gate_result.reasons))
     except UnsupportedRadiograph as error:
         return _unanswered("refused", detail=str(error))
     except CXRError as error:
         return _unanswered("error", detail=str(error))
     except Exception:
-        logging.exception("a film was not classified")
-        return _unanswered("error", detail="Something went wrong with this film.")
+        logging.exception("a radiograph was not classified")
+        return _unanswered("error", detail="Something went wrong with this radiograph.")
 
 
 def _answered(radiograph: Radiograph, prediction: Prediction, classifier: Classifier) -> Row:
@@ -103,7 +103,7 @@ def _answered(radiograph: Radiograph, prediction: Prediction, classifier: Classi
     return {
         "status": "ok",
         "probability": prediction.probability,
-        "findings": finding_values(prediction.quality.warnings),
+        "messages": message_values(prediction.gate_result.warnings),
         "detail": "",
         "thumbnail": grey_data_uri(shrink(radiograph.pixels, _THUMBNAIL_SIDE)),
         "model": classifier.bundle.sha256,
@@ -115,12 +115,12 @@ def _answered(radiograph: Radiograph, prediction: Prediction, classifier: Classi
     }
 
 
-def _unanswered(status: str, *, findings: list[Row] | None = None, detail: str = "") -> Row:
-    return {"status": status, "probability": None, "findings": findings or [], "detail": detail}
+def _unanswered(status: str, *, messages: list[Row] | None = None, detail: str = "") -> Row:
+    return {"status": status, "probability": None, "messages": messages or [], "detail": detail}
 
 
 def _read(asked: Any) -> Radiograph:
-    """The uploaded film that the browser names.
+    """The uploaded radiograph that the browser names.
 
     Raises:
         RadiographError: it cannot be read, or is no upload.

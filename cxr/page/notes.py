@@ -1,4 +1,4 @@
-"""What readers think of answers, kept where the operator wants it: no film, no name, no address."""
+"""What readers think of answers, kept where the operator wants it: no image, name or address."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ window.cxr ??= (() => {
     listeners.forEach((listener) => listener());
   };
 
-  // One film, many films, or about the model.
+  // One radiograph, many radiographs, or about the model.
   const setView = (view) => {
     document.body.dataset.view = view;
     listeners.forEach((listener) => listener());

@@ -1,6 +1,6 @@
 // --- The reader first, and what the reader thinks of the answer: notes of this browser's tab ------
 
-// In the same scope as viewer.js. Notes live as long as the tab: a list of films is no business of
+// In the same scope as viewer.js. Notes live as long as the tab: a list of radiographs is no business of
 // whoever uses the browser next.
 const NOTES = "cxr.notes";
 const notes = () => {
@@ -8,7 +8,7 @@ const notes = () => {
 };
 const note = (values) => {
   const all = notes();
-  const value = film();
+  const value = radiograph();
   let mine = all.findLast((other) => other.id === value.id);
   if (!mine) all.push(mine = { id: value.id, file: value.name });
   // What the reader answered to stays as it was then, wherever the threshold is moved later.
@@ -26,7 +26,7 @@ const note = (values) => {
 };
 
 const readFirst = () => cxr.recall("read_first") === true;
-const waiting = () => readFirst() && film() && !state.own;
+const waiting = () => readFirst() && radiograph() && !state.own;
 
 const showSession = () => {
   const t = texts();
@@ -34,7 +34,7 @@ const showSession = () => {
   $(".own-reading").hidden = !waiting();
   $(".read-first").checked = readFirst();
   $(".own-reading output").textContent = cxr.percent($(".confidence").value / 100);
-  if (film()) $(".own-reading .name").textContent = film().name;
+  if (radiograph()) $(".own-reading .name").textContent = radiograph().name;
   const all = notes();
   const read = all.filter((one) => one.own);
   const agreed = read.filter((one) => one.own === one.verdict).length;
@@ -49,7 +49,7 @@ const showSession = () => {
 };
 
 const showNote = () => {
-  const mine = film() && notes().findLast((other) => other.id === film().id);
+  const mine = radiograph() && notes().findLast((other) => other.id === radiograph().id);
   for (const choice of element.querySelectorAll("[name=agree]")) {
     choice.checked = choice.value === mine?.feedback;
   }
@@ -73,7 +73,7 @@ element.addEventListener("input", (event) => {
 element.addEventListener("change", (event) => {
   if (!event.target.matches(".read-first")) return;
   cxr.remember("read_first", event.target.checked);
-  state.own ??= "seen"; // it holds from the next film on: this one's answer has been seen
+  state.own ??= "seen"; // it holds from the next radiograph on: this one's answer has been seen
   show();
 });
 element.addEventListener("click", async (event) => {

@@ -15,7 +15,7 @@ import gradio as gr
 
 from cxr.errors import PageError
 
-# What every page of ours takes of `launch`, and what keeps films private.
+# What every page of ours takes of `launch`, and what keeps radiographs private.
 BASE_SETTINGS: dict[str, Any] = {
     "theme": gr.themes.Base(
         primary_hue="slate",

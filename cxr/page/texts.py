@@ -1,4 +1,4 @@
-"""Every text of the page in each of its languages; findings are in `cxr.messages`.
+"""Every text of the page in each of its languages; messages are in `cxr.messages`.
 
 The browser chooses among them, so that a switch of language needs no request. A test keeps the
 languages alike: the same keys, and the same names in braces.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cxr import messages as findings
+from cxr import messages as messages
 
 Texts = dict[str, Any]
 
@@ -20,38 +20,38 @@ _EN: Texts = {
     "title": "Pneumonia on children's chest radiographs",
     # Stays on the page whatever is shown.
     "disclaimer": (
-        "For research and teaching. Not a medical device. Trained on films of children of 1–5 "
-        "years, anterior-posterior. What is not recognised as a frontal chest radiograph is "
-        "refused; that check can err, too."
+        "For research and teaching. Not a medical device. Trained on radiographs of children of "
+        "1–5 years, anterior-posterior. What is not recognised as a frontal chest radiograph "
+        "is refused; that check can err, too."
     ),
     "privacy": (
-        "Uploads are deleted within minutes, and nothing else is kept. Use only films without "
-        "names."
+        "Uploads are deleted within minutes, and nothing else is kept. Use only radiographs "
+        "without names."
     ),
     "privacy_notes": (
-        "Uploads are deleted within minutes. What you note on a verdict is sent to the operator of "
-        "this page: your reading, remark and the numbers, without film and name. Nothing else is "
-        "kept. Use only films without names."
+        "Uploads are deleted within minutes. What you note on a verdict is sent to the operator "
+        "of this page: your reading, remark and the numbers, without radiograph and name. "
+        "Nothing else is kept. Use only radiographs without names."
     ),
     "other_language": "Français",
     "theme": "Light or dark",
     "views": "Parts of the page",
-    "view_one": "One film",
-    "view_many": "Many films",
+    "view_one": "One radiograph",
+    "view_many": "Many radiographs",
     "view_about": "About the model",
     "choose": "Choose a radiograph",
-    # Many films.
-    "many_files": "Choose films or a ZIP",
+    # Many radiographs.
+    "many_files": "Choose radiographs or a ZIP",
     "many_folder": "Choose a folder",
     "many_cancel": "Cancel",
     "many_csv": "Table (CSV)",
-    "many_overlays": "Films with heatmaps (ZIP)",
+    "many_overlays": "Radiographs with heatmaps (ZIP)",
     "many_hint": (
-        "Or drop a folder or a ZIP here. Films are sent one by one and deleted within minutes; the "
-        "list stays in your browser. Verdicts are at the threshold that you set for one film. "
-        "Click a name to open the film."
+        "Or drop a folder or a ZIP here. Radiographs are sent one by one and deleted within "
+        "minutes; the list stays in your browser. Verdicts are at the threshold that you set "
+        "for one radiograph. Click a name to open the radiograph."
     ),
-    "many_progress": "Films done",
+    "many_progress": "Radiographs done",
     "many_status": "{done} of {total}; {refused} refused, {failed} unreadable",
     "many_packing": "Drawing heatmap {done} of {total}",
     "many_archive": "{name}: this ZIP archive cannot be read.",
@@ -59,25 +59,27 @@ _EN: Texts = {
     "many_file": "File",
     "many_remarks": "Remarks",
     "many_statuses": {"refused": "Refused", "error": "Unreadable"},
-    "examples": "Or click an example: each is the mean of nine films, and nobody's.",
+    "examples": "Or click an example: each is the mean of nine radiographs, and nobody's.",
     "example_kinds": {"normal": "Normal", "bacterial": "Bacterial", "viral": "Viral"},
     # Which model answers.
     "model_loading": (
-        "The model is loading; a film that you choose now is answered when it is ready."
+        "The model is loading; a radiograph that you choose now is answered when it is ready."
     ),
     "model_ready": "Model {name} {version} ({sha256}){origin}, trained on: {population}",
     "model_origin": " from {origin}",
     "model_failed": "The model cannot be used: {error}",
     "fallback": "This is the bundled model, not the one that was asked for. {reason}",
-    # Why a film has no answer.
+    # Why a radiograph has no answer.
     "refused": "{name}: not classified, because {reasons}",
     "unread": "This file cannot be read.",
-    "expired": "This film is no longer held here. Choose it again.",
-    "failed": "Something went wrong with this film, and it was not classified. Try another one.",
+    "expired": "This radiograph is no longer held here. Choose it again.",
+    "failed": (
+        "Something went wrong with this radiograph, and it was not classified. Try another one."
+    ),
     # The viewer.
     "invitation": "Drop a chest radiograph here, paste it, or choose a file",
     "formats": "JPEG, PNG or DICOM",
-    "film": "Radiograph",
+    "image": "Radiograph",
     "stage": "Radiograph: wheel or + and − zoom, drag or arrows move, double click shows all",
     "tools": "Tools of the viewer",
     "tool_heat": "Heatmap",
@@ -111,21 +113,21 @@ _EN: Texts = {
         "high_specificity": "Specific",
     },
     "sensitivity": "Pneumonia found",
-    "specificity": "Normal films left alone",
+    "specificity": "Normal radiographs left alone",
     "share_line": "{share} ({low}–{high}), {count} of {all}",
     "source": (
-        "Shares with their 95 % interval, on {films} films of {patients} patients, each scored by "
-        "a network that never saw its patient ({folds} folds). Expect less elsewhere."
+        "Shares with their 95 % interval, on {images} radiographs of {patients} patients, each "
+        "scored by a network that never saw its patient ({folds} folds). Expect less elsewhere."
     ),
     "thousand_title": "Of 1,000 such children",
     "prevalence": "How many of them have pneumonia",
     "frequencies": (
-        "Of {sick} with pneumonia, {found} would be found and {missed} missed. Of {healthy} "
+        "Of {positive} with pneumonia, {found} would be found and {missed} missed. Of {negative} "
         "without, {alarms} would be called pneumonia."
     ),
     "predictive": (
-        "A film called pneumonia is pneumonia with a probability of {positive}; one called normal "
-        "is normal with {negative}."
+        "A radiograph called pneumonia is pneumonia with a probability of {positive}; one "
+        "called normal is normal with {negative}."
     ),
     # The reader first; and what the reader thinks of the answer.
     "first": "Read first: the model's answer appears after mine",
@@ -134,7 +136,7 @@ _EN: Texts = {
     "own_pneumonia": "Pneumonia",
     "own_confidence": "How sure are you",
     "own_show": "Show the model's answer",
-    "session": "{read} films read first; you and the model agree on {agreed}.",
+    "session": "{read} radiographs read first; you and the model agree on {agreed}.",
     "session_uncertain": "It was uncertain of {uncertain}.",
     "session_download": "My notes (CSV)",
     "session_clear": "Forget them",
@@ -144,29 +146,29 @@ _EN: Texts = {
     "feedback_comment": "Comment, without names",
     "feedback_save": "Note it",
     "feedback_saved": "Noted in this browser.",
-    "feedback_kept": "Noted, and sent to the operator of this page without film and name.",
+    "feedback_kept": "Noted, and sent to the operator of this page without radiograph and name.",
     # About the model.
     "roc_label": "ROC curve",
-    "roc_x": "Normal films called pneumonia",
+    "roc_x": "Normal radiographs called pneumonia",
     "roc_y": "Pneumonia found",
     "roc_caption": "ROC curve; the dots are the model's three thresholds.",
     "threshold_label": "Sensitivity and specificity by threshold",
     "share": "Share",
     "threshold_caption": (
-        "Pneumonia found (orange) and normal films left alone (green) from each threshold on; the "
-        "dashed lines are the model's three."
+        "Pneumonia found (orange) and normal radiographs left alone (green) from each threshold "
+        "on; the dashed lines are the model's three."
     ),
     "card_language": "",
     "worth_title": "What the heatmap and the verdict are worth here",
     "keep_report": "Report (PDF)",
-    "keep_overlay": "Film with heatmap (PNG)",
+    "keep_overlay": "Radiograph with heatmap (PNG)",
     "keep_dicom": "Secondary Capture and SR (DICOM)",
     "keep_identifiers": "with the study's identifiers",
     "opacity": "Opacity",
     "legend_low": "no evidence",
     "legend_high": "strongest",
     "legend": (
-        "Grad-CAM: where the evidence for pneumonia lies, on one scale for all films. "
+        "Grad-CAM: where the evidence for pneumonia lies, on one scale for all radiographs. "
         "It explains the number; it is no outline of disease."
     ),
     "legend_normal": (
@@ -229,7 +231,7 @@ _FR: Texts = {
     "failed": "Ce cliché n'a pas pu être classé à la suite d'une erreur. Essayez-en un autre.",
     "invitation": "Déposez ici une radiographie thoracique, collez-la ou choisissez un fichier",
     "formats": "JPEG, PNG ou DICOM",
-    "film": "Radiographie",
+    "image": "Radiographie",
     "stage": (
         "Radiographie : molette ou + et − pour le zoom, glisser ou flèches pour déplacer, double "
         "clic pour tout voir"
@@ -269,15 +271,15 @@ _FR: Texts = {
     "specificity": "Clichés normaux épargnés",
     "share_line": "{share} ({low}–{high}), {count} sur {all}",
     "source": (
-        "Parts avec leur intervalle à 95 %, sur {films} clichés de {patients} patients, chacun "
+        "Parts avec leur intervalle à 95 %, sur {images} clichés de {patients} patients, chacun "
         "noté par un réseau qui n'a jamais vu son patient ({folds} plis). Attendez-vous à moins "
         "ailleurs."
     ),
     "thousand_title": "Sur 1 000 enfants comme ceux-ci",
     "prevalence": "Combien ont une pneumonie",
     "frequencies": (
-        "Sur {sick} avec pneumonie, {found} seraient trouvées et {missed} manquées. Sur {healthy} "
-        "sans, {alarms} seraient dites pneumonie."
+        "Sur {positive} avec pneumonie, {found} seraient trouvées et {missed} manquées. Sur "
+        "{negative} sans, {alarms} seraient dites pneumonie."
     ),
     "predictive": (
         "Un cliché dit pneumonie l'est dans {positive} des cas ; un cliché dit normal l'est dans "
@@ -329,7 +331,7 @@ _FR: Texts = {
     ),
 }
 
-LANGUAGES: dict[findings.Language, Texts] = {
-    "en": {**_EN, "findings": findings.TEXTS["en"]},
-    "fr": {**_FR, "findings": findings.TEXTS["fr"]},
+LANGUAGES: dict[messages.Language, Texts] = {
+    "en": {**_EN, "messages": messages.TEXTS["en"]},
+    "fr": {**_FR, "messages": messages.TEXTS["fr"]},
 }

@@ -14,7 +14,7 @@ def uploaded_file(path: str, *, name: str) -> Path:
 
     Args:
         path: as the client sent it: anything at all.
-        name: what to call the film in messages.
+        name: what to call the radiograph in messages.
 
     Raises:
         UnreadableRadiograph: it is no upload, or has been deleted.
@@ -25,4 +25,4 @@ def uploaded_file(path: str, *, name: str) -> Path:
             return found
     except (OSError, ValueError):  # no path at all
         pass
-    raise UnreadableRadiograph(f"{name}: no such upload. Choose the film again.")
+    raise UnreadableRadiograph(f"{name}: no such upload. Choose the radiograph again.")

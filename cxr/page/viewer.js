@@ -1,4 +1,4 @@
-// Runs in the browser with `element`, `props` and `watch` in scope. A film arrives once; from then
+// Runs in the browser with `element`, `props` and `watch` in scope. A radiograph arrives once; from then
 // on everything is answered here, with no request to the server.
 const { cxr } = window;
 const $ = (selector) => element.querySelector(selector);
@@ -12,12 +12,12 @@ const state = {
   prevalence: cxr.recall("prevalence") ?? 20, // per cent
   pressed: { heat: false, contour: false, side: false, invert: false, levels: false },
   view: { ...FRESH_VIEW },
-  shown: null, // the film that is on the stage
+  shown: null, // the radiograph that is on the stage
   own: null, // the reader's reading of it, once it is given
 };
-const film = () => props.value;
-const points = () => film().operating_points;
-const ownThreshold = () => cxr.ownThreshold(film().model);
+const radiograph = () => props.value;
+const points = () => radiograph().operating_points;
+const ownThreshold = () => cxr.ownThreshold(radiograph().model);
 const threshold = () => ownThreshold() ?? points().threshold;
 
 const showTexts = () => {
@@ -26,12 +26,12 @@ const showTexts = () => {
 };
 
 const showFilm = () => {
-  const value = film();
-  $(".viewer").dataset.state = value ? "film" : "empty";
+  const value = radiograph();
+  $(".viewer").dataset.state = value ? "radiograph" : "empty";
   if (!value) return;
-  for (const image of element.querySelectorAll("img.film")) {
-    image.src = value.film;
-    image.alt = `${texts().film} ${value.name}`;
+  for (const image of element.querySelectorAll("img.radiograph")) {
+    image.src = value.image;
+    image.alt = `${texts().image} ${value.name}`;
     image.hidden = false;
   }
   $(".heat").src = value.heat;
@@ -41,7 +41,7 @@ const showFilm = () => {
   $(".verdict .name").textContent = value.name;
   $(".dicom").hidden = !value.is_dicom;
   if (state.shown === value.id) return;
-  // Another film: seen whole, without heat until that is asked for, and read by the reader first
+  // Another radiograph: seen whole, without heat until that is asked for, and read by the reader first
   // where that is wanted.
   state.own = null;
   state.shown = value.id;
@@ -53,7 +53,7 @@ const showTools = () => {
   for (const button of element.querySelectorAll("[data-tool][aria-pressed]")) {
     button.setAttribute("aria-pressed", String(state.pressed[button.dataset.tool]));
   }
-  if (!film()) return;
+  if (!radiograph()) return;
   const { heat, contour, side, invert } = state.pressed;
   $(".heat").hidden = !heat;
   $(".heat").style.opacity = state.opacity;
@@ -69,11 +69,11 @@ const showTools = () => {
     sheet.style.transform = `translate(${x}px, ${y}px) scale(${scale})`;
   }
   const levels = `invert(${Number(invert)}) brightness(${brightness}) contrast(${contrast})`;
-  for (const image of element.querySelectorAll("img.film")) image.style.filter = levels;
+  for (const image of element.querySelectorAll("img.radiograph")) image.style.filter = levels;
 };
 
 const showReading = () => {
-  const value = film();
+  const value = radiograph();
   if (!value) return;
   const t = texts();
   const at = threshold();
@@ -98,7 +98,7 @@ const showReading = () => {
     stop.setAttribute("aria-pressed", String(Math.abs(value_ - at) < 0.005));
   }
   showCost(at);
-  const say = ({ code, values }) => cxr.fill(t.findings[code], values);
+  const say = ({ code, values }) => cxr.fill(t.messages[code], values);
   $(".warnings").replaceChildren(...value.warnings.map((warning) => {
     const item = document.createElement("li");
     item.textContent = cxr.sentence([say(warning)]);
@@ -109,7 +109,7 @@ const showReading = () => {
   const holds = value.variants.every((variant) => variant >= at === called);
   $(".worth").textContent = [
     cxr.sentence(value.heat_worth.map(say)),
-    cxr.sentence([t.findings[holds ? "verdict_holds" : "verdict_wavers"]]),
+    cxr.sentence([t.messages[holds ? "verdict_holds" : "verdict_wavers"]]),
   ].join(" ");
   $(".meaning").textContent = verdict === "NORMAL" ? t.legend_normal : t.legend;
 };
@@ -128,9 +128,9 @@ const showCost = (at) => {
     line(point.sensitivity, point.sensitivity_interval, point.true_positives, sick);
   $(".cost .specificity").textContent =
     line(point.specificity, point.specificity_interval, point.true_negatives, healthy);
-  const { films, patients, folds, text } = film().source;
-  $(".source").textContent = films
-    ? cxr.fill(t.source, { films: cxr.number(films), patients: cxr.number(patients), folds })
+  const { images, patients, folds, text } = radiograph().source;
+  $(".source").textContent = images
+    ? cxr.fill(t.source, { images: cxr.number(images), patients: cxr.number(patients), folds })
     : text;
 
   const prevalence = state.prevalence / 100;
@@ -155,7 +155,7 @@ const show = () => { showTexts(); showFilm(); showTools(); showReading(); showSe
 
 // --- What the reader does -------------------------------------------------------------------------
 
-const setThreshold = (value) => cxr.setThreshold(film().model, value);
+const setThreshold = (value) => cxr.setThreshold(radiograph().model, value);
 
 const zoom = (factor, at) => {
   const { view } = state;
@@ -184,7 +184,7 @@ const level = (dx, dy) => {
 };
 
 const use = (tool) => {
-  if (!film()) return;
+  if (!radiograph()) return;
   if (waiting() && (tool === "heat" || tool === "contour")) return;
   if (tool in state.pressed) state.pressed[tool] = !state.pressed[tool];
   // Shown together they hide each other.
@@ -196,7 +196,7 @@ const use = (tool) => {
   showTools();
 };
 
-// Delegated: the template renders anew with each film, `element` stays.
+// Delegated: the template renders anew with each radiograph, `element` stays.
 element.addEventListener("input", (event) => {
   if (event.target.matches(".threshold")) setThreshold(Number(event.target.value));
   if (event.target.matches(".opacity")) {
@@ -228,14 +228,14 @@ element.addEventListener("click", (event) => {
   if (button.matches(".invitation")) fileInput()?.click();
 });
 
-// What the stage shows of film and heat, at the film's own size.
+// What the stage shows of radiograph and heat, at the radiograph's own size.
 const keepOverlay = () => {
-  const value = film();
+  const value = radiograph();
   const canvas = document.createElement("canvas");
   [canvas.width, canvas.height] = [value.width, value.height];
   const drawing = canvas.getContext("2d");
-  drawing.filter = $(".pane.main .film").style.filter || "none";
-  drawing.drawImage($(".pane.main .film"), 0, 0, value.width, value.height);
+  drawing.filter = $(".pane.main .radiograph").style.filter || "none";
+  drawing.drawImage($(".pane.main .radiograph"), 0, 0, value.width, value.height);
   drawing.filter = "none";
   drawing.globalAlpha = state.opacity;
   drawing.drawImage($(".heat"), 0, 0, value.width, value.height);
@@ -250,7 +250,7 @@ const ARROWS = { ArrowLeft: [40, 0], ArrowRight: [-40, 0], ArrowUp: [0, 40], Arr
 const typing = (target) => target.closest?.("input:not([type=range]), textarea, select");
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
-  if (!element.isConnected || !element.offsetParent || !film()) return;
+  if (!element.isConnected || !element.offsetParent || !radiograph()) return;
   const tool = KEYS[event.key.toLowerCase()];
   if (tool) use(tool);
   else if (ARROWS[event.key] && event.target.closest?.(".stage")) pan(...ARROWS[event.key]);
@@ -258,7 +258,7 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 
-const onStage = (event) => film() && event.target.closest(".stage");
+const onStage = (event) => radiograph() && event.target.closest(".stage");
 const place = (event) => {
   const box = event.target.closest(".pane")?.getBoundingClientRect();
   return box ? [event.clientX - box.left, event.clientY - box.top] : undefined;
@@ -294,7 +294,7 @@ for (const end of ["pointerup", "pointercancel"]) {
 element.addEventListener("contextmenu", (event) => { if (onStage(event)) event.preventDefault(); });
 element.addEventListener("dblclick", (event) => { if (onStage(event)) use("whole"); });
 
-// --- A film from elsewhere takes the same way as a chosen one: through the upload button ----------
+// --- A radiograph from elsewhere takes the same way as a chosen one: through the upload button ----------
 
 const fileInput = () => document.querySelector(props.upload_selector);
 document.addEventListener("cxr:open", (event) => {

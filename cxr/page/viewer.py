@@ -1,6 +1,6 @@
-"""The viewer: film, heatmap, probability, verdict and thresholds, as one component.
+"""The viewer: radiograph, heatmap, probability, verdict and thresholds, as one component.
 
-Python sends it a film once; its script answers everything else in the browser.
+Python sends it a radiograph once; its script answers everything else in the browser.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cxr.classifier import Prediction
-from cxr.messages import Finding
+from cxr.messages import Message
 from cxr.model.bundle import Bundle
 from cxr.model.operating_points import OperatingPoints
 from cxr.output.overlay import colour_heatmap
@@ -26,7 +26,7 @@ from cxr.reading.dicom import UNKNOWN
 from cxr.reading.radiograph import Radiograph
 
 _FOLDER = Path(__file__).parent
-_FILM_SIDE = 4096  # longest side sent to the browser: more than any detector for children has
+_IMAGE_SIDE = 4096  # longest side sent to the browser: more than any detector for children has
 _HEAT_SIDE = 512  # the browser enlarges it as smoothly as we would
 _CONTOURS = (0.25, 0.5, 0.75)  # of the heatmap's scale
 
@@ -34,11 +34,11 @@ _CONTOURS = (0.25, 0.5, 0.75)  # of the heatmap's scale
 def create_viewer(
     *, upload_selector: str, elem_id: str, keep_note: Callable[[Any], None] | None = None
 ) -> gr.HTML:
-    """The viewer; its value is what `film_value` gives, or None.
+    """The viewer; its value is what `image_value` gives, or None.
 
     Args:
-        upload_selector: CSS selector of the ``<input type=file>`` that dropped and pasted films are
-            handed to.
+        upload_selector: CSS selector of the ``<input type=file>`` that dropped and pasted
+            radiographs are handed to.
         elem_id: of the component.
         keep_note: takes what a reader thinks of an answer, where the operator wants to have it.
     """
@@ -58,15 +58,15 @@ def create_viewer(
     )
 
 
-def film_value(radiograph: Radiograph, prediction: Prediction, bundle: Bundle) -> dict[str, Any]:
-    """What the viewer needs of one film: pictures as data URIs, the answer, what it is worth."""
-    film = grey_data_uri(shrink(radiograph.pixels, _FILM_SIDE))
+def image_value(radiograph: Radiograph, prediction: Prediction, bundle: Bundle) -> dict[str, Any]:
+    """What the viewer needs of one radiograph: images as data URIs, answer, checks."""
+    image = grey_data_uri(shrink(radiograph.pixels, _IMAGE_SIDE))
     height, width = radiograph.shape
     return {
-        "id": hashlib.sha256(film.encode()).hexdigest(),
+        "id": hashlib.sha256(image.encode()).hexdigest(),
         "name": radiograph.name,
         "stem": Path(radiograph.name).stem,
-        "film": film,
+        "image": image,
         "is_dicom": radiograph.acquisition is not UNKNOWN,
         "width": width,
         "height": height,
@@ -76,15 +76,15 @@ def film_value(radiograph: Radiograph, prediction: Prediction, bundle: Bundle) -
         "model": bundle.sha256,
         "operating_points": _with_shares(prediction.operating_points),
         "source": bundle.measured_on or {"text": prediction.operating_points.source},
-        "warnings": finding_values(prediction.quality.warnings),
-        "heat_worth": finding_values(prediction.trust.of_heat()),
-        "variants": list(prediction.trust.variants.values()),
+        "warnings": message_values(prediction.gate_result.warnings),
+        "heat_worth": message_values(prediction.checks.of_heat()),
+        "variants": list(prediction.checks.variants.values()),
     }
 
 
-def finding_values(findings: Iterable[Finding]) -> list[dict[str, Any]]:
+def message_values(messages: Iterable[Message]) -> list[dict[str, Any]]:
     """Findings as the browser says them, in its language."""
-    return [{"code": finding.code, "values": dict(finding.values)} for finding in findings]
+    return [{"code": message.code, "values": dict(message.values)} for message in messages]
 
 
 def _with_shares(points: OperatingPoints) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def _with_shares(points: OperatingPoints) -> dict[str, Any]:
 
 
 def _contours(heatmap: npt.NDArray[np.float32], level: float) -> str:
-    """Outlines of the places from a level on, as an SVG path on the film's own pixel grid."""
+    """Outlines of the places from a level on, as an SVG path on the radiograph's own pixel grid."""
     small = shrink(heatmap, _HEAT_SIDE)
     scale = heatmap.shape[1] / small.shape[1]
     inside = (small >= level).astype(np.uint8)

@@ -1,8 +1,8 @@
-// ZIP in the browser (APPNOTE.TXT 6.3.10): films come out of an archive, and results go into one,
+// ZIP in the browser (APPNOTE.TXT 6.3.10): radiographs come out of an archive, and results go into one,
 // without either passing the server.
 window.cxrZip ??= (() => {
   const END = 0x06054b50, CENTRAL = 0x02014b50, LOCAL = 0x04034b50;
-  const MOST_BYTES = 100e6; // of one film, as the server takes it
+  const MOST_BYTES = 100e6; // of one radiograph, as the server takes it
 
   const inflate = async (bytes) => {
     const reader = new Blob([bytes]).stream()

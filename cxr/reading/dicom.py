@@ -1,6 +1,6 @@
 """A DICOM file becomes grey levels and a few facts of how it was taken; never of whom.
 
-Digital radiographs are taken (CR, DX) and secondary captures of films; other modalities and
+Digital radiographs are taken (CR, DX) and secondary captures of radiographs; other modalities and
 several frames are refused. What becomes of the pixels is in `cxr.reading.dicom_pixels`.
 
 Of the patient, only an age is read. Messages name the file and the fault, and quote nothing of the
@@ -43,7 +43,8 @@ from cxr.reading.dicom_pixels import grey_levels
 pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
 logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
 
-# Projection radiographs and captures of anything (PS3.3 section C.7.3.1.1.1). RG was a film's.
+# Projection radiographs and captures of anything (PS3.3 section C.7.3.1.1.1). RG was a
+# radiograph's.
 _RADIOGRAPHS = {"CR", "DX", "RG", "SC", "OT", ""}
 _MODALITY_NAMES = {
     "CT": "a CT slice",
@@ -52,8 +53,8 @@ _MODALITY_NAMES = {
     "RF": "fluoroscopy",
     "XA": "an angiogram",
     "MG": "a mammogram",
-    "IO": "a dental film",
-    "PX": "a panoramic dental film",
+    "IO": "a dental radiograph",
+    "PX": "a panoramic dental radiograph",
     "PT": "a PET image",
     "NM": "a nuclear medicine image",
 }
@@ -67,7 +68,7 @@ _WARNINGS = threading.Lock()
 
 @dataclass(frozen=True, kw_only=True)
 class Acquisition:
-    """What a DICOM header says of how a film was taken; None where it is silent.
+    """What a DICOM header says of how a radiograph was taken; None where it is silent.
 
     Attributes:
         modality: ``"CR"``, ``"DX"``, …, in capitals.

@@ -91,7 +91,7 @@ def _through_window(values: npt.NDArray[np.float64], dataset: Dataset) -> npt.ND
 def _range(
     values: npt.NDArray[Any], stored: npt.NDArray[Any], dataset: Dataset
 ) -> tuple[float, float]:
-    """From the darkest to the brightest value of the film, padding apart."""
+    """From the darkest to the brightest value of the radiograph, padding apart."""
     padding = dataset.get("PixelPaddingValue")
     inside = values[stored != padding] if padding is not None else values
     inside = inside if inside.size else values

@@ -40,7 +40,7 @@ Source = str | os.PathLike[str] | bytes | BinaryIO
 
 @dataclass(frozen=True, eq=False)
 class Radiograph:
-    """One film.
+    """One radiograph.
 
     Attributes:
         pixels: float32 array of shape (H, W) in [0, 1], read-only; 0 is black.
@@ -66,12 +66,12 @@ def read_radiograph(source: Source, *, name: str | None = None) -> Radiograph:
     """Decode a JPEG, PNG or DICOM file into a `Radiograph`.
 
     Sixteen-bit grey is divided by 65,535 and eight-bit by 255. Colour becomes its luminance
-    (ITU-R BT.601); transparent pixels become black, as unexposed film is.
+    (ITU-R BT.601); transparent pixels become black, as unexposed radiograph is.
     DICOM: see `cxr.reading.dicom`.
 
     Args:
         source: a path, the bytes of a file, or a binary file object.
-        name: what to call the film in messages; by default the file's own name.
+        name: what to call the radiograph in messages; by default the file's own name.
 
     Returns:
         The radiograph, upright, on its own pixel grid.
@@ -92,7 +92,7 @@ def read_radiograph(source: Source, *, name: str | None = None) -> Radiograph:
     except Image.DecompressionBombError as error:
         raise RadiographTooLarge(
             f"{name}: too many pixels to decode safely. Expected at most "
-            f"{MAX_PIXELS:,}: export the film at its detector's resolution."
+            f"{MAX_PIXELS:,}: export the radiograph at its detector's resolution."
         ) from error
     except RadiographError:
         raise
@@ -157,7 +157,7 @@ def _open(content: bytes, name: str) -> Image.Image:
     frames = getattr(image, "n_frames", 1)
     if frames > 1:
         raise UnsupportedRadiograph(
-            f"{name}: {frames} pictures in one file. Expected one film: "
+            f"{name}: {frames} pictures in one file. Expected one radiograph: "
             "save the one that you mean as a JPEG or PNG of its own."
         )
     return image

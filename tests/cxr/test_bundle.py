@@ -37,6 +37,18 @@ def change_config(folder: Path, **fields: object) -> None:
     sign_again(folder)
 
 
+def test_a_bundle_of_0_5_is_read_by_the_present_names(bundle: Bundle) -> None:
+    path = bundle.folder / "config.json"
+    config = json.loads(path.read_text())
+    config["mirror"] = config.pop("flip_tta")
+    config["trained_on"] = {"films": 7}
+    path.write_text(json.dumps(config))
+    sign_again(bundle.folder)
+    found = load_bundle(bundle.folder)
+    assert found.flip_tta == bundle.flip_tta
+    assert found.config["trained_on"] == {"images": 7}
+
+
 def test_saved_and_loaded_networks_give_equal_logits(bundle: Bundle) -> None:
     batch = np.random.default_rng(0).random((2, 32, 32, 1), dtype=np.float32)
     first, second = bundle.build_network(), load_bundle(bundle.folder).build_network()

@@ -32,12 +32,12 @@ def bundle() -> Bundle:
 
 
 def test_it_is_the_default_preset_measured_on_other_patients(bundle: Bundle) -> None:
-    # On all films: a cross-validation of the same settings has measured it.
+    # On all images: a cross-validation of the same settings has measured it.
     config = dataclasses.replace(default(), validation_fraction=0.0)
     assert TrainingConfig.from_json(bundle.config["training"]) == config
     assert bundle.evaluation["result"]["metrics"]["auc"] >= 0.98
     assert bundle.evaluation["elsewhere"]["auc"] >= 0.94
-    assert min(row["auc"] for row in bundle.evaluation["shifts"]) >= 0.97
+    assert min(row["auc"] for row in bundle.evaluation["perturbations"]) >= 0.97
     assert len(bundle.evaluation["folds"]) >= 3
     assert sum(path.stat().st_size for path in bundle.folder.iterdir()) < 10e6
     assert "training split of chest_xray" in bundle.config["trained_on"]["name"]
@@ -77,16 +77,16 @@ def test_every_example_gets_its_classs_verdict(bundle: Bundle) -> None:
 
 
 @pytest.mark.slow
-def test_the_command_line_on_original_films(data: Path) -> None:
-    films = sorted(map(str, (data / "originals").glob("*/*.jpeg")))
-    command = [sys.executable, "-m", "cxr", "classify", *films, "--json"]
+def test_the_command_line_on_original_images(data: Path) -> None:
+    images = sorted(map(str, (data / "originals").glob("*/*.jpeg")))
+    command = [sys.executable, "-m", "cxr", "classify", *images, "--json"]
     run = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     assert run.returncode == 0, run.stderr
     lines = [json.loads(line) for line in run.stdout.splitlines()]
-    assert len(lines) == len(films) >= 50
+    assert len(lines) == len(images) >= 50
     assert {line["status"] for line in lines} == {"ok"}
-    sick = ["PNEUMONIA" in line["file"] for line in lines]
-    assert roc_auc_score(sick, [line["probability"] for line in lines]) >= 0.97
+    positive = ["PNEUMONIA" in line["file"] for line in lines]
+    assert roc_auc_score(positive, [line["probability"] for line in lines]) >= 0.97
 
 
 def test_the_space_installs_the_gradio_that_the_requirements_pin() -> None:

@@ -24,7 +24,7 @@ KEYS = [
     "warnings",
     "heatmap",
     "overlay",
-    "trust",
+    "evidence",
     "model",
 ]
 
@@ -35,14 +35,14 @@ def cxr(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 
 def test_good_and_bad_files_in_one_run(
-    tiny_bundle: Bundle, film_file: Path, tmp_path: Path
+    tiny_bundle: Bundle, image_file: Path, tmp_path: Path
 ) -> None:
     broken = tmp_path / "broken.jpeg"
     broken.write_bytes(b"nothing")
-    namesake = tmp_path / "other" / "film.png"
+    namesake = tmp_path / "other" / "image.png"
     namesake.parent.mkdir()
-    namesake.write_bytes(film_file.read_bytes())
-    files = [film_file, broken, tmp_path / "missing.png", namesake]
+    namesake.write_bytes(image_file.read_bytes())
+    files = [image_file, broken, tmp_path / "missing.png", namesake]
     options = ("--model", tiny_bundle.folder, "--heatmaps", tmp_path / "heat")
     run = cxr("classify", *files, "--json", *options, "--overlay", tmp_path / "over")
 
@@ -70,26 +70,26 @@ def test_good_and_bad_files_in_one_run(
     assert heatmap.min() >= 0
     assert heatmap.max() <= 1
     assert cv2.imread(ok["overlay"]).shape == (180, 240, 3)
-    # Two films of one name keep a result each.
-    assert Path(ok["heatmap"]).name == "film.npy"
-    assert Path(lines[3]["heatmap"]).name == "film-2.npy"
+    # Two images of one name keep a result each.
+    assert Path(ok["heatmap"]).name == "image.npy"
+    assert Path(lines[3]["heatmap"]).name == "image-2.npy"
 
 
-def test_the_readers_threshold_decides(tiny_bundle: Bundle, film_file: Path) -> None:
+def test_the_readers_threshold_decides(tiny_bundle: Bundle, image_file: Path) -> None:
     for threshold, label in ((0, "PNEUMONIA"), (1, "NORMAL")):
         options = ("--model", tiny_bundle.folder, "--threshold", threshold)
-        run = cxr("classify", film_file, "--json", *options)
+        run = cxr("classify", image_file, "--json", *options)
         assert run.returncode == 0
         line = json.loads(run.stdout)
         assert (line["label"], line["threshold"]) == (label, threshold)
 
 
-def test_people_get_sentences(tiny_bundle: Bundle, film_file: Path) -> None:
-    run = cxr("classify", film_file, "none.png", "--model", tiny_bundle.folder)
+def test_people_get_sentences(tiny_bundle: Bundle, image_file: Path) -> None:
+    run = cxr("classify", image_file, "none.png", "--model", tiny_bundle.folder)
     assert run.returncode == 1
     first, *details, last = run.stdout.splitlines()
     assert "%" in first
-    assert str(film_file) in first
+    assert str(image_file) in first
     assert "of the heat lies in the lungs" in details[-1]
     assert last == "error      none.png: cannot be opened (No such file or directory)."
 
@@ -99,10 +99,10 @@ def test_people_get_sentences(tiny_bundle: Bundle, film_file: Path) -> None:
     [
         (),
         ("classify",),
-        ("classify", "film.png", "--threshold", "1.5"),
-        ("classify", "film.png", "--threshold", "high"),
-        ("classify", "film.png", "--model", "nowhere"),
-        ("guess", "film.png"),
+        ("classify", "image.png", "--threshold", "1.5"),
+        ("classify", "image.png", "--threshold", "high"),
+        ("classify", "image.png", "--model", "nowhere"),
+        ("guess", "image.png"),
     ],
     ids=" ".join,
 )
@@ -113,31 +113,33 @@ def test_bad_usage_is_exit_status_2_and_prints_no_answer(arguments: tuple[str, .
     assert run.stderr
 
 
-def test_an_output_folder_that_cannot_be_made(tiny_bundle: Bundle, film_file: Path) -> None:
-    run = cxr("classify", film_file, "--model", tiny_bundle.folder, "--overlay", film_file)
+def test_an_output_folder_that_cannot_be_made(tiny_bundle: Bundle, image_file: Path) -> None:
+    run = cxr("classify", image_file, "--model", tiny_bundle.folder, "--overlay", image_file)
     assert run.returncode == 2
-    assert f"{film_file}: cannot be made" in run.stderr
+    assert f"{image_file}: cannot be made" in run.stderr
 
 
 @pytest.mark.parametrize("option", ["--overlay", "--heatmaps"])
-def test_results_never_overwrite_a_film(tiny_bundle: Bundle, film_file: Path, option: str) -> None:
-    before = film_file.read_bytes()
-    run = cxr("classify", film_file, "--model", tiny_bundle.folder, option, film_file.parent)
+def test_results_never_overwrite_a_image(
+    tiny_bundle: Bundle, image_file: Path, option: str
+) -> None:
+    before = image_file.read_bytes()
+    run = cxr("classify", image_file, "--model", tiny_bundle.folder, option, image_file.parent)
     assert run.returncode == 2
     assert "could overwrite one. Choose another folder" in run.stderr
-    assert film_file.read_bytes() == before
+    assert image_file.read_bytes() == before
 
 
 def test_results_are_not_written_through_a_link(
-    tiny_bundle: Bundle, film_file: Path, tmp_path: Path
+    tiny_bundle: Bundle, image_file: Path, tmp_path: Path
 ) -> None:
-    link = tmp_path / "out" / "film.png"
+    link = tmp_path / "out" / "image.png"
     link.parent.mkdir()
-    link.symlink_to(film_file)
-    before = film_file.read_bytes()
+    link.symlink_to(image_file)
+    before = image_file.read_bytes()
     run = cxr("classify", link, "--model", tiny_bundle.folder, "--overlay", link.parent)
     assert run.returncode == 2
-    assert film_file.read_bytes() == before
+    assert image_file.read_bytes() == before
 
 
 @pytest.mark.slow
@@ -151,7 +153,7 @@ def test_benchmark_prints_its_figures(tiny_bundle: Bundle) -> None:
         "load_s",
         "forward_ms",
         "forward_and_heatmap_ms",
-        "films_per_second",
+        "images_per_second",
         "peak_memory_mb",
     ):
         assert figures[name] > 0

@@ -48,14 +48,14 @@ Change = Callable[[FileDataset], object]
 def make(
     stored: np.ndarray[Any, Any] = RAMP, *, bits: int = 5, syntax: str = ExplicitVRLittleEndian
 ) -> FileDataset:
-    """A film with these stored values."""
+    """A radiograph with these stored values."""
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = ComputedRadiographyImageStorage
     meta.MediaStorageSOPInstanceUID = generate_uid()
     meta.TransferSyntaxUID = syntax
     big = syntax == ExplicitVRBigEndian
     dataset = FileDataset(
-        "film",
+        "image",
         {},
         file_meta=meta,
         preamble=bytes(128),
@@ -85,7 +85,7 @@ def content(dataset: FileDataset, **options: Any) -> bytes:
 
 
 def row(dataset: FileDataset) -> np.ndarray[Any, np.dtype[np.float32]]:
-    pixels = read_radiograph(content(dataset), name="film").pixels
+    pixels = read_radiograph(content(dataset), name="image").pixels
     assert pixels.dtype == np.float32
     assert (pixels == pixels[0]).all()
     return pixels[0]
@@ -188,7 +188,7 @@ STEEP = np.clip((np.arange(SIDE) - 8.0) / 16, 0, 1)  # the exact one: from 8 to 
         "a step as VOI LUT",
         "modality LUT",
         "a window of no width",
-        "a window beside the film",
+        "a window beside the radiograph",
         "padding",
     ],
 )
@@ -228,7 +228,7 @@ def test_without_preamble_and_meta_information(syntax: str) -> None:
     bare = Dataset(dataset)
     buffer = io.BytesIO()
     bare.save_as(buffer, implicit_vr=syntax == ImplicitVRLittleEndian, little_endian=True)
-    pixels = read_radiograph(buffer.getvalue(), name="film").pixels
+    pixels = read_radiograph(buffer.getvalue(), name="image").pixels
     np.testing.assert_allclose(pixels[0], RISING, atol=1e-6)
 
 
@@ -241,7 +241,7 @@ def test_run_length_encoding() -> None:
 def test_colour_becomes_luminance_and_is_told() -> None:
     stored = np.zeros((SIDE, SIDE, 3), np.uint8)
     stored[..., 0] = 255
-    radiograph = read_radiograph(content(make(stored, bits=8)), name="film")
+    radiograph = read_radiograph(content(make(stored, bits=8)), name="image")
     np.testing.assert_allclose(radiograph.pixels, 0.299, atol=0.002)
     assert radiograph.colour == pytest.approx(1)
 
@@ -255,7 +255,7 @@ def test_what_the_header_says_is_kept_and_no_more() -> None:
         ImagerPixelSpacing=[0.2, 0.1],
         PatientOrientation=["L", "F"],
     )(dataset)
-    acquisition = read_radiograph(content(dataset), name="film").acquisition
+    acquisition = read_radiograph(content(dataset), name="image").acquisition
     assert acquisition.modality == "CR"
     assert acquisition.view == "AP"
     assert acquisition.body_part == "CHEST"
@@ -270,7 +270,7 @@ def test_what_the_header_says_is_kept_and_no_more() -> None:
 def test_a_view_from_the_side_is_known_by_its_header(values: dict[str, str]) -> None:
     dataset = make()
     header(**values)(dataset)
-    assert read_radiograph(content(dataset), name="film").acquisition.lateral
+    assert read_radiograph(content(dataset), name="image").acquisition.lateral
 
 
 @pytest.mark.parametrize(
@@ -279,7 +279,7 @@ def test_a_view_from_the_side_is_known_by_its_header(values: dict[str, str]) -> 
 def test_ages(age: str, years: float | None) -> None:
     dataset = make()
     dataset.PatientAge = age
-    found = read_radiograph(content(dataset), name="film").acquisition.age
+    found = read_radiograph(content(dataset), name="image").acquisition.age
     assert found == (None if years is None else pytest.approx(years, abs=0.001))
 
 
@@ -304,7 +304,7 @@ def test_what_is_refused(change: Change, error: type[RadiographError], message: 
     dataset = make()
     change(dataset)
     with pytest.raises(error, match=message):
-        read_radiograph(content(dataset), name="film")
+        read_radiograph(content(dataset), name="image")
 
 
 def test_a_file_that_unpacks_to_gigabytes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -314,7 +314,7 @@ def test_a_file_that_unpacks_to_gigabytes_is_refused(monkeypatch: pytest.MonkeyP
     packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     bomb = packer.compress(bytes(10_000_000)) + packer.flush()
     with pytest.raises(RadiographTooLarge, match="unpacks to more"):
-        read_radiograph(whole[: 144 + length] + bomb, name="film")
+        read_radiograph(whole[: 144 + length] + bomb, name="image")
 
 
 @pytest.mark.parametrize("lie", ["group length", "no preamble"])
@@ -331,7 +331,7 @@ def test_nor_does_a_lie_about_its_beginning_help(monkeypatch: pytest.MonkeyPatch
     else:
         meta = meta[132:]
     with pytest.raises(RadiographError):
-        read_radiograph(bytes(meta) + bomb, name="film")
+        read_radiograph(bytes(meta) + bomb, name="image")
 
 
 def test_a_compressed_picture_larger_than_its_header_says_is_not_decoded() -> None:
@@ -341,9 +341,9 @@ def test_a_compressed_picture_larger_than_its_header_says_is_not_decoded() -> No
     dataset["PixelData"].is_undefined_length = True
     dataset.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
     with pytest.raises(UnreadableRadiograph, match="not of the size that its header says"):
-        read_radiograph(content(dataset), name="film")
+        read_radiograph(content(dataset), name="image")
     dataset.Rows = 4 * SIDE
-    assert read_radiograph(content(dataset), name="film").shape == (4 * SIDE, SIDE)
+    assert read_radiograph(content(dataset), name="image").shape == (4 * SIDE, SIDE)
 
 
 SECRETS = {
@@ -384,7 +384,7 @@ def test_no_one_is_named(
     said, causes = "", set()
     with caplog.at_level(logging.DEBUG):
         try:
-            radiograph = read_radiograph(whole, name="film")
+            radiograph = read_radiograph(whole, name="image")
             said += f"{radiograph} {radiograph.acquisition}"
         except RadiographError as error:
             said += str(error)
@@ -395,7 +395,7 @@ def test_no_one_is_named(
     for secret in (*SECRETS.values(), "Doe", "2019", "2023"):
         assert secret not in said
     # An age, and not the dates that it follows from.
-    assert "4.26" in said or "age=None" in said or "film:" in said
+    assert "4.26" in said or "age=None" in said or "image:" in said
 
 
 # --- No bytes make the reader raise anything but its own errors -----------------------------------
@@ -417,7 +417,7 @@ BEGINNINGS = [
 
 def survives(whole: bytes) -> None:
     try:
-        radiograph = read_radiograph(whole, name="film")
+        radiograph = read_radiograph(whole, name="image")
     except RadiographError:
         return
     assert radiograph.pixels.ndim == 2
@@ -438,7 +438,7 @@ def test_any_bytes(beginning: bytes, rest: bytes) -> None:
     changes=st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), max_size=8),
     end=st.integers(0, 10**6),
 )
-def test_a_damaged_film(whole: bytes, changes: list[tuple[int, int]], end: int) -> None:
+def test_a_damaged_image(whole: bytes, changes: list[tuple[int, int]], end: int) -> None:
     damaged = bytearray(whole[: 1 + end % len(whole)] if end % 3 == 0 else whole)
     for place, value in changes:
         damaged[place % min(len(damaged), 1200)] = value  # the header
@@ -499,7 +499,7 @@ def test_real_files_are_decoded(data: Path, name: str, shape: tuple[int, int]) -
     assert radiograph.pixels.std() > 0.05
 
 
-def test_two_ways_of_storing_one_film_give_one_film(data: Path) -> None:
+def test_two_ways_of_storing_one_image_give_one_image(data: Path) -> None:
     for one, other in (("hip_RG2_J2KR", "hip_RG2_JLSL"), ("leg_RG3_JPLL", "leg_RG3_RLE")):
         first, second = (
             read_radiograph(data / "dicom" / "files" / f"{name}.dcm").pixels
@@ -508,7 +508,7 @@ def test_two_ways_of_storing_one_film_give_one_film(data: Path) -> None:
         np.testing.assert_array_equal(first, second)
 
 
-def test_a_monochrome1_film_is_dark_outside(data: Path) -> None:
+def test_a_monochrome1_image_is_dark_outside(data: Path) -> None:
     """The lungs are darker than the middle, whichever way it is stored."""
     pixels = read_radiograph(data / "dicom" / "files" / "chest_CR-MONO1-10.dcm").pixels
     assert pixels[150:250, 60:160].mean() < pixels[150:250, 200:240].mean() - 0.05

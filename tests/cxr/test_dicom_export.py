@@ -22,8 +22,8 @@ from tests.cxr.test_dicom import SECRETS, content, header, make
 
 
 @pytest.fixture(scope="module")
-def film() -> bytes:
-    """A DICOM film of a known patient."""
+def image() -> bytes:
+    """A DICOM radiograph of a known patient."""
     composite = read_radiograph(ROOT / "examples" / "bacterial_1.png")
     dataset = make(np.rint(composite.pixels * 4095).astype(np.uint16), bits=12)
     header(**SECRETS)(dataset)
@@ -35,8 +35,8 @@ Answered = tuple[Radiograph, Prediction, Bundle]
 
 
 @pytest.fixture(scope="module")
-def answered(film: bytes, tiny_bundle: Bundle) -> Answered:
-    radiograph = read_radiograph(film, name="film.dcm")
+def answered(image: bytes, tiny_bundle: Bundle) -> Answered:
+    radiograph = read_radiograph(image, name="image.dcm")
     return radiograph, Classifier(tiny_bundle).predict(radiograph), tiny_bundle
 
 
@@ -44,8 +44,8 @@ def files(objects: DicomObjects) -> list[pydicom.FileDataset]:
     return [pydicom.dcmread(io.BytesIO(file)) for file in (objects.capture, objects.report)]
 
 
-def test_by_default_nobody_is_named(film: bytes, answered: Answered) -> None:
-    objects = dicom_objects(film, *answered)
+def test_by_default_nobody_is_named(image: bytes, answered: Answered) -> None:
+    objects = dicom_objects(image, *answered)
     for file in (objects.capture, objects.report):
         for secret in (*SECRETS.values(), "1.2.826.0.1.3680043.8.498.1\0"):
             assert secret.encode() not in file
@@ -53,8 +53,8 @@ def test_by_default_nobody_is_named(film: bytes, answered: Answered) -> None:
     assert capture.StudyInstanceUID == report.StudyInstanceUID
 
 
-def test_asked_to_they_belong_to_the_films_study(film: bytes, answered: Answered) -> None:
-    for dataset in files(dicom_objects(film, *answered, keep_identifiers=True)):
+def test_asked_to_they_belong_to_the_images_study(image: bytes, answered: Answered) -> None:
+    for dataset in files(dicom_objects(image, *answered, keep_identifiers=True)):
         assert dataset.PatientID == SECRETS["PatientID"]
         assert dataset.PatientName == SECRETS["PatientName"]
         assert dataset.StudyInstanceUID == "1.2.826.0.1.3680043.8.498.1"
@@ -62,9 +62,9 @@ def test_asked_to_they_belong_to_the_films_study(film: bytes, answered: Answered
         assert dataset.SeriesDescription == NOTICE
 
 
-def test_the_capture_shows_the_film_with_a_notice_below(film: bytes, answered: Answered) -> None:
+def test_the_capture_shows_the_image_with_a_notice_below(image: bytes, answered: Answered) -> None:
     radiograph, _, _ = answered
-    capture, _ = files(dicom_objects(film, *answered))
+    capture, _ = files(dicom_objects(image, *answered))
     pixels = capture.pixel_array
     height, width = radiograph.shape
     assert pixels.shape[1:] == (width, 3)
@@ -72,9 +72,9 @@ def test_the_capture_shows_the_film_with_a_notice_below(film: bytes, answered: A
     assert pixels[height:].max() > 200  # something is written there
 
 
-def test_the_report_says_what_was_answered(film: bytes, answered: Answered) -> None:
+def test_the_report_says_what_was_answered(image: bytes, answered: Answered) -> None:
     _, prediction, bundle = answered
-    objects = dicom_objects(film, *answered, threshold=0.0)
+    objects = dicom_objects(image, *answered, threshold=0.0)
     report = srread(io.BytesIO(objects.report))
     (group,) = report.content.get_image_measurement_groups()
     values = {m.name.value: m.value for m in group.get_measurements()}
@@ -89,7 +89,7 @@ def test_the_report_says_what_was_answered(film: bytes, answered: Answered) -> N
     assert f"{bundle.name} {bundle.version}" in str(report)
 
 
-def test_names_of_any_script_and_the_films_own_orientation(answered: Answered) -> None:
+def test_names_of_any_script_and_the_images_own_orientation(answered: Answered) -> None:
     radiograph, _, _ = answered
     dataset = make(np.rint(radiograph.pixels * 4095).astype(np.uint16), bits=12)
     dataset.SpecificCharacterSet = "ISO_IR 144"
@@ -101,10 +101,10 @@ def test_names_of_any_script_and_the_films_own_orientation(answered: Answered) -
     assert capture.PatientName == ""
 
 
-def test_a_header_that_cannot_be_carried_over(film: bytes, answered: Answered) -> None:
+def test_a_header_that_cannot_be_carried_over(image: bytes, answered: Answered) -> None:
     uid = b"1.2.826.0.1.3680043.8.498.1"
-    damaged = film.replace(uid, b"Doe^Jane is not a number, so"[: len(uid)])
-    assert damaged != film
+    damaged = image.replace(uid, b"Doe^Jane is not a number, so"[: len(uid)])
+    assert damaged != image
     objects = dicom_objects(damaged, *answered)
     assert objects.capture
     with pytest.raises(UnreadableRadiograph, match="without the study's identifiers") as error:
@@ -114,13 +114,13 @@ def test_a_header_that_cannot_be_carried_over(film: bytes, answered: Answered) -
 
 @pytest.mark.parametrize("keep_identifiers", [False, True])
 def test_another_program_finds_no_error(
-    film: bytes, answered: Answered, tmp_path: Path, keep_identifiers: bool
+    image: bytes, answered: Answered, tmp_path: Path, keep_identifiers: bool
 ) -> None:
     """dciodvfy of dicom3tools, where it is installed."""
     checker = shutil.which("dciodvfy")
     if not checker:
         pytest.skip("dciodvfy is not installed")
-    objects = dicom_objects(film, *answered, keep_identifiers=keep_identifiers)
+    objects = dicom_objects(image, *answered, keep_identifiers=keep_identifiers)
     for name in ("capture", "report"):
         path = tmp_path / f"{name}.dcm"
         path.write_bytes(getattr(objects, name))

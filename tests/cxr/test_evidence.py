@@ -65,25 +65,25 @@ def test_gradcam_by_gradient_is_the_evidence_up_to_one_factor(
     np.testing.assert_allclose(by_gradient * places, maps, atol=1e-5)
 
 
-@pytest.mark.parametrize("mirror", [False, True])
+@pytest.mark.parametrize("flip_tta", [False, True])
 def test_the_number_follows_from_the_map(
-    network: keras.Model, batch: np.ndarray, mirror: bool
+    network: keras.Model, batch: np.ndarray, flip_tta: bool
 ) -> None:
     def maps(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         _, _, evidence, lungs = network(images, training=False)
         return evidence.numpy()[..., 0], lung_weights(lungs.numpy()[..., 0])
 
     evidence, weights = maps(batch)
-    if mirror:
+    if flip_tta:
         mirrored_evidence, mirrored_weights = maps(batch[:, :, ::-1])
         evidence = (evidence + mirrored_evidence[:, :, ::-1]) / 2
         weights = (weights + mirrored_weights[:, :, ::-1]) / 2
     expected = pool_evidence(evidence, weights, sharpness=SHARPNESS)
 
-    logits, heat = GradCAM(network, mirror=mirror)(batch)
+    logits, heat = GradCAM(network, flip_tta=flip_tta)(batch)
     np.testing.assert_allclose(logits, expected, atol=1e-5)
     np.testing.assert_allclose(heat, np.maximum(evidence, 0), atol=1e-5)
-    np.testing.assert_allclose(batch_logits(network, batch, mirror=mirror), expected, atol=1e-5)
+    np.testing.assert_allclose(batch_logits(network, batch, flip_tta=flip_tta), expected, atol=1e-5)
 
 
 def test_no_evidence_lies_outside_the_lungs(network: keras.Model, batch: np.ndarray) -> None:

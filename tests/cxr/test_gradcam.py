@@ -15,7 +15,7 @@ from cxr.reading.radiograph import Radiograph
 
 
 def two_channel_network(weights: tuple[float, float]) -> keras.Model:
-    """Features (x, 1 - x) on a 4×4 film; the logit is their weighted mean."""
+    """Features (x, 1 - x) on a 4×4 radiograph; the logit is their weighted mean."""
     image = keras.Input((4, 4, 1))
     features = layers.Concatenate(name="features")([image, 1 - image])
     mean = layers.GlobalAveragePooling2D()(features)
@@ -26,9 +26,9 @@ def two_channel_network(weights: tuple[float, float]) -> keras.Model:
 
 
 def test_weights_are_the_mean_gradients_of_each_channel() -> None:
-    film = np.zeros((1, 4, 4, 1), np.float32)
-    film[0, 1, 2, 0] = 1
-    logits, maps = GradCAM(two_channel_network((8.0, 1.0)))(film)
+    image = np.zeros((1, 4, 4, 1), np.float32)
+    image[0, 1, 2, 0] = 1
+    logits, maps = GradCAM(two_channel_network((8.0, 1.0)))(image)
     # d logit / d feature is w / 16 everywhere, so the weights are 8/16 and 1/16:
     # 0.5·x + 0.0625·(1 - x) is 0.5 at the blob and 0.0625 elsewhere.
     expected = np.full((4, 4), 0.0625)
@@ -38,26 +38,26 @@ def test_weights_are_the_mean_gradients_of_each_channel() -> None:
 
 
 def test_evidence_against_pneumonia_is_not_shown() -> None:
-    film = np.ones((1, 4, 4, 1), np.float32)
-    _, maps = GradCAM(two_channel_network((-3.0, 0.0)))(film)
+    image = np.ones((1, 4, 4, 1), np.float32)
+    _, maps = GradCAM(two_channel_network((-3.0, 0.0)))(image)
     np.testing.assert_array_equal(maps, 0)
 
 
 def test_the_gradient_passes_through_the_lstm() -> None:
     """Against differences: an LSTM reads the map's rows, Grad-CAM must agree."""
     keras.utils.set_random_seed(1)
-    image = keras.Input((3, 3, 1))
-    features = layers.Conv2D(2, 1, activation="relu", name="features")(image)
+    given = keras.Input((3, 3, 1))
+    features = layers.Conv2D(2, 1, activation="relu", name="features")(given)
     sequence = ops.reshape(features, (-1, 3, 6))
     head_lstm, head_dense = layers.LSTM(4), layers.Dense(1)
-    network = keras.Model(image, [features, head_dense(head_lstm(sequence))])
+    network = keras.Model(given, [features, head_dense(head_lstm(sequence))])
     network.get_layer("features").set_weights(
         [np.array([[[[1.0, 0.5]]]], np.float32), np.array([0.1, 0.2], np.float32)]
     )
-    film = np.random.default_rng(0).random((1, 3, 3, 1), dtype=np.float32)
-    _, maps = GradCAM(network)(film)
+    image = np.random.default_rng(0).random((1, 3, 3, 1), dtype=np.float32)
+    _, maps = GradCAM(network)(image)
 
-    values = network(film)[0].numpy().astype(np.float64)
+    values = network(image)[0].numpy().astype(np.float64)
 
     def logit(features: np.ndarray) -> float:
         rows = features.reshape(1, 3, 6).astype(np.float32)
@@ -78,7 +78,7 @@ def test_the_gradient_passes_through_the_lstm() -> None:
 
 @pytest.mark.parametrize("centre", [(7, 9), (20, 12), (15, 24)])
 def test_the_heatmaps_peak_is_on_a_planted_blob(centre: tuple[int, int]) -> None:
-    """The published network with weights under which brightness is evidence, on a wide film."""
+    """The published network with weights by which brightness is evidence, on a wide image."""
     network = build_network(
         NetworkConfig(architecture="published", input_size=32, widths=(1,), lstm_units=2)
     )
@@ -99,22 +99,22 @@ def test_the_heatmaps_peak_is_on_a_planted_blob(centre: tuple[int, int]) -> None
     assert heatmap[pixels == 1].mean() > 4 * heatmap[pixels == 0].mean()
 
 
-def test_each_film_of_a_batch_gets_its_own_map() -> None:
-    films = np.random.default_rng(0).random((3, 4, 4, 1), dtype=np.float32)
+def test_each_image_of_a_batch_gets_its_own_map() -> None:
+    images = np.random.default_rng(0).random((3, 4, 4, 1), dtype=np.float32)
     explain = GradCAM(two_channel_network((2.0, 1.0)))
-    _, together = explain(films)
+    _, together = explain(images)
     for i in range(3):
-        np.testing.assert_allclose(together[i], explain(films[i : i + 1])[1][0], rtol=1e-6)
+        np.testing.assert_allclose(together[i], explain(images[i : i + 1])[1][0], rtol=1e-6)
 
 
-def test_scaled_heatmaps_can_be_compared_between_films() -> None:
+def test_scaled_heatmaps_can_be_compared_between_images() -> None:
     faint, strong = np.full((2, 2), 1, np.float32), np.full((2, 2), 3, np.float32)
     assert scale_heatmap(faint, reference=4, shape=(6, 8)).max() == pytest.approx(0.25)
     assert scale_heatmap(strong, reference=4, shape=(6, 8)).max() == pytest.approx(0.75)
     assert scale_heatmap(strong, reference=2, shape=(6, 8)).max() == 1
 
 
-def test_zero_stays_zero_on_the_films_own_grid() -> None:
+def test_zero_stays_zero_on_the_images_own_grid() -> None:
     heatmap = scale_heatmap(np.zeros((12, 12), np.float32), reference=1, shape=(30, 50))
     assert heatmap.shape == (30, 50)
     assert heatmap.dtype == np.float32
@@ -139,13 +139,13 @@ def one_sided_network() -> keras.Model:
 
 
 def test_the_mirror_image_is_averaged_and_turned_back() -> None:
-    film = np.zeros((1, 4, 4, 1), np.float32)
-    film[0, 1, 0] = 1  # on the left, where the network looks
-    film[0, 2, 3] = 3  # on the right, which it sees in the mirror alone
+    image = np.zeros((1, 4, 4, 1), np.float32)
+    image[0, 1, 0] = 1  # on the left, where the network looks
+    image[0, 2, 3] = 3  # on the right, which it sees in the mirror alone
     network = one_sided_network()
-    logit, maps = GradCAM(network)(film)
-    both_logit, both_maps = GradCAM(network, mirror=True)(film)
-    mirrored_logit, mirrored_maps = GradCAM(network)(np.ascontiguousarray(film[:, :, ::-1]))
+    logit, maps = GradCAM(network)(image)
+    both_logit, both_maps = GradCAM(network, flip_tta=True)(image)
+    mirrored_logit, mirrored_maps = GradCAM(network)(np.ascontiguousarray(image[:, :, ::-1]))
     assert (logit[0], mirrored_logit[0]) == (pytest.approx(1 / 16), pytest.approx(3 / 16))
     assert both_logit[0] == pytest.approx(2 / 16)
     np.testing.assert_allclose(both_maps, (maps + mirrored_maps[:, :, ::-1]) / 2, rtol=1e-6)
@@ -154,18 +154,18 @@ def test_the_mirror_image_is_averaged_and_turned_back() -> None:
 
 
 def test_hirescam_weighs_each_place_by_its_own_gradient() -> None:
-    film = np.ones((1, 4, 4, 1), np.float32)
-    _, maps = GradCAM(one_sided_network(), method="hirescam")(film)
+    image = np.ones((1, 4, 4, 1), np.float32)
+    _, maps = GradCAM(one_sided_network(), method="hirescam")(image)
     expected = np.zeros((4, 4))
     expected[:, :2] = 1 / 16  # the gradient of the mean, on the half that is looked at
     np.testing.assert_allclose(maps[0], expected, rtol=1e-6)
-    _, blind = GradCAM(one_sided_network(), method="gradcam")(film)
+    _, blind = GradCAM(one_sided_network(), method="gradcam")(image)
     assert blind[0, 0, 3] > 0  # one weight a channel cannot tell the halves apart
 
 
 def test_gradcam_plus_plus_of_a_hand_computed_case() -> None:
-    film = np.ones((1, 4, 4, 1), np.float32)
-    _, maps = GradCAM(one_sided_network(), method="gradcam++")(film)
+    image = np.ones((1, 4, 4, 1), np.float32)
+    _, maps = GradCAM(one_sided_network(), method="gradcam++")(image)
     gradient = 1 / 16
     alpha = gradient**2 / (2 * gradient**2 + 16 * gradient**3)  # equation 19; features sum to 16
     np.testing.assert_allclose(maps[0], 8 * alpha * gradient, rtol=1e-5)

@@ -327,7 +327,7 @@ def test_a_bundle_that_does_not_load_is_not_published(hub: LoopbackHub, bundle: 
 
 @pytest.mark.slow
 def test_publish_deploy_and_classify_at_the_tag(
-    hub: LoopbackHub, bundle: Bundle, film_file: Path, tmp_path: Path
+    hub: LoopbackHub, bundle: Bundle, image_file: Path, tmp_path: Path
 ) -> None:
     environment = {
         **os.environ,
@@ -357,13 +357,13 @@ def test_publish_deploy_and_classify_at_the_tag(
     assert f"{REPO}@{commit}".encode() in space.commits[space.branches["main"]]["space.py"]
     assert "cpu-basic" in done.stdout  # what the Hub asks of the account
 
-    done = python("cxr", "classify", str(film_file), "--json", "--model", f"{REPO}@v1")
+    done = python("cxr", "classify", str(image_file), "--json", "--model", f"{REPO}@v1")
     assert done.returncode == 0, done.stderr
     line = json.loads(done.stdout)
     assert line["model"]["origin"] == f"{REPO}@{commit}"
     assert line["model"]["sha256"] == bundle.sha256
 
-    done = python("cxr", "classify", str(film_file), "--model", f"{REPO}@v2")
+    done = python("cxr", "classify", str(image_file), "--model", f"{REPO}@v2")
     assert done.returncode == 2
     assert "has no revision v2" in done.stderr
     assert done.stdout == ""

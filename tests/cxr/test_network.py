@@ -33,7 +33,7 @@ def test_the_default_has_an_lstm_and_fits_in_ten_megabytes() -> None:
     assert keras.layers.Bidirectional in kinds
 
 
-def test_films_of_a_batch_do_not_interact() -> None:
+def test_images_of_a_batch_do_not_interact() -> None:
     keras.utils.set_random_seed(0)
     network = build_network(TINY)
     batch = np.random.default_rng(0).random((3, 32, 32, 1), dtype=np.float32)
@@ -48,13 +48,13 @@ def test_each_feature_is_centred_on_its_patch() -> None:
     for layer in network.layers:
         if isinstance(layer, keras.layers.Conv2D):
             layer.set_weights([np.full_like(w, 0.1) for w in layer.get_weights()])
-    film = tf.ones((1, 160, 160, 1))
+    image = tf.ones((1, 160, 160, 1))
     row, column = 9, 11
     with tf.GradientTape() as tape:
-        tape.watch(film)
+        tape.watch(image)
         # The lungs' head: what comes after it reads whole rows and columns.
-        value = tf.reduce_sum(network(film, training=False)[3][0, row, column])
-    seen = tape.gradient(value, film).numpy()[0, :, :, 0]
+        value = tf.reduce_sum(network(image, training=False)[3][0, row, column])
+    seen = tape.gradient(value, image).numpy()[0, :, :, 0]
     centres = np.arange(160) + 0.5
     assert (seen.sum(axis=1) @ centres) / seen.sum() == pytest.approx((row + 0.5) * 8, abs=0.01)
     assert (seen.sum(axis=0) @ centres) / seen.sum() == pytest.approx((column + 0.5) * 8, abs=0.01)

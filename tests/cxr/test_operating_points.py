@@ -54,7 +54,7 @@ def test_wilson_interval(successes: int, trials: int, low: float, high: float) -
         (0.40, None, "UNCERTAIN"),
         (0.69, None, "UNCERTAIN"),
         (0.70, None, "PNEUMONIA"),
-        (0.60, 0.6, "PNEUMONIA"),  # the reader's own threshold decides every film
+        (0.60, 0.6, "PNEUMONIA"),  # the reader's own threshold decides every image
         (0.59, 0.6, "NORMAL"),
         (0.0, 0.0, "PNEUMONIA"),
     ],

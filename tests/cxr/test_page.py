@@ -24,7 +24,7 @@ from playwright.sync_api import Browser, Page, expect
 from pypdf import PdfReader
 
 from cxr.classifier import Classifier
-from cxr.messages import TEXTS as FINDINGS
+from cxr.messages import TEXTS as MESSAGES
 from cxr.model.bundle import Bundle, load_bundle
 from cxr.model.operating_points import OperatingPoints
 from cxr.page import LAUNCH_SETTINGS, build_page
@@ -37,7 +37,7 @@ from tests.loopback_hub import LoopbackHub
 from training.sharing.publish import publish
 
 pytestmark = PAGE_MARKS
-FILM = ".viewer[data-state=film]"
+IMAGE = ".viewer[data-state=radiograph]"
 EN, FR = LANGUAGES["en"], LANGUAGES["fr"]
 
 
@@ -83,26 +83,26 @@ def test_first_sight(page: Page) -> None:
     expect(page.locator(".panel")).to_be_hidden()
 
 
-def test_a_chosen_film_gets_its_answer(page: Page, film_file: Path, tiny_bundle: Bundle) -> None:
-    choose(page, film_file)
-    page.wait_for_selector(FILM)
-    answer = Classifier(tiny_bundle).predict(read_radiograph(film_file))
+def test_a_chosen_image_gets_its_answer(page: Page, image_file: Path, tiny_bundle: Bundle) -> None:
+    choose(page, image_file)
+    page.wait_for_selector(IMAGE)
+    answer = Classifier(tiny_bundle).predict(read_radiograph(image_file))
     assert displayed_probability(page) == pytest.approx(answer.probability, abs=0.006)
-    expect(page.locator(".verdict .name")).to_have_text("film.png")
+    expect(page.locator(".verdict .name")).to_have_text("image.png")
     label = EN["verdicts"][answer.verdict()]
     expect(page.locator(".verdict .label")).to_have_text(label)
-    for picture in (".pane.main .film", ".heat"):
+    for picture in (".pane.main .radiograph", ".heat"):
         shape = page.locator(picture).evaluate("image => [image.naturalHeight, image.naturalWidth]")
         assert shape == [180, 240]
     expect(page.locator("#disclaimer")).to_be_visible()
 
 
 def test_sliders_answer_in_the_browser_alone(
-    page: Page, film_file: Path, points: OperatingPoints, tiny_bundle: Bundle
+    page: Page, image_file: Path, points: OperatingPoints, tiny_bundle: Bundle
 ) -> None:
-    choose(page, film_file)
-    page.wait_for_selector(FILM)
-    probability = Classifier(tiny_bundle).predict(read_radiograph(film_file)).probability
+    choose(page, image_file)
+    page.wait_for_selector(IMAGE)
+    probability = Classifier(tiny_bundle).predict(read_radiograph(image_file)).probability
     page.wait_for_timeout(500)
     requests: list[str] = []
     page.on("request", lambda request: requests.append(request.url))
@@ -130,9 +130,9 @@ def test_sliders_answer_in_the_browser_alone(
     assert not [url for url in requests if not url.startswith("data:")]
 
 
-def test_the_opacity_changes_the_picture(page: Page, film_file: Path) -> None:
-    choose(page, film_file)
-    page.wait_for_selector(FILM)
+def test_the_opacity_changes_the_picture(page: Page, image_file: Path) -> None:
+    choose(page, image_file)
+    page.wait_for_selector(IMAGE)
     page.keyboard.press("h")
     pictures = []
     for opacity in (0, 1):
@@ -140,7 +140,7 @@ def test_the_opacity_changes_the_picture(page: Page, film_file: Path) -> None:
         shot = page.locator(".stage").screenshot()
         pictures.append(cv2.imdecode(np.frombuffer(shot, np.uint8), cv2.IMREAD_COLOR))
     colour = [np.ptp(picture.astype(int), axis=2).max() for picture in pictures]
-    assert colour[0] < 5  # a grey film
+    assert colour[0] < 5  # a grey image
     assert colour[1] > 30
 
 
@@ -148,62 +148,62 @@ def test_an_example(page: Page) -> None:
     buttons = page.locator("#examples button")
     assert buttons.count() == 6
     buttons.nth(1).click()
-    page.wait_for_selector(FILM)
+    page.wait_for_selector(IMAGE)
     expect(page.locator(".verdict .name")).to_have_text("bacterial_2.png")
 
 
 def test_a_broken_file_says_so_and_keeps_what_was_shown(
-    page: Page, film_file: Path, tmp_path: Path
+    page: Page, image_file: Path, tmp_path: Path
 ) -> None:
-    choose(page, film_file)
-    page.wait_for_selector(FILM)
+    choose(page, image_file)
+    page.wait_for_selector(IMAGE)
     broken = tmp_path / "<b>broken<b>.jpeg"
-    broken.write_bytes(film_file.read_bytes()[:100])
+    broken.write_bytes(image_file.read_bytes()[:100])
     choose(page, broken)
     notice = page.get_by_role("alert").filter(has_text="broken")
     expect(notice).to_contain_text("the picture is damaged or cut off")
     assert page.locator("#notice b").count() == 0  # a file's name is no markup
-    expect(page.locator(".verdict .name")).to_have_text("film.png")
-    choose(page, film_file)
+    expect(page.locator(".verdict .name")).to_have_text("image.png")
+    choose(page, image_file)
     expect(notice).to_be_hidden()
 
 
-def test_what_is_no_chest_film_is_refused_in_words(
-    page: Page, film_file: Path, gradient_file: Path
+def test_what_is_no_chest_image_is_refused_in_words(
+    page: Page, image_file: Path, gradient_file: Path
 ) -> None:
-    choose(page, film_file)
-    page.wait_for_selector(FILM)
+    choose(page, image_file)
+    page.wait_for_selector(IMAGE)
     choose(page, gradient_file)
     notice = page.get_by_role("alert").filter(has_text="gradient.png")
     expect(notice).to_contain_text("gradient.png: not classified, because ")
-    expect(notice).to_contain_text(FINDINGS["en"]["no_lungs"])
-    expect(page.locator(".verdict .name")).to_have_text("film.png")  # what was shown stays
+    expect(notice).to_contain_text(MESSAGES["en"]["no_lungs"])
+    expect(page.locator(".verdict .name")).to_have_text("image.png")  # what was shown stays
     page.locator(".language").click()
-    expect(notice).to_contain_text(FINDINGS["fr"]["no_lungs"])
+    expect(notice).to_contain_text(MESSAGES["fr"]["no_lungs"])
 
 
-def test_a_film_that_came_inverted_is_answered_with_a_warning(
-    page: Page, film_file: Path, tmp_path: Path
+def test_a_image_that_came_inverted_is_answered_with_a_warning(
+    page: Page, image_file: Path, tmp_path: Path
 ) -> None:
     inverted = tmp_path / "inverted.png"
-    cv2.imwrite(str(inverted), 255 - cv2.imread(str(film_file)))
+    cv2.imwrite(str(inverted), 255 - cv2.imread(str(image_file)))
     choose(page, inverted)
-    page.wait_for_selector(FILM)
-    said = FINDINGS["en"]["inverted"]
+    page.wait_for_selector(IMAGE)
+    said = MESSAGES["en"]["inverted"]
     expect(page.locator(".warnings")).to_have_text(f"{said[0].upper()}{said[1:]}.")
 
 
-def test_a_dicom_film(page: Page, data: Path) -> None:
+def test_a_dicom_image(page: Page, data: Path) -> None:
     choose(page, data / "dicom" / "files" / "chest_CR-MONO1-10.dcm")
-    page.wait_for_selector(FILM)
-    shape = page.locator(".pane.main .film").evaluate("image => [image.naturalWidth]")
+    page.wait_for_selector(IMAGE)
+    shape = page.locator(".pane.main .radiograph").evaluate("image => [image.naturalWidth]")
     assert shape == [440]
     expect(page.locator(".warnings")).to_contain_text("children of 1–5 years")
 
 
-def test_no_heat_until_it_is_asked_for(page: Page, film_file: Path) -> None:
-    choose(page, film_file)
-    page.wait_for_selector(FILM)
+def test_no_heat_until_it_is_asked_for(page: Page, image_file: Path) -> None:
+    choose(page, image_file)
+    page.wait_for_selector(IMAGE)
     heat, legend = page.locator(".heat"), page.locator(".legend")
     expect(heat).to_be_hidden()
     expect(legend).to_be_hidden()
@@ -222,9 +222,9 @@ def transform(page: Page) -> str:
     return str(page.locator(".pane.main .sheet").evaluate("sheet => sheet.style.transform"))
 
 
-def test_the_view_is_changed_in_the_browser(page: Page, film_file: Path) -> None:
-    choose(page, film_file)
-    page.wait_for_selector(FILM)
+def test_the_view_is_changed_in_the_browser(page: Page, image_file: Path) -> None:
+    choose(page, image_file)
+    page.wait_for_selector(IMAGE)
     stage = page.locator(".stage")
     stage.hover()
     page.mouse.wheel(0, -400)
@@ -242,16 +242,20 @@ def test_the_view_is_changed_in_the_browser(page: Page, film_file: Path) -> None
     page.mouse.down()
     page.mouse.move(700, 250)
     page.mouse.up()
-    levels = str(page.locator(".pane.main .film").evaluate("film => film.style.filter"))
+    levels = str(
+        page.locator(".pane.main .radiograph").evaluate("radiograph => radiograph.style.filter")
+    )
     assert levels != "invert(0) brightness(1) contrast(1)"
     assert transform(page) == "translate(0px, 0px) scale(1)"
     page.keyboard.press("i")
-    levels = str(page.locator(".pane.main .film").evaluate("film => film.style.filter"))
+    levels = str(
+        page.locator(".pane.main .radiograph").evaluate("radiograph => radiograph.style.filter")
+    )
     assert "invert(1)" in levels
 
-    expect(page.locator(".plain .film")).to_be_hidden()
+    expect(page.locator(".plain .radiograph")).to_be_hidden()
     page.keyboard.press("s")
-    expect(page.locator(".plain .film")).to_be_visible()
+    expect(page.locator(".plain .radiograph")).to_be_visible()
     # Keys belong to whoever is typing.
     page.locator(".thousand summary").click()
     page.locator(".prevalence input").fill("")
@@ -259,9 +263,9 @@ def test_the_view_is_changed_in_the_browser(page: Page, film_file: Path) -> None
     assert "scale(1)" in transform(page)
 
 
-def test_the_models_three_thresholds(page: Page, film_file: Path, points: OperatingPoints) -> None:
-    choose(page, film_file)
-    page.wait_for_selector(FILM)
+def test_the_models_three_thresholds(page: Page, image_file: Path, points: OperatingPoints) -> None:
+    choose(page, image_file)
+    page.wait_for_selector(IMAGE)
     for name in ("high_sensitivity", "high_specificity", "threshold"):
         page.locator(f"[data-stop={name}]").click()
         expect(page.locator(f"[data-stop={name}]")).to_have_attribute("aria-pressed", "true")
@@ -269,9 +273,9 @@ def test_the_models_three_thresholds(page: Page, film_file: Path, points: Operat
         expect(page.locator(".threshold-control output")).to_have_text(f"{value} (yours)")
 
 
-def test_of_a_thousand_children(page: Page, film_file: Path, points: OperatingPoints) -> None:
-    choose(page, film_file)
-    page.wait_for_selector(FILM)
+def test_of_a_thousand_children(page: Page, image_file: Path, points: OperatingPoints) -> None:
+    choose(page, image_file)
+    page.wait_for_selector(IMAGE)
     page.locator(".thousand summary").click()
     page.locator(".prevalence input").fill("30")
     at = points.at(0.5)
@@ -286,17 +290,17 @@ def test_of_a_thousand_children(page: Page, film_file: Path, points: OperatingPo
 
 
 def test_what_the_reader_set_is_remembered_by_the_browser_for_this_model(
-    page: Page, film_file: Path, url: str
+    page: Page, image_file: Path, url: str
 ) -> None:
-    choose(page, film_file)
-    page.wait_for_selector(FILM)
+    choose(page, image_file)
+    page.wait_for_selector(IMAGE)
     set_slider(page, ".threshold", 0.33)
     page.locator(".language").click()
     page.goto(url)
     page.wait_for_selector(".invitation strong")
     expect(page.locator("#status")).to_contain_text("Modèle tiny 1")
-    choose(page, film_file)
-    page.wait_for_selector(FILM)
+    choose(page, image_file)
+    page.wait_for_selector(IMAGE)
     expect(page.locator(".threshold-control output")).to_have_text("0,33 (le vôtre)")
     keys = page.evaluate("Object.keys(localStorage)")
     assert any(load for load in keys if load.startswith("cxr.threshold."))
@@ -304,14 +308,14 @@ def test_what_the_reader_set_is_remembered_by_the_browser_for_this_model(
     assert not [key for key in page.evaluate("Object.keys(localStorage)") if "threshold" in key]
 
 
-def test_the_browsers_language_and_a_switch(browser: Browser, url: str, film_file: Path) -> None:
+def test_the_browsers_language_and_a_switch(browser: Browser, url: str, image_file: Path) -> None:
     context = browser.new_context(locale="fr-FR", viewport={"width": 1280, "height": 720})
     page = context.new_page()
     page.goto(url)
     page.wait_for_selector(".invitation strong")
     expect(page.locator("#header h1")).to_have_text(FR["title"])
-    choose(page, film_file)
-    page.wait_for_selector(FILM)
+    choose(page, image_file)
+    page.wait_for_selector(IMAGE)
     expect(page.locator(".thousand summary")).to_have_text(FR["thousand_title"])
     expect(page.locator(".worth-box")).to_contain_text("de la chaleur est dans les poumons")
     assert page.evaluate("document.documentElement.lang") == "fr"
@@ -347,37 +351,37 @@ def test_both_languages_say_the_same() -> None:
     assert shape(EN) == shape(FR)
 
 
-def test_what_the_reader_keeps(page: Page, film_file: Path, tmp_path: Path) -> None:
-    choose(page, film_file)
-    page.wait_for_selector(FILM)
+def test_what_the_reader_keeps(page: Page, image_file: Path, tmp_path: Path) -> None:
+    choose(page, image_file)
+    page.wait_for_selector(IMAGE)
     set_slider(page, ".threshold", 0.33)
     page.locator(".language").click()
     for name in ("first.pdf", "again.pdf"):
         with page.expect_download() as waiting:
             page.locator("[data-keep=report]").click()
-        assert waiting.value.suggested_filename == "film_report.pdf"
+        assert waiting.value.suggested_filename == "image_report.pdf"
         waiting.value.save_as(tmp_path / name)
         words = " ".join(PdfReader(tmp_path / name).pages[0].extract_text().split())
         assert "0,33 (du lecteur)" in words
-        assert "film.png" in words
+        assert "image.png" in words
     with page.expect_download() as waiting:
         page.locator("[data-keep=overlay]").click()
-    assert waiting.value.suggested_filename == "film_overlay.png"
+    assert waiting.value.suggested_filename == "image_overlay.png"
     waiting.value.save_as(tmp_path / "overlay.png")
     assert cv2.imread(str(tmp_path / "overlay.png")).shape == (180, 240, 3)
 
 
-def test_the_reader_first(page: Page, film_file: Path, tmp_path: Path) -> None:
+def test_the_reader_first(page: Page, image_file: Path, tmp_path: Path) -> None:
     another = tmp_path / "another.png"
-    cv2.imwrite(str(another), cv2.imread(str(film_file))[:, ::-1])
+    cv2.imwrite(str(another), cv2.imread(str(image_file))[:, ::-1])
     choose(page, another)
-    page.wait_for_selector(FILM)
+    page.wait_for_selector(IMAGE)
     set_slider(page, ".threshold", 0)  # the model calls everything pneumonia
     answer = page.locator(".answer")
     page.locator(".read-first").check()
-    expect(answer).to_be_visible()  # of this film it has been seen
-    choose(page, film_file)
-    expect(page.locator(".own-reading .name")).to_have_text("film.png")
+    expect(answer).to_be_visible()  # of this image it has been seen
+    choose(page, image_file)
+    expect(page.locator(".own-reading .name")).to_have_text("image.png")
     expect(answer).to_be_hidden()
     page.keyboard.press("h")
     expect(page.locator(".heat")).to_be_hidden()
@@ -385,7 +389,9 @@ def test_the_reader_first(page: Page, film_file: Path, tmp_path: Path) -> None:
     set_slider(page, ".confidence", 90)
     page.locator(".own-reading button").click()
     expect(answer).to_be_visible()
-    expect(page.locator(".agreement")).to_contain_text("1 films read first; you and the model")
+    expect(page.locator(".agreement")).to_contain_text(
+        "1 radiographs read first; you and the model"
+    )
     expect(page.locator(".agreement")).to_contain_text("agree on 1.")
     set_slider(page, ".threshold", 1)  # what was answered stays what it was
     page.locator(".feedback summary").click()
@@ -400,7 +406,7 @@ def test_the_reader_first(page: Page, film_file: Path, tmp_path: Path) -> None:
     waiting.value.save_as(tmp_path / "notes.csv")
     with (tmp_path / "notes.csv").open(encoding="utf-8-sig", newline="") as file:
         (mine,) = csv.DictReader(file)
-    assert mine["file"] == "film.png"
+    assert mine["file"] == "image.png"
     assert mine["own"] == mine["verdict"] == "PNEUMONIA"
     assert float(mine["threshold"]) == 0
     assert float(mine["confidence"]) == 0.9
@@ -410,8 +416,8 @@ def test_the_reader_first(page: Page, film_file: Path, tmp_path: Path) -> None:
     expect(page.locator(".agreement")).to_be_empty()
 
 
-def test_notes_for_the_operator_hold_no_film_and_no_name(
-    browser: Browser, tiny_bundle: Bundle, film_file: Path, tmp_path: Path
+def test_notes_for_the_operator_hold_no_image_and_no_name(
+    browser: Browser, tiny_bundle: Bundle, image_file: Path, tmp_path: Path
 ) -> None:
     blocks = build_page(Classifier(tiny_bundle), notes=tmp_path / "notes")
     _, local_url, _ = blocks.launch(
@@ -421,8 +427,8 @@ def test_notes_for_the_operator_hold_no_film_and_no_name(
     page = context.new_page()
     page.goto(local_url)
     page.wait_for_selector(".invitation strong")
-    choose(page, film_file)
-    page.wait_for_selector(FILM, timeout=60_000)
+    choose(page, image_file)
+    page.wait_for_selector(IMAGE, timeout=60_000)
     page.locator(".feedback summary").click()
     page.locator("[name=agree][value=agree]").check()
     page.locator("[data-note=save]").click()
@@ -457,9 +463,9 @@ def test_only_known_fields_of_a_note_are_kept(tmp_path: Path) -> None:
     assert len(json.loads(line)["comment"]) == 1000
 
 
-def test_a_dicom_film_is_kept_as_dicom(page: Page, data: Path, tmp_path: Path) -> None:
+def test_a_dicom_image_is_kept_as_dicom(page: Page, data: Path, tmp_path: Path) -> None:
     choose(page, data / "dicom" / "files" / "chest_RSNA_16d7f894.dcm")
-    page.wait_for_selector(FILM)
+    page.wait_for_selector(IMAGE)
     with page.expect_download() as waiting:
         page.locator("[data-keep=dicom]").click()
     assert waiting.value.suggested_filename == "chest_RSNA_16d7f894_dicom.zip"
@@ -470,13 +476,13 @@ def test_a_dicom_film_is_kept_as_dicom(page: Page, data: Path, tmp_path: Path) -
 
 
 @pytest.fixture
-def archive(tmp_path: Path, film_file: Path, gradient_file: Path) -> Path:
-    """A ZIP of two films, a picture that is none, and a broken one; packed and stored."""
-    path = tmp_path / "films.zip"
-    inverted = 255 - cv2.imread(str(film_file))
+def archive(tmp_path: Path, image_file: Path, gradient_file: Path) -> Path:
+    """A ZIP of two radiographs, a picture that is none, and a broken one; packed and stored."""
+    path = tmp_path / "images.zip"
+    inverted = 255 - cv2.imread(str(image_file))
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.write(film_file, "ward/one.png")
-        archive.write(film_file, "ward/=two.png", zipfile.ZIP_STORED)
+        archive.write(image_file, "ward/one.png")
+        archive.write(image_file, "ward/=two.png", zipfile.ZIP_STORED)
         archive.write(gradient_file, "ward/gradient.png")
         archive.writestr("ward/broken.jpeg", b"nothing")
         archive.writestr("ward/.hidden", b"not looked at")
@@ -484,14 +490,14 @@ def archive(tmp_path: Path, film_file: Path, gradient_file: Path) -> Path:
     return path
 
 
-def test_many_films(page: Page, archive: Path, tmp_path: Path, tiny_bundle: Bundle) -> None:
+def test_many_images(page: Page, archive: Path, tmp_path: Path, tiny_bundle: Bundle) -> None:
     page.locator("[data-view=many]").click()
     page.set_input_files(".pick-files", archive)
     status = page.locator("#many .progress [role=status]")
     expect(status).to_have_text("5 of 5; 1 refused, 1 unreadable", timeout=30_000)
     rows = page.locator("#many tbody tr")
     expect(rows).to_have_count(5)
-    answer = Classifier(tiny_bundle).predict(read_radiograph(tmp_path / "film.png"))
+    answer = Classifier(tiny_bundle).predict(read_radiograph(tmp_path / "image.png"))
     first = rows.nth(0)
     expect(first.locator(".verdict")).to_have_text(EN["verdicts"][answer.verdict()])
     expect(page.locator("tr", has_text="inverted.png")).to_contain_text("Black and white were")
@@ -521,16 +527,16 @@ def test_many_films(page: Page, archive: Path, tmp_path: Path, tiny_bundle: Bund
         assert cv2.imdecode(content, cv2.IMREAD_COLOR).shape == (180, 240, 3)
 
     page.get_by_role("button", name="ward/one.png").click()
-    page.wait_for_selector(FILM)
+    page.wait_for_selector(IMAGE)
     expect(page.locator(".verdict .name").first).to_have_text("one.png")
     expect(page.locator("#many")).to_be_hidden()
 
 
-def test_many_films_can_be_stopped(page: Page, film_file: Path, tmp_path: Path) -> None:
+def test_many_images_can_be_stopped(page: Page, image_file: Path, tmp_path: Path) -> None:
     for i in range(60):
-        (tmp_path / f"film_{i}.png").write_bytes(film_file.read_bytes())
+        (tmp_path / f"film_{i}.png").write_bytes(image_file.read_bytes())
     page.locator("[data-view=many]").click()
-    page.set_input_files(".pick-files", sorted(tmp_path.glob("film_*.png")))
+    page.set_input_files(".pick-files", sorted(tmp_path.glob("image_*.png")))
     page.locator("#many tbody tr").nth(2).wait_for()
     page.locator("[data-do=cancel]").click()
     expect(page.locator("[data-do=cancel]")).to_be_hidden(timeout=20_000)
@@ -549,22 +555,22 @@ def test_a_damaged_archive_is_said(page: Page, tmp_path: Path) -> None:
 
 
 def test_no_file_but_an_upload_is_ever_opened(
-    tiny_bundle: Bundle, film_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_bundle: Bundle, image_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     uploads = tmp_path / "uploads"
     uploads.mkdir()
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(uploads))
     table = create_many(Classifier(tiny_bundle), at_once=1, elem_id="many")
     link = uploads / "link.png"
-    link.symlink_to(film_file)
-    for path in (film_file, link, uploads / ".." / "film.png", uploads, "", uploads / "none.png"):
-        row = table.classify_one({"path": str(path), "name": "../film.png"})
+    link.symlink_to(image_file)
+    for path in (image_file, link, uploads / ".." / "image.png", uploads, "", uploads / "none.png"):
+        row = table.classify_one({"path": str(path), "name": "../image.png"})
         assert row["status"] == "error"
-        assert row["detail"] == "film.png: no such upload. Choose the film again."
-    assert film_file.exists()
+        assert row["detail"] == "radiograph.png: no such upload. Choose the radiograph again."
+    assert image_file.exists()
     upload = uploads / "upload.png"
-    upload.write_bytes(film_file.read_bytes())
-    assert table.classify_one({"path": str(upload), "name": "film.png"})["status"] == "ok"
+    upload.write_bytes(image_file.read_bytes())
+    assert table.classify_one({"path": str(upload), "name": "image.png"})["status"] == "ok"
     for odd in (None, [], {"path": "\0"}, {"path": [1]}, {"name": {}}):
         assert table.classify_one(odd)["status"] == "error"
         assert table.overlay_of(odd) == {"overlay": None}
@@ -578,13 +584,13 @@ def test_about_the_model(page: Page) -> None:
 
 
 def test_the_documented_endpoint(
-    url: str, film_file: Path, gradient_file: Path, tiny_bundle: Bundle
+    url: str, image_file: Path, gradient_file: Path, tiny_bundle: Bundle
 ) -> None:
     client = Client(url, verbose=False)
     assert set(client.view_api(return_format="dict")["named_endpoints"]) == {"/classify"}
-    line = client.predict(handle_file(film_file), 0.2, api_name="/classify")
-    answer = Classifier(tiny_bundle).predict(read_radiograph(film_file))
-    assert line["file"] == "film.png"
+    line = client.predict(handle_file(image_file), 0.2, api_name="/classify")
+    answer = Classifier(tiny_bundle).predict(read_radiograph(image_file))
+    assert line["file"] == "image.png"
     assert line["status"] == "ok"
     assert line["probability"] == pytest.approx(answer.probability, abs=1e-5)
     assert line["label"] == answer.verdict(0.2)
@@ -592,32 +598,32 @@ def test_the_documented_endpoint(
     assert refused["status"] == "refused"
     assert refused["threshold"] == 0.5
     with pytest.raises(AppError, match="from 0 to 1"):
-        client.predict(handle_file(film_file), 2, api_name="/classify")
+        client.predict(handle_file(image_file), 2, api_name="/classify")
 
 
 @pytest.mark.slow
-def test_fifty_films_at_once_are_all_answered(url: str, film_file: Path) -> None:
+def test_fifty_images_at_once_are_all_answered(url: str, image_file: Path) -> None:
     client = Client(url, verbose=False)
-    jobs = [client.submit(handle_file(film_file), api_name="/classify") for _ in range(50)]
+    jobs = [client.submit(handle_file(image_file), api_name="/classify") for _ in range(50)]
     assert {job.result(timeout=120)["status"] for job in jobs} == {"ok"}
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_accessibility(
-    browser: Browser, url: str, film_file: Path, scheme: Literal["light", "dark"]
+    browser: Browser, url: str, image_file: Path, scheme: Literal["light", "dark"]
 ) -> None:
     """Contrast, labels and roles: no violation that axe knows of WCAG 2.1 A and AA."""
     context = browser.new_context(color_scheme=scheme, viewport={"width": 1280, "height": 720})
     page = context.new_page()
     page.goto(url)
     page.wait_for_selector(".invitation strong")
-    choose(page, film_file)
-    page.wait_for_selector(FILM)
+    choose(page, image_file)
+    page.wait_for_selector(IMAGE)
     page.keyboard.press("h")
     for summary in page.locator("summary").all():
         summary.click()
     found = violations(page)
-    page.set_input_files(".pick-files", film_file)
+    page.set_input_files(".pick-files", image_file)
     for view in ("many", "about"):
         page.locator(f"[data-view={view}]").click()
         found += violations(page)
@@ -647,48 +653,48 @@ def transfer(page: Page, path: Path) -> object:
     )
 
 
-def test_a_dropped_film(page: Page, film_file: Path) -> None:
-    data = transfer(page, film_file)
+def test_a_dropped_image(page: Page, image_file: Path) -> None:
+    data = transfer(page, image_file)
     page.dispatch_event(".stage", "dragover", {"dataTransfer": data})
     page.dispatch_event(".stage", "drop", {"dataTransfer": data})
-    page.wait_for_selector(FILM)
-    expect(page.locator(".verdict .name")).to_have_text("film.png")
+    page.wait_for_selector(IMAGE)
+    expect(page.locator(".verdict .name")).to_have_text("image.png")
 
 
-def test_a_pasted_film(page: Page, film_file: Path) -> None:
-    data = transfer(page, film_file)
+def test_a_pasted_image(page: Page, image_file: Path) -> None:
+    data = transfer(page, image_file)
     page.evaluate(
         "data => document.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data }))",
         data,
     )
-    page.wait_for_selector(FILM)
+    page.wait_for_selector(IMAGE)
 
 
-def test_sliders_move_by_keyboard(page: Page, film_file: Path) -> None:
-    choose(page, film_file)
-    page.wait_for_selector(FILM)
+def test_sliders_move_by_keyboard(page: Page, image_file: Path) -> None:
+    choose(page, image_file)
+    page.wait_for_selector(IMAGE)
     page.locator(".threshold").focus()
     page.keyboard.press("ArrowRight")
     expect(page.locator(".threshold-control output")).to_have_text("0.51 (yours)")
 
 
-def test_nothing_is_asked_of_other_hosts(browser: Browser, url: str, film_file: Path) -> None:
+def test_nothing_is_asked_of_other_hosts(browser: Browser, url: str, image_file: Path) -> None:
     context = browser.new_context()
     page = context.new_page()
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto(url)
     page.wait_for_selector(".invitation strong")
-    choose(page, film_file)
-    page.wait_for_selector(FILM)
+    choose(page, image_file)
+    page.wait_for_selector(IMAGE)
     assert not [a for a in asked if not a.startswith((url, "data:", "blob:"))]
     context.close()
 
 
-def test_a_phone_shows_it_without_scrolling_sideways(page: Page, film_file: Path) -> None:
+def test_a_phone_shows_it_without_scrolling_sideways(page: Page, image_file: Path) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
-    choose(page, film_file)
-    page.wait_for_selector(FILM)
+    choose(page, image_file)
+    page.wait_for_selector(IMAGE)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
@@ -707,8 +713,8 @@ def serve(*arguments: object, **environment: str) -> subprocess.Popen[str]:
 def test_the_page_answers_before_the_model_has_loaded(
     browser: Browser, data: Path, tmp_path: Path
 ) -> None:
-    """`python app.py`, real films, and nothing left of them when it has ended."""
-    films = sorted((data / "originals" / "PNEUMONIA").iterdir())[:2]
+    """`python app.py`, real radiographs, and nothing left of them when it has ended."""
+    images = sorted((data / "originals" / "PNEUMONIA").iterdir())[:2]
     # A proxy in between, as in many hospitals, is not asked for the page.
     with serve(TMPDIR=str(tmp_path), HTTP_PROXY="http://127.0.0.1:9", NO_PROXY="") as process:
         try:
@@ -720,10 +726,10 @@ def test_the_page_answers_before_the_model_has_loaded(
             page.goto(address[1])
             page.wait_for_selector(".invitation strong")
             expect(page.locator("#status")).to_contain_text("The model is loading")
-            choose(page, films[0])
+            choose(page, images[0])
             page.wait_for_timeout(1000)
-            choose(page, films[1])  # while the first still waits: the last one is shown
-            expect(page.locator(".verdict .name")).to_have_text(films[1].name, timeout=90_000)
+            choose(page, images[1])  # while the first still waits: the last one is shown
+            expect(page.locator(".verdict .name")).to_have_text(images[1].name, timeout=90_000)
             expect(page.locator("#status")).to_contain_text(load_bundle().sha256[:12])
             assert page.locator(".verdict .label").inner_text() in {"Pneumonia", "Uncertain"}
             assert list(tmp_path.rglob("*.jpeg"))
@@ -770,7 +776,7 @@ def test_bad_usage(arguments: tuple[str, ...], message: str) -> None:
 
 
 def test_a_model_that_fails_late_is_said_on_the_page(
-    browser: Browser, tmp_path: Path, write_bundle: Callable[[Path], Bundle], film_file: Path
+    browser: Browser, tmp_path: Path, write_bundle: Callable[[Path], Bundle], image_file: Path
 ) -> None:
     bundle = write_bundle(tmp_path / "bundle")
     (bundle.folder / "model.weights.h5").write_bytes(b"damaged after it was verified")
@@ -782,7 +788,7 @@ def test_a_model_that_fails_late_is_said_on_the_page(
     page = context.new_page()
     page.goto(local_url)
     expect(page.locator("#status")).to_contain_text("The model cannot be used", timeout=30_000)
-    choose(page, film_file)
+    choose(page, image_file)
     expect(page.get_by_role("alert")).to_contain_text("model.weights.h5")
     expect(page.locator(".panel")).to_be_hidden()
     context.close()
@@ -813,7 +819,7 @@ def test_a_model_that_cannot_be_fetched_is_replaced_and_the_page_says_so(
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
 def test_a_model_of_the_hub_answers_and_its_commit_is_shown(
-    browser: Browser, hub: LoopbackHub, tiny_bundle: Bundle, tmp_path: Path, film_file: Path
+    browser: Browser, hub: LoopbackHub, tiny_bundle: Bundle, tmp_path: Path, image_file: Path
 ) -> None:
     commit = publish(tiny_bundle.folder, "me/cxr", tag="v1").commit
     environment = {
@@ -829,9 +835,9 @@ def test_a_model_of_the_hub_answers_and_its_commit_is_shown(
             page.goto(address)
             expect(page.locator("#status")).to_contain_text(f"me/cxr@{commit}", timeout=60_000)
             expect(page.locator("#fallback")).to_have_count(0)
-            choose(page, film_file)
-            page.wait_for_selector(FILM)
-            answer = Classifier(tiny_bundle).predict(read_radiograph(film_file))
+            choose(page, image_file)
+            page.wait_for_selector(IMAGE)
+            answer = Classifier(tiny_bundle).predict(read_radiograph(image_file))
             assert displayed_probability(page) == pytest.approx(answer.probability, abs=0.006)
             context.close()
         finally:

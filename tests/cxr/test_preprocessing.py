@@ -10,27 +10,27 @@ import pytest
 from cxr.preprocessing import Preprocessing
 from cxr.reading.radiograph import Radiograph, read_radiograph
 from training.data.dataset import read_folder
-from training.data.films import load_films
+from training.data.images import load_images
 
 
 def radiograph(pixels: object) -> Radiograph:
-    return Radiograph(pixels=np.array(pixels, dtype=np.float32), name="film")
+    return Radiograph(pixels=np.array(pixels, dtype=np.float32), name="image")
 
 
 def test_shrinking_averages_over_each_pixels_area() -> None:
-    film = radiograph([[0, 1, 0, 0], [1, 0, 0, 0], [1, 1, 0, 1], [1, 1, 1, 0]])
-    batch = Preprocessing(size=2, intensity="unit")(film)
+    image = radiograph([[0, 1, 0, 0], [1, 0, 0, 0], [1, 1, 0, 1], [1, 1, 1, 0]])
+    batch = Preprocessing(size=2, intensity="unit")(image)
     assert batch.shape == (1, 2, 2, 1)
     assert batch.dtype == np.float32
     np.testing.assert_allclose(batch[0, :, :, 0], [[0.5, 0], [1, 0.5]])
 
 
 def test_the_aspect_ratio_is_not_kept() -> None:
-    film = radiograph(np.tile([0.0, 1.0], (4, 4)))
-    assert Preprocessing(size=4)(film).shape == (1, 4, 4, 1)
+    image = radiograph(np.tile([0.0, 1.0], (4, 4)))
+    assert Preprocessing(size=4)(image).shape == (1, 4, 4, 1)
 
 
-def test_standardized_films_have_zero_mean_and_unit_variance_whatever_their_exposure() -> None:
+def test_standardized_images_have_zero_mean_and_unit_variance_whatever_their_exposure() -> None:
     pixels = np.random.default_rng(0).random((8, 8)).astype(np.float32)
     preprocessing = Preprocessing(size=8)
     batch = preprocessing(radiograph(pixels))
@@ -40,17 +40,17 @@ def test_standardized_films_have_zero_mean_and_unit_variance_whatever_their_expo
     np.testing.assert_allclose(darker, batch, atol=1e-4)
 
 
-def test_a_film_of_one_grey_level_becomes_zeros() -> None:
+def test_a_image_of_one_grey_level_becomes_zeros() -> None:
     batch = Preprocessing(size=4)(radiograph(np.full((4, 4), 0.7)))
     np.testing.assert_allclose(batch, 0, atol=1e-3)
 
 
-def test_training_and_classification_prepare_a_film_alike(chest_films: Path) -> None:
+def test_training_and_classification_prepare_a_image_alike(chest_images: Path) -> None:
     preprocessing = Preprocessing(size=32)
-    records, _ = read_folder(chest_films)
-    films, records = load_films(chest_films, records, preprocessing)
-    trained_on = preprocessing.normalize(films.astype(np.float32))
+    records, _ = read_folder(chest_images)
+    images, records = load_images(chest_images, records, preprocessing)
+    trained_on = preprocessing.normalize(images.astype(np.float32))
     for row, record in enumerate(records[:5]):
-        classified = preprocessing(read_radiograph(chest_films / record.path))
-        # Training keeps films at half precision.
+        classified = preprocessing(read_radiograph(chest_images / record.path))
+        # Training keeps images at half precision.
         np.testing.assert_allclose(trained_on[row], classified[0], atol=5e-3)

@@ -42,12 +42,12 @@ def palette() -> Image.Image:
     ("content", "expected"),
     [
         (encode(solid("L", 51)), 51 / 255),
-        (encode(solid("L", 51), "JPEG", quality=100), 51 / 255),
+        (encode(solid("L", 51), "JPEG", gate_result=100), 51 / 255),
         (encode(solid("1", 1)), 1.0),
         (encode(Image.fromarray(np.full((SIDE, SIDE), 13107, np.uint16))), 13107 / 65535),
         (encode(solid("RGB", (51, 51, 51))), 51 / 255),
         (encode(solid("RGB", (255, 0, 0))), 0.299),  # ITU-R BT.601
-        (encode(solid("RGB", (51, 51, 51)), "JPEG", quality=100), 51 / 255),
+        (encode(solid("RGB", (51, 51, 51)), "JPEG", gate_result=100), 51 / 255),
         (encode(palette()), 51 / 255),
         (encode(solid("RGBA", (51, 51, 51, 255))), 51 / 255),
         (encode(solid("RGBA", (255, 255, 255, 0))), 0.0),  # transparent is unexposed
@@ -80,21 +80,21 @@ def test_sixteen_bits_keep_their_steps() -> None:
     np.testing.assert_allclose(radiograph.pixels * 65535, levels, atol=0.01)
 
 
-def test_exif_orientation_turns_the_film_upright() -> None:
-    film = np.zeros((SIDE, 2 * SIDE), np.uint8)
-    film[:, :SIDE] = 255  # bright on the left
+def test_exif_orientation_turns_the_image_upright() -> None:
+    image = np.zeros((SIDE, 2 * SIDE), np.uint8)
+    image[:, :SIDE] = 255  # bright on the left
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned a quarter clockwise: left becomes top
-    radiograph = read_radiograph(encode(Image.fromarray(film), "JPEG", exif=exif))
+    radiograph = read_radiograph(encode(Image.fromarray(image), "JPEG", exif=exif))
     assert radiograph.shape == (2 * SIDE, SIDE)
     assert radiograph.pixels[:SIDE].mean() > 0.95
     assert radiograph.pixels[SIDE:].mean() < 0.05
 
 
 def test_content_decides_not_the_name(tmp_path: Path) -> None:
-    path = tmp_path / "film.jpeg"
+    path = tmp_path / "image.jpeg"
     path.write_bytes(encode(solid("L", 51), "PNG"))
-    assert read_radiograph(path).name == "film.jpeg"
+    assert read_radiograph(path).name == "image.jpeg"
 
 
 def test_pixels_cannot_be_changed() -> None:
@@ -110,34 +110,34 @@ def noise(side: int = 200) -> Image.Image:
 @pytest.mark.parametrize(
     ("content", "error", "message"),
     [
-        (b"", UnreadableRadiograph, "film: the file is empty"),
-        (b"no picture at all", UnreadableRadiograph, "film: this is not a picture"),
-        (encode(noise(), "JPEG")[:3000], UnreadableRadiograph, "film: .*damaged or cut off"),
-        (encode(noise())[:3000], UnreadableRadiograph, "film: .*damaged or cut off"),
-        (encode(noise(), "GIF"), UnsupportedRadiograph, "film: a picture in GIF format"),
-        (encode(noise(), "TIFF"), UnsupportedRadiograph, "film: a picture in TIFF format"),
+        (b"", UnreadableRadiograph, "image: the file is empty"),
+        (b"no picture at all", UnreadableRadiograph, "image: this is not a picture"),
+        (encode(noise(), "JPEG")[:3000], UnreadableRadiograph, "image: .*damaged or cut off"),
+        (encode(noise())[:3000], UnreadableRadiograph, "image: .*damaged or cut off"),
+        (encode(noise(), "GIF"), UnsupportedRadiograph, "image: a picture in GIF format"),
+        (encode(noise(), "TIFF"), UnsupportedRadiograph, "image: a picture in TIFF format"),
         (
             encode(solid("CMYK", (0, 0, 0, 0)), "JPEG"),
             UnsupportedRadiograph,
-            "film: a CMYK picture",
+            "image: a CMYK picture",
         ),
         (
             encode(noise(), "PNG", save_all=True, append_images=[noise(100)]),
             UnsupportedRadiograph,
-            "film: 2 pictures in one file",
+            "image: 2 pictures in one file",
         ),
         (
             encode(noise(), "MPO", save_all=True, append_images=[noise(100)]),
             UnsupportedRadiograph,
-            "film: 2 pictures in one file",
+            "image: 2 pictures in one file",
         ),
         (
             encode(noise(), "TIFF", save_all=True, append_images=[noise(100)]),
             UnsupportedRadiograph,
-            "film: a picture in TIFF format",
+            "image: a picture in TIFF format",
         ),
-        (bytes(128) + b"DICM" + bytes(99), UnreadableRadiograph, "film: this DICOM file"),
-        (encode(noise(10)), UnsupportedRadiograph, "film: 10×10 pixels are too few"),
+        (bytes(128) + b"DICM" + bytes(99), UnreadableRadiograph, "image: this DICOM file"),
+        (encode(noise(10)), UnsupportedRadiograph, "image: 10×10 pixels are too few"),
     ],
     ids=[
         "empty",
@@ -158,7 +158,7 @@ def test_refusals_name_the_file_and_the_reason(
     content: bytes, error: type[RadiographError], message: str
 ) -> None:
     with pytest.raises(error, match=message):
-        read_radiograph(content, name="film")
+        read_radiograph(content, name="image")
 
 
 def test_too_many_pixels_are_refused_before_decoding() -> None:
@@ -166,14 +166,14 @@ def test_too_many_pixels_are_refused_before_decoding() -> None:
     bomb = encode(Image.new("L", (8000, 8000)))
     assert MAX_PIXELS < 8000 * 8000
     assert len(bomb) < 200_000
-    with pytest.raises(RadiographTooLarge, match="film: 8000×8000 pixels"):
-        read_radiograph(bomb, name="film")
+    with pytest.raises(RadiographTooLarge, match="image: 8000×8000 pixels"):
+        read_radiograph(bomb, name="image")
 
 
 def test_pillows_own_limit_is_ours_too() -> None:
     bomb = encode(Image.new("1", (20_000, 20_000)))
-    with pytest.raises(RadiographTooLarge, match="film: "):
-        read_radiograph(bomb, name="film")
+    with pytest.raises(RadiographTooLarge, match="image: "):
+        read_radiograph(bomb, name="image")
 
 
 def test_missing_files_and_folders(tmp_path: Path) -> None:

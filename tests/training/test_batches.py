@@ -9,9 +9,9 @@ import pytest
 
 from cxr.preprocessing import Preprocessing
 from training.data.dataset import Record
-from training.data.films import Part
+from training.data.images import Split
 from training.fitting.augmentation import AugmentationConfig, augment
-from training.fitting.batches import FilmBatches, Targets
+from training.fitting.batches import ImageBatches, Targets
 from training.fitting.config import Balance, LocalConfig, TrainingConfig
 from training.fitting.presets import baseline, default, tiny
 
@@ -23,37 +23,39 @@ STILL = AugmentationConfig(
 )
 
 
-def film(seed: int = 0) -> np.ndarray:
+def image(seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).random((32, 32), dtype=np.float32)
 
 
 @pytest.mark.parametrize("config", [baseline().augmentation, default().augmentation])
-def test_augmented_films_stay_films(config: AugmentationConfig) -> None:
+def test_augmented_images_stay_images(config: AugmentationConfig) -> None:
     for seed in range(50):
-        varied = augment(film(), config, np.random.default_rng(seed))
+        varied = augment(image(), config, np.random.default_rng(seed))
         assert varied.shape == (32, 32)
         assert varied.dtype == np.float32
         assert varied.min() >= 0
         assert varied.max() <= 1
 
 
-def test_an_equal_generator_gives_an_equal_film() -> None:
+def test_an_equal_generator_gives_an_equal_image() -> None:
     config = default().augmentation
     first, again, other = (
-        augment(film(), config, np.random.default_rng(seed)) for seed in (7, 7, 8)
+        augment(image(), config, np.random.default_rng(seed)) for seed in (7, 7, 8)
     )
     np.testing.assert_array_equal(first, again)
     assert np.abs(first - other).max() > 0.05
 
 
 def test_zero_switches_every_transform_off() -> None:
-    np.testing.assert_allclose(augment(film(), STILL, np.random.default_rng(0)), film(), atol=1e-6)
+    np.testing.assert_allclose(
+        augment(image(), STILL, np.random.default_rng(0)), image(), atol=1e-6
+    )
 
 
 def test_a_flip_mirrors_left_and_right() -> None:
     always = dataclasses.replace(STILL, flip=1.0)
-    mirrored = augment(film(), always, np.random.default_rng(0))
-    np.testing.assert_allclose(mirrored, film()[:, ::-1], atol=1e-5)
+    mirrored = augment(image(), always, np.random.default_rng(0))
+    np.testing.assert_allclose(mirrored, image()[:, ::-1], atol=1e-5)
 
 
 def test_a_shift_moves_sideways_only_where_asked() -> None:
@@ -65,24 +67,24 @@ def test_a_shift_moves_sideways_only_where_asked() -> None:
         )
 
 
-def part(*, lungs: bool = False) -> Part:
+def split(*, lungs: bool = False) -> Split:
     """20 normal images and 60 with pneumonia; with lungs, outlined on all but the first of each."""
     labels = [0] * 20 + [1] * 60
-    images = np.stack([film(i) for i in range(80)]).astype(np.float16)
+    images = np.stack([image(i) for i in range(80)]).astype(np.float16)
     records = [
         Record(f"{i}.png", label, f"patient{i}", "", "train", f"{i}")
         for i, label in enumerate(labels)
     ]
     if not lungs:
-        return Part(images, records)
+        return Split(images, records)
     outlines = np.zeros((80, 32, 32), np.float16)
     outlines[:, 6:26, 4:13] = outlines[:, 6:26, 19:28] = 1
     outlines[[0, 20]] = np.nan
-    return Part(images, records, outlines)
+    return Split(images, records, outlines)
 
 
-def batches(config: TrainingConfig, *, lungs: bool = False, **arguments: int) -> FilmBatches:
-    return FilmBatches(part(lungs=lungs), config, **arguments)
+def batches(config: TrainingConfig, *, lungs: bool = False, **arguments: int) -> ImageBatches:
+    return ImageBatches(split(lungs=lungs), config, **arguments)
 
 
 def logits(targets: Targets) -> tuple[np.ndarray, np.ndarray]:
@@ -93,7 +95,7 @@ def logits(targets: Targets) -> tuple[np.ndarray, np.ndarray]:
 def test_balanced_batches_are_half_and_half() -> None:
     config = dataclasses.replace(tiny(), mixup_alpha=0.0, label_smoothing=0.0)
     served = batches(config)
-    assert len(served) == 5  # each of the 20 normal films once, in batches of 8
+    assert len(served) == 5  # each of the 20 normal images once, in batches of 8
     for i in range(len(served)):
         batch, (targets, weights) = served[i][0], logits(served[i][1])
         assert batch.shape == (8, 32, 32, 1)
@@ -103,7 +105,7 @@ def test_balanced_batches_are_half_and_half() -> None:
 
 
 def epoch(balance: Balance) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Grey levels (as a film's mark), targets and weights of an epoch of 20 + 60 films."""
+    """Grey levels (as a image's mark), targets and weights of an epoch of 20 + 60 images."""
     config = dataclasses.replace(
         tiny(),
         augmentation=STILL,
@@ -113,9 +115,9 @@ def epoch(balance: Balance) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         preprocessing=Preprocessing(size=32, intensity="unit"),
     )
     served = batches(config)
-    films, targets, weights = (
-        np.concatenate(parts)
-        for parts in zip(
+    images, targets, weights = (
+        np.concatenate(splits)
+        for splits in zip(
             *(
                 (batch, *logits(targets))
                 for batch, targets in map(served.__getitem__, range(len(served)))
@@ -123,11 +125,11 @@ def epoch(balance: Balance) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             strict=True,
         )
     )
-    return films.mean(axis=(1, 2, 3)), targets, weights
+    return images.mean(axis=(1, 2, 3)), targets, weights
 
 
 @pytest.mark.parametrize(
-    ("balance", "normal", "sick", "distinct"),
+    ("balance", "normal", "positive", "distinct"),
     [
         ("none", 20, 60, 80),
         ("weights", 20, 60, 80),
@@ -136,13 +138,13 @@ def epoch(balance: Balance) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         ("oversample", 60, 60, 80),
     ],
 )
-def test_what_an_epoch_serves(balance: Balance, normal: int, sick: int, distinct: int) -> None:
+def test_what_an_epoch_serves(balance: Balance, normal: int, positive: int, distinct: int) -> None:
     marks, targets, _ = epoch(balance)
-    assert (np.sum(targets == 0), np.sum(targets == 1)) == (normal, sick)
+    assert (np.sum(targets == 0), np.sum(targets == 1)) == (normal, positive)
     assert len(np.unique(marks)) == distinct
 
 
-def test_oversampled_films_come_equally_often() -> None:
+def test_oversampled_images_come_equally_often() -> None:
     marks, targets, _ = epoch("oversample")
     _, counts = np.unique(marks[targets == 0], return_counts=True)
     assert set(counts) == {3}
@@ -158,14 +160,14 @@ def test_mixtures_let_both_classes_count_the_same_too() -> None:
     config = dataclasses.replace(
         tiny(), balance="weights", label_smoothing=0.0, mixup_alpha=1.0, augmentation=STILL
     )
-    sick = total = 0.0
+    positive = total = 0.0
     for epoch in range(40):
         served = batches(config, epoch=epoch)
         for index in range(len(served)):
             targets, weights = logits(served[index][1])
-            sick += float(np.sum(weights * targets))
+            positive += float(np.sum(weights * targets))
             total += float(np.sum(weights))
-    assert sick / total == pytest.approx(0.5, abs=0.01)  # 0.58 if targets mixed by share alone
+    assert positive / total == pytest.approx(0.5, abs=0.01)  # 0.58 if targets mixed by share alone
 
 
 def test_label_smoothing_and_mixup_keep_targets_on_their_side() -> None:
@@ -175,7 +177,7 @@ def test_label_smoothing_and_mixup_keep_targets_on_their_side() -> None:
     assert targets.min() >= smoothing / 2
     assert targets.max() <= 1 - smoothing / 2
     assert len(np.unique(targets)) > 2
-    # Each film is the larger part of its own mixture, so half of the targets lie on each side.
+    # Each image is the larger part of its own mixture, so half of the targets lie on each side.
     assert np.sum(targets > 0.5) == pytest.approx(len(targets) / 2, abs=2)
 
 
@@ -235,9 +237,9 @@ def test_an_opacity_that_somebody_outlined_is_told() -> None:
     drawn = np.full((80, 32, 32), np.nan, np.float16)
     drawn[20:] = 0
     drawn[20:, 10:18, 4:12] = 1
-    whole = dataclasses.replace(part(lungs=True), opacities=drawn)
+    whole = dataclasses.replace(split(lungs=True), opacities=drawn)
     config = dataclasses.replace(tiny(), augmentation=STILL, local=STILL_LOCAL)
-    targets = FilmBatches(whole, config)[0][1]
+    targets = ImageBatches(whole, config)[0][1]
     positive = targets["evidence"].prod(axis=-1) > 0
     ill = (targets["logit"][:, 0] > 0.5) & (targets["logit"][:, 1] > 0)
     outlined = targets["lungs"][:, 0, 0, 1] > 0
@@ -258,13 +260,13 @@ def test_mixtures_of_places_lie_between_what_they_are_of() -> None:
     ("epochs", "share", "stages"),
     [
         (50, 0.6, [(128, 30), (160, 50)]),
-        (1, 0.6, [(160, 1)]),  # the last epoch always sees films as they will be classified
+        (1, 0.6, [(160, 1)]),  # the last epoch always sees images as they will be classified
         (2, 0.9, [(128, 1), (160, 2)]),
         (10, 0.0, [(160, 10)]),
     ],
 )
-def test_early_epochs_see_small_films(
+def test_early_epochs_see_small_images(
     epochs: int, share: float, stages: list[tuple[int, int]]
 ) -> None:
-    config = dataclasses.replace(default(), epochs=epochs, small_epochs=share)
+    config = dataclasses.replace(default(), epochs=epochs, small_fraction=share)
     assert config.stages() == stages

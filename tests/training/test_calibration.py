@@ -1,4 +1,4 @@
-"""Thresholds and temperature from films whose answer is known."""
+"""Thresholds and temperature from images whose answer is known."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from training.metrics.calibration import (
 from training.metrics.evaluation import sigmoid
 
 
-def drawn(temperature: float, films: int = 20_000) -> tuple[np.ndarray, np.ndarray]:
+def drawn(temperature: float, images: int = 20_000) -> tuple[np.ndarray, np.ndarray]:
     """Logits that are `temperature` times too large, and labels drawn from the true ones."""
     rng = np.random.default_rng(0)
-    true = rng.normal(0, 2, films)
-    labels = (rng.random(films) < sigmoid(true)).astype(np.int64)
+    true = rng.normal(0, 2, images)
+    labels = (rng.random(images) < sigmoid(true)).astype(np.int64)
     return labels, (temperature * true).astype(np.float32)
 
 
@@ -43,13 +43,13 @@ def test_calibrated_logits_are_those_that_labels_were_drawn_from() -> None:
 
 
 def test_what_is_chosen_holds_in_the_worst_group() -> None:
-    """One group of films has every logit raised: all is set halfway, for neither group alone."""
+    """One group of images has every logit raised: all is set halfway, for neither group alone."""
     labels, logits = drawn(1.0)
     raised = [(labels, logits + np.float32(2))]
     points = operating_points(labels, logits, source="drawn", conditions=raised)
     assert points.probability(1.0) == pytest.approx(0.5, abs=0.02)
     assert points.threshold == pytest.approx(0.5, abs=0.03)
-    # The band leaves few films of either group called wrongly without it.
+    # The band leaves few images of either group called wrongly without it.
     for group in [(labels, logits), *raised]:
         probabilities = sigmoid(calibrate(group[1], points))
         assert np.mean(probabilities[group[0] == 1] >= points.high_sensitivity) >= HIGH_ANYWHERE
@@ -63,7 +63,7 @@ def test_many_groups_as_they_are_do_not_outvote_one_that_is_not() -> None:
     assert points.probability(1.0) == pytest.approx(0.5, abs=0.02)
 
 
-def test_separable_films_get_a_finite_temperature() -> None:
+def test_separable_images_get_a_finite_temperature() -> None:
     labels, logits = np.array([0, 0, 1, 1]), np.array([-1, -2, 1, 2], np.float32)
     temperature, offset = fit_scaling([(labels, logits)])
     assert 0.05 <= temperature <= 20
@@ -82,19 +82,19 @@ def test_the_three_thresholds_do_what_they_say() -> None:
     assert [point.threshold for point in points.curve] == [i / 100 for i in range(101)]
 
 
-def test_no_film_is_uncertain_where_one_threshold_separates_all() -> None:
+def test_no_image_is_uncertain_where_one_threshold_separates_all() -> None:
     labels = np.array([0] * 50 + [1] * 50)
     logits = np.concatenate([np.linspace(-4, -1, 50), np.linspace(1, 4, 50)]).astype(np.float32)
     points = operating_points(labels, logits, source="separable")
     assert points.high_sensitivity == points.threshold == points.high_specificity
 
 
-def test_luck_on_few_films_does_not_choose_the_threshold() -> None:
-    """One threshold is best by a single film; the middle of those about as good is shipped."""
-    normal, sick = np.linspace(-3, -2.9, 50), np.linspace(2.9, 3, 50)
-    normal[-1] = -2.2  # so that a threshold above it is best by one film
-    sick[0] = -2.4
+def test_luck_on_few_images_does_not_choose_the_threshold() -> None:
+    """One threshold is best by a single image; the middle of those about as good is shipped."""
+    normal, positive = np.linspace(-3, -2.9, 50), np.linspace(2.9, 3, 50)
+    normal[-1] = -2.2  # so that a threshold above it is best by one image
+    positive[0] = -2.4
     labels = np.array([0] * 50 + [1] * 50)
-    logits = np.concatenate([normal, sick]).astype(np.float32)
+    logits = np.concatenate([normal, positive]).astype(np.float32)
     points = operating_points(labels, logits, source="few")
     assert points.threshold == pytest.approx(0.5, abs=0.15)

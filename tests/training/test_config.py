@@ -19,7 +19,7 @@ from training.fitting.presets import baseline, default, tiny
         ({"batch_size": 0}, "batch_size from 1"),
         ({"learning_rate": float("nan")}, "learning_rate from 0"),
         ({"learning_rate": 0}, "learning_rate from 0 to 1, but not 0"),
-        ({"average_momentum": 1}, "average_momentum from 0 to 1, but not 1"),
+        ({"ema_momentum": 1}, "ema_momentum from 0 to 1, but not 1"),
         ({"seed": 1.5}, "seed to be a whole number"),
         ({"select_by": "val_auc", "validation_fraction": 0.0}, "nothing could choose"),
         ({"validation_fraction": 0.6}, "validation_fraction from 0 to 0.5"),
@@ -47,9 +47,9 @@ def test_what_makes_no_local_truth(changes: dict[str, float]) -> None:
         LocalConfig(**changes)
 
 
-def test_the_published_network_takes_films_of_one_size() -> None:
+def test_the_published_network_takes_images_of_one_size() -> None:
     with pytest.raises(ValueError, match="one size"):
-        dataclasses.replace(baseline(), small_epochs=0.5)
+        dataclasses.replace(baseline(), small_fraction=0.5)
 
 
 def test_another_image_size_takes_the_early_epochs_along() -> None:
@@ -69,6 +69,18 @@ def test_a_configuration_of_before_is_read() -> None:
         assert read == dataclasses.replace(default(), balance=balance)
 
 
+def test_fields_are_read_by_their_names_until_0_5() -> None:
+    renamed = {
+        "flip_tta": "mirror",
+        "small_fraction": "small_epochs",
+        "ema_momentum": "average_momentum",
+    }
+    document = default().to_json()
+    before = {renamed.get(name, name): value for name, value in document.items()}
+    assert before.keys() != document.keys()
+    assert TrainingConfig.from_json(before) == default()
+
+
 # --- The epoch that is kept -----------------------------------------------------------------------
 
 HISTORY = [
@@ -81,7 +93,7 @@ HISTORY = [
 
 @pytest.mark.parametrize(("by", "kept"), [("last", 4), ("val_auc", 3), ("val_loss", 3)])
 def test_the_best_epoch_is_one_at_full_size(by: str, kept: int) -> None:
-    config = dataclasses.replace(tiny(), epochs=4, small_epochs=0.25, select_by=by)
+    config = dataclasses.replace(tiny(), epochs=4, small_fraction=0.25, select_by=by)
     assert config.best_epoch(HISTORY) == kept
     assert config.best_epoch(HISTORY[:2]) == 2
     assert config.best_epoch([]) is None

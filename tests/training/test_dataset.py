@@ -13,15 +13,15 @@ import pytest
 from cxr.errors import DatasetError
 from cxr.preprocessing import Preprocessing
 from training.data.dataset import file_list_digest, is_kermany, read_folder, split_by_patient
-from training.data.films import load_films, load_parts
+from training.data.images import load_images, load_splits
 from training.fitting.presets import tiny
 
 
-def add_film(path: Path, *, seed: int | None = None) -> None:
+def add_image(path: Path, *, seed: int | None = None) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     seed = zlib.crc32(path.as_posix().encode()) if seed is None else seed
-    film = np.random.default_rng(seed).integers(0, 255, (40, 40)).astype(np.uint8)
-    assert cv2.imwrite(str(path), film)
+    image = np.random.default_rng(seed).integers(0, 255, (40, 40)).astype(np.uint8)
+    assert cv2.imwrite(str(path), image)
 
 
 @pytest.mark.parametrize(
@@ -39,9 +39,9 @@ def add_film(path: Path, *, seed: int | None = None) -> None:
 def test_patient_and_kind_come_from_the_name(
     tmp_path: Path, path: str, patient: str, kind: str
 ) -> None:
-    add_film(tmp_path / "train" / path)
-    add_film(tmp_path / "train/NORMAL/IM-0001-0001.jpeg")
-    add_film(tmp_path / "train/PNEUMONIA/person9_virus_1.jpeg")
+    add_image(tmp_path / "train" / path)
+    add_image(tmp_path / "train/NORMAL/IM-0001-0001.jpeg")
+    add_image(tmp_path / "train/PNEUMONIA/person9_virus_1.jpeg")
     records, _ = read_folder(tmp_path)
     record = next(r for r in records if r.path == f"train/{path}")
     assert (record.patient, record.kind) == (patient, kind)
@@ -50,9 +50,9 @@ def test_patient_and_kind_come_from_the_name(
 
 def test_no_patient_is_in_both_parts(tmp_path: Path) -> None:
     for patient in range(12):
-        for film in range(1 + patient % 4):
-            add_film(tmp_path / f"train/PNEUMONIA/person{patient}_virus_{film}.jpeg")
-            add_film(tmp_path / f"train/NORMAL/IM-{patient:04}-{film:04}.jpeg")
+        for image in range(1 + patient % 4):
+            add_image(tmp_path / f"train/PNEUMONIA/person{patient}_virus_{image}.jpeg")
+            add_image(tmp_path / f"train/NORMAL/IM-{patient:04}-{image:04}.jpeg")
     records, _ = read_folder(tmp_path)
     for seed in range(5):
         train, validation = split_by_patient(records, fraction=0.25, seed=seed)
@@ -62,49 +62,49 @@ def test_no_patient_is_in_both_parts(tmp_path: Path) -> None:
         assert share == pytest.approx(0.5, abs=0.2)
 
 
-def test_a_split_follows_from_its_seed(chest_films: Path) -> None:
-    records, _ = read_folder(chest_films)
+def test_a_split_follows_from_its_seed(chest_images: Path) -> None:
+    records, _ = read_folder(chest_images)
     first, again, other = (split_by_patient(records, fraction=0.25, seed=s) for s in (1, 1, 2))
     assert first == again
     assert first != other
 
 
-def test_val_is_pooled_and_test_is_never_opened(chest_films: Path, tmp_path: Path) -> None:
-    shutil.copytree(chest_films, tmp_path, dirs_exist_ok=True)
-    add_film(tmp_path / "val/NORMAL/IM-9001-0001.jpeg")
-    add_film(tmp_path / "test/NORMAL/IM-9002-0001.jpeg")
+def test_val_is_pooled_and_test_is_never_opened(chest_images: Path, tmp_path: Path) -> None:
+    shutil.copytree(chest_images, tmp_path, dirs_exist_ok=True)
+    add_image(tmp_path / "val/NORMAL/IM-9001-0001.jpeg")
+    add_image(tmp_path / "test/NORMAL/IM-9002-0001.jpeg")
     (tmp_path / "test/NORMAL/broken.jpeg").write_bytes(b"nothing")
-    parts = load_parts(tiny(), tmp_path)
+    parts = load_splits(tiny(), tmp_path)
     paths = {r.path for r in [*parts.train.records, *parts.validation.records]}
     assert "val/NORMAL/IM-9001-0001.jpeg" in paths
     assert not any(path.startswith("test/") for path in paths)
-    assert len(parts.train.films) == len(parts.train.records)
+    assert len(parts.train.images) == len(parts.train.records)
 
 
-def test_a_copy_under_another_patients_name_is_left_out(chest_films: Path, tmp_path: Path) -> None:
-    shutil.copytree(chest_films, tmp_path, dirs_exist_ok=True)
+def test_a_copy_under_another_patients_name_is_left_out(chest_images: Path, tmp_path: Path) -> None:
+    shutil.copytree(chest_images, tmp_path, dirs_exist_ok=True)
     original = tmp_path / "train/NORMAL/NORMAL2-IM-0003-0001.jpeg"
     shutil.copy(original, tmp_path / "train/NORMAL/NORMAL2-IM-0900-0001.jpeg")
-    records, copies = read_folder(tmp_path)
-    assert [copy.patient for copy in copies] == ["NORMAL2-IM-0900"]
+    records, duplicates = read_folder(tmp_path)
+    assert [copy.patient for copy in duplicates] == ["NORMAL2-IM-0900"]
     assert len(records) == 48
 
 
-def test_two_names_on_one_film_are_one_patient(chest_films: Path, tmp_path: Path) -> None:
-    shutil.copytree(chest_films, tmp_path, dirs_exist_ok=True)
+def test_two_names_on_one_image_are_one_patient(chest_images: Path, tmp_path: Path) -> None:
+    shutil.copytree(chest_images, tmp_path, dirs_exist_ok=True)
     original = tmp_path / "train/NORMAL/NORMAL2-IM-0003-0001.jpeg"
     shutil.copy(original, tmp_path / "train/NORMAL/NORMAL2-IM-0900-0001.jpeg")
-    add_film(tmp_path / "train/NORMAL/NORMAL2-IM-0900-0002.jpeg")
+    add_image(tmp_path / "train/NORMAL/NORMAL2-IM-0900-0002.jpeg")
     records, _ = read_folder(tmp_path)
     other = next(r for r in records if r.path.endswith("0900-0002.jpeg"))
     assert other.patient == "NORMAL2-IM-0003"
 
 
-def test_a_film_in_both_classes_is_an_error(chest_films: Path, tmp_path: Path) -> None:
-    shutil.copytree(chest_films, tmp_path, dirs_exist_ok=True)
+def test_a_image_in_both_classes_is_an_error(chest_images: Path, tmp_path: Path) -> None:
+    shutil.copytree(chest_images, tmp_path, dirs_exist_ok=True)
     original = tmp_path / "train/NORMAL/NORMAL2-IM-0003-0001.jpeg"
     shutil.copy(original, tmp_path / "train/PNEUMONIA/person99_virus_1.jpeg")
-    with pytest.raises(DatasetError, match=r"one film is in both classes: .*person99_virus_1"):
+    with pytest.raises(DatasetError, match=r"one image is in both classes: .*person99_virus_1"):
         read_folder(tmp_path)
 
 
@@ -116,22 +116,22 @@ def test_folders_that_are_not_what_was_expected(tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
     with pytest.raises(DatasetError, match="Found: images"):
         read_folder(tmp_path)
-    add_film(tmp_path / "train/NORMAL/IM-0001-0001.jpeg")
+    add_image(tmp_path / "train/NORMAL/IM-0001-0001.jpeg")
     with pytest.raises(DatasetError, match=r"of class PNEUMONIA. Expected them in train/PNEUMONIA"):
         read_folder(tmp_path)
 
 
 def test_too_few_patients_to_split(tmp_path: Path) -> None:
-    add_film(tmp_path / "train/NORMAL/IM-0001-0001.jpeg")
-    add_film(tmp_path / "train/PNEUMONIA/person1_virus_1.jpeg")
+    add_image(tmp_path / "train/NORMAL/IM-0001-0001.jpeg")
+    add_image(tmp_path / "train/PNEUMONIA/person1_virus_1.jpeg")
     with pytest.raises(DatasetError, match="NORMAL has 1 patients"):
         split_by_patient(read_folder(tmp_path)[0], fraction=0.25, seed=1)
 
 
 def test_unreadable_files_are_listed_and_skipped_only_when_asked(
-    chest_films: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    chest_images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shutil.copytree(chest_films, tmp_path, dirs_exist_ok=True)
+    shutil.copytree(chest_images, tmp_path, dirs_exist_ok=True)
     (tmp_path / "train/NORMAL/IM-0500-0001.jpeg").write_bytes(b"nothing")
     (tmp_path / "train/NORMAL/IM-0501-0001.jpeg").write_bytes(b"")
     (tmp_path / "train/PNEUMONIA/person501_virus_1.jpeg").write_bytes(b"")
@@ -139,32 +139,32 @@ def test_unreadable_files_are_listed_and_skipped_only_when_asked(
     (tmp_path / "train/NORMAL/folder.jpeg").mkdir()
     records, _ = read_folder(tmp_path)
     with pytest.raises(DatasetError, match="4 of 52 files cannot be read"):
-        load_films(tmp_path, records, Preprocessing(size=32))
+        load_images(tmp_path, records, Preprocessing(size=32))
     listed = capsys.readouterr().out
     assert "train/NORMAL/IM-0500-0001.jpeg: this is not a picture" in listed
     assert "train/NORMAL/IM-0501-0001.jpeg: the file is empty" in listed
-    films, kept = load_films(tmp_path, records, Preprocessing(size=32), skip_unreadable=True)
-    assert films.shape == (48, 32, 32)
+    images, kept = load_images(tmp_path, records, Preprocessing(size=32), skip_unreadable=True)
+    assert images.shape == (48, 32, 32)
     assert len(kept) == 48
 
 
-def test_the_digest_tells_films_apart(chest_films: Path) -> None:
-    records, _ = read_folder(chest_films)
+def test_the_digest_tells_images_apart(chest_images: Path) -> None:
+    records, _ = read_folder(chest_images)
     assert file_list_digest(records) == file_list_digest(records[::-1])
     assert file_list_digest(records) != file_list_digest(records[1:])
 
 
-def test_only_the_published_names_are_credited_to_it(chest_films: Path, tmp_path: Path) -> None:
-    assert is_kermany(read_folder(chest_films)[0])
-    add_film(tmp_path / "train/NORMAL/mine.png")
-    add_film(tmp_path / "train/PNEUMONIA/person1_virus_1.jpeg")
+def test_only_the_published_names_are_credited_to_it(chest_images: Path, tmp_path: Path) -> None:
+    assert is_kermany(read_folder(chest_images)[0])
+    add_image(tmp_path / "train/NORMAL/mine.png")
+    add_image(tmp_path / "train/PNEUMONIA/person1_virus_1.jpeg")
     assert not is_kermany(read_folder(tmp_path)[0])
 
 
 def test_the_real_training_split(data: Path) -> None:
-    records, copies = read_folder(data / "chest_xray")
-    assert len(records) + len(copies) == 5216
-    assert len(copies) == 26
+    records, duplicates = read_folder(data / "chest_xray")
+    assert len(records) + len(duplicates) == 5216
+    assert len(duplicates) == 26
     assert is_kermany(records)
     train, validation = split_by_patient(records, fraction=0.15, seed=1)
     assert not {r.patient for r in train} & {r.patient for r in validation}

@@ -18,14 +18,14 @@ from training.metrics.evaluation import (
 )
 
 
-def drawn(films: int = 400, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def drawn(images: int = 400, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
-    labels = (rng.random(films) < 0.7).astype(np.int64)
-    return labels, (rng.normal(0, 1, films) + 2 * labels - 1).astype(np.float32)
+    labels = (rng.random(images) < 0.7).astype(np.int64)
+    return labels, (rng.normal(0, 1, images) + 2 * labels - 1).astype(np.float32)
 
 
 def test_figures_of_a_hand_counted_case() -> None:
-    """Two of three found, one of two normal films called pneumonia."""
+    """Two of three found, one of two normal images called pneumonia."""
     labels = np.array([1, 1, 1, 0, 0])
     logits = np.array([2, 1, -1, 0.5, -2], np.float32)
     found = dict(classification_metrics(labels, logits))
@@ -62,10 +62,10 @@ def test_calibrated_probabilities_have_little_calibration_error_and_others_have_
     assert calibration_error(reliability(labels, sharpened)) > 0.1
 
 
-def test_a_bins_row_says_how_many_films_and_what_share() -> None:
+def test_a_bins_row_says_how_many_images_and_what_share() -> None:
     labels = np.array([0, 1, 0, 1])
     rows = reliability(labels, np.array([0.1, 0.1, 0.9, 0.9]), bins=2)
-    assert [row["films"] for row in rows] == [2, 2]
+    assert [row["images"] for row in rows] == [2, 2]
     assert [row["share"] for row in rows] == [0.5, 0.5]
     assert calibration_error(rows) == pytest.approx(0.4)
 
@@ -88,8 +88,8 @@ def test_intervals_cover_what_they_should() -> None:
     assert 88 <= hits <= 100
 
 
-def test_films_of_one_patient_are_drawn_together() -> None:
-    """Ten copies of each film are ten times the films, and no more information."""
+def test_images_of_one_patient_are_drawn_together() -> None:
+    """Ten copies of each image are ten times the images, and no more information."""
     labels, logits = drawn(60)
 
     def width(labels: np.ndarray, logits: np.ndarray, patients: list[str]) -> float:
@@ -113,8 +113,8 @@ def test_a_report_gives_figures_by_kind() -> None:
     kinds = ["normal", "normal", "virus", "virus", "bacteria"]
     document = evaluate(labels, logits, list("abcde"), kinds, threshold=0.5, resamples=20)
     virus, bacteria = document["by_kind"]["virus"], document["by_kind"]["bacteria"]
-    assert (virus["films"], virus["found"], virus["auc"]) == (2, 1, 0.75)
-    assert (bacteria["films"], bacteria["found"], bacteria["auc"]) == (1, 1, 1.0)
+    assert (virus["images"], virus["found"], virus["auc"]) == (2, 1, 0.75)
+    assert (bacteria["images"], bacteria["found"], bacteria["auc"]) == (1, 1, 1.0)
     assert document["confusion"] == [[1, 1], [1, 2]]
     low, high = document["intervals"]["accuracy"]
     assert 0 <= low <= document["metrics"]["accuracy"] <= high <= 1
@@ -129,9 +129,9 @@ def test_delong_agrees_with_its_variance_by_the_definition() -> None:
         above = logits[labels == 1][:, None] > logits[labels == 0]
         return above.mean(axis=1), above.mean(axis=0)
 
-    (sick_1, healthy_1), (sick_2, healthy_2) = placements(first), placements(second)
-    variance = np.var(sick_1 - sick_2, ddof=1) / len(sick_1)
-    variance += np.var(healthy_1 - healthy_2, ddof=1) / len(healthy_1)
+    (positive_1, negative_1), (positive_2, negative_2) = placements(first), placements(second)
+    variance = np.var(positive_1 - positive_2, ddof=1) / len(positive_1)
+    variance += np.var(negative_1 - negative_2, ddof=1) / len(negative_1)
     difference = metrics.roc_auc_score(labels, first) - metrics.roc_auc_score(labels, second)
     from scipy.stats import norm
 
@@ -154,7 +154,7 @@ def test_a_model_does_not_differ_from_itself() -> None:
 
 
 def test_mcnemar_of_a_published_case() -> None:
-    """5 against 15 discordant films: exact two-sided p 0.0414 (binomial table)."""
+    """5 against 15 discordant images: exact two-sided p 0.0414 (binomial table)."""
     labels = np.ones(40, dtype=np.int64)
     first, second = np.ones(40, bool), np.ones(40, bool)
     first[:15] = False
@@ -165,7 +165,7 @@ def test_mcnemar_of_a_published_case() -> None:
 
 
 def test_the_interval_of_the_calibration_error_holds_the_error() -> None:
-    """Resampled bins scatter more than the films themselves; that is taken off."""
+    """Resampled bins scatter more than the images themselves; that is taken off."""
     for seed in range(5):
         rng = np.random.default_rng(seed)
         probabilities = rng.random(2000)
@@ -181,4 +181,4 @@ def test_perfect_and_inverted_models_differ_for_certain() -> None:
     labels = np.array([0, 0, 1, 1])
     logits = np.array([-2, -1, 1, 2], np.float32)
     assert delong_test(labels, logits, -logits) == 0
-    assert delong_test(labels[1:], logits[1:], -logits[1:]) == 1  # one normal film tells nothing
+    assert delong_test(labels[1:], logits[1:], -logits[1:]) == 1  # one normal image tells nothing

@@ -22,7 +22,7 @@ from cxr.errors import RunError
 from cxr.model.bundle import load_bundle
 from cxr.reading.radiograph import read_radiograph
 from tests.conftest import ROOT
-from training.data.films import load_parts
+from training.data.images import load_splits
 from training.fitting.fit import fit
 from training.fitting.prediction import predict_logits
 from training.fitting.presets import tiny
@@ -75,26 +75,26 @@ def end(process: subprocess.Popen[bytes], stop: signal.Signals) -> None:
 
 
 @pytest.fixture(scope="module")
-def finished(chest_films: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finished(chest_images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An uninterrupted run."""
     out = tmp_path_factory.mktemp("runs") / "whole"
-    run(chest_films, out)
+    run(chest_images, out)
     return out
 
 
 @pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGINT], ids=["kill", "Ctrl-C"])
 def test_an_interrupted_fit_goes_on_where_it_stopped(
-    chest_films: Path, tmp_path: Path, finished: Path, stop: signal.Signals
+    chest_images: Path, tmp_path: Path, finished: Path, stop: signal.Signals
 ) -> None:
     out = tmp_path / "run"
-    with subprocess.Popen(command(chest_films, out), cwd=ROOT, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(command(chest_images, out), cwd=ROOT, stderr=subprocess.PIPE) as process:
         wait_for_checkpoint(out, process)
         end(process, stop)
     interrupted = len(history(out))
     assert 1 <= interrupted < EPOCHS
     assert not (out / "bundle").exists()
 
-    again = run(chest_films, out)
+    again = run(chest_images, out)
     assert "going on after epoch" in again.stdout + again.stderr
     rows = history(out)
     assert [row["epoch"] for row in rows] == [str(i + 1) for i in range(EPOCHS)]
@@ -106,7 +106,7 @@ def test_an_interrupted_fit_goes_on_where_it_stopped(
             assert float(value) == pytest.approx(float(whole[name]), rel=1e-3), name
 
 
-def test_a_run_leaves_what_it_promises(finished: Path, chest_films: Path) -> None:
+def test_a_run_leaves_what_it_promises(finished: Path, chest_images: Path) -> None:
     names = {path.name for path in finished.iterdir()}
     assert names >= {
         "config.json",
@@ -125,51 +125,52 @@ def test_a_run_leaves_what_it_promises(finished: Path, chest_films: Path) -> Non
     assert {"python", "keras", "numpy", "backend"} <= set(config["versions"])
     with (finished / "split.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    parts = {
-        part: {r["patient"] for r in rows if r["part"] == part} for part in ("train", "validation")
+    splits = {
+        split: {r["patient"] for r in rows if r["split"] == split}
+        for split in ("train", "validation")
     }
-    assert not parts["train"] & parts["validation"]
+    assert not splits["train"] & splits["validation"]
     assert len(rows) == 48
     assert not list(finished.glob("checkpoints/*"))
 
 
 def test_the_bundle_answers_and_says_what_it_was_measured_on(
-    finished: Path, chest_films: Path
+    finished: Path, chest_images: Path
 ) -> None:
     bundle = load_bundle(finished / "bundle")
-    assert bundle.evaluation["result"]["films"] == 12
+    assert bundle.evaluation["result"]["images"] == 12
     assert len(bundle.evaluation["history"]) == EPOCHS
-    assert bundle.config["trained_on"]["films"] == 36
+    assert bundle.config["trained_on"]["images"] == 36
     metrics = bundle.evaluation["result"]["metrics"]
     assert f"{metrics['auc']:.4f}" in (bundle.folder / "README.md").read_text()
-    film = next((chest_films / "train" / "PNEUMONIA").iterdir())
-    # A film of these is none to the gate, which `predict` would ask.
-    probability, heatmap = Classifier(bundle).answer(read_radiograph(film))
+    image = next((chest_images / "train" / "PNEUMONIA").iterdir())
+    # A image of these is none to the gate, which `predict` would ask.
+    probability, heatmap = Classifier(bundle).answer(read_radiograph(image))
     assert 0 <= probability <= 1
     assert heatmap.shape == (48, 48)
 
 
 def test_the_same_command_on_a_finished_run_trains_nothing(
-    finished: Path, chest_films: Path
+    finished: Path, chest_images: Path
 ) -> None:
     before = load_bundle(finished / "bundle").sha256
-    assert "finished already" in run(chest_films, finished).stdout
+    assert "finished already" in run(chest_images, finished).stdout
     assert load_bundle(finished / "bundle").sha256 == before
 
 
 def test_another_configuration_in_the_same_folder_is_refused(
-    finished: Path, chest_films: Path
+    finished: Path, chest_images: Path
 ) -> None:
-    done = run(chest_films, finished, "--seed", "7", check=False)
+    done = run(chest_images, finished, "--seed", "7", check=False)
     assert done.returncode == 2
     assert "started with another seed" in done.stderr
 
 
-def test_a_folder_that_is_no_run_is_left_as_it_was(chest_films: Path, tmp_path: Path) -> None:
+def test_a_folder_that_is_no_run_is_left_as_it_was(chest_images: Path, tmp_path: Path) -> None:
     kept = tmp_path / "checkpoints" / "epoch-0001.weights.h5"
     kept.parent.mkdir()
     kept.write_bytes(b"somebody's own")
-    done = run(chest_films, tmp_path, check=False)
+    done = run(chest_images, tmp_path, check=False)
     assert done.returncode == 2
     assert "holds files, but no run that could be resumed" in done.stderr
     assert kept.read_bytes() == b"somebody's own"
@@ -183,14 +184,14 @@ def test_a_wrong_folder_is_one_clear_line(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
-def test_a_fit_learns(chest_films: Path, tmp_path: Path) -> None:
+def test_a_fit_learns(chest_images: Path, tmp_path: Path) -> None:
     config = dataclasses.replace(
-        tiny(), epochs=15, batch_size=4, learning_rate=5e-3, average_momentum=0.9, mixup_alpha=0.0
+        tiny(), epochs=15, batch_size=4, learning_rate=5e-3, ema_momentum=0.9, mixup_alpha=0.0
     )
     folder = RunFolder(tmp_path / "run")
-    parts = load_parts(config, chest_films)
-    folder.start(config, chest_films, parts)
-    fit(config, parts, folder)
+    splits = load_splits(config, chest_images)
+    folder.start(config, chest_images, splits)
+    fit(config, splits, folder)
     first, *_, last = folder.read_history(config.epochs)
     assert first["val_loss"] > 0.6
     assert last["val_loss"] < 0.4
@@ -203,7 +204,7 @@ def test_a_fit_learns(chest_films: Path, tmp_path: Path) -> None:
 RESTLESS = dataclasses.replace(
     tiny(),
     epochs=6,
-    small_epochs=0.0,
+    small_fraction=0.0,
     batch_size=4,
     learning_rate=0.03,
     optimizer="adam",  # which averages nothing, whatever the momentum says
@@ -222,23 +223,23 @@ class InterruptAfter(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 def test_the_best_epochs_weights_are_kept_also_over_an_interruption(
-    chest_films: Path, tmp_path: Path
+    chest_images: Path, tmp_path: Path
 ) -> None:
-    parts = load_parts(RESTLESS, chest_films)
+    splits = load_splits(RESTLESS, chest_images)
     folder = RunFolder(tmp_path / "run")
-    folder.start(RESTLESS, chest_films, parts)
+    folder.start(RESTLESS, chest_images, splits)
     with pytest.raises(KeyboardInterrupt):
-        fit(RESTLESS, parts, folder, callbacks=[InterruptAfter(5)])
-    network = fit(RESTLESS, parts, folder)
+        fit(RESTLESS, splits, folder, callbacks=[InterruptAfter(5)])
+    network = fit(RESTLESS, splits, folder)
 
     history = folder.read_history(RESTLESS.epochs)
     kept = RESTLESS.best_epoch(history)
     assert kept is not None
     assert kept < 5, "the interruption came before the best epoch: this test says nothing"
     logits = predict_logits(
-        network, parts.validation.films, RESTLESS.preprocessing, mirror=RESTLESS.mirror
+        network, splits.validation.images, RESTLESS.preprocessing, flip_tta=RESTLESS.flip_tta
     )
-    measured = dict(classification_metrics(parts.validation.labels, logits))
+    measured = dict(classification_metrics(splits.validation.labels, logits))
     assert measured["loss"] == pytest.approx(history[kept - 1]["val_loss"], rel=1e-3)
     assert not list(folder.checkpoints.iterdir())
 
@@ -253,24 +254,24 @@ def test_what_is_compared_is_what_is_on_record(tmp_path: Path) -> None:
     assert config.best_epoch([read, again]) == 1  # the first of equals
 
 
-def test_a_cross_validation_chooses_no_epoch(chest_films: Path, tmp_path: Path) -> None:
+def test_a_cross_validation_chooses_no_epoch(chest_images: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "training", "cross-validate", "--select-by", "val_auc"]
-    command += ["--data", str(chest_films), "--out", str(tmp_path / "cv"), "--preset", "tiny"]
+    command += ["--data", str(chest_images), "--out", str(tmp_path / "cv"), "--preset", "tiny"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 2
     assert "nothing could choose the epoch" in done.stderr
     assert not (tmp_path / "cv").exists()
 
 
-def test_a_run_of_the_version_before_goes_on(chest_films: Path, tmp_path: Path) -> None:
+def test_a_run_of_the_version_before_goes_on(chest_images: Path, tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "run")
-    parts = load_parts(tiny(), chest_films)
-    folder.start(tiny(), chest_films, parts)
+    splits = load_splits(tiny(), chest_images)
+    folder.start(tiny(), chest_images, splits)
     document = json.loads(folder.config.read_text())
     del document["training"]["balance"], document["training"]["select_by"]
     document["training"]["balance_classes"] = True
     folder.config.write_text(json.dumps(document))
-    folder.start(tiny(), chest_films, parts)
+    folder.start(tiny(), chest_images, splits)
     # Its history has no seconds yet.
     folder.save_history([{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.25, "seconds": 7.0}])
     first, second = folder.read_history(2)
@@ -278,21 +279,21 @@ def test_a_run_of_the_version_before_goes_on(chest_films: Path, tmp_path: Path) 
     assert second == {"epoch": 2.0, "loss": 0.25, "seconds": 7.0}
 
 
-def test_a_folder_that_holds_nothing_but_a_lock_is_free(chest_films: Path, tmp_path: Path) -> None:
+def test_a_folder_that_holds_nothing_but_a_lock_is_free(chest_images: Path, tmp_path: Path) -> None:
     (tmp_path / ".lock").touch()
-    RunFolder(tmp_path).start(tiny(), chest_films, load_parts(tiny(), chest_films))
+    RunFolder(tmp_path).start(tiny(), chest_images, load_splits(tiny(), chest_images))
 
 
-def test_two_processes_never_fit_one_run(chest_films: Path, tmp_path: Path) -> None:
+def test_two_processes_never_fit_one_run(chest_images: Path, tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "run")
-    parts = load_parts(tiny(), chest_films)
-    folder.start(tiny(), chest_films, parts)
+    splits = load_splits(tiny(), chest_images)
+    folder.start(tiny(), chest_images, splits)
     with folder.held(), pytest.raises(RunError, match="another process is fitting this run"):
-        fit(tiny(), parts, folder)
+        fit(tiny(), splits, folder)
 
 
-def test_tensorboard_reads_what_the_history_says(chest_films: Path, tmp_path: Path) -> None:
-    done = run(chest_films, tmp_path / "mine", "--tensorboard", str(tmp_path / "logs"))
+def test_tensorboard_reads_what_the_history_says(chest_images: Path, tmp_path: Path) -> None:
+    done = run(chest_images, tmp_path / "mine", "--tensorboard", str(tmp_path / "logs"))
     assert done.returncode == 0
     events = EventAccumulator(str(tmp_path / "logs" / "mine"))
     events.Reload()

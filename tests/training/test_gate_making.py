@@ -16,7 +16,7 @@ from cxr.gate.lungs import KINDS, LungNetworkConfig
 from cxr.reading.radiograph import read_radiograph
 from training.fitting.augmentation import AugmentationConfig, augment, augment_with_masks
 from training.gate.batches import LungBatches, LungData
-from training.gate.data import kind_folds, load_pictures
+from training.gate.data import kind_folds, load_others
 from training.gate.make import GatePlan, make_gate
 
 SIDE = 32
@@ -35,10 +35,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for i in range(6):
         mask = np.zeros((SIDE, SIDE), np.uint8)
         mask[8:24, 4:12] = mask[8:24, 20:28] = 255
-        film = np.where(mask, 60, 180).astype(np.uint8) + rng.integers(0, 20, mask.shape, np.uint8)
-        cv2.imwrite(str(root / f"film_{i}.png"), film)
+        image = np.where(mask, 60, 180).astype(np.uint8) + rng.integers(0, 20, mask.shape, np.uint8)
+        cv2.imwrite(str(root / f"image_{i}.png"), image)
         cv2.imwrite(str(root / f"mask_{i}.png"), mask)
-        rows.append({"image": f"film_{i}.png", "lung_mask": f"mask_{i}.png"})
+        rows.append({"image": f"image_{i}.png", "lung_mask": f"mask_{i}.png"})
     pd.DataFrame(rows).to_csv(root / "lungs.csv", index=False)
     for name in OTHERS:
         cv2.imwrite(str(root / name), rng.integers(0, 255, (SIDE, SIDE), np.uint8))
@@ -48,9 +48,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_gate_is_made_measured_and_read(
-    chest_films: Path, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    chest_images: Path, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = (chest_films, folder / "lungs.csv", folder / "others.csv", tmp_path, TINY)
+    arguments = (chest_images, folder / "lungs.csv", folder / "others.csv", tmp_path, TINY)
     document = make_gate(*arguments)
     scores = pd.read_csv(tmp_path / "pictures.csv")
     # Every picture once, and the broken one left out.
@@ -71,7 +71,7 @@ def test_a_gate_is_made_measured_and_read(
         assert (tmp_path / name).stat().st_size
     gate = Gate(tmp_path / "gate")
     assert gate.config["evaluation"] == document["figures"]
-    found = gate.check(read_radiograph(folder / "film_0.png"))
+    found = gate.check(read_radiograph(folder / "image_0.png"))
     assert 0 <= found.evidence["frontal"] <= 1
     # Again: nothing is fitted anew.
     capsys.readouterr()
@@ -82,13 +82,13 @@ def test_a_gate_is_made_measured_and_read(
         make_gate(*arguments[:-1], other)
 
 
-def test_kinds_come_from_a_column_or_from_names(chest_films: Path, folder: Path) -> None:
-    pictures = load_pictures(chest_films, folder / "lungs.csv", folder / "others.csv", size=SIDE)
+def test_kinds_come_from_a_column_or_from_names(chest_images: Path, folder: Path) -> None:
+    pictures = load_others(chest_images, folder / "lungs.csv", folder / "others.csv", size=SIDE)
     assert pictures.other_kinds == ["ct", "ct", "lateral", "lateral", "other", "bones"]
     table = pd.DataFrame({"path": OTHERS, "kind": ["other"] * 5 + ["cat"]})
     table.to_csv(folder / "odd.csv", index=False)
     with pytest.raises(DatasetError, match="Received: 'cat'"):
-        load_pictures(chest_films, folder / "lungs.csv", folder / "odd.csv", size=SIDE)
+        load_others(chest_images, folder / "lungs.csv", folder / "odd.csv", size=SIDE)
 
 
 def test_each_kind_is_in_every_fold_that_it_can_be_in() -> None:
@@ -100,17 +100,17 @@ def test_each_kind_is_in_every_fold_that_it_can_be_in() -> None:
 
 
 def data(child_masks: bool) -> LungData:
-    films = np.random.default_rng(0).random((8, SIDE, SIDE)).astype(np.float16)
-    masks = np.zeros_like(films)
+    images = np.random.default_rng(0).random((8, SIDE, SIDE)).astype(np.float16)
+    masks = np.zeros_like(images)
     masks[:, 8:24, 4:28] = 1
     doubtful = masks.copy()
     doubtful[::2] = np.nan
     return LungData(
-        adults=films,
+        adults=images,
         adult_masks=masks,
-        children=films,
+        children=images,
         child_masks=doubtful if child_masks else None,
-        others=films,
+        others=images,
         other_kinds=["ct", "lateral", "bones", "other"] * 2,
     )
 
@@ -118,9 +118,9 @@ def data(child_masks: bool) -> LungData:
 @pytest.mark.parametrize("child_masks", [False, True])
 def test_batches(child_masks: bool) -> None:
     batches = LungBatches(data(child_masks), batches=4, batch_size=64, seed=1)
-    films, targets, weights = batches[0]
-    assert films.shape == targets["lungs"].shape == (64, SIDE, SIDE, 1)
-    for values in (films, *targets.values(), *weights.values()):
+    images, targets, weights = batches[0]
+    assert images.shape == targets["lungs"].shape == (64, SIDE, SIDE, 1)
+    for values in (images, *targets.values(), *weights.values()):
         assert values.dtype == np.float32
         assert np.isfinite(values).all()
     kinds = targets["kind"][:, 0].astype(int)
@@ -137,19 +137,19 @@ def test_batches(child_masks: bool) -> None:
     assert not weights["adult"][others].any()
     # An equal seed gives equal batches; the next epoch other ones.
     again = LungBatches(data(child_masks), batches=4, batch_size=64, seed=1)
-    np.testing.assert_array_equal(again[0][0], films)
+    np.testing.assert_array_equal(again[0][0], images)
     again.on_epoch_end()
-    assert (again[0][0] != films).any()
+    assert (again[0][0] != images).any()
 
 
-def test_a_mask_moves_with_its_film() -> None:
-    film = np.zeros((64, 64), dtype=np.float32)
-    film[20:44, 12:30] = 1
+def test_a_mask_moves_with_its_image() -> None:
+    image = np.zeros((64, 64), dtype=np.float32)
+    image[20:44, 12:30] = 1
     config = AugmentationConfig(
         gamma=0, contrast=0, brightness=0, local_contrast=0, blur=0, noise=0, erase=0
     )
     for seed in range(5):
-        moved, (mask,) = augment_with_masks(film, [film], config, np.random.default_rng(seed))
+        moved, (mask,) = augment_with_masks(image, [image], config, np.random.default_rng(seed))
         np.testing.assert_allclose(moved, mask, atol=0.02)
-        alone = augment(film, config, np.random.default_rng(seed))
+        alone = augment(image, config, np.random.default_rng(seed))
         np.testing.assert_array_equal(moved, alone)

@@ -11,7 +11,7 @@ import pytest
 from cxr.errors import RunError
 from cxr.model.network import build_network
 from training.data.dataset import Record
-from training.data.films import Part
+from training.data.images import Split
 from training.fitting.config import HeatmapFloor
 from training.fitting.presets import tiny
 from training.validation.localization_check import require_heat
@@ -20,7 +20,7 @@ ANYTHING = HeatmapFloor(in_lungs=0, locality=1, planted_hit=0)
 
 
 @pytest.fixture(scope="module")
-def held_out() -> Part:
+def held_out() -> Split:
     """Three images of each class, one of them without outlines."""
     rng = np.random.default_rng(0)
     images = rng.random((6, 32, 32)).astype(np.float16)
@@ -30,7 +30,7 @@ def held_out() -> Part:
     records = [
         Record(f"{i}.png", i % 2, f"patient{i}", "", "train", f"digest{i}") for i in range(6)
     ]
-    return Part(images, records, lungs)
+    return Split(images, records, lungs)
 
 
 @pytest.fixture(scope="module")
@@ -39,13 +39,13 @@ def network() -> keras.Model:
     return build_network(tiny().network)
 
 
-def test_what_was_reached_is_told(network: keras.Model, held_out: Part) -> None:
+def test_what_was_reached_is_told(network: keras.Model, held_out: Split) -> None:
     config = dataclasses.replace(tiny(), floor=ANYTHING)
     reached = require_heat(network, config, held_out)
     assert set(reached) == {field.name for field in dataclasses.fields(HeatmapFloor)}
     assert all(0 <= value <= 1 for value in reached.values())
 
 
-def test_a_network_that_knows_nothing_is_refused(network: keras.Model, held_out: Part) -> None:
+def test_a_network_that_knows_nothing_is_refused(network: keras.Model, held_out: Split) -> None:
     with pytest.raises(RunError, match=r"fail on 5 images .*in_lungs .*No bundle was written"):
         require_heat(network, tiny(), held_out)

@@ -12,12 +12,12 @@ from training.data.inspection import Inspection, Problem, inspect_folder
 
 
 @pytest.fixture
-def folder(chest_films: Path, tmp_path: Path) -> Path:
+def folder(chest_images: Path, tmp_path: Path) -> Path:
     """A data folder to spoil."""
-    return Path(shutil.copytree(chest_films, tmp_path / "films"))
+    return Path(shutil.copytree(chest_images, tmp_path / "images"))
 
 
-def film(folder: Path, name: str = "person103_virus_1.jpeg") -> Path:
+def image(folder: Path, name: str = "person103_virus_1.jpeg") -> Path:
     return next(folder.glob(f"train/*/{name}"))
 
 
@@ -29,14 +29,14 @@ def only_problem(folder: Path) -> Problem:
 def test_a_good_folder_is_counted(folder: Path) -> None:
     found = inspect_folder(folder)
     assert found.problems == []
-    normal, sick = found.counts
-    assert (normal.split, normal.class_name, normal.films, normal.patients) == (
+    normal, positive = found.counts
+    assert (normal.split, normal.class_name, normal.images, normal.patients) == (
         "train",
         "NORMAL",
         24,
         24,
     )
-    assert sick.kinds == {"bacteria": 12, "virus": 12}
+    assert positive.kinds == {"bacteria": 12, "virus": 12}
 
 
 def test_a_sample_holds_both_classes_and_is_the_same_again(folder: Path) -> None:
@@ -48,34 +48,34 @@ def test_a_sample_holds_both_classes_and_is_the_same_again(folder: Path) -> None
 
 
 def test_a_file_that_cannot_be_read_stops_a_fit(folder: Path) -> None:
-    film(folder).write_bytes(b"nothing")
+    image(folder).write_bytes(b"nothing")
     problem = only_problem(folder)
     assert problem.stops
     assert "train/PNEUMONIA/person103_virus_1.jpeg" in problem.files[0]
 
 
 def test_a_copy_is_named_with_its_original(folder: Path) -> None:
-    shutil.copy(film(folder), film(folder).with_name("person103_virus_2.jpeg"))
+    shutil.copy(image(folder), image(folder).with_name("person103_virus_2.jpeg"))
     problem = only_problem(folder)
     assert not problem.stops
     (files,) = problem.files
     assert "person103_virus_1.jpeg = train/PNEUMONIA/person103_virus_2.jpeg" in files
 
 
-def test_a_film_in_both_classes_stops_a_fit(folder: Path) -> None:
-    shutil.copy(film(folder), folder / "train" / "NORMAL")
+def test_a_image_in_both_classes_stops_a_fit(folder: Path) -> None:
+    shutil.copy(image(folder), folder / "train" / "NORMAL")
     found = inspect_folder(folder)
     assert found.problems[0].stops
     assert "both classes" in found.problems[0].text
 
 
-def test_films_of_test_in_train_are_a_leak_and_are_never_decoded(folder: Path) -> None:
+def test_images_of_test_in_train_are_a_leak_and_are_never_decoded(folder: Path) -> None:
     there = folder / "test" / "PNEUMONIA"
     there.mkdir(parents=True)
-    shutil.copy(film(folder), there / "person900_virus_1.jpeg")
+    shutil.copy(image(folder), there / "person900_virus_1.jpeg")
     (there / "person901_virus_1.jpeg").write_bytes(b"cannot be decoded")
     problem = only_problem(folder)
-    assert "Films of test that are in train" in problem.text
+    assert "Images of test that are in train" in problem.text
     assert len(problem.files) == 1
 
 
@@ -85,7 +85,7 @@ def test_films_of_test_in_train_are_a_leak_and_are_never_decoded(folder: Path) -
 def test_a_patient_in_two_splits(folder: Path, split: str, said: str) -> None:
     there = folder / split / "PNEUMONIA"
     there.mkdir(parents=True)
-    other = film(folder, "person105_virus_1.jpeg")
+    other = image(folder, "person105_virus_1.jpeg")
     shutil.move(other, there / "person103_virus_9.jpeg")
     problem = only_problem(folder)
     assert said in problem.text
@@ -96,7 +96,7 @@ def test_a_missing_class_is_said(folder: Path) -> None:
     shutil.rmtree(folder / "train" / "NORMAL")
     problem = only_problem(folder)
     assert problem.stops
-    assert "No film of class NORMAL" in problem.text
+    assert "No image of class NORMAL" in problem.text
 
 
 def test_what_is_no_data_folder(tmp_path: Path) -> None:
@@ -106,9 +106,9 @@ def test_what_is_no_data_folder(tmp_path: Path) -> None:
 
 def test_the_published_set(data: Path) -> None:
     found: Inspection = inspect_folder(data / "chest_xray")
-    assert [(count.class_name, count.films) for count in found.counts] == [
+    assert [(count.class_name, count.images) for count in found.counts] == [
         ("NORMAL", 1341),
         ("PNEUMONIA", 3875),
     ]
-    (copies,) = found.problems
-    assert sum(text.count(" = ") for text in copies.files) == 26  # as the set's own README says
+    (duplicates,) = found.problems
+    assert sum(text.count(" = ") for text in duplicates.files) == 26  # as the set's own README says

@@ -32,20 +32,20 @@ def write_csv(path: Path, header: str, rows: list[str]) -> Path:
 
 
 @pytest.fixture(scope="module")
-def cross_validation(chest_films: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def cross_validation(chest_images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("cv") / "cv"
-    options = ["--data", str(chest_films), "--out", str(out), "--preset", "tiny"]
-    assert main(["cross-validate", *options, "--folds", "2", "--shift-films", "12"]) == 0
+    options = ["--data", str(chest_images), "--out", str(out), "--preset", "tiny"]
+    assert main(["cross-validate", *options, "--folds", "2", "--perturbed-images", "12"]) == 0
     return out
 
 
 @pytest.fixture(scope="module")
 def retrained(
-    chest_films: Path, cross_validation: Path, tmp_path_factory: pytest.TempPathFactory
+    chest_images: Path, cross_validation: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Bundle:
-    """A run on all films, with the thresholds of the cross-validation."""
+    """A run on all images, with the thresholds of the cross-validation."""
     out = tmp_path_factory.mktemp("runs") / "all"
-    options = ["--data", str(chest_films), "--out", str(out), "--preset", "tiny"]
+    options = ["--data", str(chest_images), "--out", str(out), "--preset", "tiny"]
     assert main(["fit", *options, "--cross-validation", str(cross_validation)]) == 0
     return load_bundle(out / "bundle")
 
@@ -53,8 +53,8 @@ def retrained(
 # --- Cross-validation -----------------------------------------------------------------------------
 
 
-def test_every_film_is_scored_once_by_a_network_that_never_saw_its_patient(
-    cross_validation: Path, chest_films: Path
+def test_every_image_is_scored_once_by_a_network_that_never_saw_its_patient(
+    cross_validation: Path, chest_images: Path
 ) -> None:
     with (cross_validation / "out_of_fold.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -62,33 +62,33 @@ def test_every_film_is_scored_once_by_a_network_that_never_saw_its_patient(
     for row in rows:
         run = cross_validation / f"fold-{row['fold']}"
         with (run / "split.csv").open(newline="") as file:
-            seen = {r["patient"] for r in csv.DictReader(file) if r["part"] == "train"}
+            seen = {r["patient"] for r in csv.DictReader(file) if r["split"] == "train"}
         assert row["patient"] not in seen
 
 
-def test_the_figures_have_all_folds_and_all_shifts(cross_validation: Path) -> None:
+def test_the_figures_have_all_folds_and_all_perturbations(cross_validation: Path) -> None:
     document = json.loads((cross_validation / "cross_validation.json").read_text())
     assert [fold["fold"] for fold in document["folds"]] == [1, 2]
-    assert sum(fold["films"] for fold in document["folds"]) == 48
-    assert document["shifts"][0]["name"] == "as they are"
-    assert len(document["shifts"]) == 27
-    assert {row["films"] for row in document["shifts"]} == {12}
+    assert sum(fold["images"] for fold in document["folds"]) == 48
+    assert document["perturbations"][0]["name"] == "as they are"
+    assert len(document["perturbations"]) == 27
+    assert {row["images"] for row in document["perturbations"]} == {12}
 
 
 def test_a_finished_cross_validation_is_not_fitted_again(
-    cross_validation: Path, chest_films: Path
+    cross_validation: Path, chest_images: Path
 ) -> None:
     kept = cross_validation / "fold-1" / "network.weights.h5"
     before = kept.stat().st_mtime_ns
-    options = ["--data", str(chest_films), "--out", str(cross_validation), "--preset", "tiny"]
-    assert main(["cross-validate", *options, "--folds", "2", "--shift-films", "12"]) == 0
+    options = ["--data", str(chest_images), "--out", str(cross_validation), "--preset", "tiny"]
+    assert main(["cross-validate", *options, "--folds", "2", "--perturbed-images", "12"]) == 0
     assert kept.stat().st_mtime_ns == before
 
 
 def test_another_plan_in_the_same_folder_is_refused(
-    cross_validation: Path, chest_films: Path, capsys: pytest.CaptureFixture[str]
+    cross_validation: Path, chest_images: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    options = ["--data", str(chest_films), "--out", str(cross_validation), "--preset", "tiny"]
+    options = ["--data", str(chest_images), "--out", str(cross_validation), "--preset", "tiny"]
     assert main(["cross-validate", *options, "--folds", "4"]) == 2
     assert "with another folds_sha256, plan" in capsys.readouterr().err
 
@@ -102,13 +102,13 @@ def test_another_plan_in_the_same_folder_is_refused(
     ],
 )
 def test_folds_that_cannot_be_are_refused_before_anything_is_fitted(
-    chest_films: Path,
+    chest_images: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     options: list[str],
     message: str,
 ) -> None:
-    common = ["--data", str(chest_films), "--out", str(tmp_path / "cv"), "--preset", "tiny"]
+    common = ["--data", str(chest_images), "--out", str(tmp_path / "cv"), "--preset", "tiny"]
     assert main(["cross-validate", *common, *options]) == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "cv").exists()
@@ -133,17 +133,17 @@ def test_a_retrained_model_has_the_out_of_fold_thresholds(
     document = json.loads((cross_validation / "cross_validation.json").read_text())
     points = OperatingPoints.from_json(document["operating_points"])
     assert retrained.operating_points == points
-    assert retrained.config["trained_on"]["films"] == 48
+    assert retrained.config["trained_on"]["images"] == 48
     assert retrained.evaluation["result"] == document["result"]
 
 
 def test_a_cross_validation_of_other_settings_is_refused(
     cross_validation: Path,
-    chest_films: Path,
+    chest_images: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    options = ["--data", str(chest_films), "--out", str(tmp_path / "run"), "--preset", "tiny"]
+    options = ["--data", str(chest_images), "--out", str(tmp_path / "run"), "--preset", "tiny"]
     options += ["--batch-size", "4", "--cross-validation", str(cross_validation)]
     assert main(["fit", *options]) == 2
     assert "was fitted with another batch_size" in capsys.readouterr().err
@@ -153,19 +153,19 @@ def test_a_cross_validation_of_other_settings_is_refused(
 # --- Reports --------------------------------------------------------------------------------------
 
 
-def test_a_report_is_whole_and_says_that_it_was_measured_on_its_own_films(
-    retrained: Bundle, chest_films: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_report_is_whole_and_says_that_it_was_measured_on_its_own_images(
+    retrained: Bundle, chest_images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "report"
-    options = ["--model", str(retrained.folder), "--data", str(chest_films / "train")]
+    options = ["--model", str(retrained.folder), "--data", str(chest_images / "train")]
     assert main(["evaluate", *options, "--out", str(out)]) == 0
-    assert "trained on 48 of these films" in capsys.readouterr().out
+    assert "trained on 48 of these images" in capsys.readouterr().out
     document = json.loads((out / "report.json").read_text())
     assert document["model"]["sha256"] == retrained.sha256
     assert document["data"]["trained_on"] == 48
     with (out / "probabilities.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == document["films"] == 48
+    assert len(rows) == document["images"] == 48
     called = [float(row["probability"]) >= document["threshold"] for row in rows]
     assert [bool(int(row["called"])) for row in rows] == called
     html = (out / "report.html").read_text(encoding="utf-8")
@@ -174,36 +174,36 @@ def test_a_report_is_whole_and_says_that_it_was_measured_on_its_own_films(
     assert f"{document['metrics']['auc']:.4f}" in html
 
 
-def test_two_models_are_compared_on_the_same_films(
-    retrained: Bundle, tiny_bundle: Bundle, chest_films: Path, tmp_path: Path
+def test_two_models_are_compared_on_the_same_images(
+    retrained: Bundle, tiny_bundle: Bundle, chest_images: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "report"
-    options = ["--model", str(retrained.folder), "--data", str(chest_films / "train")]
+    options = ["--model", str(retrained.folder), "--data", str(chest_images / "train")]
     assert (
         main(["evaluate", *options, "--out", str(out), "--against", str(tiny_bundle.folder)]) == 0
     )
     against = json.loads((out / "report.json").read_text())["against"]
     assert against["model"]["name"] == "tiny"
     assert 0 <= against["comparison"]["delong_p"] <= 1
-    assert "Compared on the same films" in (out / "report.html").read_text(encoding="utf-8")
+    assert "Compared on the same images" in (out / "report.html").read_text(encoding="utf-8")
     header = (out / "probabilities.csv").read_text().splitlines()[0]
     assert header.endswith("probability_against,called_against")
 
 
 def test_a_csv_of_paths_and_labels_is_measured(
-    tiny_bundle: Bundle, chest_films: Path, tmp_path: Path
+    tiny_bundle: Bundle, chest_images: Path, tmp_path: Path
 ) -> None:
-    films = sorted((chest_films / "train").rglob("*.jpeg"))[::4]
+    images = sorted((chest_images / "train").rglob("*.jpeg"))[::4]
     table = write_csv(
-        tmp_path / "films.csv",
+        tmp_path / "images.csv",
         "image,label",
-        [f"{path},{'tb' if 'person' in path.name else 'normal'}" for path in films],
+        [f"{path},{'tb' if 'person' in path.name else 'normal'}" for path in images],
     )
     out = tmp_path / "report"
     options = ["--model", str(tiny_bundle.folder), "--data", str(table), "--out", str(out)]
     assert main(["evaluate", *options, "--positive", "tb"]) == 0
     document = json.loads((out / "report.json").read_text())
-    assert document["films"] == len(films)
+    assert document["images"] == len(images)
     assert document["data"]["trained_on"] == 0
 
 
@@ -212,7 +212,7 @@ def test_a_csv_of_paths_and_labels_is_measured(
     [
         ("a.csv", "path,label", ["x.png,cat", "y.png,NORMAL"], "Found: cat.*--positive"),
         ("b.csv", "file,label", ["x.png,1"], "expected the columns path and label"),
-        ("c.csv", "path,label", ["x.png,0"], "no film of class PNEUMONIA"),
+        ("c.csv", "path,label", ["x.png,0"], "no image of class PNEUMONIA"),
     ],
 )
 def test_what_is_wrong_with_a_csv_is_said(
@@ -232,25 +232,25 @@ def test_what_is_wrong_with_a_csv_is_said(
 
 
 def test_a_folder_of_splits_is_pointed_to_one_of_them(
-    tiny_bundle: Bundle, chest_films: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tiny_bundle: Bundle, chest_images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    options = ["--model", str(tiny_bundle.folder), "--data", str(chest_films)]
+    options = ["--model", str(tiny_bundle.folder), "--data", str(chest_images)]
     assert main(["evaluate", *options, "--out", str(tmp_path / "report")]) == 2
-    assert f"Did you mean {chest_films / 'train'}?" in capsys.readouterr().err
+    assert f"Did you mean {chest_images / 'train'}?" in capsys.readouterr().err
 
 
 # --- Heatmaps and card ----------------------------------------------------------------------------
 
 
 @pytest.fixture
-def outlines(chest_films: Path, tmp_path: Path) -> tuple[Path, Path]:
+def outlines(chest_images: Path, tmp_path: Path) -> tuple[Path, Path]:
     """Lungs of ten images, and opacities of four others."""
     lungs, spot = np.zeros((48, 48), np.uint8), np.zeros((48, 48), np.uint8)
     lungs[8:40, 6:20] = lungs[8:40, 28:42] = 255
     spot[16:24, 8:18] = 255
     cv2.imwrite(str(tmp_path / "lungs.png"), lungs)
     cv2.imwrite(str(tmp_path / "spot.png"), spot)
-    images = sorted((chest_films / "train").glob("*/*.jpeg"))
+    images = sorted((chest_images / "train").glob("*/*.jpeg"))
     chosen = images[:5] + images[-5:]
     rows = [f"{path},lungs.png" for path in chosen]
     others = [f"{path},spot.png,lungs.png" for path in images[10:14]]
@@ -261,12 +261,12 @@ def outlines(chest_films: Path, tmp_path: Path) -> tuple[Path, Path]:
 
 
 def test_heatmaps_are_checked_and_the_card_says_how_they_did(
-    retrained: Bundle, chest_films: Path, outlines: tuple[Path, Path], tmp_path: Path
+    retrained: Bundle, chest_images: Path, outlines: tuple[Path, Path], tmp_path: Path
 ) -> None:
     folder, out = tmp_path / "bundle", tmp_path / "check"
     shutil.copytree(retrained.folder, folder)
-    options = ["--model", str(folder), "--data", str(chest_films / "train"), "--out", str(out)]
-    options += ["--films", "6", "--lungs", str(outlines[0]), "--opacities", str(outlines[1])]
+    options = ["--model", str(folder), "--data", str(chest_images / "train"), "--out", str(out)]
+    options += ["--images", "6", "--lungs", str(outlines[0]), "--opacities", str(outlines[1])]
     assert main(["explain-check", *options]) == 0
     document = json.loads((out / "explanation.json").read_text())
     assert set(document["methods"]) == {"gradcam", "hirescam", "gradcam++"}
@@ -294,11 +294,11 @@ def test_heatmaps_are_checked_and_the_card_says_how_they_did(
     assert card == model_card(updated.config, updated.operating_points, updated.evaluation)
 
 
-def test_thresholds_hold_for_films_taken_otherwise_too(
-    cross_validation: Path, chest_films: Path, tmp_path: Path
+def test_thresholds_hold_for_images_taken_otherwise_too(
+    cross_validation: Path, chest_images: Path, tmp_path: Path
 ) -> None:
     config = dataclasses.replace(tiny(), validation_fraction=0.0)
-    records, _ = read_folder(chest_films)
+    records, _ = read_folder(chest_images)
     alone = read_estimate(cross_validation, config, records)
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
@@ -310,7 +310,7 @@ def test_thresholds_hold_for_films_taken_otherwise_too(
     write_csv(elsewhere / "out_of_fold.csv", ",".join(rows[0]), lines)
     both = read_estimate(cross_validation, config, records, elsewhere=elsewhere)
     assert both.points != alone.points
-    assert both.document["elsewhere"]["films"] == len(rows)
+    assert both.document["elsewhere"]["images"] == len(rows)
     assert "elsewhere" not in alone.document
     with pytest.raises(RunError, match="no finished cross-validation"):
         read_estimate(cross_validation, config, records, elsewhere=tmp_path / "nowhere")
@@ -324,7 +324,7 @@ def test_official_figures_are_taken_only_of_this_very_model(
     shutil.copytree(retrained.folder, folder)
     figures = {
         "model": {"sha256": retrained.sha256 if matches else "0" * 64},
-        "films": 624,
+        "images": 624,
         "metrics": {"auc": 0.9876, "accuracy": 0.9, "sensitivity": 0.9, "specificity": 0.9},
     }
     path = tmp_path / "official_test.json"

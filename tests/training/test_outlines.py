@@ -11,7 +11,7 @@ import pytest
 from cxr.errors import DatasetError
 from cxr.preprocessing import Preprocessing
 from training.data.dataset import read_folder
-from training.data.films import OutlineTables, load_whole
+from training.data.images import OutlineTables, load_whole
 from training.data.outlines import LUNGS, OPACITIES, read_elsewhere, read_outlines
 from training.fitting.presets import baseline, tiny
 
@@ -32,17 +32,17 @@ def write(folder: Path, name: str, *lines: str) -> Path:
     return path
 
 
-def test_masks_are_found_by_path_and_by_name(chest_films: Path, tables: Path) -> None:
-    records, _ = read_folder(chest_films)
+def test_masks_are_found_by_path_and_by_name(chest_images: Path, tables: Path) -> None:
+    records, _ = read_folder(chest_images)
     first, second = records[0], records[1]
     table = write(
         tables,
         "lungs.csv",
         "image,lung_mask",
-        f"{chest_films / first.path},mask.png",
+        f"{chest_images / first.path},mask.png",
         f"elsewhere/{Path(second.path).name},mask.png",
     )
-    found = read_outlines([table], LUNGS, chest_films, records, SIZE)
+    found = read_outlines([table], LUNGS, chest_images, records, SIZE)
     assert found.shape == (len(records), SIZE, SIZE)
     for row in (0, 1):
         np.testing.assert_array_equal(found[row][:, :8], 1)
@@ -50,8 +50,8 @@ def test_masks_are_found_by_path_and_by_name(chest_films: Path, tables: Path) ->
     assert np.isnan(found[2:]).all()  # nothing is known of the others
 
 
-def test_boxes_are_in_the_images_own_pixels(chest_films: Path, tables: Path) -> None:
-    records, _ = read_folder(chest_films)  # of 48×48 pixels
+def test_boxes_are_in_the_images_own_pixels(chest_images: Path, tables: Path) -> None:
+    records, _ = read_folder(chest_images)  # of 48×48 pixels
     names = [Path(record.path).name for record in records]
     table = write(
         tables,
@@ -61,7 +61,7 @@ def test_boxes_are_in_the_images_own_pixels(chest_films: Path, tables: Path) -> 
         f"{names[0]},36,0,12,6",
         f"{names[1]},,,,",  # known to have none
     )
-    found = read_outlines([table], OPACITIES, chest_films, records, SIZE)
+    found = read_outlines([table], OPACITIES, chest_images, records, SIZE)
     expected = np.zeros((SIZE, SIZE))
     expected[8:12, 4:8] = 1
     expected[0:2, 12:16] = 1
@@ -73,23 +73,23 @@ def test_boxes_are_in_the_images_own_pixels(chest_films: Path, tables: Path) -> 
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
-        (["film,lung_mask", "a,b"], "expected the columns image and lung_mask"),
+        (["picture,lung_mask", "a,b"], "expected the columns image and lung_mask"),
         (["image,lung_mask", "nowhere.png,mask.png"], "none of its images is among those of"),
     ],
 )
 def test_a_table_of_something_else_is_refused(
-    chest_films: Path, tables: Path, lines: list[str], said: str
+    chest_images: Path, tables: Path, lines: list[str], said: str
 ) -> None:
-    records, _ = read_folder(chest_films)
+    records, _ = read_folder(chest_images)
     with pytest.raises(DatasetError, match=said):
-        read_outlines([write(tables, "t.csv", *lines)], LUNGS, chest_films, records, SIZE)
+        read_outlines([write(tables, "t.csv", *lines)], LUNGS, chest_images, records, SIZE)
 
 
 def test_images_beyond_the_folder_come_along_and_copies_do_not(
-    chest_films: Path, tables: Path
+    chest_images: Path, tables: Path
 ) -> None:
-    records, _ = read_folder(chest_films)
-    (tables / "copy.jpeg").write_bytes((chest_films / records[0].path).read_bytes())
+    records, _ = read_folder(chest_images)
+    (tables / "copy.jpeg").write_bytes((chest_images / records[0].path).read_bytes())
     for name in ("adult.png", "ill.png"):
         noise = np.random.default_rng(len(name)).integers(0, 255, (48, 48)).astype(np.uint8)
         cv2.imwrite(str(tables / name), noise)
@@ -101,7 +101,7 @@ def test_images_beyond_the_folder_come_along_and_copies_do_not(
         "adult.png,mask.png,normal",
         "ill.png,mask.png,tuberculosis",
     )
-    found = read_elsewhere([table], chest_films, records, Preprocessing(size=SIZE))
+    found = read_elsewhere([table], chest_images, records, Preprocessing(size=SIZE))
     assert found is not None
     assert [record.path for record in found.records] == ["adult.png", "ill.png"]
     assert found.labels.tolist() == [0, 1]
@@ -110,9 +110,9 @@ def test_images_beyond_the_folder_come_along_and_copies_do_not(
 
 
 def test_images_that_a_fit_leaves_out_do_not_come_back_by_a_table(
-    chest_films: Path, tables: Path
+    chest_images: Path, tables: Path
 ) -> None:
-    records, _ = read_folder(chest_films)
+    records, _ = read_folder(chest_images)
     elsewhere = tables / "NORMAL2-IM-0402-0001.png"  # of a patient of training/data/held_out.txt
     cv2.imwrite(
         str(elsewhere), np.random.default_rng(1).integers(0, 255, (48, 48)).astype(np.uint8)
@@ -121,24 +121,24 @@ def test_images_that_a_fit_leaves_out_do_not_come_back_by_a_table(
         tables,
         "lungs.csv",
         "image,lung_mask,label",
-        f"{chest_films / records[0].path},mask.png,normal",
+        f"{chest_images / records[0].path},mask.png,normal",
         f"{elsewhere.name},mask.png,normal",
     )
     left = records[1:]  # the first image was left out of the fit
-    assert read_elsewhere([table], chest_films, left, Preprocessing(size=SIZE)) is None
+    assert read_elsewhere([table], chest_images, left, Preprocessing(size=SIZE)) is None
 
 
-def test_only_a_network_that_learns_them_has_outlines(chest_films: Path) -> None:
-    published, _ = load_whole(baseline(), chest_films)
+def test_only_a_network_that_learns_them_has_outlines(chest_images: Path) -> None:
+    published, _ = load_whole(baseline(), chest_images)
     assert published.lungs is None
-    ours, _ = load_whole(tiny(), chest_films)  # by the gate, which is in doubt of such images
+    ours, _ = load_whole(tiny(), chest_images)  # by the gate, which is in doubt of such images
     assert ours.lungs is not None
-    assert ours.lungs.shape == ours.films.shape
+    assert ours.lungs.shape == ours.images.shape
 
 
-def test_outlines_are_part_of_what_a_run_is_of(chest_films: Path, tables: Path) -> None:
-    records, _ = read_folder(chest_films)
+def test_outlines_are_part_of_what_a_run_is_of(chest_images: Path, tables: Path) -> None:
+    records, _ = read_folder(chest_images)
     table = write(tables, "lungs.csv", "image,lung_mask", f"{Path(records[0].path).name},mask.png")
-    drawn, _ = load_whole(tiny(), chest_films, outlines=OutlineTables(lungs=(table,)))
-    by_gate, _ = load_whole(tiny(), chest_films)
+    drawn, _ = load_whole(tiny(), chest_images, outlines=OutlineTables(lungs=(table,)))
+    by_gate, _ = load_whole(tiny(), chest_images)
     assert drawn.outlines_sha256 != by_gate.outlines_sha256

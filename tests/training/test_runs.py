@@ -1,4 +1,4 @@
-"""What is known of runs from their folders, and which films two models are measured on."""
+"""What is known of runs from their folders, and which images two models are measured on."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from cxr.errors import BundleError, DatasetError, RunError
 from cxr.model import bundle as bundles
 from cxr.model import hub
 from cxr.model.bundle import Bundle, load_bundle
-from training.data.dataset import film_marks
-from training.data.films import Parts, load_parts
+from training.data.dataset import fingerprints
+from training.data.images import Splits, load_splits
 from training.fitting.presets import tiny
 from training.fitting.run_folder import RunFolder
-from training.fitting.runs import films_to_compare_on, list_runs, read_run
+from training.fitting.runs import images_to_compare_on, list_runs, read_run
 from training.sharing.local_model import use, use_bundled
 
-CONFIG = dataclasses.replace(tiny(), epochs=5, small_epochs=0.4)  # two epochs at half the size
+CONFIG = dataclasses.replace(tiny(), epochs=5, small_fraction=0.4)  # two epochs at half the size
 
 
 @pytest.fixture(scope="module")
-def parts(chest_films: Path) -> Parts:
-    return load_parts(CONFIG, chest_films)
+def splits(chest_images: Path) -> Splits:
+    return load_splits(CONFIG, chest_images)
 
 
 @pytest.fixture
-def folder(chest_films: Path, parts: Parts, tmp_path: Path) -> RunFolder:
+def folder(chest_images: Path, splits: Splits, tmp_path: Path) -> RunFolder:
     """A run that has done nothing yet."""
     started = RunFolder(tmp_path / "runs" / "mine")
-    started.start(CONFIG, chest_films, parts)
+    started.start(CONFIG, chest_images, splits)
     return started
 
 
@@ -61,7 +61,7 @@ def test_the_confusion_matrix_follows_from_the_newest_epoch(folder: RunFolder) -
     np.testing.assert_array_equal(run.confusion(), [[4, 2], [1, 5]])
 
 
-def test_time_left_knows_that_large_films_take_longer(folder: RunFolder) -> None:
+def test_time_left_knows_that_large_images_take_longer(folder: RunFolder) -> None:
     folder.save_history(epochs(1))
     run = read_run(folder.folder)
     assert run is not None
@@ -72,47 +72,48 @@ def test_time_left_knows_that_large_films_take_longer(folder: RunFolder) -> None
     assert dataclasses.replace(run, history=[]).seconds_left() is None
 
 
-# --- Films to compare on --------------------------------------------------------------------------
+# --- Images to compare on
+# --------------------------------------------------------------------------
 
 
 def learned(bundle: Bundle, marks: set[str]) -> Bundle:
-    return dataclasses.replace(bundle, evaluation={"trained_films": " ".join(marks)})
+    return dataclasses.replace(bundle, evaluation={"trained_images": " ".join(marks)})
 
 
-def test_models_are_compared_on_films_that_neither_learned_from(
-    folder: RunFolder, parts: Parts, tiny_bundle: Bundle
+def test_models_are_compared_on_images_that_neither_learned_from(
+    folder: RunFolder, splits: Splits, tiny_bundle: Bundle
 ) -> None:
     run = read_run(folder.folder)
     assert run is not None
-    held_out = parts.validation.records
-    some = film_marks(record for i, record in enumerate(held_out) if i % 2)
-    films, seen = films_to_compare_on(run, [learned(tiny_bundle, some)])
-    assert (len(films), seen) == (6, 0)
-    for film in films:
-        assert Path(film["path"]).is_file()
+    held_out = splits.validation.records
+    some = fingerprints(record for i, record in enumerate(held_out) if i % 2)
+    images, seen = images_to_compare_on(run, [learned(tiny_bundle, some)])
+    assert (len(images), seen) == (6, 0)
+    for image in images:
+        assert Path(image["path"]).is_file()
     # Where nothing is left that could be measured, all are given, and how many are not new.
-    films, seen = films_to_compare_on(run, [learned(tiny_bundle, film_marks(held_out))])
-    assert (len(films), seen) == (12, 12)
-    assert len(films_to_compare_on(run, [])[0]) == 12
+    images, seen = images_to_compare_on(run, [learned(tiny_bundle, fingerprints(held_out))])
+    assert (len(images), seen) == (12, 12)
+    assert len(images_to_compare_on(run, [])[0]) == 12
 
 
-def test_films_that_have_gone_are_named(folder: RunFolder, tmp_path: Path) -> None:
+def test_images_that_have_gone_are_named(folder: RunFolder, tmp_path: Path) -> None:
     run = read_run(folder.folder)
     assert run is not None
     moved = dataclasses.replace(run, data=tmp_path / "elsewhere")
     with pytest.raises(DatasetError, match="is not there any more"):
-        films_to_compare_on(moved, [])
+        images_to_compare_on(moved, [])
 
 
-def test_a_run_that_held_nothing_out_names_no_films(folder: RunFolder) -> None:
+def test_a_run_that_held_nothing_out_names_no_images(folder: RunFolder) -> None:
     split = folder.folder / "split.csv"
     with split.open(newline="") as file:
         rows = [row for row in csv.reader(file) if row[0] != "validation"]
     split.write_text("\n".join(map(",".join, rows)) + "\n")
     run = read_run(folder.folder)
     assert run is not None
-    with pytest.raises(DatasetError, match="no films were held out"):
-        films_to_compare_on(run, [])
+    with pytest.raises(DatasetError, match="no images were held out"):
+        images_to_compare_on(run, [])
 
 
 # --- The model of this machine --------------------------------------------------------------------

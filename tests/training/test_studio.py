@@ -27,7 +27,7 @@ from cxr.reading.radiograph import read_radiograph
 from tests.conftest import PAGE_MARKS, ROOT
 from tests.training.test_jobs import wait_until
 from training.data.dataset import present_splits
-from training.data.films import load_parts
+from training.data.images import load_splits
 from training.data.inspection import FITTED
 from training.fitting.presets import baseline, default, tiny
 from training.fitting.run_folder import RunFolder
@@ -90,8 +90,8 @@ def page(browser: Browser, url: str) -> Iterator[Page]:
 # --- Data and settings ----------------------------------------------------------------------------
 
 
-def test_a_data_folder_is_checked(page: Page, chest_films: Path, tmp_path: Path) -> None:
-    folder = Path(shutil.copytree(chest_films, tmp_path / "films"))
+def test_a_data_folder_is_checked(page: Page, chest_images: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(chest_images, tmp_path / "images"))
     (folder / "train" / "NORMAL" / "<b>odd.png").write_bytes(b"no picture")
     page.get_by_label("Data folder").fill(str(folder))
     page.click("#check")
@@ -113,16 +113,16 @@ def pictures(page: Page) -> list[str]:
     return page.locator("#preview img").evaluate_all("images => images.map(i => i.src)")
 
 
-def test_augmented_films_follow_the_settings(page: Page) -> None:
+def test_augmented_images_follow_the_settings(page: Page) -> None:
     tab(page, "2 Train")
     expect(page.locator("#preview img")).to_have_count(8)
     before = pictures(page)
     set_number(page, "Brightness", 0.5)
     wait_until(lambda: pictures(page) != before, seconds=20)
     after = pictures(page)
-    assert after[0] == before[0]  # the film itself
+    assert after[0] == before[0]  # the image itself
     assert all(a != b for a, b in zip(after[1:], before[1:], strict=True))
-    page.get_by_role("button", name="Another film").click()
+    page.get_by_role("button", name="Another image").click()
     wait_until(lambda: pictures(page)[0] != before[0], seconds=20)
 
 
@@ -168,14 +168,14 @@ def test_the_page_can_be_used_by_everybody(page: Page, name: str) -> None:
 def test_a_finished_run_becomes_this_machines_model_and_back(
     page: Page,
     runs: Path,
-    chest_films: Path,
+    chest_images: Path,
     write_bundle: Callable[[Path], Bundle],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(bundles, "LOCAL_MODEL", tmp_path / "local")
     run = RunFolder(runs / "finished")
-    run.start(tiny(), chest_films, load_parts(tiny(), chest_films))
+    run.start(tiny(), chest_images, load_splits(tiny(), chest_images))
     write_bundle(run.bundle)
     tab(page, "5 Use")
     expect(page.locator("#local-model")).to_contain_text("the bundled model, cxr-cnn-lstm")
@@ -238,10 +238,10 @@ def about(page: Page) -> Locator:
 
 @pytest.mark.slow
 def test_from_a_data_folder_to_a_compared_model(
-    browser: Browser, chest_films: Path, tmp_path: Path
+    browser: Browser, chest_images: Path, tmp_path: Path
 ) -> None:
     runs, epochs = tmp_path / "runs", 40
-    studio = Studio(runs, "--data", str(chest_films))
+    studio = Studio(runs, "--data", str(chest_images))
     try:
         with opened(browser, studio.url) as page:
             page.click("#check")
@@ -264,7 +264,7 @@ def test_from_a_data_folder_to_a_compared_model(
         # The page is gone; the training is not.
         reached = epoch_of(runs, "mine")
         wait_until(lambda: epoch_of(runs, "mine") > reached)
-        studio = Studio(runs, "--data", str(chest_films))
+        studio = Studio(runs, "--data", str(chest_images))
         with opened(browser, studio.url) as page:
             tab(page, "3 Runs")
             expect(about(page)).to_contain_text("Running")
@@ -277,7 +277,7 @@ def test_from_a_data_folder_to_a_compared_model(
             page.click("#resume")
             expect(about(page)).to_contain_text("Finished", timeout=240_000)
             expect(about(page)).to_contain_text(f"epoch {epochs} of {epochs}")
-            expect(about(page)).to_contain_text("on 12 films: AUC")
+            expect(about(page)).to_contain_text("on 12 images: AUC")
             expect(page.locator("#curves img")).to_be_visible()
             expect(page.locator("#confusion img")).to_be_visible()
             log = (runs / ".studio" / "jobs" / "mine" / "log.txt").read_text()
@@ -369,8 +369,8 @@ def test_controls_change_what_they_name() -> None:
     assert config.balance == "weights"
     assert config.augmentation.rotation == 3.0
     assert not config.augmentation.shift_vertically
-    whole = dataclasses.replace(default(), small_epochs=0)  # as a preset file may have it
-    assert changed(whole, list((values | {"small_epochs": 0.5}).values())).small_epochs == 0.5
+    whole = dataclasses.replace(default(), small_fraction=0)  # as a preset file may have it
+    assert changed(whole, list((values | {"small_fraction": 0.5}).values())).small_fraction == 0.5
     wrong = (("network.input_size", 100), ("learning_rate", None), ("epochs", 2.5))
     for name, value in wrong:
         with pytest.raises(RunError, match=r"divides|learning_rate|whole number"):
@@ -388,20 +388,20 @@ def test_sliders_reach_as_far_as_a_preset_does(tmp_path: Path) -> None:
     assert controls["batch_size"].maximum == 256
 
 
-def test_a_run_may_be_called_as_a_preset_is(tmp_path: Path, chest_films: Path) -> None:
+def test_a_run_may_be_called_as_a_preset_is(tmp_path: Path, chest_images: Path) -> None:
     mine = dataclasses.replace(tiny(), epochs=77)
-    RunFolder(tmp_path / "tiny").start(mine, chest_films, load_parts(mine, chest_films))
+    RunFolder(tmp_path / "tiny").start(mine, chest_images, load_splits(mine, chest_images))
     values = dict(preset_choices(tmp_path))
     assert find_preset(tmp_path, values["settings of tiny"]) == mine
     assert find_preset(tmp_path, values["tiny"]) == tiny()
 
 
-@pytest.mark.parametrize("path", ["", "~nobody-of-this-name/films", "x" * 5000])
+@pytest.mark.parametrize("path", ["", "~nobody-of-this-name/images", "x" * 5000])
 def test_what_is_no_data_folder(path: str) -> None:
     with pytest.raises(DatasetError):
         present_splits(chosen_folder(path), FITTED)
 
 
 def test_the_preview_is_the_same_for_equal_settings() -> None:
-    film = read_radiograph(list_examples()[0])
-    assert preview_html(tiny(), film) == preview_html(tiny(), film)
+    image = read_radiograph(list_examples()[0])
+    assert preview_html(tiny(), image) == preview_html(tiny(), image)

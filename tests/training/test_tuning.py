@@ -14,13 +14,13 @@ import pytest
 
 from cxr.errors import DatasetError, RunError
 from tests.conftest import ROOT
-from training.data.films import load_parts
+from training.data.images import load_splits
 from training.fitting.config import TrainingConfig
 from training.fitting.presets import PRESETS, default, load_preset, tiny
 from training.fitting.tuning import SEARCH_SPACE, tune
 
 pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
-QUICK = dataclasses.replace(tiny(), epochs=1, small_epochs=0.0)
+QUICK = dataclasses.replace(tiny(), epochs=1, small_fraction=0.0)
 
 
 def test_settings_change_what_they_name() -> None:
@@ -62,10 +62,10 @@ def test_what_is_no_preset(tmp_path: Path, content: str | None) -> None:
 
 
 def test_trials_are_recorded_and_the_best_becomes_a_preset(
-    chest_films: Path, tmp_path: Path
+    chest_images: Path, tmp_path: Path
 ) -> None:
-    parts = load_parts(QUICK, chest_films)
-    report = tune(QUICK, parts, chest_films, tmp_path, trials=2, storage=None)
+    splits = load_splits(QUICK, chest_images)
+    report = tune(QUICK, splits, chest_images, tmp_path, trials=2, storage=None)
     table = pd.read_csv(tmp_path / "trials.csv")
     assert list(table["state"]) == ["COMPLETE", "COMPLETE"]
     assert report["best"]["val_auc"] == table["value"].max()
@@ -77,34 +77,41 @@ def test_trials_are_recorded_and_the_best_becomes_a_preset(
     history = pd.read_csv(run / "history.csv")
     assert history["val_auc"].iloc[-1] == pytest.approx(report["best"]["val_auc"])
     # Again: the study goes on.
-    report = tune(QUICK, parts, chest_films, tmp_path, trials=1, storage=None)
+    report = tune(QUICK, splits, chest_images, tmp_path, trials=1, storage=None)
     assert report["trials"]["complete"] == 3
     for _ in range(2):  # a number to reach, not further ones
-        report = tune(QUICK, parts, chest_films, tmp_path, until=4)
+        report = tune(QUICK, splits, chest_images, tmp_path, until=4)
         assert report["trials"]["complete"] + report["trials"]["pruned"] == 4
     assert set(report["importance"]) <= set(SEARCH_SPACE)
     other = dataclasses.replace(QUICK, batch_size=4)
     with pytest.raises(RunError, match="another training"):
-        tune(other, parts, chest_films, tmp_path, trials=1, storage=None)
+        tune(other, splits, chest_images, tmp_path, trials=1, storage=None)
 
 
-def test_nothing_is_tuned_without_films_held_out(chest_films: Path, tmp_path: Path) -> None:
+def test_nothing_is_tuned_without_images_held_out(chest_images: Path, tmp_path: Path) -> None:
     config = dataclasses.replace(QUICK, validation_fraction=0.0)
     with pytest.raises(DatasetError, match="held out"):
-        tune(config, load_parts(config, chest_films), chest_films, tmp_path, trials=1, storage=None)
+        tune(
+            config,
+            load_splits(config, chest_images),
+            chest_images,
+            tmp_path,
+            trials=1,
+            storage=None,
+        )
 
 
-def test_a_storage_that_cannot_be_used(chest_films: Path, tmp_path: Path) -> None:
-    parts = load_parts(QUICK, chest_films)
+def test_a_storage_that_cannot_be_used(chest_images: Path, tmp_path: Path) -> None:
+    splits = load_splits(QUICK, chest_images)
     with pytest.raises(RunError, match="nosql://…@nowhere: cannot be used") as error:
-        tune(QUICK, parts, chest_films, tmp_path, trials=1, storage="nosql://me:secret@nowhere")
+        tune(QUICK, splits, chest_images, tmp_path, trials=1, storage="nosql://me:secret@nowhere")
     assert "secret" not in str(error.value)
 
 
 @pytest.mark.slow
-def test_two_processes_share_one_storage(chest_films: Path, tmp_path: Path) -> None:
+def test_two_processes_share_one_storage(chest_images: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "training", "tune", "--preset", "tiny", "--epochs", "1"]
-    command += ["--data", str(chest_films), "--out", str(tmp_path), "--trials", "2"]
+    command += ["--data", str(chest_images), "--out", str(tmp_path), "--trials", "2"]
     command += ["--storage", f"sqlite:///{tmp_path / 'shared.db'}"]
     running = [
         subprocess.Popen(

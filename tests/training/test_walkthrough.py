@@ -36,9 +36,9 @@ def pictures(cells: list[Any]) -> int:
 
 
 @pytest.mark.slow
-def test_it_runs_from_top_to_bottom(chest_films: Path, tmp_path: Path) -> None:
+def test_it_runs_from_top_to_bottom(chest_images: Path, tmp_path: Path) -> None:
     out = tmp_path / "run.ipynb"
-    write_walkthrough(out, data=chest_films, run=tmp_path / "fit", settings=TINY)
+    write_walkthrough(out, data=chest_images, run=tmp_path / "fit", settings=TINY)
     cells = code_cells(out)
     assert pictures(cells) == 4  # variants, curves, confusion matrix, heatmaps
     said = words(cells)
@@ -63,7 +63,7 @@ def test_what_is_committed_came_from_a_real_run() -> None:
     assert pictures(cells) == 4
     said = words(cells)
     assert "Error" not in said
-    assert "3875" in said  # films with pneumonia in the published training split
+    assert "3875" in said  # images with pneumonia in the published training split
     assert not re.search(r"(?<![\w.:/])/(?:[\w.-]+/)+", said), "a path of somebody's machine"
     assert NOTEBOOK.stat().st_size < 1_500_000
     assert str(ROOT) not in NOTEBOOK.read_text(encoding="utf-8")

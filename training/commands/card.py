@@ -13,7 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--typicality", type=Path, help="cross_validation.json --by typicality")
     parser.add_argument("--acquisition", type=Path, help="cross_validation.json --by acquisition")
     parser.add_argument("--baseline", type=Path, help="cross_validation.json of the baseline")
-    parser.add_argument("--external", type=Path, help="report.json of films from elsewhere")
+    parser.add_argument("--external", type=Path, help="report.json of images from elsewhere")
     parser.add_argument("--official-test", type=Path, help="figures on the official test split")
 
 

@@ -1,7 +1,7 @@
-"""Score every film with a network that never saw its patient.
+"""Score every image with a network that never saw its patient.
 
-Fit a network for each fold, score the films that it was not shown, and a sample of them under
-shifts of gamma, contrast, blur and so on. Goes on where it stopped.
+Fit a network for each fold, score the images that it was not shown, and a sample of them under
+perturbations of gamma, contrast, blur and so on. Goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from training.commands.options import (
     positive,
     read_config,
     read_outline_tables,
-    with_all_films,
+    with_all_images,
 )
 
 
@@ -24,22 +24,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--by",
         choices=("patient", "acquisition", "typicality"),
         default="patient",
-        help="how films are parted: at random by patient, into groups that were taken alike, or "
+        help="how images are parted: at random by patient, into groups that were taken alike, or "
         "from the least to the most typical of how their class was taken",
     )
     parser.add_argument("--folds", type=positive, default=5)
     parser.add_argument("--only", type=positive, nargs="+", help="numbers of the folds to fit")
     parser.add_argument(
-        "--shift-films", type=positive, default=1000, help="films scored under each shift"
+        "--perturbed-images",
+        type=positive,
+        default=1000,
+        help="images scored under each perturbation",
     )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Fit a network for each fold, and score the films that it never saw."""
-    from training.data.films import load_whole
+    """Fit a network for each fold, and score the images that it never saw."""
+    from training.data.images import load_whole
     from training.validation.cross_validation import Plan, cross_validate
 
-    config = with_all_films(read_config(options))
+    config = with_all_images(read_config(options))
     whole, _ = load_whole(
         config,
         options.data,
@@ -47,13 +50,16 @@ def run(options: argparse.Namespace) -> int:
         skip_unreadable=options.skip_unreadable,
     )
     plan = Plan(
-        by=options.by, folds=options.folds, shift_films=options.shift_films, seed=config.seed
+        by=options.by,
+        folds=options.folds,
+        perturbed_images=options.perturbed_images,
+        seed=config.seed,
     )
     document = cross_validate(config, whole, options.data, options.out, plan, only=options.only)
     metrics = document["result"]["metrics"]
     print(f"{document['source']}: AUC {metrics['auc']:.4f}")
-    worst = min(document["shifts"][1:], key=lambda row: row["auc"], default=None)
+    worst = min(document["perturbations"][1:], key=lambda row: row["auc"], default=None)
     if worst:
-        print(f"Worst shift: {worst['name']} {worst['strength']}, AUC {worst['auc']:.4f}")
+        print(f"Worst perturbation: {worst['name']} {worst['strength']}, AUC {worst['auc']:.4f}")
     print(f"Figures: {options.out / 'cross_validation.json'}")
     return 0

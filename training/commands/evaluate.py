@@ -1,4 +1,4 @@
-"""Measure a bundle on labelled films and write a report.
+"""Measure a bundle on labelled images and write a report.
 
 Measure a bundle on a folder that holds NORMAL and PNEUMONIA, or on a CSV of path and label.
 """
@@ -14,13 +14,13 @@ from training.commands.options import add_measuring_options
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what the command takes."""
     add_measuring_options(parser, out="folder of the report")
-    parser.add_argument("--against", type=Path, help="another bundle, on the same films")
+    parser.add_argument("--against", type=Path, help="another bundle, on the same images")
     parser.add_argument("--positive", help="the label of a CSV that counts as pneumonia")
     parser.add_argument("--skip-unreadable", action="store_true")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Measure a bundle on labelled films."""
+    """Measure a bundle on labelled images."""
     from cxr.model.bundle import load_bundle
     from training.validation.report import write_report
 
@@ -43,6 +43,6 @@ def run(options: argparse.Namespace) -> int:
         print(f"By chance alone? AUC, DeLong: p = {test['delong_p']:.2g}; ", end="")
         print(f"calls, McNemar: p = {test['mcnemar']['p']:.2g}")
     if known := document["data"]["trained_on"]:
-        print(f"The model was trained on {known:,} of these films, and remembers them.")
+        print(f"The model was trained on {known:,} of these images, and remembers them.")
     print(f"Report: {options.out / 'report.html'}")
     return 0

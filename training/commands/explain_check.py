@@ -15,7 +15,7 @@ from training.commands.options import add_measuring_options, positive
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what the command takes."""
     add_measuring_options(parser, out="folder of the figures")
-    parser.add_argument("--films", type=positive, default=100, help="films with pneumonia")
+    parser.add_argument("--images", type=positive, default=100, help="images with pneumonia")
     parser.add_argument(
         "--lungs",
         type=Path,
@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
         load_bundle(options.model),
         options.data,
         options.out,
-        films=options.films,
+        most=options.images,
         lungs=tuple(options.lungs),
         opacities=options.opacities,
         adults=tuple(options.adults),

@@ -17,7 +17,7 @@ from training.commands.options import (
     read_config,
     read_outline_tables,
     tensorboard_callbacks,
-    with_all_films,
+    with_all_images,
 )
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--cross-validation",
         type=Path,
         metavar="CV",
-        help="folder of a cross-validation of the same settings: all films are trained on, and "
+        help="folder of a cross-validation of the same settings: all images are trained on, and "
         "thresholds, calibration and figures come from there",
     )
     parser.add_argument(
@@ -41,7 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="CV",
         help="with --cross-validation: folder of another one --by typicality or acquisition, whose "
-        "held-out films stand for films taken otherwise. Thresholds and calibration hold for both",
+        "held-out images stand for images taken otherwise. Thresholds and calibration hold for "
+        "both",
     )
     add_tensorboard_option(parser)
     parser.add_argument(
@@ -53,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Fit, then write the bundle."""
-    from training.data.films import load_parts
+    from training.data.images import load_splits
     from training.fitting.fit import fit
     from training.fitting.run_folder import RunFolder
 
@@ -61,8 +62,8 @@ def run(options: argparse.Namespace) -> int:
     if options.elsewhere and not options.cross_validation:
         raise RunError("--elsewhere goes with --cross-validation, by patient, of all images.")
     if options.cross_validation:
-        config = with_all_films(config)
-    parts = load_parts(
+        config = with_all_images(config)
+    splits = load_splits(
         config,
         options.data,
         outlines=read_outline_tables(options),
@@ -73,12 +74,12 @@ def run(options: argparse.Namespace) -> int:
         from training.validation.estimate import read_estimate
 
         estimate = read_estimate(
-            options.cross_validation, config, parts.train.records, elsewhere=options.elsewhere
+            options.cross_validation, config, splits.train.records, elsewhere=options.elsewhere
         )
     folder = RunFolder(options.out)
-    folder.start(config, options.data, parts)
+    folder.start(config, options.data, splits)
     callbacks = tensorboard_callbacks(options, run=options.out.name)
-    network = fit(config, parts, folder, callbacks=callbacks)
+    network = fit(config, splits, folder, callbacks=callbacks)
 
     import keras
 
@@ -94,7 +95,7 @@ def run(options: argparse.Namespace) -> int:
         _require_heat(network, config, options)
     bundle = export(
         config,
-        parts,
+        splits,
         network,
         folder,
         name=options.name,
@@ -111,7 +112,7 @@ def _require_heat(
     network: keras.Model, config: TrainingConfig, options: argparse.Namespace
 ) -> None:
     """Stop before a model is written whose heatmaps fail on images that it has not learned from."""
-    from training.data.films import load_held_out
+    from training.data.images import load_held_out
     from training.validation.localization_check import require_heat
 
     held_out = load_held_out(

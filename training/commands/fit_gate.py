@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data", type=Path, required=True, help="folder with train/NORMAL and train/PNEUMONIA"
     )
     parser.add_argument(
-        "--lungs", type=Path, required=True, help="a CSV of image and lung_mask, of adults' films"
+        "--lungs", type=Path, required=True, help="a CSV of image and lung_mask, of adults' images"
     )
     parser.add_argument(
         "--others", type=Path, required=True, help="a CSV of path: pictures of anything else"

@@ -12,7 +12,7 @@ from training.fitting.config import LAST, SELECTABLE, Balance, TrainingConfig
 from training.fitting.presets import PRESETS, load_preset
 
 if TYPE_CHECKING:
-    from training.data.films import OutlineTables
+    from training.data.images import OutlineTables
 
 
 def add_training_options(parser: argparse.ArgumentParser, *, out: str) -> None:
@@ -79,7 +79,7 @@ def add_runs_option(parser: argparse.ArgumentParser) -> None:
 def add_measuring_options(parser: argparse.ArgumentParser, *, out: str) -> None:
     """Add the model, the labelled images and where figures go."""
     parser.add_argument("--model", type=Path, required=True, help="the bundle")
-    parser.add_argument("--data", type=Path, required=True, help="labelled films")
+    parser.add_argument("--data", type=Path, required=True, help="labelled images")
     parser.add_argument("--out", type=Path, required=True, help=out)
 
 
@@ -131,13 +131,13 @@ def read_config(options: argparse.Namespace) -> TrainingConfig:
 
 def read_outline_tables(options: argparse.Namespace) -> OutlineTables:
     """The tables of outlines that the command line names."""
-    from training.data.films import OutlineTables
+    from training.data.images import OutlineTables
 
     return OutlineTables(lungs=tuple(options.lungs), opacities=tuple(options.opacities))
 
 
-def with_all_films(config: TrainingConfig) -> TrainingConfig:
-    """The configuration with no films held out, since a cross-validation measures it."""
+def with_all_images(config: TrainingConfig) -> TrainingConfig:
+    """The configuration with no images held out, since a cross-validation measures it."""
     try:
         return dataclasses.replace(config, validation_fraction=0.0)
     except ValueError as error:

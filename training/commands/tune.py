@@ -35,11 +35,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Look for a better configuration."""
-    from training.data.films import load_parts
+    from training.data.images import load_splits
     from training.fitting.tuning import tune
 
     config = read_config(options)
-    parts = load_parts(
+    splits = load_splits(
         config,
         options.data,
         outlines=read_outline_tables(options),
@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
     )
     report = tune(
         config,
-        parts,
+        splits,
         options.data,
         options.out,
         trials=options.trials,

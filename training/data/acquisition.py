@@ -1,6 +1,6 @@
-"""How a film was taken, as far as its picture tells, and folds that leave one way of taking out.
+"""How a image was taken, as far as its picture tells, and folds that leave one way of taking out.
 
-Films of one class were often taken, shrunk and stored alike. What is measured here (grey levels,
+Images of one class were often taken, shrunk and stored alike. What is measured here (grey levels,
 borders, sharpness, markers, size) knows little of lungs; where it tells the classes apart, a
 network can learn it instead of the disease, and a random split will not notice.
 """
@@ -25,17 +25,17 @@ from training.data.dataset import Record
 
 Features = npt.NDArray[np.float64]
 
-_SIDE = 224  # films are described at one size, so that sharpness means the same for all
+_SIDE = 224  # images are described at one size, so that sharpness means the same for all
 _BANDS = ((20, 35), (35, 50), (50, 65), (65, 80), (80, 95), (95, 112))  # cycles a side
 _BLACK = 0.03
 
 
 def acquisition_features(root: Path, records: Sequence[Record]) -> Features:
-    """Describe how each film was taken: shape (N, F).
+    """Describe how each image was taken: shape (N, F).
 
     Args:
         root: the data folder.
-        records: of films that can be read.
+        records: of images that can be read.
     """
 
     def features(record: Record) -> Features:
@@ -48,31 +48,31 @@ def acquisition_features(root: Path, records: Sequence[Record]) -> Features:
 def _features(radiograph: Radiograph) -> Features:
     height, width = radiograph.shape
     resized = cv2.resize(radiograph.pixels, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
-    film = np.asarray(resized, dtype=np.float32)
-    border = np.concatenate([film[:12], film[-12:], film[:, :12].T, film[:, -12:].T], axis=None)
+    image = np.asarray(resized, dtype=np.float32)
+    border = np.concatenate([image[:12], image[-12:], image[:, :12].T, image[:, -12:].T], axis=None)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (25, 25))
-    small_and_bright = cv2.morphologyEx(film, cv2.MORPH_TOPHAT, kernel)
+    small_and_bright = cv2.morphologyEx(image, cv2.MORPH_TOPHAT, kernel)
     small_and_bright[56:-56, 56:-56] = 0  # markers lie in the outer quarter
     return np.array(
         [
             np.log(height * width),
             width / height,
-            *np.percentile(film, [1, 10, 50, 90, 99]),
-            np.mean(film < _BLACK),
+            *np.percentile(image, [1, 10, 50, 90, 99]),
+            np.mean(image < _BLACK),
             border.mean(),
             border.std(),
             np.mean(border < _BLACK),
-            cv2.Laplacian(film, cv2.CV_32F).std(),
+            cv2.Laplacian(image, cv2.CV_32F).std(),
             np.mean(small_and_bright > 0.3),
-            *_spectrum(film),
+            *_spectrum(image),
         ]
     )
 
 
-def _spectrum(film: npt.NDArray[np.float32]) -> Features:
-    """Log power of the film in bands of spatial frequency."""
+def _spectrum(image: npt.NDArray[np.float32]) -> Features:
+    """Log power of the image in bands of spatial frequency."""
     window = np.hanning(_SIDE)
-    spectrum = np.fft.fft2((film - film.mean()) * np.outer(window, window))
+    spectrum = np.fft.fft2((image - image.mean()) * np.outer(window, window))
     cycles = np.fft.fftfreq(_SIDE, d=1 / _SIDE)
     radius = np.hypot(cycles[:, np.newaxis], cycles)
     power = np.abs(spectrum) ** 2
@@ -83,11 +83,11 @@ def _spectrum(film: npt.NDArray[np.float32]) -> Features:
 def acquisition_groups(
     features: Features, records: Sequence[Record], *, groups: int, seed: int
 ) -> npt.NDArray[np.int64]:
-    """Groups (N,) of films that were taken alike, by k-means; a patient is in one group only.
+    """Groups (N,) of images that were taken alike, by k-means; a patient is in one group only.
 
     Args:
         features: (N, F), of `acquisition_features`.
-        records: of the films.
+        records: of the images.
         groups: how many.
         seed: of the clustering.
     """
@@ -103,17 +103,17 @@ def acquisition_groups(
 def typicality_groups(
     features: Features, records: Sequence[Record], *, groups: int, seed: int
 ) -> npt.NDArray[np.int64]:
-    """Groups (N,) from the films least to those most typical of how their class was taken.
+    """Groups (N,) from the images least to those most typical of how their class was taken.
 
-    Group 0 holds the normal films that were taken most like those with pneumonia, and those with
+    Group 0 holds the normal images that were taken most like those with pneumonia, and those with
     pneumonia that were taken most like normal ones: whoever learned the rest by how they were
     taken is wrong there. A patient is in one group only.
 
     Args:
         features: (N, F), of `acquisition_features`.
-        records: of the films.
+        records: of the images.
         groups: how many, of about equal size within each class.
-        seed: of the folds that keep a film's own class out of its score.
+        seed: of the folds that keep a image's own class out of its score.
     """
     scores, labels, patients = acquisition_scores(features, records, seed=seed)
     typical = np.where(labels == 1, scores, -scores)
@@ -122,8 +122,8 @@ def typicality_groups(
         ids = np.unique(patients[labels == label])
         means = [typical[patients == patient].mean() for patient in ids]
         ordered = ids[np.argsort(means, kind="stable")]
-        films = np.cumsum([np.sum(patients == patient) for patient in ordered])
-        group = np.minimum(groups * (films - 1) // films[-1], groups - 1)
+        images = np.cumsum([np.sum(patients == patient) for patient in ordered])
+        group = np.minimum(groups * (images - 1) // images[-1], groups - 1)
         for patient, number in zip(ordered, group, strict=True):
             assigned[patients == patient] = number
     return assigned
@@ -132,7 +132,7 @@ def typicality_groups(
 def acquisition_scores(
     features: Features, records: Sequence[Record], *, seed: int
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.str_]]:
-    """How much each film was taken like those with pneumonia, whatever it shows.
+    """How much each image was taken like those with pneumonia, whatever it shows.
 
     Returns:
         Out-of-fold scores (N,) of a logistic regression, labels (N,) and patients (N,).

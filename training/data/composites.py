@@ -1,4 +1,4 @@
-"""Example radiographs that are nobody's: aligned means of films that resemble each other.
+"""Example radiographs that are nobody's: aligned means of images that resemble each other.
 
 python -m training composites --data DIR --out examples
 """
@@ -15,17 +15,17 @@ import numpy.typing as npt
 from cxr.errors import DatasetError
 from cxr.preprocessing import Preprocessing
 from training.data.dataset import Record, read_folder
-from training.data.films import load_films
+from training.data.images import load_images
 
-MEMBERS = 9  # films in a composite
+MEMBERS = 9  # images in a composite
 PER_KIND = 2
-SIZE = 224  # side that films are aligned at
-ASPECT = 1.32  # width by height of the data set's films at their original size, median
+SIZE = 224  # side that images are aligned at
+ASPECT = 1.32  # width by height of the data set's images at their original size, median
 
 _KINDS = {"normal": "normal", "bacteria": "bacterial", "virus": "viral"}
 _ECC_STOP = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 200, 1e-5)
 
-Film = npt.NDArray[np.float32]
+Image = npt.NDArray[np.float32]
 
 
 def write_composites(data: Path, out: Path) -> list[Path]:
@@ -39,16 +39,16 @@ def write_composites(data: Path, out: Path) -> list[Path]:
         The files written.
 
     Raises:
-        DatasetError: a kind has too few films.
+        DatasetError: a kind has too few images.
     """
     out.mkdir(parents=True, exist_ok=True)
-    films, records = load_films(data, read_folder(data)[0], Preprocessing(size=SIZE))
+    images, records = load_images(data, read_folder(data)[0], Preprocessing(size=SIZE))
     written = []
     for kind, name in _KINDS.items():
         of_kind = [i for i, record in enumerate(records) if record.kind == kind]
-        groups = choose_groups(films[of_kind], [records[i] for i in of_kind])
+        groups = choose_groups(images[of_kind], [records[i] for i in of_kind])
         for number, group in enumerate(groups, start=1):
-            members = [films[of_kind[i]].astype(np.float32) for i in group]
+            members = [images[of_kind[i]].astype(np.float32) for i in group]
             path = out / f"{name}_{number}.png"
             picture = np.rint(composite(members) * 255).astype(np.uint8)
             cv2.imwrite(str(path), cv2.resize(picture, (round(2 * SIZE * ASPECT), 2 * SIZE)))
@@ -56,10 +56,10 @@ def write_composites(data: Path, out: Path) -> list[Path]:
     return written
 
 
-def choose_groups(films: npt.NDArray[np.float16], records: Sequence[Record]) -> list[list[int]]:
-    """Indices of `PER_KIND` groups of `MEMBERS` films each, every film of another patient.
+def choose_groups(images: npt.NDArray[np.float16], records: Sequence[Record]) -> list[list[int]]:
+    """Indices of `PER_KIND` groups of `MEMBERS` images each, every image of another patient.
 
-    A group is a film and those most correlated with it at 28×28. The first group is the one with
+    A group is a image and those most correlated with it at 28×28. The first group is the one with
     the highest mean correlation; the next is sought among the half that resembles it less, so that
     the examples differ.
 
@@ -67,13 +67,13 @@ def choose_groups(films: npt.NDArray[np.float16], records: Sequence[Record]) -> 
         DatasetError: there are too few patients.
     """
     patients = [record.patient for record in records]
-    _, pool = np.unique(patients, return_index=True)  # a patient's first film stands for all
+    _, pool = np.unique(patients, return_index=True)  # a patient's first image stands for all
     if len(pool) < MEMBERS * 2**PER_KIND:
         raise DatasetError(
-            f"Expected films of at least {MEMBERS * 2**PER_KIND} patients of each kind. "
+            f"Expected images of at least {MEMBERS * 2**PER_KIND} patients of each kind. "
             f"Received: {len(pool)}."
         )
-    small = np.stack([cv2.resize(film.astype(np.float32), (28, 28)).ravel() for film in films])
+    small = np.stack([cv2.resize(image.astype(np.float32), (28, 28)).ravel() for image in images])
     correlation = np.corrcoef(small)
     groups = []
     for _ in range(PER_KIND):
@@ -87,8 +87,8 @@ def choose_groups(films: npt.NDArray[np.float16], records: Sequence[Record]) -> 
     return groups
 
 
-def composite(members: Sequence[Film]) -> Film:
-    """The aligned, lightly sharpened mean of films (S, S) in [0, 1]; the first is the template.
+def composite(members: Sequence[Image]) -> Image:
+    """The aligned, lightly sharpened mean of images (S, S) in [0, 1]; the first is the template.
 
     Alignment maximises the enhanced correlation coefficient over affine maps (Evangelidis 2008).
     """
@@ -97,12 +97,12 @@ def composite(members: Sequence[Film]) -> Film:
     size = (template.shape[1], template.shape[0])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     everywhere = np.full(template.shape, 255, dtype=np.uint8)
-    for film in members[1:]:
+    for image in members[1:]:
         start = np.eye(2, 3, dtype=np.float32)
         _, warp = cv2.findTransformECC(
-            template, film, start, cv2.MOTION_AFFINE, _ECC_STOP, everywhere, gaussFiltSize=5
+            template, image, start, cv2.MOTION_AFFINE, _ECC_STOP, everywhere, gaussFiltSize=5
         )
-        moved = cv2.warpAffine(film, warp, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        moved = cv2.warpAffine(image, warp, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
         aligned.append(np.asarray(moved, dtype=np.float32))
     mean = np.stack(aligned).mean(axis=0)
     blurred = cv2.GaussianBlur(mean, (0, 0), 2.0)

@@ -1,4 +1,4 @@
-"""A folder of films becomes records with patient ids, and splits that no patient straddles."""
+"""A folder of images becomes records with patient ids, and splits that no patient straddles."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _NORMAL_NAME = re.compile(r"(?P<patient>(?:NORMAL\d*-)?IM-\d+)-")
 
 @dataclass(frozen=True)
 class Record:
-    """One film of a data folder.
+    """One image of a data folder.
 
     Attributes:
         path: where it is, relative to the data folder, with forward slashes.
@@ -50,7 +50,7 @@ class Record:
 def read_folder(
     root: Path, *, splits: Sequence[str] = ("train", "val")
 ) -> tuple[list[Record], list[Record]]:
-    """List the films under ``root/{train,val,test}/{NORMAL,PNEUMONIA}``.
+    """List the images under ``root/{train,val,test}/{NORMAL,PNEUMONIA}``.
 
     Args:
         root: the data folder.
@@ -66,11 +66,11 @@ def read_folder(
     """
     records = list_records(root, splits=splits)
     require_both_classes(root, splits, (record.label for record in records))
-    return _without_copies(root, records)
+    return _without_duplicates(root, records)
 
 
 def list_records(root: Path, *, splits: Sequence[str]) -> list[Record]:
-    """List the films under ``root/SPLIT/{NORMAL,PNEUMONIA}`` in order, copies and all.
+    """List the images under ``root/SPLIT/{NORMAL,PNEUMONIA}`` in order, copies and all.
 
     Args:
         root: the data folder, which the records' paths are relative to.
@@ -105,7 +105,7 @@ def present_splits(root: Path, splits: Sequence[str]) -> list[str]:
 
 
 def read_split(folder: Path, *, split: str, root: Path | None = None) -> list[Record]:
-    """List the films under ``folder/{NORMAL,PNEUMONIA}`` in order, copies and all.
+    """List the images under ``folder/{NORMAL,PNEUMONIA}`` in order, copies and all.
 
     Args:
         folder: of the split.
@@ -116,12 +116,12 @@ def read_split(folder: Path, *, split: str, root: Path | None = None) -> list[Re
     with ThreadPoolExecutor() as pool:
         return list(
             pool.map(
-                lambda item: make_record(root, item[0], item[1], split=split), film_paths(folder)
+                lambda item: make_record(root, item[0], item[1], split=split), image_paths(folder)
             )
         )
 
 
-def film_paths(folder: Path) -> list[tuple[Path, int]]:
+def image_paths(folder: Path) -> list[tuple[Path, int]]:
     """Files under ``folder/{NORMAL,PNEUMONIA}`` in order, with their labels; none is opened."""
     return [
         (path, label)
@@ -132,11 +132,11 @@ def film_paths(folder: Path) -> list[tuple[Path, int]]:
 
 
 def make_record(root: Path, path: Path, label: int, *, split: str) -> Record:
-    """The record of one film, whose name may tell the patient and the kind.
+    """The record of one image, whose name may tell the patient and the kind.
 
     Args:
         root: what the record's path is relative to.
-        path: of the film, under `root`.
+        path: of the image, under `root`.
         label: 0 or 1.
         split: that it belongs to.
     """
@@ -159,25 +159,25 @@ def split_by_patient(
     """Split into training and validation, stratified by class, no patient in both.
 
     Args:
-        records: the films to divide.
-        fraction: share of the films to hold out, in (0, 0.5]; met to the nearest 1/n.
+        records: the images to divide.
+        fraction: share of the images to hold out, in (0, 0.5]; met to the nearest 1/n.
         seed: of the shuffle.
 
     Raises:
         DatasetError: a class has too few patients to be in both parts.
     """
     held_out = patient_folds(records, folds=round(1 / fraction), seed=seed) == 0
-    parts: tuple[list[Record], list[Record]] = ([], [])
+    splits: tuple[list[Record], list[Record]] = ([], [])
     for record, out in zip(records, held_out, strict=True):
-        parts[int(out)].append(record)
-    return parts
+        splits[int(out)].append(record)
+    return splits
 
 
 def patient_folds(records: Sequence[Record], *, folds: int, seed: int) -> npt.NDArray[np.int64]:
     """Fold numbers (N,) from 0, stratified by class, each patient in one fold only.
 
     Args:
-        records: the N films to divide.
+        records: the N images to divide.
         folds: how many, 2 or more.
         seed: of the shuffle.
 
@@ -191,7 +191,7 @@ def patient_folds(records: Sequence[Record], *, folds: int, seed: int) -> npt.ND
         if count < folds:
             raise DatasetError(
                 f"{name} has {count} patients; {folds} parts need at least {folds} in each class: "
-                "add films."
+                "add images."
             )
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     numbers = np.zeros(len(records), dtype=np.int64)
@@ -221,18 +221,18 @@ def is_kermany(records: Iterable[Record]) -> bool:
 
 
 def file_list_digest(records: Iterable[Record]) -> str:
-    """SHA-256 over the sorted paths and contents: equal if and only if the films are."""
+    """SHA-256 over the sorted paths and contents: equal if and only if the images are."""
     lines = sorted(f"{record.digest}  {record.path}\n" for record in records)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def film_marks(records: Iterable[Record]) -> set[str]:
-    """The first 12 digits of each film's SHA-256: enough to tell whether a film is among them."""
+def fingerprints(records: Iterable[Record]) -> set[str]:
+    """The first 12 digits of each image's SHA-256: enough to tell whether a image is among them."""
     return {record.digest[:12] for record in records if record.digest}
 
 
 def require_both_classes(root: Path, splits: Sequence[str], labels: Iterable[int]) -> None:
-    """Raise a `DatasetError` that names the first class without a film."""
+    """Raise a `DatasetError` that names the first class without a image."""
     counts = Counter(labels)
     for label, name in enumerate(CLASS_NAMES):
         if not counts[label]:
@@ -245,7 +245,7 @@ def require_both_classes(root: Path, splits: Sequence[str], labels: Iterable[int
 def _digest(path: Path) -> str:
     try:
         content = path.read_bytes()
-    except OSError:  # reading the film will say what is wrong with it
+    except OSError:  # reading the image will say what is wrong with it
         return ""
     return hashlib.sha256(content).hexdigest() if content else ""
 
@@ -258,22 +258,22 @@ def by_content(records: Iterable[Record]) -> list[list[Record]]:
     return list(found.values())
 
 
-def _without_copies(root: Path, records: list[Record]) -> tuple[list[Record], list[Record]]:
+def _without_duplicates(root: Path, records: list[Record]) -> tuple[list[Record], list[Record]]:
     contents = by_content(records)
     for same in contents:
         if len({record.label for record in same}) > 1:
             raise DatasetError(
-                f"{root}: one film is in both classes: {', '.join(r.path for r in same)}. "
+                f"{root}: one image is in both classes: {', '.join(r.path for r in same)}. "
                 "Remove the wrong one."
             )
-    copies = [record for same in contents for record in same[1:]]
-    # Two names on one film are two names of one child: its other films stay together.
+    duplicates = [record for same in contents for record in same[1:]]
+    # Two names on one image are two names of one child: its other images stay together.
     alias: dict[str, str] = {}
     for same in contents:
         first, *others = sorted({_resolve(alias, record.patient) for record in same})
         alias.update(dict.fromkeys(others, first))
     kept = [replace(same[0], patient=_resolve(alias, same[0].patient)) for same in contents]
-    return kept, copies
+    return kept, duplicates
 
 
 def _resolve(alias: dict[str, str], patient: str) -> str:

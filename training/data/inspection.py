@@ -12,7 +12,7 @@ import numpy as np
 from cxr.errors import RadiographError
 from cxr.model.bundle import CLASS_NAMES
 from training.data.dataset import Record, by_content, list_records
-from training.data.films import read_films
+from training.data.images import read_images
 
 SPLITS = ("train", "val", "test")
 FITTED = ("train", "val")  # what a fit pools and parts anew
@@ -20,19 +20,19 @@ FITTED = ("train", "val")  # what a fit pools and parts anew
 
 @dataclass(frozen=True)
 class Count:
-    """Films of one class in one split.
+    """Images of one class in one split.
 
     Attributes:
         split: ``"train"``, ``"val"`` or ``"test"``.
         class_name: one of `CLASS_NAMES`.
-        films: how many.
+        images: how many.
         patients: of how many patients.
-        kinds: films by kind, as ``{"bacteria": 12, "virus": 7}``.
+        kinds: images by kind, as ``{"bacteria": 12, "virus": 7}``.
     """
 
     split: str
     class_name: str
-    films: int
+    images: int
     patients: int
     kinds: dict[str, int]
 
@@ -43,7 +43,7 @@ class Problem:
 
     Attributes:
         text: what, and what a fit makes of it.
-        files: the films that it concerns, or what is said of each.
+        files: the images that it concerns, or what is said of each.
         stops: whether a fit stops at it.
     """
 
@@ -58,7 +58,7 @@ class Inspection:
 
     Attributes:
         root: the folder.
-        records: every film of its splits, copies and all.
+        records: every image of its splits, copies and all.
         counts: by split and class.
         problems: the worst first.
     """
@@ -69,19 +69,19 @@ class Inspection:
     problems: list[Problem]
 
     def sample(self, per_class: int, *, seed: int = 0) -> list[Record]:
-        """Films of `FITTED` to look at, the same for an equal seed: `per_class` of each class."""
+        """Images of `FITTED` to look at, the same for an equal seed: `per_class` of each class."""
         rng = np.random.default_rng(seed)
         chosen = []
         for label in range(len(CLASS_NAMES)):
-            films = [r for r in self.records if r.label == label and r.split in FITTED]
-            chosen += [films[i] for i in rng.permutation(len(films))[:per_class]]
+            images = [r for r in self.records if r.label == label and r.split in FITTED]
+            chosen += [images[i] for i in rng.permutation(len(images))[:per_class]]
         return chosen
 
 
 def inspect_folder(root: Path) -> Inspection:
-    """Count, compare and read the films of a data folder.
+    """Count, compare and read the images of a data folder.
 
-    Every file of train and val is decoded. Films of test are counted and compared by name and
+    Every file of train and val is decoded. Images of test are counted and compared by name and
     content, so that it can be said whether they leaked into training; they are never decoded.
 
     Args:
@@ -95,7 +95,7 @@ def inspect_folder(root: Path) -> Inspection:
         *_missing_classes(records),
         *_contradictions(records),
         *_unreadable(root, [record for record in records if record.split in FITTED]),
-        *_copies(records),
+        *_duplicates(records),
         *_shared_patients(records),
     ]
     return Inspection(root, records, _counts(records), problems)
@@ -122,7 +122,9 @@ def _counts(records: Sequence[Record]) -> list[Count]:
 def _missing_classes(records: Sequence[Record]) -> list[Problem]:
     present = {record.label for record in records if record.split in FITTED}
     return [
-        Problem(f"No film of class {name} in train or val: nothing can be learned.", [], stops=True)
+        Problem(
+            f"No image of class {name} in train or val: nothing can be learned.", [], stops=True
+        )
         for label, name in enumerate(CLASS_NAMES)
         if label not in present
     ]
@@ -135,23 +137,23 @@ def _contradictions(records: Sequence[Record]) -> list[Problem]:
         for same in by_content(fitted)
         if len({record.label for record in same}) > 1
     ]
-    text = "The same film in both classes: remove the wrong one."
+    text = "The same image in both classes: remove the wrong one."
     return [Problem(text, files, stops=True)] if files else []
 
 
 def _unreadable(root: Path, records: Sequence[Record]) -> list[Problem]:
-    results = read_films(root, records, lambda _: None)
+    results = read_images(root, records, lambda _: None)
     files = [str(result) for result in results if isinstance(result, RadiographError)]
     text = "Files that cannot be read: mend or remove them, or let the fit leave them out."
     return [Problem(text, files, stops=True)] if files else []
 
 
-def _copies(records: Sequence[Record]) -> list[Problem]:
+def _duplicates(records: Sequence[Record]) -> list[Problem]:
     groups = [same for same in by_content(records) if len(same) > 1]
     leaked = [same for same in groups if _leaks(record.split for record in same)]
     within = [same for same in groups if same not in leaked]
     texts = (
-        (leaked, "Films of test that are in train or val as well: the test is worth less."),
+        (leaked, "Images of test that are in train or val as well: the test is worth less."),
         (within, "Byte-identical copies: a fit keeps the first of each."),
     )
     return [
@@ -175,6 +177,6 @@ def _shared_patients(records: Sequence[Record]) -> list[Problem]:
 
 
 def _leaks(splits: Iterable[str]) -> bool:
-    """Whether there are films of test as well as of what is fitted on."""
+    """Whether there are images of test as well as of what is fitted on."""
     found = set(splits)
     return "test" in found and bool(found & set(FITTED))

@@ -1,4 +1,4 @@
-"""Any labelled films, to be measured on: one split of the layout, or a CSV of paths and labels."""
+"""Any labelled images, to be measured on: one split of the layout, or a CSV of paths and labels."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from training.data.dataset import Record, make_record, read_split, require_both_
 
 
 def read_labelled(data: Path, *, positive: str | None = None) -> tuple[Path, list[Record]]:
-    """List labelled films.
+    """List labelled images.
 
     Args:
         data: a folder with NORMAL and PNEUMONIA in it, or a CSV file with a column `path` (or
@@ -22,7 +22,7 @@ def read_labelled(data: Path, *, positive: str | None = None) -> tuple[Path, lis
 
     Returns:
         The folder that the records' paths are relative to, and the records. Byte-identical copies
-        are kept: whoever labelled the films wants them counted.
+        are kept: whoever labelled the images wants them counted.
 
     Raises:
         DatasetError: it is neither, a label is unknown, or a class is missing.
@@ -63,12 +63,12 @@ def _of_csv(path: Path, positive: str | None) -> list[Record]:
     ]
     if "patient" in table:
         ids = list(table["patient"])
-    else:  # two films of one name in two folders are not of one child
+    else:  # two images of one name in two folders are not of one child
         ids = [r.path if r.patient == Path(r.path).stem else r.patient for r in records]
     records = [replace(record, patient=id_) for record, id_ in zip(records, ids, strict=True)]
     for label, name in enumerate(CLASS_NAMES):
         if label not in labels:
-            raise DatasetError(f"{path}: no film of class {name}.")
+            raise DatasetError(f"{path}: no image of class {name}.")
     return records
 
 
@@ -76,7 +76,7 @@ def _labels(path: Path, column: pd.Series[str], positive: str | None) -> list[in
     if positive is not None:
         if positive not in set(column):
             found = ", ".join(sorted(set(column)))
-            raise DatasetError(f"{path}: no film has the label {positive!r}. Found: {found}.")
+            raise DatasetError(f"{path}: no image has the label {positive!r}. Found: {found}.")
         return [int(label == positive) for label in column]
     meaning = {"0": 0, "1": 1} | {name: i for i, name in enumerate(CLASS_NAMES)}
     unknown = sorted({label for label in column if label.upper() not in meaning})

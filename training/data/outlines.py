@@ -21,7 +21,7 @@ from cxr.gate.gate import Gate
 from cxr.preprocessing import Preprocessing
 from cxr.reading.radiograph import read_radiograph
 from training.data.dataset import Record, held_out_patients, make_record
-from training.data.films import Outlines, Part
+from training.data.images import Outlines, Split
 from training.gate.data import read_mask
 from training.gate.fit import outline
 
@@ -68,7 +68,7 @@ def read_outlines(
 
 def read_elsewhere(
     tables: Sequence[Path], root: Path, records: Sequence[Record], preprocessing: Preprocessing
-) -> Part | None:
+) -> Split | None:
     """The images of tables of lungs that are not of the data folder, with their outlines.
 
     Args:
@@ -101,7 +101,7 @@ def read_elsewhere(
             found.append(record)
     if not found:
         return None
-    return Part(np.stack(images), found, np.stack(lungs).astype(np.float16))
+    return Split(np.stack(images), found, np.stack(lungs).astype(np.float16))
 
 
 def _read_table(table: Path, column: str) -> pd.DataFrame:

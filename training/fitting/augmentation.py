@@ -1,7 +1,7 @@
 """Transforms that leave the diagnosis as it is, each with its reason.
 
-One warp for all that moves pixels, so that a film is interpolated once; then what changes grey
-levels, in the order in which it happens to a real film: exposure, processing, optics, noise.
+One warp for all that moves pixels, so that a image is interpolated once; then what changes grey
+levels, in the order in which it happens to a real image: exposure, processing, optics, noise.
 OpenCV and NumPy release the interpreter lock, so threads suffice to keep a fit fed.
 """
 
@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-Film = npt.NDArray[np.float32]
+Image = npt.NDArray[np.float32]
 
-# Beyond these a film would not stay one.
+# Beyond these a image would not stay one.
 _LIMITS = {
     "flip": 1.0,
     "rotation": 180.0,
@@ -42,15 +42,15 @@ class AugmentationConfig:
         flip: probability of a left-right mirror. The heart changes sides, consolidation does not.
         rotation: up to so many degrees either way. Small children are held, not positioned.
         zoom: scale within 1 ± zoom. Collimation and body size differ.
-        stretch: aspect ratio within 1 ± stretch. The films come with theirs already lost.
+        stretch: aspect ratio within 1 ± stretch. The images come with theirs already lost.
         shift: up to this share of the side, either way. The lungs are not always centred.
         shift_vertically: whether the shift also moves up and down.
         shear: up to so many degrees. Oblique projection.
-        gamma: standard deviation of log gamma. Detector and film curves differ.
+        gamma: standard deviation of log gamma. Detector and image curves differ.
         contrast: factor within 1 ± contrast. Windowing differs.
         brightness: offset within ± brightness of the full range. Exposure differs.
         local_contrast: probability of blending in an adaptive equalisation (CLAHE): vendors
-            post-process their films, and a batch of films can be known by it.
+            post-process their images, and a batch of images can be known by it.
         blur: probability of a Gaussian blur, or as often of a sharpening. Focus, motion, scaling.
         noise: standard deviation of Gaussian noise is drawn from [0, noise]. Low dose.
         erase: probability of greying a rectangle: no single spot, marker or wire may decide.
@@ -80,63 +80,63 @@ class AugmentationConfig:
                 )
 
 
-def augment(film: Film, config: AugmentationConfig, rng: np.random.Generator) -> Film:
-    """A random variant of one film.
+def augment(image: Image, config: AugmentationConfig, rng: np.random.Generator) -> Image:
+    """A random variant of one image.
 
     Args:
-        film: float32 of shape (S, S) in [0, 1].
+        image: float32 of shape (S, S) in [0, 1].
         config: how far each transform may go.
-        rng: the only source of chance: an equal generator gives an equal film.
+        rng: the only source of chance: an equal generator gives an equal image.
 
     Returns:
         float32 of shape (S, S) in [0, 1].
     """
-    return augment_with_masks(film, [], config, rng)[0]
+    return augment_with_masks(image, [], config, rng)[0]
 
 
 def augment_with_masks(
-    film: Film, masks: Sequence[Film], config: AugmentationConfig, rng: np.random.Generator
-) -> tuple[Film, list[Film]]:
-    """A random variant of one film, and masks moved with it.
+    image: Image, masks: Sequence[Image], config: AugmentationConfig, rng: np.random.Generator
+) -> tuple[Image, list[Image]]:
+    """A random variant of one image, and masks moved with it.
 
     Args:
-        film: float32 of shape (S, S) in [0, 1].
+        image: float32 of shape (S, S) in [0, 1].
         masks: float32 of shape (S, S) in [0, 1] each; nothing is inside beyond their edges.
         config: how far each transform may go.
         rng: the only source of chance.
 
     Returns:
-        Film and masks, all float32 of shape (S, S) in [0, 1].
+        Image and masks, all float32 of shape (S, S) in [0, 1].
     """
-    affine = _affine(film, config, rng)
+    affine = _affine(image, config, rng)
     moved = [
         np.asarray(cv2.warpAffine(mask, affine, mask.shape, flags=cv2.INTER_LINEAR), np.float32)
         for mask in masks
     ]
-    return _vary_grey_levels(_warp(film, affine), config, rng), moved
+    return _vary_grey_levels(_warp(image, affine), config, rng), moved
 
 
-def _vary_grey_levels(film: Film, config: AugmentationConfig, rng: np.random.Generator) -> Film:
-    film = _expose(film, config, rng)
+def _vary_grey_levels(image: Image, config: AugmentationConfig, rng: np.random.Generator) -> Image:
+    image = _expose(image, config, rng)
     if rng.random() < config.local_contrast:
-        film = _equalize_locally(film, rng)
+        image = _equalize_locally(image, rng)
     if rng.random() < config.blur:
-        film = _blur(film, rng)
+        image = _blur(image, rng)
     if rng.random() < config.blur:
-        film = np.clip(2 * film - _blur(film, rng), 0, 1)  # unsharp mask
+        image = np.clip(2 * image - _blur(image, rng), 0, 1)  # unsharp mask
     if config.noise:
         deviation = rng.uniform(0, config.noise)
-        film = film + rng.standard_normal(film.shape, dtype=np.float32) * np.float32(deviation)
+        image = image + rng.standard_normal(image.shape, dtype=np.float32) * np.float32(deviation)
     if rng.random() < config.erase:
-        film = _erase(film, rng)
-    return np.asarray(np.clip(film, 0, 1), dtype=np.float32)
+        image = _erase(image, rng)
+    return np.asarray(np.clip(image, 0, 1), dtype=np.float32)
 
 
 def _affine(
-    film: Film, config: AugmentationConfig, rng: np.random.Generator
+    image: Image, config: AugmentationConfig, rng: np.random.Generator
 ) -> npt.NDArray[np.float64]:
     """Where pixels go: a matrix of shape (2, 3), as OpenCV takes it."""
-    side = film.shape[0]
+    side = image.shape[0]
     angle = np.deg2rad(rng.uniform(-config.rotation, config.rotation))
     shear = np.tan(np.deg2rad(rng.uniform(-config.shear, config.shear)))
     scale = 1 + rng.uniform(-config.zoom, config.zoom)
@@ -152,42 +152,42 @@ def _affine(
     return np.column_stack([matrix, centre + shift - matrix @ centre])
 
 
-def _warp(film: Film, affine: npt.NDArray[np.float64]) -> Film:
-    # Replicated edges: a black wedge would tell a rotated film from a straight one.
+def _warp(image: Image, affine: npt.NDArray[np.float64]) -> Image:
+    # Replicated edges: a black wedge would tell a rotated image from a straight one.
     warped = cv2.warpAffine(
-        film, affine, film.shape, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        image, affine, image.shape, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
     return np.asarray(warped, dtype=np.float32)
 
 
-def _expose(film: Film, config: AugmentationConfig, rng: np.random.Generator) -> Film:
+def _expose(image: Image, config: AugmentationConfig, rng: np.random.Generator) -> Image:
     gamma = np.exp(config.gamma * rng.standard_normal())
     contrast = 1 + rng.uniform(-config.contrast, config.contrast)
     brightness = rng.uniform(-config.brightness, config.brightness)
-    film = np.power(film, np.float32(gamma))
-    middle = film.mean()
-    film = (film - middle) * np.float32(contrast) + middle + np.float32(brightness)
-    return np.asarray(np.clip(film, 0, 1), dtype=np.float32)
+    image = np.power(image, np.float32(gamma))
+    middle = image.mean()
+    image = (image - middle) * np.float32(contrast) + middle + np.float32(brightness)
+    return np.asarray(np.clip(image, 0, 1), dtype=np.float32)
 
 
-def _equalize_locally(film: Film, rng: np.random.Generator) -> Film:
+def _equalize_locally(image: Image, rng: np.random.Generator) -> Image:
     clahe = cv2.createCLAHE(clipLimit=rng.uniform(1, 4), tileGridSize=(6, 6))
     # In 8 bits, as the files are: with 16 its histograms alone take twenty times as long.
-    equalized = clahe.apply((film * 255).astype(np.uint8)).astype(np.float32) / 255
+    equalized = clahe.apply((image * 255).astype(np.uint8)).astype(np.float32) / 255
     share = np.float32(rng.uniform(0.3, 1))
-    return np.asarray(share * equalized + (1 - share) * film, dtype=np.float32)
+    return np.asarray(share * equalized + (1 - share) * image, dtype=np.float32)
 
 
-def _blur(film: Film, rng: np.random.Generator) -> Film:
-    blurred = cv2.GaussianBlur(film, (0, 0), sigmaX=rng.uniform(0.4, 1.6))
+def _blur(image: Image, rng: np.random.Generator) -> Image:
+    blurred = cv2.GaussianBlur(image, (0, 0), sigmaX=rng.uniform(0.4, 1.6))
     return np.asarray(blurred, dtype=np.float32)
 
 
-def _erase(film: Film, rng: np.random.Generator) -> Film:
-    """Random erasing (Zhong 2017, arXiv 1708.04896), filled with the film's mean."""
-    side = film.shape[0]
+def _erase(image: Image, rng: np.random.Generator) -> Image:
+    """Random erasing (Zhong 2017, arXiv 1708.04896), filled with the image's mean."""
+    side = image.shape[0]
     height, width = rng.integers(side // 10, side // 3, size=2)
     top, left = rng.integers(0, side - height), rng.integers(0, side - width)
-    film = film.copy()
-    film[top : top + height, left : left + width] = film.mean()
-    return film
+    image = image.copy()
+    image[top : top + height, left : left + width] = image.mean()
+    return image

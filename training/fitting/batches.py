@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from training.data.films import Part
+from training.data.images import Split
 from training.fitting.augmentation import augment_with_masks
 from training.fitting.config import TrainingConfig
 from training.fitting.exchange import exchange_outside, restyle
@@ -22,7 +22,7 @@ Batch = tuple[Array, Targets]
 _LUNG_CELL, _COVERED_CELL, _CLEAR_CELL, _KNOWN_CELL = 0.3, 0.45, 0.1, 0.7
 
 
-class FilmBatches(keras.utils.PyDataset):  # type: ignore[misc]
+class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
     """One epoch after the other of augmented, balanced batches.
 
     Which images are in a batch, and how each is varied, follows from (seed, epoch, batch) alone:
@@ -34,24 +34,24 @@ class FilmBatches(keras.utils.PyDataset):  # type: ignore[misc]
     """
 
     def __init__(
-        self, part: Part, config: TrainingConfig, *, epoch: int = 0, workers: int = 2
+        self, split: Split, config: TrainingConfig, *, epoch: int = 0, workers: int = 2
     ) -> None:
         """Serve batches.
 
         Args:
-            part: N images of side S; with outlines of the lungs for the evidence network.
+            split: N images of side S; with outlines of the lungs for the evidence network.
             config: batch size, balance, augmentation, smoothing, mix-up, local truth, seed.
             epoch: the epoch to begin with.
             workers: threads that augment.
         """
         super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=16)
-        self.part = part
-        self.labels = part.labels
+        self.split = split
+        self.labels = split.labels
         self.config = config
         self.epoch = epoch
         self.classes = [np.flatnonzero(self.labels == label) for label in (0, 1)]
-        self.side = part.films.shape[1]
-        self.maps = part.lungs is not None
+        self.side = split.images.shape[1]
+        self.maps = split.lungs is not None
         # Images with lungs, of each class: what parts can be exchanged with.
         self.outlined = [members[self._has_lungs(members)] for members in self.classes]
         known = self.maps and all(len(members) for members in self.outlined)
@@ -64,12 +64,12 @@ class FilmBatches(keras.utils.PyDataset):  # type: ignore[misc]
     def __len__(self) -> int:
         """Batches in an epoch."""
         sizes = [len(members) for members in self.classes]
-        films = {
+        images = {
             "batches": 2 * min(sizes),
             "undersample": 2 * min(sizes),
             "oversample": 2 * max(sizes),
         }.get(self.config.balance, sum(sizes))
-        return max(1, films // self.class_rows)
+        return max(1, images // self.class_rows)
 
     def on_epoch_end(self) -> None:
         """Go on to the next epoch's order. Keras calls this once before the first epoch, too."""
@@ -102,36 +102,36 @@ class FilmBatches(keras.utils.PyDataset):  # type: ignore[misc]
         smoothing = self.config.label_smoothing
         target = label * (1 - smoothing) + smoothing / 2
         logit = np.array([target, self._class_weights()[label]], dtype=np.float32)
-        image = _image(self.part, row)
+        image = _image(self.split, row)
         if not self.maps:
             return augment_with_masks(image, [], self.config.augmentation, rng)[0], {"logit": logit}
         local = self.config.local
-        lungs = _lungs(self.part, row)
+        lungs = _lungs(self.split, row)
         if self._has_lungs(row) and rng.random() < local.exchange_outside:
             image = self._with_other_outside(image, lungs, label, rng)
         if rng.random() < local.restyle and len(self.classes[1 - label]):
-            donor = _image(self.part, rng.choice(self.classes[1 - label]))
+            donor = _image(self.split, rng.choice(self.classes[1 - label]))
             image = restyle(image, donor, rng.uniform(0.5, 1))
         covered, known = self._known_opacities(row)
         return self._with_maps(image, lungs, covered, known, logit, rng)
 
     def _local_row(self, rng: np.random.Generator) -> tuple[Array, Targets]:
         """An image of which places are known, and not the class."""
-        local, part = self.config.local, self.part
+        local, split = self.config.local, self.split
         row = int(rng.choice(self.outlined[0]))
-        if (elsewhere := part.elsewhere) is not None and rng.random() < local.elsewhere:
-            part, row = elsewhere, int(rng.integers(len(elsewhere.records)))
-        image, lungs = _image(part, row), _lungs(part, row)
+        if (elsewhere := split.elsewhere) is not None and rng.random() < local.elsewhere:
+            split, row = elsewhere, int(rng.integers(len(elsewhere.records)))
+        image, lungs = _image(split, row), _lungs(split, row)
         if rng.random() < local.restyle_planted:
             image = restyle(
-                image, _image(self.part, rng.choice(self.classes[1])), rng.uniform(0.5, 1)
+                image, _image(self.split, rng.choice(self.classes[1])), rng.uniform(0.5, 1)
             )
         if rng.random() < local.exchange_outside:
             image = self._with_other_outside(image, lungs, 0, rng)
         covered = np.zeros_like(image)
         if rng.random() < local.planted:
             image, covered = plant(image, lungs, random_opacities(rng), rng)
-        normal = part.records[row].label == 0
+        normal = split.records[row].label == 0
         known = np.full_like(image, normal)
         return self._with_maps(image, lungs, covered, known, np.zeros(2, np.float32), rng)
 
@@ -173,7 +173,7 @@ class FilmBatches(keras.utils.PyDataset):  # type: ignore[misc]
     def _known_opacities(self, row: int) -> tuple[Array, Array]:
         """Where opacities are, and where that is known: everywhere in normal images."""
         shape = (self.side, self.side)
-        drawn = self.part.opacities
+        drawn = self.split.opacities
         if drawn is not None and not np.isnan(drawn[row, 0, 0]):
             return drawn[row].astype(np.float32), np.ones(shape, np.float32)
         known = np.full(shape, self.labels[row] == 0, dtype=np.float32)
@@ -184,24 +184,24 @@ class FilmBatches(keras.utils.PyDataset):  # type: ignore[misc]
     ) -> Array:
         """The image's lungs in the surroundings of another's, mostly of the other class."""
         other = rng.choice(self.outlined[1 - label if rng.random() < 0.7 else label])
-        donor = restyle(_image(self.part, other), image, 1)
-        return exchange_outside(image, lungs, donor, _lungs(self.part, other))
+        donor = restyle(_image(self.split, other), image, 1)
+        return exchange_outside(image, lungs, donor, _lungs(self.split, other))
 
     def _has_lungs(self, rows: int | npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-        if self.part.lungs is None:
+        if self.split.lungs is None:
             return np.zeros(np.shape(rows), dtype=bool)
-        return np.asarray(~np.isnan(self.part.lungs[rows, 0, 0]))
+        return np.asarray(~np.isnan(self.split.lungs[rows, 0, 0]))
 
     # --- Batches ---------------------------------------------------------------------------------
 
     def _order(self) -> npt.NDArray[np.int64]:
-        """Indices of this epoch's films in their order."""
+        """Indices of this epoch's images in their order."""
         rng = np.random.default_rng((self.config.seed, self.epoch))
         sizes = [len(members) for members in self.classes]
         if self.config.balance in ("none", "weights"):
             return rng.permutation(len(self.labels))
         if self.config.balance == "oversample":
-            # Again and again, so that no film is seen more than once oftener than another.
+            # Again and again, so that no image is seen more than once oftener than another.
             halves = [np.resize(rng.permutation(members), max(sizes)) for members in self.classes]
         else:
             halves = [rng.permutation(members)[: min(sizes)] for members in self.classes]
@@ -210,7 +210,7 @@ class FilmBatches(keras.utils.PyDataset):  # type: ignore[misc]
         return rng.permutation(np.concatenate(halves))
 
     def _class_weights(self) -> Array:
-        """Weights of the two classes in the loss, 1 on average over all films."""
+        """Weights of the two classes in the loss, 1 on average over all images."""
         if self.config.balance != "weights":
             return np.ones(2, dtype=np.float32)
         sizes = np.array([max(1, len(members)) for members in self.classes], dtype=np.float32)
@@ -228,15 +228,15 @@ class FilmBatches(keras.utils.PyDataset):  # type: ignore[misc]
         return mixed, {name: _mix_targets(pair, other, share) for name, pair in targets.items()}
 
 
-def _image(part: Part, row: int) -> Array:
-    return np.asarray(part.films[row], dtype=np.float32)
+def _image(split: Split, row: int) -> Array:
+    return np.asarray(split.images[row], dtype=np.float32)
 
 
-def _lungs(part: Part, row: int) -> Array:
+def _lungs(split: Split, row: int) -> Array:
     """Outlines (S, S) of an image of a part that has them."""
-    if part.lungs is None:
+    if split.lungs is None:
         raise ValueError("Expected a part with outlines of the lungs.")
-    return np.asarray(part.lungs[row], dtype=np.float32)
+    return np.asarray(split.lungs[row], dtype=np.float32)
 
 
 def _mix_targets(pairs: Array, other: npt.NDArray[np.int64], share: Array) -> Array:

@@ -53,7 +53,7 @@ class RunRecorder(keras.callbacks.Callback):  # type: ignore[misc]
         run: RunFolder,
         config: TrainingConfig,
         network: keras.Model,
-        films: npt.NDArray[np.float16],
+        images: npt.NDArray[np.float16],
         labels: npt.NDArray[np.int64],
     ) -> None:
         """Record into `run`.
@@ -62,14 +62,14 @@ class RunRecorder(keras.callbacks.Callback):  # type: ignore[misc]
             run: the run folder.
             config: of the fit.
             network: whose weights are fitted; those of the best epoch are kept, if it is asked for.
-            films: validation films, (N, S, S) in [0, 1]; there may be none.
+            images: validation images, (N, S, S) in [0, 1]; there may be none.
             labels: (N,), 0 or 1.
         """
         super().__init__()
         self.run = run
         self.config = config
         self.network = network
-        self.films = films
+        self.images = images
         self.labels = labels
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
@@ -88,10 +88,13 @@ class RunRecorder(keras.callbacks.Callback):  # type: ignore[misc]
             "loss": float(logs["loss"]),
             "accuracy": float(logs.get("accuracy", logs.get("logit_accuracy", math.nan))),
         }
-        if len(self.films):
+        if len(self.images):
             with averaged_weights(self.model, self.config):
                 logits = predict_logits(
-                    self.network, self.films, self.config.preprocessing, mirror=self.config.mirror
+                    self.network,
+                    self.images,
+                    self.config.preprocessing,
+                    flip_tta=self.config.flip_tta,
                 )
             for name, value in classification_metrics(self.labels, logits):
                 row[f"val_{name}"] = value
@@ -111,7 +114,7 @@ class RunRecorder(keras.callbacks.Callback):  # type: ignore[misc]
 @contextmanager
 def averaged_weights(model: keras.Model, config: TrainingConfig) -> Iterator[None]:
     """Lend a model its averaged weights, which are the ones that a fit keeps."""
-    if not config.averages_weights:
+    if not config.uses_ema:
         yield
         return
     swap = keras.callbacks.SwapEMAWeights()

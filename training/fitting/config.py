@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from cxr.model.network_config import NetworkConfig
+from cxr.model.renamed import with_new_names
 from cxr.preprocessing import Preprocessing
 from training.fitting.augmentation import AugmentationConfig
 
@@ -16,18 +17,18 @@ Balance = Literal["none", "batches", "oversample", "undersample", "weights"]
 _LIMITS = {
     "epochs": (1, 10_000),
     "small_size": (1, 2048),
-    "small_epochs": (0, 1),
+    "small_fraction": (0, 1),
     "batch_size": (1, 4096),
     "learning_rate": (0, 1),
     "warmup_epochs": (0, 10_000),
     "weight_decay": (0, 1),
-    "average_momentum": (0, 1),
+    "ema_momentum": (0, 1),
     "label_smoothing": (0, 1),
     "mixup_alpha": (0, 100),
     "validation_fraction": (0, 0.5),
     "seed": (0, 2**32 - 1),
 }
-_NEVER = {"small_epochs": (1,), "learning_rate": (0,), "average_momentum": (1,)}
+_NEVER = {"small_fraction": (1,), "learning_rate": (0,), "ema_momentum": (1,)}
 _WHOLE = ("epochs", "small_size", "batch_size", "warmup_epochs", "seed")
 LAST = "last"
 # What may choose the epoch that is kept, and whether more of it is better.
@@ -98,41 +99,41 @@ class HeatmapFloor:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingConfig:
-    """All that decides a fit besides the films.
+    """All that decides a fit besides the images.
 
     Attributes:
         preset: the preset that this came from.
         network: which network.
-        preprocessing: how films reach it.
-        augmentation: how films are varied.
+        preprocessing: how images reach it.
+        augmentation: how images are varied.
         local: what the evidence network learns of places.
         floor: what its heatmaps have to reach.
         epochs: how many passes.
         select_by: the epoch whose weights are the result: ``"last"``, so that validation chooses
-            nothing; or the best by one of `SELECTABLE`, of those with films at full size. What
-            is then measured on the same films is too good by that choice.
-        small_size: side of the films in the first epochs, for an early start at a fraction of the
+            nothing; or the best by one of `SELECTABLE`, of those with images at full size. What
+            is then measured on the same images is too good by that choice.
+        small_size: side of the images in the first epochs, for an early start at a fraction of the
             cost (Tan 2021, arXiv 2104.00298, section 4).
-        small_epochs: share of the epochs at that size, in [0, 1).
-        batch_size: films in a batch.
+        small_fraction: share of the epochs at that size, in [0, 1).
+        batch_size: images in a batch.
         optimizer: ``"adam"`` at a constant rate, or ``"adamw"`` with warm-up and cosine decay.
         learning_rate: at its highest.
         warmup_epochs: epochs over which the rate rises from a hundredth (adamw).
         weight_decay: decoupled (adamw).
-        average_momentum: of the exponential average of the weights, which is what is kept; 0 for
+        ema_momentum: of the exponential average of the weights, which is what is kept; 0 for
             none (adamw).
         balance: of the classes, which differ in size. ``"batches"``: each batch half normal, half
-            pneumonia, and each epoch every film of the smaller class once. ``"undersample"``: as
-            many films of each class, too, but shuffled all together. ``"oversample"``: each
-            epoch every film of the larger class once, those of the smaller repeatedly.
-            ``"weights"``: every film once, and the loss weighs the classes alike. ``"none"``:
-            every film once. A last, smaller batch is left out.
+            pneumonia, and each epoch every image of the smaller class once. ``"undersample"``: as
+            many images of each class, too, but shuffled all together. ``"oversample"``: each
+            epoch every image of the larger class once, those of the smaller repeatedly.
+            ``"weights"``: every image once, and the loss weighs the classes alike. ``"none"``:
+            every image once. A last, smaller batch is left out.
         label_smoothing: targets become s/2 and 1 - s/2.
-        mixup_alpha: of the Beta distribution that films and labels are mixed by (Zhang 2017,
+        mixup_alpha: of the Beta distribution that images and labels are mixed by (Zhang 2017,
             arXiv 1710.09412); 0 for none.
-        mirror: answers are the mean over a film and its mirror image, so that neither decides;
+        flip_tta: answers are the mean over a image and its mirror image, so that neither decides;
             logits and heatmaps alike.
-        validation_fraction: share of films held out, by patient; 0 for none, where a
+        validation_fraction: share of images held out, by patient; 0 for none, where a
             cross-validation gives the thresholds.
         seed: of split, weights, order, augmentation and dropout.
     """
@@ -146,17 +147,17 @@ class TrainingConfig:
     epochs: int = 18
     select_by: str = LAST
     small_size: int = 128
-    small_epochs: float = 0.6
+    small_fraction: float = 0.6
     batch_size: int = 32
     optimizer: str = "adamw"
     learning_rate: float = 2e-3
     warmup_epochs: int = 2
     weight_decay: float = 0.02
-    average_momentum: float = 0.99
+    ema_momentum: float = 0.99
     balance: Balance = "batches"
     label_smoothing: float = 0.05
     mixup_alpha: float = 0.0
-    mirror: bool = True
+    flip_tta: bool = True
     validation_fraction: float = 0.15
     seed: int = 1
 
@@ -182,23 +183,23 @@ class TrainingConfig:
                 )
         if self.select_by != LAST and not self.validation_fraction:
             raise ValueError(
-                f"Expected select_by {LAST} where no films are held out: nothing could choose the "
+                f"Expected select_by {LAST} where no images are held out: nothing could choose the "
                 f"epoch. Received: {self.select_by!r}"
             )
         if self.network.input_size != self.preprocessing.size:
             raise ValueError(
-                "Expected films as large as the network's input. Received: "
+                "Expected images as large as the network's input. Received: "
                 f"size={self.preprocessing.size}, input_size={self.network.input_size}"
             )
         self._check_early_epochs()
 
     def _check_early_epochs(self) -> None:
-        if not self.small_epochs:
+        if not self.small_fraction:
             return
         if self.network.architecture == "published":
             raise ValueError(
-                "Expected small_epochs 0 for the published network, whose weights fit one size of "
-                f"film only. Received: {self.small_epochs}"
+                "Expected small_fraction 0 for the published network, whose weights fit one "
+                f"size of image only. Received: {self.small_fraction}"
             )
         if self.small_size > self.network.input_size:
             raise ValueError(
@@ -208,20 +209,20 @@ class TrainingConfig:
         dataclasses.replace(self.network, input_size=self.small_size)  # which checks it
 
     def stages(self) -> list[tuple[int, int]]:
-        """Sides of the films, and the epochs until which they have them."""
+        """Sides of the images, and the epochs until which they have them."""
         full = (self.network.input_size, self.epochs)
-        until = min(round(self.epochs * self.small_epochs), self.epochs - 1)
+        until = min(round(self.epochs * self.small_fraction), self.epochs - 1)
         return [(self.small_size, until), full] if until else [full]
 
     @property
-    def averages_weights(self) -> bool:
+    def uses_ema(self) -> bool:
         """Whether an exponential average of the weights is what is kept."""
-        return self.optimizer == "adamw" and self.average_momentum > 0
+        return self.optimizer == "adamw" and self.ema_momentum > 0
 
     def best_epoch(self, history: Sequence[Mapping[str, float]]) -> int | None:
         """The epoch, from 1, whose weights are kept, of those in `history`; None before any.
 
-        The first of equals, of those with films at full size: smaller ones are not to be compared
+        The first of equals, of those with images at full size: smaller ones are not to be compared
         with. The newest while there is none at full size.
         """
         full = [row for row in history if row["epoch"] > self.epochs_before_full_size()]
@@ -231,7 +232,7 @@ class TrainingConfig:
         return int(max(full, key=lambda row: sign * row[self.select_by])["epoch"])
 
     def epochs_before_full_size(self) -> int:
-        """How many epochs see films at `small_size`."""
+        """How many epochs see images at `small_size`."""
         return sum(until for _, until in self.stages()[:-1])
 
     def with_settings(self, settings: Mapping[str, Any], *, preset: str) -> TrainingConfig:
@@ -246,16 +247,16 @@ class TrainingConfig:
         """
         changes: dict[str, Any] = {}
         for name, value in settings.items():
-            part, _, field_name = name.rpartition(".")
-            if part:
-                before = changes.get(part, getattr(self, part))
-                changes[part] = dataclasses.replace(before, **{field_name: value})
+            split, _, field_name = name.rpartition(".")
+            if split:
+                before = changes.get(split, getattr(self, split))
+                changes[split] = dataclasses.replace(before, **{field_name: value})
             else:
                 changes[field_name] = value
         return dataclasses.replace(self, preset=preset, **changes)
 
     def with_image_size(self, size: int) -> TrainingConfig:
-        """This configuration for films of another size, those of the early epochs in proportion.
+        """This configuration for images of another size, those of the early epochs in proportion.
 
         Args:
             size: side in pixels; see `NetworkConfig` for what it allows.
@@ -278,22 +279,22 @@ class TrainingConfig:
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> TrainingConfig:
-        """From the values that `to_json` gave, also those of bundles made before 0.4.
+        """From the values that `to_json` gave, also by earlier versions.
 
         Raises:
             TypeError, KeyError, ValueError: a field is unknown, missing or out of range.
         """
-        document = dict(document)
+        document = with_new_names(document)
         if "balance_classes" in document:  # its name before there was more than on and off
             document["balance"] = "batches" if document.pop("balance_classes") else "none"
-        parts = {
+        splits = {
             "network": NetworkConfig.from_json(document["network"]),
             "preprocessing": Preprocessing(**document["preprocessing"]),
             "augmentation": AugmentationConfig(**document["augmentation"]),
             "local": LocalConfig(**document.get("local", {})),
             "floor": HeatmapFloor(**document.get("floor", {})),
         }
-        return cls(**{**document, **parts})
+        return cls(**{**document, **splits})
 
 
 def as_written_now(document: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A configuration and films become trained weights.
+"""A configuration and images become trained weights.
 
 Only Keras, NumPy and OpenCV compute here: KERAS_BACKEND chooses TensorFlow, JAX or PyTorch.
 """
@@ -14,8 +14,8 @@ from keras import ops
 from tqdm import tqdm
 
 from cxr.model.network import build_network, has_evidence
-from training.data.films import Parts, resize_films, resize_part
-from training.fitting.batches import FilmBatches
+from training.data.images import Splits, resize_images, resize_split
+from training.fitting.batches import ImageBatches
 from training.fitting.callbacks import ProgressBar, RunRecorder
 from training.fitting.config import LAST, TrainingConfig
 from training.fitting.run_folder import RunFolder
@@ -23,7 +23,7 @@ from training.fitting.run_folder import RunFolder
 
 def fit(
     config: TrainingConfig,
-    parts: Parts,
+    splits: Splits,
     run: RunFolder,
     *,
     callbacks: Sequence[keras.callbacks.Callback] = (),
@@ -31,8 +31,8 @@ def fit(
     """Train a network, or go on where an interrupted fit of the same run stopped.
 
     Args:
-        config: all that decides the fit besides the films.
-        parts: the films.
+        config: all that decides the fit besides the images.
+        splits: the images.
         run: where results go; started already.
         callbacks: called after each epoch has been recorded; its logs hold what was measured.
 
@@ -44,12 +44,12 @@ def fit(
         RunError: another process is fitting this run.
     """
     with run.held():
-        return _fit(config, parts, run, callbacks)
+        return _fit(config, splits, run, callbacks)
 
 
 def _fit(
     config: TrainingConfig,
-    parts: Parts,
+    splits: Splits,
     run: RunFolder,
     callbacks: Sequence[keras.callbacks.Callback],
 ) -> keras.Model:
@@ -63,7 +63,7 @@ def _fit(
     for size, until in config.stages():
         # The last stage even if all its epochs are done: it leaves the averaged weights.
         if run.latest_checkpoint()[0] < until or until == config.epochs:
-            trained = _fit_stage(config, parts, run, callbacks, size=size, until=until)
+            trained = _fit_stage(config, splits, run, callbacks, size=size, until=until)
     kept = config.best_epoch(run.read_history(config.epochs))
     if config.select_by == LAST or kept is None:
         network.set_weights(trained.get_weights())
@@ -75,19 +75,19 @@ def _fit(
 
 def _fit_stage(
     config: TrainingConfig,
-    parts: Parts,
+    splits: Splits,
     run: RunFolder,
     callbacks: Sequence[keras.callbacks.Callback],
     *,
     size: int,
     until: int,
 ) -> keras.Model:
-    """Go on from the latest checkpoint, with films of one size, and return what came out."""
-    train, validation = parts.train, parts.validation
+    """Go on from the latest checkpoint, with images of one size, and return what came out."""
+    train, validation = splits.train, splits.validation
     epoch, checkpoint = run.latest_checkpoint()
     workers = os.cpu_count() or 1
-    batches = FilmBatches(resize_part(train, size), config, epoch=epoch, workers=workers)
-    # Ours has weights that do not depend on the films' size: a checkpoint fits either stage.
+    batches = ImageBatches(resize_split(train, size), config, epoch=epoch, workers=workers)
+    # Ours has weights that do not depend on the images' size: a checkpoint fits either stage.
     network = build_network(dataclasses.replace(config.network, input_size=size))
     # The loss does not see the features, which stay an output of the network that is saved.
     trainee = keras.Model(network.input, _learned_outputs(network))
@@ -118,7 +118,7 @@ def _fit_stage(
         callbacks=[
             ProgressBar(epochs=config.epochs, steps=len(batches), initial_epoch=epoch),
             RunRecorder(
-                run, config, network, resize_films(validation.films, size), validation.labels
+                run, config, network, resize_images(validation.images, size), validation.labels
             ),
             *callbacks,
         ],
@@ -188,8 +188,8 @@ def _optimizer(config: TrainingConfig, *, steps: int) -> keras.optimizers.Optimi
         schedule,
         weight_decay=config.weight_decay,
         clipnorm=1.0,
-        use_ema=config.averages_weights,
-        ema_momentum=config.average_momentum or 0.99,
+        use_ema=config.uses_ema,
+        ema_momentum=config.ema_momentum or 0.99,
     )
     # Scales and biases carry no redundancy to decay.
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])

@@ -47,14 +47,14 @@ def baseline() -> TrainingConfig:
             erase=0.0,
         ),
         epochs=12,
-        small_epochs=0.0,
+        small_fraction=0.0,
         optimizer="adam",
         learning_rate=1e-3,
-        average_momentum=0.0,
+        ema_momentum=0.0,
         balance="none",
         label_smoothing=0.0,
         mixup_alpha=0.0,
-        mirror=False,
+        flip_tta=False,
     )
 
 
@@ -81,7 +81,7 @@ def tiny() -> TrainingConfig:
         preprocessing=Preprocessing(size=32),
         epochs=2,
         small_size=16,
-        small_epochs=0.5,
+        small_fraction=0.5,
         batch_size=8,
         warmup_epochs=1,
         validation_fraction=0.25,

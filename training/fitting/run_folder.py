@@ -1,13 +1,13 @@
 """What a fit leaves on disk, written so that a kill at any moment loses at most one epoch.
 
-RUN/config.json            configuration, versions, digest of the films
-RUN/split.csv              every film, its patient, and the part that it is in
+RUN/config.json            configuration, versions, digest of the images
+RUN/split.csv              every image, its patient, and the part that it is in
 RUN/history.csv            metrics of each epoch
 RUN/learning_curves.png    the same as a picture
 RUN/checkpoints/           the last epoch's state, to resume from, and the best epoch's weights
 RUN/network.weights.h5     the result: there once the run has finished
 RUN/bundle/                the model as others take it, written by training/sharing/bundle.py
-RUN/confusion_matrix.png   of the bundle on the validation films, and roc_curve.png
+RUN/confusion_matrix.png   of the bundle on the validation images, and roc_curve.png
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from filelock import FileLock, Timeout
 
 from cxr.errors import RunError
 from training.data.dataset import file_list_digest
-from training.files import make_folder, write_atomically, write_text
+from training.files import make_folder, read_json, write_atomically, write_text
 from training.fitting.config import TrainingConfig, as_written_now
 
 if TYPE_CHECKING:
     import keras
 
-    from training.data.films import Parts
+    from training.data.images import Splits
 
 _LOCK = ".lock"
 _CHECKPOINT_NAME = re.compile(r"epoch-(\d+)\.weights\.h5")
@@ -58,44 +58,44 @@ class RunFolder:
 
     # --- Configuration ---------------------------------------------------------------------------
 
-    def start(self, config: TrainingConfig, data: Path, parts: Parts) -> None:
+    def start(self, config: TrainingConfig, data: Path, splits: Splits) -> None:
         """Record what the run is, or check that it is the same as when it was started.
 
         Args:
             config: of the fit.
             data: the data folder.
-            parts: its films.
+            splits: its images.
 
         Raises:
-            RunError: the folder holds a run of another configuration or of other films.
+            RunError: the folder holds a run of another configuration or of other images.
         """
-        train, validation = parts.train, parts.validation
-        films = [*train.records, *validation.records]
+        train, validation = splits.train, splits.validation
+        images = [*train.records, *validation.records]
         document = {
             "training": config.to_json(),
             "data": {
                 "folder": str(data),
-                "films": len(films),
-                "train_films": len(train.records),
-                "validation_films": len(validation.records),
-                "copies_left_out": [record.path for record in parts.copies],
-                "file_list_sha256": file_list_digest(films),
+                "images": len(images),
+                "train_images": len(train.records),
+                "validation_images": len(validation.records),
+                "copies_left_out": [record.path for record in splits.duplicates],
+                "file_list_sha256": file_list_digest(images),
                 "train_sha256": file_list_digest(train.records),
                 "outlines_sha256": train.outlines_sha256,
             },
             "versions": versions(),
         }
         if self.config.exists():
-            _check_same(self.folder, json.loads(self.config.read_text()), document)
+            _check_same(self.folder, read_json(self.config), document)
         else:
             self._make_folder()
             write_text(self.config, json.dumps(document, indent=2) + "\n")
-        # Again each time: equal films are parted alike, and a kill may have come before it.
+        # Again each time: equal images are parted alike, and a kill may have come before it.
         rows = io.StringIO()
         writer = csv.writer(rows, lineterminator="\n")
-        writer.writerow(["part", "path", "label", "patient", "kind"])
-        for name, part in (("train", train), ("validation", validation)):
-            writer.writerows([name, r.path, r.label, r.patient, r.kind] for r in part.records)
+        writer.writerow(["split", "path", "label", "patient", "kind"])
+        for name, split in (("train", train), ("validation", validation)):
+            writer.writerows([name, r.path, r.label, r.patient, r.kind] for r in split.records)
         write_text(self.folder / "split.csv", rows.getvalue())
 
     def _make_folder(self) -> None:
@@ -196,13 +196,13 @@ def _may_be_there(path: Path, name: str) -> bool:
 
 
 def _check_same(folder: Path, started: dict[str, Any], now: dict[str, Any]) -> None:
-    """Films and configuration must be equal; the folder may have moved, versions may differ."""
+    """Images and configuration must be equal; the folder may have moved, versions may differ."""
     if not {"data", "training"} <= started.keys():
         raise RunError(f"{folder}: its config.json is of no run. Choose another --out.")
     if started["data"]["file_list_sha256"] != now["data"]["file_list_sha256"]:
         raise RunError(
-            f"{folder}: this run was started on other films "
-            f"({started['data']['films']}, now {now['data']['films']}). Choose another --out."
+            f"{folder}: this run was started on other images "
+            f"({started['data']['images']}, now {now['data']['images']}). Choose another --out."
         )
     before, after = as_written_now(started["training"]), as_written_now(now["training"])
     differing = sorted(key for key in after if before.get(key) != after[key])

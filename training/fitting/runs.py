@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,8 @@ import numpy.typing as npt
 
 from cxr.errors import DatasetError
 from cxr.model.bundle import EVALUATION, Bundle
-from training.data.dataset import film_marks, make_record
+from training.data.dataset import fingerprints, make_record
+from training.files import read_json
 from training.fitting.config import TrainingConfig
 from training.fitting.run_folder import HistoryRow, RunFolder
 
@@ -54,33 +54,35 @@ class Run:
         if self.bundle is None:
             return None
         try:
-            document: dict[str, Any] = json.loads(
-                (self.bundle / EVALUATION).read_text(encoding="utf-8")
-            )
+            document: dict[str, Any] = read_json(self.bundle / EVALUATION)
         except (OSError, ValueError):  # being written anew
             return None
         return document if "result" in document else None
 
     def validation(self) -> list[dict[str, str]]:
-        """Path, label, patient and kind of the films that were held out of this fit."""
+        """Path, label, patient and kind of the images that were held out of this fit."""
         path = self.folder / "split.csv"
         if not path.exists():
             return []
         with path.open(newline="", encoding="utf-8") as file:
-            return [row for row in csv.DictReader(file) if row["part"] == "validation"]
+            # The column was called part until 0.5.
+            rows = [
+                row | {"split": row.get("split") or row["part"]} for row in csv.DictReader(file)
+            ]
+        return [row for row in rows if row["split"] == "validation"]
 
     def confusion(self) -> Counts | None:
-        """Counts of validation films: of the result, or of the newest epoch, called from 0.5 on."""
+        """Counts of validation images, of the result, or of the newest epoch at 0.5."""
         evaluation = self.evaluation
         if evaluation:
             return np.array(evaluation["result"]["confusion"])
         if not self.history or "val_sensitivity" not in self.history[-1]:
             return None
         labels = [int(row["label"]) for row in self.validation()]
-        normal, sick = labels.count(0), labels.count(1)
+        normal, positive = labels.count(0), labels.count(1)
         left_alone = round(self.history[-1]["val_specificity"] * normal)
-        found = round(self.history[-1]["val_sensitivity"] * sick)
-        return np.array([[left_alone, normal - left_alone], [sick - found, found]])
+        found = round(self.history[-1]["val_sensitivity"] * positive)
+        return np.array([[left_alone, normal - left_alone], [positive - found, found]])
 
     def seconds_left(self) -> float | None:
         """To the last epoch, from how long epochs have taken; None if that is not known.
@@ -102,7 +104,7 @@ class Run:
 
 
 def _size(config: TrainingConfig, epoch: int) -> int:
-    """Side of the films in an epoch, from 1."""
+    """Side of the images in an epoch, from 1."""
     return next(size for size, until in config.stages() if epoch <= until)
 
 
@@ -110,7 +112,7 @@ def read_run(folder: Path) -> Run | None:
     """A run; None if the folder is none."""
     run = RunFolder(folder)
     try:
-        document = json.loads(run.config.read_text(encoding="utf-8"))
+        document = read_json(run.config)
         config = TrainingConfig.from_json(document["training"])
         history = run.read_history(config.epochs)
         return Run(folder, config, Path(document["data"]["folder"]), history)
@@ -125,8 +127,8 @@ def list_runs(folder: Path) -> list[Run]:
     return [run for path in sorted(folder.iterdir()) if (run := read_run(path))]
 
 
-def films_to_compare_on(run: Run, others: Sequence[Bundle]) -> tuple[list[dict[str, str]], int]:
-    """Films that a run held out, to measure it and other models on.
+def images_to_compare_on(run: Run, others: Sequence[Bundle]) -> tuple[list[dict[str, str]], int]:
+    """Images that a run held out, to measure it and other models on.
 
     Returns:
         Rows of path (absolute), label and patient: those that none of the others has learned from
@@ -134,11 +136,11 @@ def films_to_compare_on(run: Run, others: Sequence[Bundle]) -> tuple[list[dict[s
         from.
 
     Raises:
-        DatasetError: the run has held none out, or its films are not where they were.
+        DatasetError: the run has held none out, or its images are not where they were.
     """
     rows = run.validation()
     if not rows:
-        raise DatasetError(f"{run.folder}: no films were held out. Name labelled films.")
+        raise DatasetError(f"{run.folder}: no images were held out. Name labelled images.")
     learned = {mark for other in others for mark in _learned_from(other)}
     unseen: list[dict[str, str]] = []
     seen: list[dict[str, str]] = []
@@ -146,15 +148,15 @@ def films_to_compare_on(run: Run, others: Sequence[Bundle]) -> tuple[list[dict[s
         path = (run.data / row["path"]).resolve()
         if not path.is_file():
             raise DatasetError(
-                f"{path}: is not there any more; {run.name} held it out. Name labelled films."
+                f"{path}: is not there any more; {run.name} held it out. Name labelled images."
             )
         record = make_record(run.data, path, int(row["label"]), split="validation")
-        film = {"path": str(path), "label": row["label"], "patient": row["patient"]}
-        (seen if film_marks([record]) & learned else unseen).append(film)
-    if len({film["label"] for film in unseen}) == 2:
+        image = {"path": str(path), "label": row["label"], "patient": row["patient"]}
+        (seen if fingerprints([record]) & learned else unseen).append(image)
+    if len({image["label"] for image in unseen}) == 2:
         return unseen, 0
     return [*unseen, *seen], len(seen)
 
 
 def _learned_from(bundle: Bundle) -> list[str]:
-    return str(bundle.evaluation.get("trained_films", "")).split()
+    return str(bundle.evaluation.get("trained_images", "")).split()

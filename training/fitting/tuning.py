@@ -7,7 +7,7 @@ OUT/report.json    the best trial, and how much each setting matters
 OUT/importance.png the same as a picture
 OUT/best.json      the best configuration: fit --preset OUT/best.json
 
-A trial's figure is the AUC on films held out by patient. The best of many is too good by chance:
+A trial's figure is the AUC on images held out by patient. The best of many is too good by chance:
 measure it by `cross-validate --preset OUT/best.json` before believing it.
 """
 
@@ -30,7 +30,7 @@ from sqlalchemy.exc import DBAPIError
 
 from cxr.errors import DatasetError, RunError
 from training.data.dataset import file_list_digest
-from training.data.films import Parts
+from training.data.images import Splits
 from training.files import make_folder, write_text
 from training.fitting.config import TrainingConfig, as_written_now
 from training.fitting.fit import fit
@@ -63,7 +63,7 @@ SEARCH_SPACE: dict[str, Suggest] = {
 
 def tune(
     config: TrainingConfig,
-    parts: Parts,
+    splits: Splits,
     data: Path,
     out: Path,
     *,
@@ -76,7 +76,7 @@ def tune(
 
     Args:
         config: what every trial begins from.
-        parts: films; those held out decide.
+        splits: images; those held out decide.
         data: the folder that they are from.
         out: where everything goes.
         trials: how many to run in this process, further to those that there are; or
@@ -88,22 +88,22 @@ def tune(
         What was written to ``OUT/report.json``.
 
     Raises:
-        RunError: the storage cannot be used, or holds a study of other films or settings.
-        DatasetError: no films are held out.
+        RunError: the storage cannot be used, or holds a study of other images or settings.
+        DatasetError: no images are held out.
     """
-    if not len(parts.validation.films):
-        raise DatasetError("Expected films to be held out: a validation fraction above 0.")
+    if not len(splits.validation.images):
+        raise DatasetError("Expected images to be held out: a validation fraction above 0.")
     make_folder(out)
     url = storage or f"sqlite:///{out / 'study.db'}"
-    study = _study(url, config, parts, alone=storage is None)
+    study = _study(url, config, splits, alone=storage is None)
 
     def objective(trial: Trial) -> float:
         chosen = {name: suggest(trial, name) for name, suggest in SEARCH_SPACE.items()}
         candidate = config.with_settings(chosen, preset=TUNED)
         run = RunFolder(out / f"trial-{trial.number}")
-        run.start(candidate, data, parts)
+        run.start(candidate, data, splits)
         further = callbacks(run.folder.name)
-        fit(candidate, parts, run, callbacks=[*further, _Pruning(trial)])
+        fit(candidate, splits, run, callbacks=[*further, _Pruning(trial)])
         history = run.read_history(candidate.epochs)
         kept = candidate.best_epoch(history)
         return float(next(row["val_auc"] for row in history if row["epoch"] == kept))
@@ -134,15 +134,15 @@ class _Pruning(keras.callbacks.Callback):  # type: ignore[misc]
             raise optuna.TrialPruned
 
 
-def _study(url: str, config: TrainingConfig, parts: Parts, *, alone: bool) -> optuna.Study:
+def _study(url: str, config: TrainingConfig, splits: Splits, *, alone: bool) -> optuna.Study:
     study = _open(url)
     # Processes that share a study must not draw the same settings; one alone repeats its own.
     seed = config.seed + len(study.trials) if alone else None
     study.sampler = optuna.samplers.TPESampler(seed=seed)
-    films = [*parts.train.records, *parts.validation.records]
+    images = [*splits.train.records, *splits.validation.records]
     now = {
         "training": as_written_now(config.to_json()),
-        "films": file_list_digest(films),
+        "images": file_list_digest(images),
         "space": sorted(SEARCH_SPACE),
     }
     for name, value in now.items():

@@ -1,4 +1,4 @@
-"""What the lung network learns from: films with and without masks, turned films, other pictures."""
+"""What the lung network learns from: chest images with and without masks, turned ones, others."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from cxr.gate.lungs import KINDS, Kind
 from cxr.preprocessing import Preprocessing
 from training.fitting.augmentation import AugmentationConfig, augment, augment_with_masks
 
-Films = npt.NDArray[np.float16]  # (N, S, S) in [0, 1]
-Film = npt.NDArray[np.float32]  # (S, S) in [0, 1]
+StoredImages = npt.NDArray[np.float16]  # (N, S, S) in [0, 1]
+Image = npt.NDArray[np.float32]  # (S, S) in [0, 1]
 
-# Wider than the classifier's: children's films are brighter, rotated and cropped as adults' never
+# Wider than the classifier's: children's images are brighter, rotated and cropped as adults' never
 # are, and masks exist for adults alone.
-FILMS = AugmentationConfig(
+IMAGES = AugmentationConfig(
     rotation=20.0,
     zoom=0.30,
     stretch=0.25,
@@ -31,7 +31,7 @@ FILMS = AugmentationConfig(
     noise=0.05,
 )
 # No lung has to stay in sight here.
-OTHERS = replace(FILMS, rotation=30.0, zoom=0.4, shift=0.15)
+OTHERS = replace(IMAGES, rotation=30.0, zoom=0.4, shift=0.15)
 
 # Chance of each group in a batch.
 _SHARES = {"masked": 0.35, "unmasked": 0.33, "turned": 0.12, "others": 0.20}
@@ -42,25 +42,25 @@ class LungData:
     """Pictures by what is known of them.
 
     Attributes:
-        adults: films of adults, (N, S, S).
+        adults: images of adults, (N, S, S).
         adult_masks: their lungs, (N, S, S), 0 or 1.
-        children: films of children, (M, S, S).
+        children: images of children, (M, S, S).
         child_masks: their lungs as the network itself outlines them, (M, S, S), 0 or 1; a mask
             that is not to be trusted is not a number throughout. None before there are any.
         others: pictures that are no frontal chest radiographs, (K, S, S).
         other_kinds: what each of them is.
     """
 
-    adults: Films
-    adult_masks: Films
-    children: Films
-    child_masks: Films | None
-    others: Films
+    adults: StoredImages
+    adult_masks: StoredImages
+    children: StoredImages
+    child_masks: StoredImages | None
+    others: StoredImages
     other_kinds: list[Kind]
 
 
 class LungBatches(keras.utils.PyDataset):  # type: ignore[misc]
-    """Augmented batches of ``(films, targets, sample weights)``; equal seeds give equal batches."""
+    """Augmented batches of ``(images, targets, sample weights)``, the same for equal seeds."""
 
     def __init__(
         self, data: LungData, *, batches: int, batch_size: int = 16, seed: int, workers: int = 2
@@ -89,11 +89,11 @@ class LungBatches(keras.utils.PyDataset):  # type: ignore[misc]
 
     def __getitem__(
         self, index: int
-    ) -> tuple[npt.NDArray[np.float32], dict[str, npt.NDArray[np.float32]], dict[str, Film]]:
+    ) -> tuple[npt.NDArray[np.float32], dict[str, npt.NDArray[np.float32]], dict[str, Image]]:
         """Batch `index` of the current epoch, float32 throughout."""
         rng = np.random.default_rng((self.seed, self.epoch, index))
-        films = np.empty((self.batch_size, self.size, self.size), np.float32)
-        masks = np.zeros_like(films)
+        images = np.empty((self.batch_size, self.size, self.size), np.float32)
+        masks = np.zeros_like(images)
         kinds = np.zeros((self.batch_size, 1), np.float32)
         adults = np.zeros((self.batch_size, 1), np.float32)
         weights = {
@@ -102,15 +102,15 @@ class LungBatches(keras.utils.PyDataset):  # type: ignore[misc]
         groups = rng.choice(list(_SHARES), size=self.batch_size, p=list(_SHARES.values()))
         for row, group in enumerate(groups):
             if group == "others":
-                films[row], kind = self._other(rng)
+                images[row], kind = self._other(rng)
                 weights["adult"][row] = 0
             else:
                 adult = group == "masked" or (group == "turned" and rng.random() < 0.4)
-                films[row], mask = self._film(rng, adult=adult)
+                images[row], mask = self._image(rng, adult=adult)
                 adults[row] = adult
                 kind = "frontal"
                 if group == "turned":
-                    films[row], kind = _turn(films[row], rng), "turned"
+                    images[row], kind = _turn(images[row], rng), "turned"
                     weights["adult"][row] = weights["lungs"][row] = 0
                 elif mask is None:
                     weights["lungs"][row] = 0
@@ -118,80 +118,82 @@ class LungBatches(keras.utils.PyDataset):  # type: ignore[misc]
                     masks[row] = mask
             kinds[row] = KINDS.index(kind)
         targets = {"lungs": masks[..., np.newaxis], "kind": kinds, "adult": adults}
-        return self.preprocessing.normalize(films), targets, weights
+        return self.preprocessing.normalize(images), targets, weights
 
-    def _film(self, rng: np.random.Generator, *, adult: bool) -> tuple[Film, Film | None]:
+    def _image(self, rng: np.random.Generator, *, adult: bool) -> tuple[Image, Image | None]:
         data = self.data
-        films, masks = (
+        images, masks = (
             (data.adults, data.adult_masks) if adult else (data.children, data.child_masks)
         )
-        row = rng.integers(len(films))
-        film = films[row].astype(np.float32)
+        row = rng.integers(len(images))
+        image = images[row].astype(np.float32)
         mask = None if masks is None else masks[row].astype(np.float32)
         if mask is None or np.isnan(mask[0, 0]):
-            return _frame(augment(film, FILMS, rng), None, rng)[0], None
+            return _frame(augment(image, IMAGES, rng), None, rng)[0], None
         if adult and rng.random() < 0.5:
-            film = _opacify(film, mask, rng)
-        film, (mask,) = augment_with_masks(film, [mask], FILMS, rng)
-        return _frame(film, mask, rng)
+            image = _opacify(image, mask, rng)
+        image, (mask,) = augment_with_masks(image, [mask], IMAGES, rng)
+        return _frame(image, mask, rng)
 
-    def _other(self, rng: np.random.Generator) -> tuple[Film, Kind]:
+    def _other(self, rng: np.random.Generator) -> tuple[Image, Kind]:
         if not self.by_kind or rng.random() < 0.15:
             return _texture(self.size, rng), "other"
         row = rng.choice(self.by_kind[rng.integers(len(self.by_kind))])
-        film = self.data.others[row].astype(np.float32)
+        image = self.data.others[row].astype(np.float32)
         kind = self.data.other_kinds[row]
-        if kind != "lateral":  # whichever way up, they are no chest films
-            film = np.ascontiguousarray(np.rot90(film, int(rng.integers(4))))
+        if kind != "lateral":  # whichever way up, they are no chest images
+            image = np.ascontiguousarray(np.rot90(image, int(rng.integers(4))))
         if rng.random() < (0.1 if kind == "lateral" else 0.3):
-            film = 1 - film
+            image = 1 - image
         if kind == "other" and rng.random() < 0.3:
             side = int(rng.integers(self.size // 4, self.size))
             top, left = rng.integers(0, self.size - side, size=2)
-            patch = np.ascontiguousarray(film[top : top + side, left : left + side])
-            film = np.asarray(cv2.resize(patch, film.shape), dtype=np.float32)
-        return augment(film, OTHERS, rng), kind
+            patch = np.ascontiguousarray(image[top : top + side, left : left + side])
+            image = np.asarray(cv2.resize(patch, image.shape), dtype=np.float32)
+        return augment(image, OTHERS, rng), kind
 
 
-def _turn(film: Film, rng: np.random.Generator) -> Film:
-    """The film as it may come by mistake: turned by quarters, with inverted greys, or both."""
+def _turn(image: Image, rng: np.random.Generator) -> Image:
+    """The image as it may come by mistake: turned by quarters, with inverted greys, or both."""
     turns = int(rng.integers(4))
-    film = np.rot90(film, turns)
-    return np.ascontiguousarray(1 - film if turns == 0 or rng.random() < 0.3 else film)
+    image = np.rot90(image, turns)
+    return np.ascontiguousarray(1 - image if turns == 0 or rng.random() < 0.3 else image)
 
 
-def _frame(film: Film, mask: Film | None, rng: np.random.Generator) -> tuple[Film, Film | None]:
+def _frame(
+    image: Image, mask: Image | None, rng: np.random.Generator
+) -> tuple[Image, Image | None]:
     """Now and then, cover the outer edges in black or white, as collimators and scanners do."""
     if rng.random() > 0.3:
-        return film, mask
-    side = film.shape[0]
+        return image, mask
+    side = image.shape[0]
     top, bottom, left, right = (
         rng.integers(0, int(0.12 * side), size=4) * (rng.random(4) < 0.6)
     ).tolist()
-    inside = np.zeros_like(film)
+    inside = np.zeros_like(image)
     inside[top : side - bottom, left : side - right] = 1
     level = np.float32(0 if rng.random() < 0.8 else rng.random())
-    return film * inside + level * (1 - inside), None if mask is None else mask * inside
+    return image * inside + level * (1 - inside), None if mask is None else mask * inside
 
 
-def _opacify(film: Film, mask: Film, rng: np.random.Generator) -> Film:
+def _opacify(image: Image, mask: Image, rng: np.random.Generator) -> Image:
     """Paint blurred opacities into the lungs: sick lungs have an outline, too."""
-    side = film.shape[0]
-    cloud = np.zeros_like(film)
+    side = image.shape[0]
+    cloud = np.zeros_like(image)
     places = np.argwhere(mask > 0.5)
     for _ in range(int(rng.integers(1, 5))):
         y, x = places[rng.integers(len(places))]
         axes = tuple(int(a) for a in rng.integers(side // 20, side // 5, size=2))
         cv2.ellipse(cloud, (int(x), int(y)), axes, rng.uniform(0, 180), 0, 360, 1.0, -1)
     cloud = cv2.GaussianBlur(cloud, (0, 0), rng.uniform(2, 6)) * np.float32(rng.uniform(0.3, 1))
-    grain = cv2.GaussianBlur(rng.random(film.shape, dtype=np.float32), (0, 0), 3) * 0.3
-    tissue = np.float32(np.percentile(film, rng.uniform(60, 90))) + grain - 0.15
+    grain = cv2.GaussianBlur(rng.random(image.shape, dtype=np.float32), (0, 0), 3) * 0.3
+    tissue = np.float32(np.percentile(image, rng.uniform(60, 90))) + grain - 0.15
     share = cloud * mask
-    painted = film * (1 - share) + tissue * share
+    painted = image * (1 - share) + tissue * share
     return np.asarray(np.clip(painted, 0, 1), dtype=np.float32)
 
 
-def _texture(side: int, rng: np.random.Generator) -> Film:
+def _texture(side: int, rng: np.random.Generator) -> Image:
     """No picture of anything: noise at some scale, a slope, stripes, or few grey levels of it."""
     noise = rng.standard_normal((side, side), dtype=np.float32)
     if rng.random() < 0.8:
@@ -200,8 +202,8 @@ def _texture(side: int, rng: np.random.Generator) -> Film:
     y, x = np.mgrid[:side, :side].astype(np.float32) / side
     angle, frequency = rng.uniform(0, 2 * np.pi), np.exp(rng.uniform(-1, 3.5))
     wave = np.sin(2 * np.pi * frequency * (np.cos(angle) * x + np.sin(angle) * y))
-    film = noise / (noise.std() + 1e-6) + wave * rng.uniform(0, 3)
+    image = noise / (noise.std() + 1e-6) + wave * rng.uniform(0, 3)
     if rng.random() < 0.3:
-        film = np.round(film * rng.uniform(0.3, 2))
-    film = film - film.min()
-    return np.asarray(film / max(float(film.max()), 1e-6), dtype=np.float32)
+        image = np.round(image * rng.uniform(0.3, 2))
+    image = image - image.min()
+    return np.asarray(image / max(float(image.max()), 1e-6), dtype=np.float32)

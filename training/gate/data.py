@@ -1,4 +1,4 @@
-"""What the gate learns from: films of children, of adults with lung masks, and other pictures."""
+"""What the gate learns from: images of children, of adults with lung masks, and other pictures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cxr.gate.lungs import KINDS, Kind
 from cxr.preprocessing import Preprocessing
 from cxr.reading.radiograph import read_radiograph
 from training.data.dataset import Record, read_folder
-from training.data.films import Films, load_films
+from training.data.images import StoredImages, load_images
 
 # What a picture shows, by how its file's name begins; "other" where the name is mute.
 _KIND_OF: dict[str, Kind] = {
@@ -33,42 +33,42 @@ class Pictures:
 
     Attributes:
         children: (M, S, S), frontal chest radiographs of children.
-        records: of the children's films.
+        records: of the children's images.
         adults: (N, S, S), frontal chest radiographs of adults.
         adult_masks: (N, S, S), their lungs, 0 or 1.
-        adult_names: of the adults' films.
+        adult_names: of the adults' images.
         others: (K, S, S), pictures of anything else.
         other_names: of the other pictures.
         other_kinds: what they show.
     """
 
-    children: Films
+    children: StoredImages
     records: list[Record]
-    adults: Films
-    adult_masks: Films
+    adults: StoredImages
+    adult_masks: StoredImages
     adult_names: list[str]
-    others: Films
+    others: StoredImages
     other_names: list[str]
     other_kinds: list[Kind]
 
 
-def load_pictures(data: Path, lungs: Path, others: Path, *, size: int) -> Pictures:
+def load_others(data: Path, lungs: Path, others: Path, *, size: int) -> Pictures:
     """Read everything.
 
     Args:
-        data: a data folder of children's films; its test split is never opened.
-        lungs: a CSV of adults' films, with the columns image and lung_mask.
+        data: a data folder of children's images; its test split is never opened.
+        lungs: a CSV of adults' images, with the columns image and lung_mask.
         others: a CSV of other pictures, with the column path; what each shows is its column kind,
             or else how its file's name begins. What cannot be read is left out and listed.
         size: side S of the pictures.
 
     Raises:
         DatasetError: a folder or table is not what was expected.
-        RadiographError: an adult's film or mask cannot be read.
+        RadiographError: an adult's image or mask cannot be read.
     """
     preprocessing = Preprocessing(size=size)
     records, _ = read_folder(data)
-    children, records = load_films(data, records, preprocessing)
+    children, records = load_images(data, records, preprocessing)
     table = read_lung_table(lungs)
     adults = [preprocessing.resize(read_radiograph(path)) for path in table["image"]]
     masks = [read_mask(path, size) for path in table["lung_mask"]]
@@ -110,7 +110,7 @@ def _read_others(
 
 
 def read_lung_table(table: Path) -> pd.DataFrame:
-    """Paths of films and of their lung masks, columns `image` and `lung_mask`.
+    """Paths of images and of their lung masks, columns `image` and `lung_mask`.
 
     Args:
         table: a CSV with these columns, whose paths are relative to it.

@@ -11,7 +11,7 @@ from keras import ops
 from cxr.gate.lungs import LungNetworkConfig, LungReading, lung_fields
 from cxr.gate.network import build_lung_network
 from cxr.preprocessing import Preprocessing
-from training.gate.batches import Films, LungBatches, LungData
+from training.gate.batches import LungBatches, LungData, StoredImages
 
 _LEARNING_RATE = 2e-3
 _CHUNK = 512
@@ -85,20 +85,22 @@ def lung_loss(targets: keras.KerasTensor, logits: keras.KerasTensor) -> keras.Ke
     return pixels + 1 - (2 * both + 10) / (sizes + 10)
 
 
-def read_lungs(network: keras.Model, films: Films, *, mirror: bool = False) -> LungReading:
-    """What the network says of films (N, S, S) in [0, 1].
+def read_lungs(
+    network: keras.Model, images: StoredImages, *, flip_tta: bool = False
+) -> LungReading:
+    """What the network says of images (N, S, S) in [0, 1].
 
     Args:
         network: of `build_lung_network`.
-        films: any number.
-        mirror: average outlines, and only them, over each film and its mirror image.
+        images: any number.
+        flip_tta: average outlines, and only them, over each image and its mirror image.
     """
-    preprocessing = Preprocessing(size=films.shape[1])
+    preprocessing = Preprocessing(size=images.shape[1])
     answers = []
-    for start in range(0, len(films), _CHUNK):
-        batch = preprocessing.normalize(films[start : start + _CHUNK].astype(np.float32))
+    for start in range(0, len(images), _CHUNK):
+        batch = preprocessing.normalize(images[start : start + _CHUNK].astype(np.float32))
         answer = network.predict(batch, batch_size=32, verbose=0)
-        if mirror:
+        if flip_tta:
             mirrored = network.predict(batch[:, :, ::-1], batch_size=32, verbose=0)["lungs"]
             answer["lungs"] = (answer["lungs"] + mirrored[:, :, ::-1]) / 2
         answers.append(answer)
@@ -107,10 +109,10 @@ def read_lungs(network: keras.Model, films: Films, *, mirror: bool = False) -> L
     )
 
 
-def outline(network: keras.Model, films: Films) -> Films:
-    """The network's own masks of films (N, S, S), 0 or 1; not a number where it is in doubt."""
-    masks = np.full(films.shape, np.nan, dtype=np.float16)
-    for row, lungs in enumerate(read_lungs(network, films, mirror=True).lungs):
+def outline(network: keras.Model, images: StoredImages) -> StoredImages:
+    """The network's own masks of images (N, S, S), 0 or 1; not a number where it is in doubt."""
+    masks = np.full(images.shape, np.nan, dtype=np.float16)
+    for row, lungs in enumerate(read_lungs(network, images, flip_tta=True).lungs):
         fields = lung_fields(lungs)
         sure = fields.doubt < _MOST_DOUBT and fields.areas[1] > _SMALLER_FIELD
         if sure and _AREA[0] < fields.area < _AREA[1]:

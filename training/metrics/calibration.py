@@ -13,8 +13,8 @@ from cxr.model.operating_points import OperatingPoint, OperatingPoints
 from training.metrics.evaluation import balanced_weights, sigmoid
 
 THRESHOLDS = tuple(i / 100 for i in range(101))
-# The uncertain band lies between the threshold that still finds so many of the films with
-# pneumonia and the one that still clears so many normal films: of the films as they are, and of
+# The uncertain band lies between the threshold that still finds so many of the images with
+# pneumonia and the one that still clears so many normal images: of the images as they are, and of
 # those of each group that was taken otherwise.
 HIGH_SENSITIVITY = 0.98
 HIGH_SPECIFICITY = 0.99
@@ -22,7 +22,7 @@ HIGH_ANYWHERE = 0.95
 
 Labels = npt.NDArray[np.int64]
 Logits = npt.NDArray[np.float32]
-Group = tuple[Labels, Logits]  # of films that were taken alike
+Group = tuple[Labels, Logits]  # of images that were taken alike
 
 
 def operating_points(
@@ -30,18 +30,18 @@ def operating_points(
 ) -> OperatingPoints:
     """Choose calibration and thresholds.
 
-    Films elsewhere will be taken otherwise, as some group of `conditions` was: what is chosen has
+    Images elsewhere will be taken otherwise, as some group of `conditions` was: what is chosen has
     to hold in the worst of them, not on average. So the calibration has the least log loss of the
     group where it is greatest, and the shipped threshold the greatest sum of sensitivity and
     specificity (Youden 1950) of the group where it is least. Without conditions the threshold is
     the middle of all within one standard error of the greatest sum (Breiman 1984, section 3.4.3):
-    on a few hundred films the best single one is a matter of luck.
+    on a few hundred images the best single one is a matter of luck.
 
     Args:
-        labels: (N,), 0 or 1, both present, of films that the network was not trained on.
-        logits: (N,), of the same films.
-        source: in words, which films they are.
-        conditions: labels and logits of groups of such films, with both classes in each: under
+        labels: (N,), 0 or 1, both present, of images that the network was not trained on.
+        logits: (N,), of the same images.
+        source: in words, which images they are.
+        conditions: labels and logits of groups of such images, with both classes in each: under
             changes, or taken otherwise.
     """
     groups = [(labels, logits), *conditions]
@@ -103,10 +103,10 @@ def _youden(curve: Sequence[OperatingPoint]) -> npt.NDArray[np.float64]:
 
 
 def _youden_standard_error(point: OperatingPoint) -> float:
-    sick = point.true_positives + point.false_negatives
-    healthy = point.true_negatives + point.false_positives
-    variance = point.sensitivity * (1 - point.sensitivity) / sick
-    variance += point.specificity * (1 - point.specificity) / healthy
+    positive = point.true_positives + point.false_negatives
+    negative = point.true_negatives + point.false_positives
+    variance = point.sensitivity * (1 - point.sensitivity) / positive
+    variance += point.specificity * (1 - point.specificity) / negative
     return math.sqrt(variance)
 
 
@@ -115,8 +115,8 @@ def fit_scaling(groups: Sequence[Group]) -> tuple[float, float]:
 
     Platt 1999, "Probabilistic Outputs for Support Vector Machines"; without the offset it would be
     temperature scaling (Guo 2017, arXiv 1706.04599). Both classes of a group weigh the same, so
-    that probabilities hold where pneumonia and normal films are as frequent, whatever their share
-    among these films.
+    that probabilities hold where pneumonia and normal images are as frequent, whatever their share
+    among these images.
     """
     parts = [
         (np.where(labels == 1, -1.0, 1.0), balanced_weights(labels), logits.astype(np.float64))
@@ -142,7 +142,7 @@ def fit_scaling(groups: Sequence[Group]) -> tuple[float, float]:
 def operating_point(
     labels: Labels, probabilities: npt.NDArray[np.float64], threshold: float
 ) -> OperatingPoint:
-    """Count how films (N,) are called from one threshold on."""
+    """Count how images (N,) are called from one threshold on."""
     called = probabilities >= threshold
     return OperatingPoint(
         threshold=threshold,

@@ -1,4 +1,4 @@
-"""Two models on the same films: is one better, or is it chance?"""
+"""Two models on the same images: is one better, or is it chance?"""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def compare(
     Args:
         labels: (N,), 0 or 1, both present.
         ours: logits (N,) and calls (N,) of the model at hand.
-        theirs: the same of the other model, on the same films.
+        theirs: the same of the other model, on the same images.
         patients: (N,), ids, which the bootstrap draws.
         resamples: of the bootstrap.
     """
@@ -47,23 +47,23 @@ def compare(
 
 
 def delong_test(labels: Labels, first: Logits, second: Logits) -> float:
-    """Two-sided p value of equal AUC on the same films (DeLong 1988), which it takes as unrelated.
+    """Two-sided p value of equal AUC on the same images (DeLong 1988), which it takes as unrelated.
 
     By ranks, as in Sun and Xu 2014, "Fast Implementation of DeLong's Algorithm".
     """
-    sick, healthy = labels == 1, labels == 0
-    positions = []  # of each film among those of the other class, for each model
+    positive, negative = labels == 1, labels == 0
+    positions = []  # of each image among those of the other class, for each model
     for logits in (first, second):
         ranks = stats.rankdata(logits)
-        among_sick = (ranks[sick] - stats.rankdata(logits[sick])) / healthy.sum()
-        among_healthy = 1 - (ranks[healthy] - stats.rankdata(logits[healthy])) / sick.sum()
-        positions.append((among_sick, among_healthy))
-    (sick_1, healthy_1), (sick_2, healthy_2) = positions
-    if min(sick.sum(), healthy.sum()) < 2:
-        return 1.0  # one film of a class says nothing of its variance
-    variance = np.var(sick_1 - sick_2, ddof=1) / sick.sum()
-    variance += np.var(healthy_1 - healthy_2, ddof=1) / healthy.sum()
-    difference = abs(sick_1.mean() - sick_2.mean())
+        among_positive = (ranks[positive] - stats.rankdata(logits[positive])) / negative.sum()
+        among_negative = 1 - (ranks[negative] - stats.rankdata(logits[negative])) / positive.sum()
+        positions.append((among_positive, among_negative))
+    (positive_1, negative_1), (positive_2, negative_2) = positions
+    if min(positive.sum(), negative.sum()) < 2:
+        return 1.0  # one image of a class says nothing of its variance
+    variance = np.var(positive_1 - positive_2, ddof=1) / positive.sum()
+    variance += np.var(negative_1 - negative_2, ddof=1) / negative.sum()
+    difference = abs(positive_1.mean() - positive_2.mean())
     if difference == 0:
         return 1.0
     return float(2 * stats.norm.sf(difference / np.sqrt(variance))) if variance > 0 else 0.0
@@ -72,7 +72,7 @@ def delong_test(labels: Labels, first: Logits, second: Logits) -> float:
 def mcnemar_test(
     labels: Labels, first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]
 ) -> dict[str, float]:
-    """Exact McNemar test (1947): of the films that one calls rightly and the other does not.
+    """Exact McNemar test (1947): of the images that one calls rightly and the other does not.
 
     Returns:
         How many only the first and only the second calls rightly, and the two-sided p value.

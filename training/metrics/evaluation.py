@@ -30,7 +30,7 @@ def classification_metrics(
     Args:
         labels: (N,), 0 for normal and 1 for pneumonia, both present.
         logits: (N,), positive towards pneumonia; calibrated, if calibration is to be judged.
-        threshold: the probability from which a film is called pneumonia, in (0, 1).
+        threshold: the probability from which a image is called pneumonia, in (0, 1).
     """
     probabilities = sigmoid(logits)
     called = probabilities >= threshold
@@ -74,11 +74,11 @@ def reliability(
     Args:
         labels: (N,), 0 or 1, both present.
         probabilities: (N,) in [0, 1].
-        bins: of equal width; those without a film are left out.
+        bins: of equal width; those without a image are left out.
 
     Returns:
-        A row a bin: `probability`, the mean of those in it; `share` of pneumonia among its films;
-        `weight`, its part of all films; `films`.
+        A row a bin: `probability`, the mean of those in it; `share` of pneumonia among its images;
+        `weight`, its part of all images; `images`.
     """
     weights = balanced_weights(labels)
     which = np.minimum((probabilities * bins).astype(int), bins - 1)
@@ -90,7 +90,7 @@ def reliability(
                 "probability": float(np.average(probabilities[inside], weights=weights[inside])),
                 "share": float(np.average(labels[inside], weights=weights[inside])),
                 "weight": float(weights[inside].sum()),
-                "films": int(inside.sum()),
+                "images": int(inside.sum()),
             }
         )
     return rows
@@ -113,7 +113,7 @@ def bootstrap_intervals(
     seed: int = 0,
     centre: Mapping[str, float] | None = None,
 ) -> dict[str, Interval]:
-    """95 % percentile intervals (Efron 1979), drawing patients, since films of one are alike.
+    """95 % percentile intervals (Efron 1979), drawing patients, since images of one are alike.
 
     Args:
         measure: row numbers of a resample -> (name, value) pairs.
@@ -166,14 +166,14 @@ def evaluate(
     threshold: float,
     resamples: int = 1000,
 ) -> dict[str, Any]:
-    """All that a report says of one model on one set of films, as plain JSON values.
+    """All that a report says of one model on one set of images, as plain JSON values.
 
     Args:
         labels: (N,), 0 or 1, both present.
         logits: (N,), calibrated.
         patients: (N,), ids.
-        kinds: (N,), of the films: "normal", "bacteria", "virus", "pneumonia".
-        threshold: the probability from which a film is called pneumonia.
+        kinds: (N,), of the images: "normal", "bacteria", "virus", "pneumonia".
+        threshold: the probability from which a image is called pneumonia.
         resamples: for the intervals.
     """
 
@@ -183,11 +183,11 @@ def evaluate(
     probabilities = sigmoid(logits)
     called = probabilities >= threshold
     found = dict(measure(np.arange(len(labels))))
-    # Fewer films in a bin are further from their share: each resample looks worse calibrated.
+    # Fewer images in a bin are further from their share: each resample looks worse calibrated.
     centre = {"calibration_error": found["calibration_error"]}
     intervals = bootstrap_intervals(measure, labels, patients, resamples=resamples, centre=centre)
     return {
-        "films": len(labels),
+        "images": len(labels),
         "patients": len(set(patients)),
         "pneumonia": int(labels.sum()),
         "threshold": threshold,
@@ -202,9 +202,9 @@ def evaluate(
 def _by_kind(
     kinds: npt.NDArray[np.str_], labels: Labels, called: npt.NDArray[np.bool_], logits: Logits
 ) -> dict[str, dict[str, Any]]:
-    """Each kind of pneumonia: films, how many are found, AUC against all normal films.
+    """Each kind of pneumonia: images, how many are found, AUC against all normal images.
 
-    The interval of the share found is Wilson's, by film.
+    The interval of the share found is Wilson's, by image.
     """
     normal = labels == 0
     rows = {}
@@ -212,7 +212,7 @@ def _by_kind(
         mine = ~normal & (kinds == kind)
         among = mine | normal
         rows[str(kind)] = {
-            "films": int(mine.sum()),
+            "images": int(mine.sum()),
             "found": int(called[mine].sum()),
             "interval": list(wilson_interval(int(called[mine].sum()), int(mine.sum()))),
             "auc": float(metrics.roc_auc_score(labels[among], logits[among])),

@@ -30,7 +30,7 @@ def learning_curves(
 ) -> Figure:
     """A panel a metric, by epoch.
 
-    Training figures are taken on augmented, mixed-up films: they may stay below validation's.
+    Training figures are taken on augmented, mixed-up images: they may stay below validation's.
 
     Args:
         history: a row an epoch.
@@ -114,7 +114,7 @@ Curves = dict[str, npt.NDArray[np.float64]]
 
 
 def roc_curve(labels: npt.NDArray[np.int64], models: Curves) -> Figure:
-    """Sensitivity against the share of normal films called pneumonia, a line a model."""
+    """Sensitivity against the share of normal images called pneumonia, a line a model."""
     figure, axes = _square()
     for name, scores in models.items():
         false_alarms, sensitivity, _ = metrics.roc_curve(labels, scores)
@@ -127,7 +127,7 @@ def roc_curve(labels: npt.NDArray[np.int64], models: Curves) -> Figure:
 
 
 def precision_recall_curve(labels: npt.NDArray[np.int64], models: Curves) -> Figure:
-    """Share of pneumonia among the films called so, against sensitivity, a line a model."""
+    """Share of pneumonia among the images called so, against sensitivity, a line a model."""
     figure, axes = _square()
     for name, scores in models.items():
         precision, sensitivity, _ = metrics.precision_recall_curve(labels, scores)
@@ -157,7 +157,7 @@ def reliability_diagram(rows: Sequence[dict[str, float]], error: float) -> Figur
     )
     for row in rows:
         axes.annotate(
-            f"{row['films']:.0f}",
+            f"{row['images']:.0f}",
             (row["probability"], row["share"]),
             textcoords="offset points",
             xytext=(6, -10),
@@ -181,9 +181,9 @@ def threshold_curve(
     """Sensitivity and specificity by threshold, with the model's own thresholds."""
     grid = np.linspace(0, 1, 201)
     figure, axes = _square(width=7)
-    sick, healthy = probabilities[labels == 1], probabilities[labels == 0]
-    axes.plot(grid, [np.mean(sick >= t) for t in grid], label="sensitivity")
-    axes.plot(grid, [np.mean(healthy < t) for t in grid], label="specificity")
+    positive, negative = probabilities[labels == 1], probabilities[labels == 0]
+    axes.plot(grid, [np.mean(positive >= t) for t in grid], label="sensitivity")
+    axes.plot(grid, [np.mean(negative < t) for t in grid], label="specificity")
     for (name, threshold), style in zip(thresholds.items(), ("--", "-", "-."), strict=True):
         axes.axvline(
             threshold, color="grey", linestyle=style, linewidth=1, label=f"{name} {threshold:.2f}"
@@ -202,12 +202,12 @@ def explanation_curves(document: dict[str, Any]) -> Figure:
         for method, row in document["methods"].items():
             axes.plot(share, row[name], marker=".", label=method)
         axes.plot(share, document["chance"][name], linestyle=":", color="grey", label="random")
-        axes.set(xlabel="Share of the film", ylabel="Mean probability", title=name.capitalize())
+        axes.set(xlabel="Share of the image", ylabel="Mean probability", title=name.capitalize())
         axes.legend()
     reference, *rows = document["randomisation"]
     randomisation.plot([row["ssim"] for row in rows], [row["layers"] for row in rows], marker="o")
     randomisation.axvline(
-        reference["ssim"], linestyle=":", color="grey", label="another film's map"
+        reference["ssim"], linestyle=":", color="grey", label="another image's map"
     )
     randomisation.invert_yaxis()
     randomisation.set(xlim=(-0.05, 1), xlabel="Similarity to the map as it is (SSIM)")

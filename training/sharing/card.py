@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -14,6 +13,7 @@ import jinja2
 from cxr.errors import DatasetError
 from cxr.model.bundle import Bundle, load_bundle, save_evaluation
 from cxr.model.operating_points import OperatingPoints
+from training.files import read_json
 from training.templates import METHOD_NAMES, render
 
 # What a bundle keeps of another cross-validation.
@@ -38,8 +38,10 @@ def model_card(config: dict[str, Any], points: OperatingPoints, evaluation: dict
             ("shipped", points.at(points.threshold)),
             ("high specificity", points.at(points.high_specificity)),
         ],
-        # The first row is the films as they are.
-        worst_shift=min(evaluation.get("shifts", [])[1:], key=lambda row: row["auc"], default=None),
+        # The first row is the images as they are.
+        worst_perturbation=min(
+            evaluation.get("perturbations", [])[1:], key=lambda row: row["auc"], default=None
+        ),
         baseline_rows=_baseline_rows(evaluation),
         official=_figures(evaluation.get("official_test")),
         method_name=METHOD_NAMES[config["heatmap"]["method"]],
@@ -125,7 +127,7 @@ def _figures(document: dict[str, Any] | None) -> dict[str, Any] | None:
 
 
 def _baseline_rows(evaluation: dict[str, Any]) -> list[dict[str, Any]]:
-    """The baseline's folds and ours on the same films."""
+    """The baseline's folds and ours on the same images."""
     if "baseline" not in evaluation:
         return []
     rows = []
@@ -139,7 +141,7 @@ def _baseline_rows(evaluation: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = read_json(path)
     except (OSError, ValueError) as error:
         raise DatasetError(f"{path}: cannot be read as JSON ({error}).") from error
     if not isinstance(document, dict):

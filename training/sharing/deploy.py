@@ -23,7 +23,7 @@ from huggingface_hub import (
 from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
 
 from cxr.errors import HubError
-from cxr.gate import gate as quality
+from cxr.gate import gate
 from cxr.model.bundle import BUNDLED_MODEL, FILES
 from cxr.model.hub import fetch_bundle, parse_reference
 from training.files import ROOT
@@ -157,7 +157,7 @@ def app_files(pinned: str, *, hardware: Hardware = "cpu") -> dict[str, bytes]:
         if path.suffix in _SOURCES and path.is_file() and not path.is_symlink()
     ]
     paths += [BUNDLED_MODEL / name for name in FILES]
-    paths += [quality.BUNDLED_GATE / name for name in quality.FILES]
+    paths += [gate.BUNDLED_GATE / name for name in gate.FILES]
     paths += example_files()
     files = {path.relative_to(ROOT).as_posix(): path.read_bytes() for path in paths}
     zero = hardware == "zero"
@@ -187,7 +187,7 @@ def _readme(pinned: str, hardware: Hardware) -> str:
         f"---\n{header}---\n\n# {front['title']}\n\n"
         "Drop a chest radiograph of a child: read a probability of pneumonia, a verdict at a "
         "threshold that you move, and a\nheatmap of where the evidence lies.\n\n"
-        "**For research and teaching. Not a medical device. Use only films without names.**\n\n"
+        "**For research and teaching. Not a medical device. Use only images without names.**\n\n"
         f"Model: [{repo}](https://huggingface.co/{repo}/tree/{commit}), commit `{commit}`.\n"
     )
 

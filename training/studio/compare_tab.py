@@ -1,4 +1,4 @@
-"""Compare: runs side by side, their curves over each other, and two models on the same films."""
+"""Compare: runs side by side, their curves over each other, and two models on the same images."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cxr.errors import RunError
 from cxr.model.bundle import BUNDLED_MODEL, load_bundle
 from training.files import write_text
 from training.fitting.config import LAST, SELECTABLE, TrainingConfig
-from training.fitting.runs import Run, films_to_compare_on, list_runs, read_run
+from training.fitting.runs import Run, images_to_compare_on, list_runs, read_run
 from training.metrics import plots
 from training.studio.commands import run_command
 from training.studio.data_tab import chosen_folder
@@ -39,15 +39,15 @@ def create_compare_tab(tab: gr.Tab, queue: JobQueue) -> None:
         )
     curves = gr.Plot(show_label=False, visible=False, elem_id="compared-curves")
     gr.Markdown(
-        "### Two models on the same films\nBy default on films that the first held out, and that "
+        "### Two models on the same images\nBy default on images that the first held out, and that "
         "the second has not learned from, if there are any. Paired tests tell whether a difference "
         "is more than chance."
     )
     with gr.Row():
         first = gr.Dropdown([], label="Model", scale=2, elem_id="first")
         second = gr.Dropdown([], label="Against", scale=2, elem_id="second")
-        films = gr.Textbox(
-            label="Other labelled films",
+        images = gr.Textbox(
+            label="Other labelled images",
             info="A folder with NORMAL and PNEUMONIA, or a CSV of path and label.",
             scale=3,
         )
@@ -72,10 +72,10 @@ def create_compare_tab(tab: gr.Tab, queue: JobQueue) -> None:
         histories = {name: run.history for name, run in runs.items()}
         return plot_or_nothing(plots.compared_curves(histories, column) if histories else None)
 
-    def compare(first: str | None, second: str | None, films: str) -> Iterator[tuple[Any, Any]]:
+    def compare(first: str | None, second: str | None, images: str) -> Iterator[tuple[Any, Any]]:
         """Run the evaluation, and show its report."""
         with shown_errors():
-            arguments, out = _evaluation(queue, first, second, films.strip())
+            arguments, out = _evaluation(queue, first, second, images.strip())
         for text, status in run_command(queue, *arguments):
             yield gr.Textbox(text, visible=True), _report_html(out) if status == 0 else ""
 
@@ -91,7 +91,7 @@ def create_compare_tab(tab: gr.Tab, queue: JobQueue) -> None:
     )
     measure.click(
         compare,
-        [first, second, films],
+        [first, second, images],
         [said, report],
         concurrency_limit=1,
         show_progress_on=said,
@@ -123,7 +123,9 @@ def _row(
     figures = [result["metrics"][figure] if result else None for figure in _FIGURES]
     on = "not finished"
     if evaluation and result:
-        on = f"{result['films']:,} films, {'out of fold' if 'folds' in evaluation else 'held out'}"
+        on = (
+            f"{result['images']:,} images, {'out of fold' if 'folds' in evaluation else 'held out'}"
+        )
     size, of = config.network.input_size, f"{epochs} of {config.epochs}"
     return name, config.preset, size, of, config.balance, *figures, on
 
@@ -132,13 +134,13 @@ def _row(
 
 
 def _evaluation(
-    queue: JobQueue, first: str | None, second: str | None, films: str
+    queue: JobQueue, first: str | None, second: str | None, images: str
 ) -> tuple[list[str], Path]:
     """Arguments of the command, and the folder of its report.
 
     Raises:
         RunError: no run was chosen, or a run against itself.
-        DatasetError: there are no films to measure on.
+        DatasetError: there are no images to measure on.
     """
     run = read_run(queue.runs / first) if first else None
     if run is None or run.bundle is None:
@@ -151,15 +153,15 @@ def _evaluation(
         arguments += ["--against", str(other)]
     out = queue.runs / ".studio" / "reports" / f"{run.name} against {second or 'nothing'}"
     out.mkdir(parents=True, exist_ok=True)
-    data = chosen_folder(films).resolve() if films else out / "films.csv"
-    if not films:
+    data = chosen_folder(images).resolve() if images else out / "images.csv"
+    if not images:
         others = [load_bundle(other)] if second else []
-        rows, learned = films_to_compare_on(run, others)
+        rows, learned = images_to_compare_on(run, others)
         write_text(data, pd.DataFrame(rows).to_csv(index=False))
         if run.config.select_by != LAST:
-            gr.Warning(f"On these films {first}'s epoch was chosen: its figures are too good.")
+            gr.Warning(f"On these images {first}'s epoch was chosen: its figures are too good.")
         if learned:
-            gr.Warning(f"{second} has learned from {learned:,} of these {len(rows):,} films.")
+            gr.Warning(f"{second} has learned from {learned:,} of these {len(rows):,} images.")
     return [*arguments, "--data", str(data), "--out", str(out)], out
 
 

@@ -1,4 +1,4 @@
-"""Data: what is in the folder, what is wrong with it, and how its films look."""
+"""Data: what is in the folder, what is wrong with it, and how its images look."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import gradio as gr
 
 from cxr.errors import DatasetError, RadiographError
 from cxr.page.pictures import shrink
-from training.data.films import read_films
+from training.data.images import read_images
 from training.data.inspection import Inspection, Problem, inspect_folder
-from training.studio.parts import films_html, shown_errors, table
+from training.studio.parts import images_html, shown_errors, table
 
-_FILMS = 6  # of each class on the contact sheet
-_SIDE = 220  # of a film there, in pixels
+_IMAGES = 6  # of each class on the contact sheet
+_SIDE = 220  # of a image there, in pixels
 _SHOWN = 20  # files that a problem names
 
 
@@ -84,13 +84,13 @@ def _counts_html(inspection: Inspection) -> str:
         (
             count.split,
             count.class_name,
-            count.films,
+            count.images,
             count.patients,
             ", ".join(f"{number:,} {kind}" for kind, number in count.kinds.items()),
         )
         for count in inspection.counts
     ]
-    return "<h3>Films</h3>" + table(("split", "class", "films", "patients", "kinds"), rows)
+    return "<h3>Images</h3>" + table(("split", "class", "images", "patients", "kinds"), rows)
 
 
 def _problems_html(problems: list[Problem]) -> str:
@@ -114,12 +114,12 @@ def _problem_html(problem: Problem) -> str:
 
 
 def _sheet(inspection: Inspection) -> str:
-    """Some films of each class, and what their names say of them."""
-    records = inspection.sample(_FILMS)
-    films = read_films(inspection.root, records, lambda film: shrink(film.pixels, _SIDE))
+    """Some images of each class, and what their names say of them."""
+    records = inspection.sample(_IMAGES)
+    images = read_images(inspection.root, records, lambda image: shrink(image.pixels, _SIDE))
     shown = [
-        (film, f"{record.kind}, {record.patient}")
-        for film, record in zip(films, records, strict=True)
-        if not isinstance(film, RadiographError)
+        (image, f"{record.kind}, {record.patient}")
+        for image, record in zip(images, records, strict=True)
+        if not isinstance(image, RadiographError)
     ]
-    return "<h3>Some of them</h3>" + films_html(shown)
+    return "<h3>Some of them</h3>" + images_html(shown)

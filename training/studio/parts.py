@@ -45,14 +45,14 @@ def _cell(value: object) -> str:
     return f"<td>{html.escape('–' if value is None else str(value))}</td>"
 
 
-def films_html(films: Iterable[tuple[npt.NDArray[np.floating], str]]) -> str:
-    """Films (H, W) in [0, 1] side by side, with a caption each."""
+def images_html(images: Iterable[tuple[npt.NDArray[np.floating], str]]) -> str:
+    """Images (H, W) in [0, 1] side by side, with a caption each."""
     tiles = "".join(
-        f'<figure><img src="{grey_data_uri(film)}" alt="{html.escape(caption)}">'
+        f'<figure><img src="{grey_data_uri(image)}" alt="{html.escape(caption)}">'
         f"<figcaption>{html.escape(caption)}</figcaption></figure>"
-        for film, caption in films
+        for image, caption in images
     )
-    return f'<div class="films">{tiles}</div>'
+    return f'<div class="images">{tiles}</div>'
 
 
 def create_command(label: str, *, elem_id: str) -> gr.Code:

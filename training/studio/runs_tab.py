@@ -60,8 +60,8 @@ def create_runs_tab(page: gr.Blocks, queue: JobQueue) -> None:
         curves = gr.Plot(show_label=False, scale=3, visible=False, elem_id="curves")
         confusion = gr.Plot(show_label=False, scale=2, visible=False, elem_id="confusion")
     gr.Markdown(
-        "Curves are of each epoch as it is, a film called pneumonia from 0.50 on. The finished "
-        "model is calibrated and has a threshold of its own, chosen on the films held out: its "
+        "Curves are of each epoch as it is, a image called pneumonia from 0.50 on. The finished "
+        "model is calibrated and has a threshold of its own, chosen on the images held out: its "
         "figures differ from the curves' end."
     )
     log = gr.Textbox(
@@ -165,7 +165,7 @@ def _about_html(job: Job | None, run: Run | None) -> str:
     if job and job.arguments[0] == "tune":
         return f"<p><strong>{job.state.capitalize()}</strong>; see Search settings.</p>"
     if run is None:
-        said = {"queued": "Waits for its turn.", "running": "Reads its films."}
+        said = {"queued": "Waits for its turn.", "running": "Reads its images."}
         return f"<p>{said.get(job.state, job.state.capitalize() + '.')}</p>" if job else ""
     done, epochs = len(run.history), run.config.epochs
     state = job.state if job else ("finished" if run.bundle else "not finished")
@@ -186,7 +186,7 @@ def _about_html(job: Job | None, run: Run | None) -> str:
             f"{plots.metric_title(name)} {result['metrics'][name]:.4f}"
             for name in ("auc", "accuracy", "sensitivity", "specificity")
         ]
-        parts.append(f"on {result['films']:,} films: {', '.join(figures)}")
+        parts.append(f"on {result['images']:,} images: {', '.join(figures)}")
     line = "; ".join(parts)
     return f'<p>{line}.</p><progress value="{done}" max="{epochs}">{done} of {epochs}</progress>'
 

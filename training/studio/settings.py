@@ -122,11 +122,11 @@ MORE = (
     _slider("warmup_epochs", "Warm-up epochs", 0, 20, 1, "AdamW only."),
     _number("weight_decay", "Weight decay", "AdamW only."),
     _slider(
-        "average_momentum", "Weight averaging", 0, 0.999, 0.001, "Its momentum; 0 for none. AdamW."
+        "ema_momentum", "Weight averaging", 0, 0.999, 0.001, "Its momentum; 0 for none. AdamW."
     ),
     _slider("label_smoothing", "Label smoothing", 0, 0.3, 0.01),
     _slider("mixup_alpha", "Mix-up", 0, 1, 0.05, "Alpha of the Beta distribution; 0 for none."),
-    _slider("small_epochs", "Early epochs on small films", 0, 0.9, 0.05, "Share of all epochs."),
+    _slider("small_fraction", "Early epochs on small images", 0, 0.9, 0.05, "Share of all epochs."),
     _slider(
         "local.fraction",
         "Images of known places",
@@ -152,7 +152,7 @@ MORE = (
         0.05,
         "Probability of another image's surroundings of the lungs. Ours only.",
     ),
-    _switch("mirror", "Answers average the film and its mirror image"),
+    _switch("flip_tta", "Answers average the image and its mirror image"),
     _slider(
         "validation_fraction",
         "Validation share",
@@ -191,7 +191,7 @@ def preset_choices(runs: Path) -> list[tuple[str, str]]:
 
 
 def find_preset(runs: Path, name: str | None) -> TrainingConfig:
-    """The configuration behind one of `preset_choices`, with films held out in any case.
+    """The configuration behind one of `preset_choices`, with images held out in any case.
 
     Raises:
         RunError: none was chosen, or it is not there any more.

@@ -1,4 +1,4 @@
-"""Train: settings, what augmentation makes of a film, and the command that fits a network."""
+"""Train: settings, what augmentation makes of a image, and the command that fits a network."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import numpy.typing as npt
 from cxr.errors import CXRError, DatasetError
 from cxr.page.examples import list_examples
 from cxr.reading.radiograph import Radiograph, read_radiograph
-from training.data.dataset import film_paths, present_splits
+from training.data.dataset import image_paths, present_splits
 from training.data.inspection import FITTED
 from training.fitting.augmentation import augment
 from training.fitting.config import TrainingConfig
 from training.fitting.runs import list_runs
 from training.studio.data_tab import DataFolder, chosen_folder
 from training.studio.jobs import JobQueue
-from training.studio.parts import QUIET, create_command, films_html, shown_errors
+from training.studio.parts import QUIET, create_command, images_html, shown_errors
 from training.studio.settings import (
     AUGMENTATION,
     IMAGE_SIZE,
@@ -32,7 +32,7 @@ from training.studio.settings import (
     preset_choices,
 )
 
-_VARIANTS = 7  # of the film, beside itself
+_VARIANTS = 7  # of the image, beside itself
 _BEGIN_WITH = "default"
 _OUTLINES = (
     ("lungs", "lung_mask", "Without any, the gate outlines the lungs."),
@@ -70,8 +70,10 @@ def create_train_tab(queue: JobQueue, data: DataFolder) -> None:
             command = create_command("It runs as this command", elem_id="queued-command")
         with gr.Column(scale=4, min_width=340):
             with gr.Row():
-                gr.Markdown("### What the network sees\nA film, and what augmentation makes of it.")
-                another = gr.Button("Another film", size="sm", scale=0, min_width=140)
+                gr.Markdown(
+                    "### What the network sees\nA image, and what augmentation makes of it."
+                )
+                another = gr.Button("Another image", size="sm", scale=0, min_width=140)
             preview = gr.HTML(elem_id="preview")
             with gr.Accordion("Augmentation", open=True), gr.Row(elem_id="augmentation"):
                 controls += [setting.create(setting.value(begin)) for setting in AUGMENTATION]
@@ -107,13 +109,13 @@ def create_train_tab(queue: JobQueue, data: DataFolder) -> None:
         return [*(setting.update(config) for setting in SETTINGS), name]
 
     loaded = gr.State(_BEGIN_WITH)
-    film_number = gr.Number(0, visible=False)
-    seen = [data.path, film_number, preset, *controls]
+    image_number = gr.Number(0, visible=False)
+    seen = [data.path, image_number, preset, *controls]
 
     def show_preview(path: str | None, number: int, preset: str | None, *chosen: Any) -> str:
         try:
             config = changed(find_preset(queue.runs, preset), chosen)
-            return preview_html(config, _film(path, number))
+            return preview_html(config, _image(path, number))
         except CXRError as error:  # in its place, since a slider may be on its way
             return f'<p class="problem stops">{html.escape(str(error))}</p>'
 
@@ -129,7 +131,7 @@ def create_train_tab(queue: JobQueue, data: DataFolder) -> None:
         show_preview, **show
     )
     preset.focus(lambda: gr.Dropdown(preset_choices(queue.runs)), None, preset, **QUIET)
-    another.click(lambda number: number + 1, film_number, film_number, **QUIET).then(
+    another.click(lambda number: number + 1, image_number, image_number, **QUIET).then(
         show_preview, **show
     )
     shown = [
@@ -170,23 +172,23 @@ def _free_name(queue: JobQueue) -> str:
 
 
 def preview_html(config: TrainingConfig, radiograph: Radiograph) -> str:
-    """A film as the network sees it, and variants of it, the same for equal settings."""
-    film = config.preprocessing.resize(radiograph)
+    """A image as the network sees it, and variants of it, the same for equal settings."""
+    image = config.preprocessing.resize(radiograph)
     variants = [
-        augment(film, config.augmentation, np.random.default_rng((config.seed, number)))
+        augment(image, config.augmentation, np.random.default_rng((config.seed, number)))
         for number in range(_VARIANTS)
     ]
-    shown: list[tuple[npt.NDArray[np.float32], str]] = [(film, "as it is")]
+    shown: list[tuple[npt.NDArray[np.float32], str]] = [(image, "as it is")]
     shown += [(variant, f"variant {number}") for number, variant in enumerate(variants, 1)]
-    return films_html(shown)
+    return images_html(shown)
 
 
-def _film(path: str | None, number: int) -> Radiograph:
-    """A film of the data folder; an example where there is none."""
+def _image(path: str | None, number: int) -> Radiograph:
+    """A image of the data folder; an example where there is none."""
     try:
         folder = chosen_folder(path)
         splits = present_splits(folder, FITTED)
-        files = [path for split in splits for path, _ in film_paths(folder / split)]
+        files = [path for split in splits for path, _ in image_paths(folder / split)]
     except DatasetError:
         files = []
     files = files or list_examples()

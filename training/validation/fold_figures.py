@@ -13,7 +13,7 @@ from cxr.errors import RunError
 from training.files import write_text
 from training.metrics.calibration import Group, calibrate, operating_points
 from training.metrics.evaluation import classification_metrics, evaluate
-from training.validation.perturbations import SHIFTS
+from training.validation.perturbations import PERTURBATIONS
 
 OUT_OF_FOLD = "out_of_fold.csv"
 
@@ -28,22 +28,24 @@ def measure_folds(out: Path, *, folds: int, elsewhere: Path | None = None) -> di
             for images taken otherwise: thresholds and calibration have to hold for them, too.
 
     Returns:
-        Plain JSON values: source, operating_points, result, folds, shifts, and elsewhere where it
-        was given.
+        Plain JSON values: source, operating_points, result, folds, perturbations, and elsewhere
+        where it was given.
 
     Raises:
         RunError: `elsewhere` is missing or unfinished.
     """
-    numbers = [n for n in range(1, folds + 1) if (out / f"fold-{n}" / "shifted.csv").exists()]
+    numbers = [n for n in range(1, folds + 1) if (out / f"fold-{n}" / "perturbed.csv").exists()]
     scores = _read(out, numbers, "held_out.csv").sort_values("path")
-    shifted = _read(out, numbers, "shifted.csv")
+    perturbed = _read(out, numbers, "perturbed.csv")
     write_text(out / OUT_OF_FOLD, scores.to_csv(index=False, float_format="%.6f"))
     labels, logits = _group(scores)
     source = (
-        f"{len(labels):,} films of {scores['patient'].nunique():,} patients, each scored by a "
+        f"{len(labels):,} images of {scores['patient'].nunique():,} patients, each scored by a "
         f"network that never saw its patient ({len(numbers)} folds)"
     )
-    groups = [table for _, table in shifted.groupby("shift") if table["label"].nunique() == 2]
+    groups = [
+        table for _, table in perturbed.groupby("perturbation") if table["label"].nunique() == 2
+    ]
     others = _read_elsewhere(elsewhere) if elsewhere else None
     conditions = [_group(table) for table in (*groups, *([] if others is None else [others]))]
     points = operating_points(labels, logits, source=source, conditions=conditions)
@@ -54,9 +56,11 @@ def measure_folds(out: Path, *, folds: int, elsewhere: Path | None = None) -> di
             classification_metrics(targets, calibrate(values, points), threshold=points.threshold)
         )
         names = ("auc", "accuracy", "sensitivity", "specificity", "calibration_error")
-        return {"films": len(table), **{name: found[name] for name in names}}
+        return {"images": len(table), **{name: found[name] for name in names}}
 
-    names = {-1: ("as they are", "")} | {i: (s.name, s.strength) for i, s in enumerate(SHIFTS)}
+    names = {-1: ("as they are", "")} | {
+        i: (s.name, s.strength) for i, s in enumerate(PERTURBATIONS)
+    }
     document: dict[str, Any] = {
         "source": source,
         "operating_points": points.to_json(),
@@ -72,9 +76,9 @@ def measure_folds(out: Path, *, folds: int, elsewhere: Path | None = None) -> di
             for number in numbers
             if len(fold := scores[scores["fold"] == number])
         ],
-        "shifts": [
+        "perturbations": [
             {"name": names[number][0], "strength": names[number][1], **measure(table)}
-            for number, table in ((int(table["shift"].iloc[0]), table) for table in groups)
+            for number, table in ((int(table["perturbation"].iloc[0]), table) for table in groups)
         ],
     }
     if others is not None:
@@ -101,5 +105,12 @@ def _read(out: Path, numbers: Sequence[int], name: str) -> pd.DataFrame:
 
 def _read_csv(path: Path) -> pd.DataFrame:
     # Ids stay text: "0012" is not 12, and "NA" is a name.
-    types = {"path": str, "patient": str, "kind": str, "label": int, "logit": float, "shift": int}
+    types = {
+        "path": str,
+        "patient": str,
+        "kind": str,
+        "label": int,
+        "logit": float,
+        "perturbation": int,
+    }
     return pd.read_csv(path, dtype=types, keep_default_na=False)

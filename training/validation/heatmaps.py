@@ -4,7 +4,7 @@ Randomisation: does it change when what the network has learned is destroyed, la
     (Adebayo 2018, "Sanity Checks for Saliency Maps", arXiv 1810.03292)
 Deletion and insertion: does blurring the hottest places first cost the verdict sooner, and showing
     them first win it sooner, than places in random order? (Petsiuk 2018, RISE, arXiv 1806.07421)
-Repeatability: is it the same map on the mirrored and the shifted film?
+Repeatability: is it the same map on the mirrored and the shifted image?
 Where it lies, against outlines of lungs and opacities: `training.metrics.localization`.
 """
 
@@ -31,8 +31,8 @@ from cxr.model.heatmap_method import METHODS, Method
 from cxr.model.network import build_network
 from cxr.output.overlay import draw_overlay
 from cxr.reading.radiograph import read_radiograph
-from training.data.dataset import Record, film_marks, held_out_patients
-from training.data.films import load_films
+from training.data.dataset import Record, fingerprints, held_out_patients
+from training.data.images import load_images
 from training.data.labelled import read_labelled
 from training.files import make_folder, write_text
 from training.fitting.prediction import batch_logits
@@ -45,7 +45,7 @@ Batch = npt.NDArray[np.float32]  # (N, S, S, 1), as `Preprocessing` makes it
 Maps = npt.NDArray[np.float32]  # (N, h, w)
 Explain = Callable[[Batch], tuple[npt.NDArray[np.float32], Maps]]
 
-STEPS = 11  # of a deletion or insertion curve: 0, 10, …, 100 % of the film
+STEPS = 11  # of a deletion or insertion curve: 0, 10, …, 100 % of the image
 RANDOM_ORDERS = 3
 SHIFT = 8  # pixels of the network's input
 BATCH_SIZE = 32
@@ -56,7 +56,7 @@ def write_explanation_check(
     data: Path,
     out: Path,
     *,
-    films: int,
+    most: int,
     lungs: Sequence[Path] = (),
     opacities: Path | None = None,
     adults: Sequence[Path] = (),
@@ -68,7 +68,7 @@ def write_explanation_check(
         bundle: the model.
         data: labelled images; see `training.data.labelled.read_labelled`.
         out: gets ``explanation.json``, ``curves.png`` and ``heatmaps.png``.
-        films: how many with pneumonia to take, at random.
+        most: how many with pneumonia to take, at random.
         lungs: tables of image and lung_mask, of images of `data`.
         opacities: a table of image, opacity_mask and lung_mask, of other images.
         adults: tables of image and label, normal or not.
@@ -83,11 +83,11 @@ def write_explanation_check(
     if held_out:
         patients = held_out_patients()
         records = [record for record in records if record.patient in patients]
-    images, records = load_films(root, records, bundle.preprocessing)
+    images, records = load_images(root, records, bundle.preprocessing)
     positive = np.flatnonzero([record.label == 1 for record in records])
     if not len(positive):
         raise DatasetError(f"{data}: has no image with pneumonia to check heatmaps on.")
-    chosen = np.sort(np.random.default_rng(0).permutation(positive)[:films])
+    chosen = np.sort(np.random.default_rng(0).permutation(positive)[:most])
     make_folder(out)
     document = {
         "model": bundle.identity(),
@@ -111,8 +111,8 @@ def write_explanation_check(
 
 def _learned_from(bundle: Bundle, records: Sequence[Record]) -> int:
     """How many of the images the model was trained on."""
-    trained = set(str(bundle.evaluation.get("trained_films", "")).split())
-    return len(trained & film_marks(records))
+    trained = set(str(bundle.evaluation.get("trained_images", "")).split())
+    return len(trained & fingerprints(records))
 
 
 def heatmap_sheet(
@@ -140,7 +140,7 @@ def heatmap_sheet(
 
 def check_explanations(
     bundle: Bundle,
-    films: npt.NDArray[np.float16],
+    images: npt.NDArray[np.float16],
     *,
     methods: Sequence[Method] = METHODS,
 ) -> dict[str, Any]:
@@ -148,18 +148,18 @@ def check_explanations(
 
     Args:
         bundle: the model.
-        films: (N, S, S) in [0, 1], with pneumonia; 100 give figures to a few hundredths.
+        images: (N, S, S) in [0, 1], with pneumonia; 100 give figures to a few hundredths.
         methods: to compare; the bundle's own among them.
 
     Returns:
         Figures as plain JSON values.
     """
     network = bundle.build_network()
-    batch = bundle.preprocessing.normalize(films.astype(np.float32))
+    batch = bundle.preprocessing.normalize(images.astype(np.float32))
     order = _random_maps(len(batch) * RANDOM_ORDERS, _map_shape(network), seed=0)
 
     def score(changed: Batch) -> npt.NDArray[np.float64]:
-        logits = batch_logits(network, changed, mirror=bundle.mirror)
+        logits = batch_logits(network, changed, flip_tta=bundle.flip_tta)
         return sigmoid(calibrate(logits, bundle.operating_points))
 
     chance = {
@@ -173,7 +173,7 @@ def check_explanations(
         for name, insert in (("deletion", False), ("insertion", True))
     }
     return {
-        "films": len(films),
+        "images": len(images),
         "method": bundle.heatmap_method,
         "chance": chance,
         "methods": {
@@ -191,7 +191,7 @@ def _check_method(
     batch: Batch,
     score: Callable[[Batch], npt.NDArray[np.float64]],
 ) -> dict[str, Any]:
-    explain = GradCAM(network, method=method, mirror=bundle.mirror)
+    explain = GradCAM(network, method=method, flip_tta=bundle.flip_tta)
     _, maps = _batched(explain, batch)
     return {
         "deletion": _curve(score, batch, maps, insert=False),
@@ -201,8 +201,8 @@ def _check_method(
 
 
 def _batched(explain: Explain, batch: Batch) -> tuple[npt.NDArray[np.float32], Maps]:
-    parts = [explain(batch[i : i + BATCH_SIZE]) for i in range(0, len(batch), BATCH_SIZE)]
-    logits, maps = zip(*parts, strict=True)
+    splits = [explain(batch[i : i + BATCH_SIZE]) for i in range(0, len(batch), BATCH_SIZE)]
+    logits, maps = zip(*splits, strict=True)
     return np.concatenate(logits), np.concatenate(maps)
 
 
@@ -228,7 +228,7 @@ def _curve(
 ) -> list[float]:
     """Mean probability after each step of blurring, or of showing, the hottest places first."""
     side = batch.shape[1]
-    blurred = np.stack([cv2.GaussianBlur(film, (0, 0), sigmaX=side / 12) for film in batch])
+    blurred = np.stack([cv2.GaussianBlur(image, (0, 0), sigmaX=side / 12) for image in batch])
     blurred = blurred[..., np.newaxis].astype(np.float32)
     heat = np.stack([_resize(activation, side) for activation in maps])
     # Where a map is flat, as it is where it is zero, the order is that of a random map.
@@ -247,7 +247,7 @@ def _curve(
 
 
 def _repeatability(explain: Explain, plain: Explain, batch: Batch, maps: Maps) -> dict[str, float]:
-    """Mean correlation of a film's map with that of its mirrored and of its shifted copy.
+    """Mean correlation of a image's map with that of its mirrored and of its shifted copy.
 
     The mirrored copy by `plain`, which does not average over both: that would agree of itself.
     """
@@ -279,11 +279,11 @@ def _correlation(first: Maps, second: Maps) -> float:
 
 
 def _randomisation(bundle: Bundle, batch: Batch) -> list[dict[str, Any]]:
-    """SSIM of each film's map with its map after layers were drawn anew, from the logit down."""
+    """SSIM of each image's map with its map after layers were drawn anew, from the logit down."""
     network = bundle.build_network()
     keras.utils.set_random_seed(0)
     fresh = build_network(bundle.network)
-    explain = GradCAM(network, method=bundle.heatmap_method, mirror=bundle.mirror)
+    explain = GradCAM(network, method=bundle.heatmap_method, flip_tta=bundle.flip_tta)
 
     def maps() -> list[npt.NDArray[np.float32]]:
         return [_resize(_unit(one), batch.shape[1]) for one in _batched(explain, batch)[1]]
@@ -293,7 +293,7 @@ def _randomisation(bundle: Bundle, batch: Batch) -> list[dict[str, Any]]:
         return float(np.mean([structural_similarity(a, b, data_range=1.0) for a, b in pairs]))
 
     before = maps()
-    rows = [{"layers": "another film's map", "ssim": similarity(before[1:] + before[:1])}]
+    rows = [{"layers": "another image's map", "ssim": similarity(before[1:] + before[:1])}]
     for name, layers in reversed(_layer_groups(network)):
         for layer in layers:
             layer.set_weights(fresh.get_layer(layer.name).get_weights())
@@ -306,11 +306,13 @@ def _unit(activation: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 
 def _layer_groups(network: keras.Model) -> list[tuple[str, list[keras.Layer]]]:
-    """Layers with weights, from the film up, by the block that they belong to."""
+    """Layers with weights, from the image up, by the block that they belong to."""
     groups: dict[str, list[keras.Layer]] = {}
     for layer in network.layers:
         if layer.weights:
-            parts = layer.name.split("_")  # stage_3_block_1_a_norm, stem_norm, sweep_rows, evidence
-            length = {"stage": 4, "stem": 1, "last": 1, "lungs": 1}.get(parts[0], len(parts))
-            groups.setdefault(" ".join(parts[:length]), []).append(layer)
+            splits = layer.name.split(
+                "_"
+            )  # stage_3_block_1_a_norm, stem_norm, sweep_rows, evidence
+            length = {"stage": 4, "stem": 1, "last": 1, "lungs": 1}.get(splits[0], len(splits))
+            groups.setdefault(" ".join(splits[:length]), []).append(layer)
     return list(groups.items())

@@ -19,7 +19,7 @@ from cxr.model.heatmap_method import Method
 from cxr.preprocessing import Preprocessing
 from cxr.reading.radiograph import read_radiograph
 from training.data.dataset import Record
-from training.data.films import Films, Part
+from training.data.images import Split, StoredImages
 from training.data.labelled import read_labelled
 from training.data.outlines import LUNGS, OPACITIES, read_outlines
 from training.fitting.config import TrainingConfig
@@ -50,10 +50,10 @@ class OpacityTable(NamedTuple):
 
 
 def explainer(
-    network: keras.Model, preprocessing: Preprocessing, *, method: Method, mirror: bool
+    network: keras.Model, preprocessing: Preprocessing, *, method: Method, flip_tta: bool
 ) -> Explain:
     """What a network says of images (N, S, S) in [0, 1]: logits (N,) and maps (N, h, w)."""
-    gradcam = GradCAM(network, method=method, mirror=mirror)
+    gradcam = GradCAM(network, method=method, flip_tta=flip_tta)
 
     def explain(images: Images) -> tuple[npt.NDArray[np.float32], Maps]:
         batches = (images[i : i + _BATCH] for i in range(0, len(images), _BATCH))
@@ -64,7 +64,7 @@ def explainer(
     return explain
 
 
-def require_heat(network: keras.Model, config: TrainingConfig, held_out: Part) -> dict[str, float]:
+def require_heat(network: keras.Model, config: TrainingConfig, held_out: Split) -> dict[str, float]:
     """Refuse a network whose heatmaps fail.
 
     Args:
@@ -78,11 +78,11 @@ def require_heat(network: keras.Model, config: TrainingConfig, held_out: Part) -
     Raises:
         RunError: something is below the floor; the message has all figures.
     """
-    explain = explainer(network, config.preprocessing, method="gradcam", mirror=config.mirror)
+    explain = explainer(network, config.preprocessing, method="gradcam", flip_tta=config.flip_tta)
     if held_out.lungs is None:
         raise ValueError("Expected a part with outlines of the lungs.")
     known = ~np.isnan(held_out.lungs[:, 0, 0])
-    images, lungs = (part[known].astype(np.float32) for part in (held_out.films, held_out.lungs))
+    images, lungs = (split[known].astype(np.float32) for split in (held_out.images, held_out.lungs))
     labels = held_out.labels[known]
     found = _lungs(explain, images, lungs, labels)
     normal = labels == 0
@@ -117,7 +117,7 @@ def check_localization(
     bundle: Bundle,
     root: Path,
     records: Sequence[Record],
-    images: Films,
+    images: StoredImages,
     *,
     lungs: Sequence[Path] = (),
     opacities: Path | None = None,
@@ -145,7 +145,7 @@ def check_localization(
         bundle.build_network(),
         bundle.preprocessing,
         method=bundle.heatmap_method,
-        mirror=bundle.mirror,
+        flip_tta=bundle.flip_tta,
     )
     side = bundle.preprocessing.size
     document: dict[str, Any] = {}

@@ -1,6 +1,6 @@
-"""What may differ between two hospitals, or two years of one, applied to films at two strengths.
+"""What may differ between two hospitals, or two years of one, applied to images at two strengths.
 
-A network that learned how its films were taken, and not what they show, loses its accuracy here.
+A network that learned how its images were taken, and not what they show, loses its accuracy here.
 Gamma, contrast, exposure, blur, sharpening, noise and rotation are varied in training as well
 (`training/fitting/augmentation.py`): those rows say that the lesson was learned. JPEG, borders,
 crops, markers and resolution are new to the network.
@@ -16,11 +16,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-Film = npt.NDArray[np.float32]
+Image = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Shift:
+class Perturbation:
     """One change at one strength.
 
     Attributes:
@@ -31,76 +31,76 @@ class Shift:
 
     name: str
     strength: str
-    change: Callable[[Film, np.random.Generator], Film]
+    change: Callable[[Image, np.random.Generator], Image]
 
-    def __call__(self, film: Film, rng: np.random.Generator) -> Film:
-        """The film under this shift.
+    def __call__(self, image: Image, rng: np.random.Generator) -> Image:
+        """The image under this perturbation.
 
         Args:
-            film: float32 of shape (H, W) in [0, 1].
+            image: float32 of shape (H, W) in [0, 1].
             rng: decides directions and places.
 
         Returns:
             float32 in [0, 1]; of another shape where borders are added or cut.
         """
-        changed = np.clip(self.change(film, rng), 0, 1)
+        changed = np.clip(self.change(image, rng), 0, 1)
         return np.ascontiguousarray(changed, dtype=np.float32)
 
 
-def _gamma(film: Film, rng: np.random.Generator, *, exponent: float) -> Film:
-    return _array(np.power(film, np.float32(exponent ** _direction(rng))))
+def _gamma(image: Image, rng: np.random.Generator, *, exponent: float) -> Image:
+    return _array(np.power(image, np.float32(exponent ** _direction(rng))))
 
 
-def _contrast(film: Film, rng: np.random.Generator, *, factor: float) -> Film:
-    middle = film.mean()
-    return _array((film - middle) * np.float32(factor ** _direction(rng)) + middle)
+def _contrast(image: Image, rng: np.random.Generator, *, factor: float) -> Image:
+    middle = image.mean()
+    return _array((image - middle) * np.float32(factor ** _direction(rng)) + middle)
 
 
-def _exposure(film: Film, rng: np.random.Generator, *, offset: float) -> Film:
-    return _array(film + np.float32(offset * _direction(rng)))
+def _exposure(image: Image, rng: np.random.Generator, *, offset: float) -> Image:
+    return _array(image + np.float32(offset * _direction(rng)))
 
 
-def _blur(film: Film, _: np.random.Generator, *, sigma: float) -> Film:
-    return _array(cv2.GaussianBlur(film, (0, 0), sigmaX=sigma * min(film.shape) / 224))
+def _blur(image: Image, _: np.random.Generator, *, sigma: float) -> Image:
+    return _array(cv2.GaussianBlur(image, (0, 0), sigmaX=sigma * min(image.shape) / 224))
 
 
-def _sharpen(film: Film, rng: np.random.Generator, *, amount: float) -> Film:
-    return film + np.float32(amount) * (film - _blur(film, rng, sigma=1.5))
+def _sharpen(image: Image, rng: np.random.Generator, *, amount: float) -> Image:
+    return image + np.float32(amount) * (image - _blur(image, rng, sigma=1.5))
 
 
-def _noise(film: Film, rng: np.random.Generator, *, deviation: float) -> Film:
-    return film + np.float32(deviation) * rng.standard_normal(film.shape, dtype=np.float32)
+def _noise(image: Image, rng: np.random.Generator, *, deviation: float) -> Image:
+    return image + np.float32(deviation) * rng.standard_normal(image.shape, dtype=np.float32)
 
 
-def _jpeg(film: Film, _: np.random.Generator, *, quality: int) -> Film:
-    pixels = np.round(film * 255).astype(np.uint8)
+def _jpeg(image: Image, _: np.random.Generator, *, quality: int) -> Image:
+    pixels = np.round(image * 255).astype(np.uint8)
     encoded = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
     return _array(cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE)) / np.float32(255)
 
 
-def _rotation(film: Film, rng: np.random.Generator, *, degrees: float) -> Film:
-    height, width = film.shape
+def _rotation(image: Image, rng: np.random.Generator, *, degrees: float) -> Image:
+    height, width = image.shape
     centre = (width - 1) / 2, (height - 1) / 2
     matrix = cv2.getRotationMatrix2D(centre, degrees * _direction(rng), 1)
-    return _array(cv2.warpAffine(film, matrix, (width, height), borderValue=0))
+    return _array(cv2.warpAffine(image, matrix, (width, height), borderValue=0))
 
 
-def _crop(film: Film, _: np.random.Generator, *, share: float) -> Film:
-    cut = round(share * min(film.shape))
-    return film[cut : film.shape[0] - cut, cut : film.shape[1] - cut]
+def _crop(image: Image, _: np.random.Generator, *, share: float) -> Image:
+    cut = round(share * min(image.shape))
+    return image[cut : image.shape[0] - cut, cut : image.shape[1] - cut]
 
 
-def _black_border(film: Film, _: np.random.Generator, *, share: float) -> Film:
-    return np.pad(film, round(share * min(film.shape)))
+def _black_border(image: Image, _: np.random.Generator, *, share: float) -> Image:
+    return np.pad(image, round(share * min(image.shape)))
 
 
-def _add_marker(film: Film, rng: np.random.Generator, *, share: float) -> Film:
+def _add_marker(image: Image, rng: np.random.Generator, *, share: float) -> Image:
     """Burn a white R or L into a corner, `share` of the side high."""
-    height, width = film.shape
+    height, width = image.shape
     size, margin = share * height, 0.03 * height
     left = margin if rng.random() < 0.5 else width - margin - 0.8 * size
     baseline = margin + size if rng.random() < 0.5 else height - margin
-    letter = np.zeros(film.shape, dtype=np.uint8)
+    letter = np.zeros(image.shape, dtype=np.uint8)
     cv2.putText(
         letter,
         "RL"[int(rng.integers(2))],
@@ -111,24 +111,24 @@ def _add_marker(film: Film, rng: np.random.Generator, *, share: float) -> Film:
         max(1, round(size / 8)),
         cv2.LINE_AA,
     )
-    return np.maximum(film, letter / np.float32(255))
+    return np.maximum(image, letter / np.float32(255))
 
 
-def _remove_markers(film: Film, _: np.random.Generator, *, contrast: float) -> Film:
+def _remove_markers(image: Image, _: np.random.Generator, *, contrast: float) -> Image:
     """Paint over what is thin and much brighter than around it, in the outer quarter."""
-    height, width = film.shape
+    height, width = image.shape
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width // 24 | 1, height // 24 | 1))
-    marker = _array(cv2.morphologyEx(film, cv2.MORPH_TOPHAT, kernel)) > contrast
+    marker = _array(cv2.morphologyEx(image, cv2.MORPH_TOPHAT, kernel)) > contrast
     marker[height // 4 : -(height // 4), width // 4 : -(width // 4)] = False
     mask = cv2.dilate(marker.astype(np.uint8), np.ones((3, 3), np.uint8))
-    pixels = np.round(film * 255).astype(np.uint8)
+    pixels = np.round(image * 255).astype(np.uint8)
     painted = _array(cv2.inpaint(pixels, mask, 3, cv2.INPAINT_TELEA)) / 255
-    return np.where(mask > 0, painted, film)
+    return np.where(mask > 0, painted, image)
 
 
-def _resolution(film: Film, _: np.random.Generator, *, side: int) -> Film:
-    height, width = film.shape
-    small = cv2.resize(film, (side, side), interpolation=cv2.INTER_AREA)
+def _resolution(image: Image, _: np.random.Generator, *, side: int) -> Image:
+    height, width = image.shape
+    small = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
     return _array(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR))
 
 
@@ -136,35 +136,35 @@ def _direction(rng: np.random.Generator) -> int:
     return 1 if rng.random() < 0.5 else -1
 
 
-def _array(picture: object) -> Film:
+def _array(picture: object) -> Image:
     return np.asarray(picture, dtype=np.float32)
 
 
-SHIFTS = (
-    Shift("gamma", "1.4 or its inverse", partial(_gamma, exponent=1.4)),
-    Shift("gamma", "2 or its inverse", partial(_gamma, exponent=2.0)),
-    Shift("contrast", "×1.4 or ÷1.4", partial(_contrast, factor=1.4)),
-    Shift("contrast", "×2 or ÷2", partial(_contrast, factor=2.0)),
-    Shift("exposure", "±10 % of the range", partial(_exposure, offset=0.1)),
-    Shift("exposure", "±20 % of the range", partial(_exposure, offset=0.2)),
-    Shift("blur", "σ 1 pixel of 224", partial(_blur, sigma=1.0)),
-    Shift("blur", "σ 2 pixels of 224", partial(_blur, sigma=2.0)),
-    Shift("sharpening", "by 1", partial(_sharpen, amount=1.0)),
-    Shift("sharpening", "by 2", partial(_sharpen, amount=2.0)),
-    Shift("noise", "σ 3 % of the range", partial(_noise, deviation=0.03)),
-    Shift("noise", "σ 6 % of the range", partial(_noise, deviation=0.06)),
-    Shift("JPEG", "quality 40", partial(_jpeg, quality=40)),
-    Shift("JPEG", "quality 15", partial(_jpeg, quality=15)),
-    Shift("rotation", "6° either way", partial(_rotation, degrees=6.0)),
-    Shift("rotation", "12° either way", partial(_rotation, degrees=12.0)),
-    Shift("crop", "5 % off each edge", partial(_crop, share=0.05)),
-    Shift("crop", "10 % off each edge", partial(_crop, share=0.1)),
-    Shift("black border", "5 % of the side", partial(_black_border, share=0.05)),
-    Shift("black border", "10 % of the side", partial(_black_border, share=0.1)),
-    Shift("marker added", "letter of 7 % of the side", partial(_add_marker, share=0.07)),
-    Shift("marker added", "letter of 14 % of the side", partial(_add_marker, share=0.14)),
-    Shift("markers removed", "the brightest", partial(_remove_markers, contrast=0.25)),
-    Shift("markers removed", "all that may be one", partial(_remove_markers, contrast=0.15)),
-    Shift("resolution", "112 pixels", partial(_resolution, side=112)),
-    Shift("resolution", "64 pixels", partial(_resolution, side=64)),
+PERTURBATIONS = (
+    Perturbation("gamma", "1.4 or its inverse", partial(_gamma, exponent=1.4)),
+    Perturbation("gamma", "2 or its inverse", partial(_gamma, exponent=2.0)),
+    Perturbation("contrast", "×1.4 or ÷1.4", partial(_contrast, factor=1.4)),
+    Perturbation("contrast", "×2 or ÷2", partial(_contrast, factor=2.0)),
+    Perturbation("exposure", "±10 % of the range", partial(_exposure, offset=0.1)),
+    Perturbation("exposure", "±20 % of the range", partial(_exposure, offset=0.2)),
+    Perturbation("blur", "σ 1 pixel of 224", partial(_blur, sigma=1.0)),
+    Perturbation("blur", "σ 2 pixels of 224", partial(_blur, sigma=2.0)),
+    Perturbation("sharpening", "by 1", partial(_sharpen, amount=1.0)),
+    Perturbation("sharpening", "by 2", partial(_sharpen, amount=2.0)),
+    Perturbation("noise", "σ 3 % of the range", partial(_noise, deviation=0.03)),
+    Perturbation("noise", "σ 6 % of the range", partial(_noise, deviation=0.06)),
+    Perturbation("JPEG", "quality 40", partial(_jpeg, quality=40)),
+    Perturbation("JPEG", "quality 15", partial(_jpeg, quality=15)),
+    Perturbation("rotation", "6° either way", partial(_rotation, degrees=6.0)),
+    Perturbation("rotation", "12° either way", partial(_rotation, degrees=12.0)),
+    Perturbation("crop", "5 % off each edge", partial(_crop, share=0.05)),
+    Perturbation("crop", "10 % off each edge", partial(_crop, share=0.1)),
+    Perturbation("black border", "5 % of the side", partial(_black_border, share=0.05)),
+    Perturbation("black border", "10 % of the side", partial(_black_border, share=0.1)),
+    Perturbation("marker added", "letter of 7 % of the side", partial(_add_marker, share=0.07)),
+    Perturbation("marker added", "letter of 14 % of the side", partial(_add_marker, share=0.14)),
+    Perturbation("markers removed", "the brightest", partial(_remove_markers, contrast=0.25)),
+    Perturbation("markers removed", "all that may be one", partial(_remove_markers, contrast=0.15)),
+    Perturbation("resolution", "112 pixels", partial(_resolution, side=112)),
+    Perturbation("resolution", "64 pixels", partial(_resolution, side=64)),
 )

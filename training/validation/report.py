@@ -1,7 +1,7 @@
-"""A bundle is measured on labelled films: figures, probabilities, plots, and a page of them.
+"""A bundle is measured on labelled images: figures, probabilities, plots, and a page of them.
 
-REPORT/report.json         figures with intervals, and which model and films they are of
-REPORT/probabilities.csv   a row a film
+REPORT/report.json         figures with intervals, and which model and images they are of
+REPORT/probabilities.csv   a row a image
 REPORT/report.html         all of it on one page that needs no other file
 REPORT/*.png               the plots on it
 """
@@ -23,7 +23,7 @@ from cxr.model.bundle import CLASS_NAMES, Bundle
 from cxr.output.overlay import draw_overlay
 from cxr.reading.radiograph import read_radiograph
 from training.data.dataset import Record, file_list_digest, require_both_classes
-from training.data.films import load_films
+from training.data.images import load_images
 from training.data.labelled import read_labelled
 from training.files import make_folder, write_text
 from training.fitting.prediction import predict_logits
@@ -38,11 +38,11 @@ MISTAKES = 12  # of each kind on the picture
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Scored:
-    """One model's answers on N films.
+    """One model's answers on N images.
 
     Attributes:
         bundle: the model.
-        records: of the films.
+        records: of the images.
         labels: (N,), 0 or 1.
         logits: (N,), calibrated.
     """
@@ -82,9 +82,9 @@ def write_report(
 
     Args:
         bundle: the model.
-        data: labelled films; see `training.data.labelled.read_labelled`.
+        data: labelled images; see `training.data.labelled.read_labelled`.
         out: made if missing; files of the same names are replaced.
-        against: a second model, compared on the same films.
+        against: a second model, compared on the same images.
         positive: the label of a CSV that counts as pneumonia.
         skip_unreadable: leave damaged files out instead of stopping.
         resamples: of the bootstrap.
@@ -134,10 +134,10 @@ def write_report(
 def _score(
     bundle: Bundle, root: Path, records: list[Record], *, skip_unreadable: bool = False
 ) -> Scored:
-    films, kept = load_films(root, records, bundle.preprocessing, skip_unreadable=skip_unreadable)
+    images, kept = load_images(root, records, bundle.preprocessing, skip_unreadable=skip_unreadable)
     require_both_classes(root, [root.name], (record.label for record in kept))
     logits = predict_logits(
-        bundle.build_network(), films, bundle.preprocessing, mirror=bundle.mirror
+        bundle.build_network(), images, bundle.preprocessing, flip_tta=bundle.flip_tta
     )
     labels = np.array([record.label for record in kept])
     calibrated = calibrate(logits, bundle.operating_points)
@@ -161,8 +161,8 @@ def _name(data: Path) -> str:
 
 
 def _trained_on(scored: Scored) -> int:
-    """How many of the films the model learned from, whatever their names."""
-    learned = set(scored.bundle.evaluation.get("trained_films", "").split())
+    """How many of the images the model learned from, whatever their names."""
+    learned = set(scored.bundle.evaluation.get("trained_images", "").split())
     return sum(record.digest[:12] in learned for record in scored.records)
 
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from pypdf import PdfReader
 
-from cxr.checks import PLACES, Trust
+from cxr.checks import PLACES, Checks
 from cxr.classifier import Prediction
-from cxr.gate.gate import Quality
+from cxr.gate.gate import GateResult
 from cxr.gate.lungs import lung_fields
-from cxr.messages import Finding
+from cxr.messages import Message
 from cxr.model.bundle import Bundle
 from cxr.model.operating_points import OperatingPoints
 from cxr.output.report_pdf import TEXTS, Reading, pdf_report
@@ -23,7 +23,7 @@ from cxr.reading.radiograph import Radiograph
 @pytest.fixture
 def radiograph() -> Radiograph:
     pixels = np.random.default_rng(0).random((90, 120), dtype=np.float32)
-    return Radiograph(pixels=pixels, name="<film> & Sôn.png")
+    return Radiograph(pixels=pixels, name="<radiograph> & Sôn.png")
 
 
 @pytest.fixture
@@ -34,12 +34,12 @@ def prediction(points: OperatingPoints) -> Prediction:
         probability=0.8,
         heatmap=heat,
         operating_points=points,
-        quality=Quality(
-            warnings=(Finding("tilted", {"degrees": "17"}),),
+        gate_result=GateResult(
+            warnings=(Message("tilted", {"degrees": "17"}),),
             lungs=lung_fields(np.zeros((16, 16), dtype=np.float32)),
             evidence={},
         ),
-        trust=Trust(
+        checks=Checks(
             heat={place: float(place == "lungs") for place in PLACES},
             hottest=1.0,
             elsewhere=0.0,
@@ -59,14 +59,14 @@ def test_it_says_what_was_answered(
 ) -> None:
     said = words(pdf_report(radiograph, prediction, tiny_bundle, Reading()))
     assert "Not a medical device" in said
-    assert "File: <film> & Sôn.png" in said
+    assert "File: <radiograph> & Sôn.png" in said
     assert "Probability of pneumonia 80.0 %" in said
     assert "Verdict Pneumonia" in said
     assert "0.50 (the model's)" in said
     at = prediction.operating_points.at(0.5)
     low, high = at.sensitivity_interval()
     assert f"{at.sensitivity:.1%} ({low:.1%} to {high:.1%})".replace("%", " %") in said
-    assert "200 films made up for a test" in said
+    assert "200 images made up for a test" in said
     assert "The chest is tilted by about 17°." in said
     assert "a single view, mirrored or moved a little, would give another verdict" in said
     assert f"tiny, 1, {tiny_bundle.sha256[:12]}" in said
@@ -85,12 +85,12 @@ def test_the_readers_threshold_and_language(
 
 
 @pytest.mark.parametrize("shape", [(40, 400), (400, 40), (2500, 2000)])
-def test_any_film_fits_on_the_page(
+def test_any_image_fits_on_the_page(
     prediction: Prediction, tiny_bundle: Bundle, shape: tuple[int, int]
 ) -> None:
-    film = Radiograph(pixels=np.zeros(shape, dtype=np.float32), name="x" * 200 + "影")
+    image = Radiograph(pixels=np.zeros(shape, dtype=np.float32), name="x" * 200 + "影")
     answer = dataclasses.replace(prediction, heatmap=np.zeros(shape, dtype=np.float32))
-    assert "Probability" in words(pdf_report(film, answer, tiny_bundle, Reading()))
+    assert "Probability" in words(pdf_report(image, answer, tiny_bundle, Reading()))
 
 
 def test_the_languages_say_the_same() -> None:

@@ -1,4 +1,4 @@
-"""Records become films in memory: read, resized, and parted by patient."""
+"""Records become images in memory: read, resized, and parted by patient."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ from training.data.dataset import (
 )
 from training.fitting.config import TrainingConfig
 
-Films = npt.NDArray[np.float16]
+StoredImages = npt.NDArray[np.float16]
 # (N, S, S) in [0, 1], share of each pixel inside; not a number throughout where nothing is known.
 Outlines = npt.NDArray[np.float16]
 Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
-    """N films and their records.
+class Split:
+    """N images and their records.
 
     Attributes:
-        films: float16 of shape (N, S, S) in [0, 1]: finer than their 8 bits, at half the memory.
-        records: of the films, in the same order.
+        images: float16 of shape (N, S, S) in [0, 1]: finer than their 8 bits, at half the memory.
+        records: of the images, in the same order.
         lungs: outlines of their lungs, (N, S, S); see `training.data.outlines`. None where no
             network learns them.
         opacities: outlines of their opacities, likewise, where somebody drew them.
@@ -46,17 +46,17 @@ class Part:
             learn lungs from, and of normal ones places, but no class.
     """
 
-    films: Films
+    images: StoredImages
     records: list[Record]
     lungs: Outlines | None = None
     opacities: Outlines | None = None
-    elsewhere: Part | None = None
+    elsewhere: Split | None = None
 
-    def take(self, rows: Sequence[int] | npt.NDArray[np.int64]) -> Part:
-        """The films of these rows, with what belongs to them."""
+    def take(self, rows: Sequence[int] | npt.NDArray[np.int64]) -> Split:
+        """The images of these rows, with what belongs to them."""
         rows = np.asarray(rows, dtype=np.int64)
-        return Part(
-            self.films[rows],
+        return Split(
+            self.images[rows],
             [self.records[row] for row in rows],
             None if self.lungs is None else self.lungs[rows],
             None if self.opacities is None else self.opacities[rows],
@@ -67,11 +67,11 @@ class Part:
     def outlines_sha256(self) -> str | None:
         """Digest of all that is outlined; None where nothing is."""
         outlines = [self.lungs, self.opacities, self.elsewhere and self.elsewhere.lungs]
-        if all(part is None for part in outlines):
+        if all(split is None for split in outlines):
             return None
         digest = hashlib.sha256()
-        for part in outlines:
-            digest.update(b"none" if part is None else np.ascontiguousarray(part).tobytes())
+        for split in outlines:
+            digest.update(b"none" if split is None else np.ascontiguousarray(split).tobytes())
         return digest.hexdigest()
 
     @property
@@ -81,24 +81,24 @@ class Part:
 
     @property
     def patients(self) -> int:
-        """How many patients the films are of."""
+        """How many patients the images are of."""
         return len({record.patient for record in self.records})
 
 
 @dataclass(frozen=True, eq=False)
-class Parts:
+class Splits:
     """What a fit works on; no patient is in both parts.
 
     Attributes:
         train: what the network learns from.
         validation: what it is measured on, and its thresholds are chosen on; none where a
             cross-validation has done both.
-        copies: byte-identical films that were left out.
+        duplicates: byte-identical images that were left out.
     """
 
-    train: Part
-    validation: Part
-    copies: list[Record]
+    train: Split
+    validation: Split
+    duplicates: list[Record]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,17 +114,17 @@ class OutlineTables:
     opacities: tuple[Path, ...] = ()
 
 
-def load_parts(
+def load_splits(
     config: TrainingConfig,
     data: Path,
     *,
     outlines: OutlineTables = OutlineTables(),
     skip_unreadable: bool = False,
-) -> Parts:
+) -> Splits:
     """Read a data folder for a fit.
 
     Its train and val splits are pooled and parted anew by patient (the published val split is 16
-    films); its test split is never opened.
+    images); its test split is never opened.
 
     Args:
         config: preprocessing, validation fraction and seed.
@@ -135,17 +135,17 @@ def load_parts(
     Raises:
         DatasetError: the folder, or a table of outlines, is not what was expected.
     """
-    whole, copies = load_whole(config, data, outlines=outlines, skip_unreadable=skip_unreadable)
+    whole, duplicates = load_whole(config, data, outlines=outlines, skip_unreadable=skip_unreadable)
     if not config.validation_fraction:
-        return Parts(whole, whole.take([]), copies)
+        return Splits(whole, whole.take([]), duplicates)
     row = {record.path: i for i, record in enumerate(whole.records)}
     train, validation = (
-        whole.take([row[record.path] for record in part])
-        for part in split_by_patient(
+        whole.take([row[record.path] for record in split])
+        for split in split_by_patient(
             whole.records, fraction=config.validation_fraction, seed=config.seed
         )
     )
-    return Parts(train, validation, copies)
+    return Splits(train, validation, duplicates)
 
 
 def load_whole(
@@ -154,8 +154,8 @@ def load_whole(
     *,
     outlines: OutlineTables = OutlineTables(),
     skip_unreadable: bool = False,
-) -> tuple[Part, list[Record]]:
-    """All films of a data folder's train and val splits, and the copies that were left out.
+) -> tuple[Split, list[Record]]:
+    """All images of a data folder's train and val splits, and the copies that were left out.
 
     Without those of the patients that are held out for examples (`training.data.dataset.HELD_OUT`).
 
@@ -168,17 +168,17 @@ def load_whole(
     Raises:
         DatasetError: the folder, or a table of outlines, is not what was expected.
     """
-    records, copies = read_folder(data)
+    records, duplicates = read_folder(data)
     whole = _load(
         config, data, without_held_out(records), outlines, skip_unreadable=skip_unreadable
     )
     require_both_classes(data, ("train", "val"), (record.label for record in whole.records))
-    return whole, copies
+    return whole, duplicates
 
 
 def load_held_out(
     config: TrainingConfig, data: Path, *, outlines: OutlineTables, skip_unreadable: bool = False
-) -> Part | None:
+) -> Split | None:
     """The images of a data folder that every fit leaves out; None where there are none of a class.
 
     Args:
@@ -205,13 +205,13 @@ def _load(
     outlines: OutlineTables,
     *,
     skip_unreadable: bool,
-) -> Part:
+) -> Split:
     """Images of these records, with outlines if the network learns them."""
-    films, records = load_films(
+    images, records = load_images(
         data, records, config.preprocessing, skip_unreadable=skip_unreadable
     )
     if config.network.architecture != "evidence":
-        return Part(films, records)
+        return Split(images, records)
     from training.data.outlines import (
         LUNGS,
         OPACITIES,
@@ -225,36 +225,38 @@ def _load(
         lungs = read_outlines(outlines.lungs, LUNGS, data, records, size)
         elsewhere = read_elsewhere(outlines.lungs, data, records, config.preprocessing)
     else:
-        lungs, elsewhere = outline_by_gate(films), None
+        lungs, elsewhere = outline_by_gate(images), None
     opacities = None
     if outlines.opacities:
         opacities = read_outlines(outlines.opacities, OPACITIES, data, records, size)
-    return Part(films, records, lungs, opacities, elsewhere)
+    return Split(images, records, lungs, opacities, elsewhere)
 
 
-def load_films(
+def load_images(
     root: Path,
     records: Sequence[Record],
     preprocessing: Preprocessing,
     *,
     skip_unreadable: bool = False,
-) -> tuple[Films, list[Record]]:
-    """Decode and resize every film, once, on all cores.
+) -> tuple[StoredImages, list[Record]]:
+    """Decode and resize every image, once, on all cores.
 
     Args:
         root: the data folder that the records' paths are relative to.
-        records: the films.
+        records: the images.
         preprocessing: the same that classification uses; only its resizing is done here, since
             augmentation comes before its normalisation.
         skip_unreadable: leave damaged files out instead of stopping.
 
     Returns:
-        Films of shape (N, S, S) in [0, 1], and the N records that they belong to.
+        Images of shape (N, S, S) in [0, 1], and the N records that they belong to.
 
     Raises:
         DatasetError: files cannot be read, each listed with its reason.
     """
-    loaded = read_films(root, records, lambda film: preprocessing.resize(film).astype(np.float16))
+    loaded = read_images(
+        root, records, lambda image: preprocessing.resize(image).astype(np.float16)
+    )
     failures = [result for result in loaded if isinstance(result, RadiographError)]
     for failure in failures:
         tqdm.write(f"unreadable: {failure}")
@@ -263,20 +265,20 @@ def load_films(
             f"{root}: {len(failures)} of {len(records)} files cannot be read (listed above; the "
             f"first: {failures[0]}) Mend or remove them, or pass --skip-unreadable."
         )
-    films, kept = [], []
+    images, kept = [], []
     for result, record in zip(loaded, records, strict=True):
         if not isinstance(result, RadiographError):
-            films.append(result)
+            images.append(result)
             kept.append(record)
-    if not films:
-        raise DatasetError(f"{root}: none of its {len(records)} films can be read.")
-    return np.stack(films), kept
+    if not images:
+        raise DatasetError(f"{root}: none of its {len(records)} images can be read.")
+    return np.stack(images), kept
 
 
-def read_films(
+def read_images(
     root: Path, records: Sequence[Record], make: Callable[[Radiograph], Made]
 ) -> list[Made | RadiographError]:
-    """What `make` makes of each film, in order, on all cores; or why a film cannot be read."""
+    """What `make` makes of each image, in order, on all cores; or why a image cannot be read."""
 
     def read(record: Record) -> Made | RadiographError:
         try:
@@ -285,25 +287,25 @@ def read_films(
             return error
 
     with ThreadPoolExecutor() as pool:
-        return list(tqdm(pool.map(read, records), total=len(records), desc="reading", unit="film"))
+        return list(tqdm(pool.map(read, records), total=len(records), desc="reading", unit="image"))
 
 
-def resize_part(part: Part, size: int) -> Part:
+def resize_split(split: Split, size: int) -> Split:
     """A part with images and outlines of another size."""
     return replace(
-        part,
-        films=resize_films(part.films, size),
-        lungs=None if part.lungs is None else resize_films(part.lungs, size),
-        opacities=None if part.opacities is None else resize_films(part.opacities, size),
-        elsewhere=None if part.elsewhere is None else resize_part(part.elsewhere, size),
+        split,
+        images=resize_images(split.images, size),
+        lungs=None if split.lungs is None else resize_images(split.lungs, size),
+        opacities=None if split.opacities is None else resize_images(split.opacities, size),
+        elsewhere=None if split.elsewhere is None else resize_split(split.elsewhere, size),
     )
 
 
-def resize_films(films: Films, size: int) -> Films:
-    """Films of shape (N, S, S) as (N, size, size), where size is at most S."""
-    if films.shape[1] == size:
-        return films
-    small = np.empty((len(films), size, size), dtype=np.float16)
-    for i, film in enumerate(films):
-        small[i] = cv2.resize(film.astype(np.float32), (size, size), interpolation=cv2.INTER_AREA)
+def resize_images(images: StoredImages, size: int) -> StoredImages:
+    """Images of shape (N, S, S) as (N, size, size), where size is at most S."""
+    if images.shape[1] == size:
+        return images
+    small = np.empty((len(images), size, size), dtype=np.float16)
+    for i, image in enumerate(images):
+        small[i] = cv2.resize(image.astype(np.float32), (size, size), interpolation=cv2.INTER_AREA)
     return small

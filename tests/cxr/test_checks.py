@@ -1,4 +1,4 @@
-"""What the heatmap is worth, on films where it is known."""
+"""What the heatmap is worth, on radiographs where it is known."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from cxr.checks import PLACES, Place, Trust, examine, heat_by_place, sentence
+from cxr.checks import PLACES, Checks, Place, examine, heat_by_place, sentence
 from cxr.gate.lungs import LungFields, lung_fields
 
 SIDE = 64
-Film = npt.NDArray[np.float32]
+Image = npt.NDArray[np.float32]
 
 
 @pytest.fixture
@@ -46,12 +46,12 @@ def test_shares_sum_to_one_and_no_heat_has_no_place(fields: LungFields) -> None:
     assert not any(heat_by_place(np.zeros((12, 12), np.float32), fields).values())
 
 
-def film_and_heat() -> tuple[Film, Film]:
+def image_and_heat() -> tuple[Image, Image]:
     """A grain that is sharp in one corner of the right lung, and heat there."""
-    film = np.random.default_rng(0).random((SIDE, SIDE), dtype=np.float32)
+    image = np.random.default_rng(0).random((SIDE, SIDE), dtype=np.float32)
     heat = np.zeros((8, 8), dtype=np.float32)
     heat[3:5, 1:3] = 1
-    return film, heat
+    return image, heat
 
 
 def probability(logit: float) -> float:
@@ -59,63 +59,63 @@ def probability(logit: float) -> float:
 
 
 def test_a_map_that_is_true_to_the_network(fields: LungFields) -> None:
-    film, heat = film_and_heat()
+    image, heat = image_and_heat()
 
-    def sharpness(films: Film) -> Film:
+    def sharpness(images: Image) -> Image:
         """A network that looks at the grain under the heat alone."""
-        return 40 * films[:, 24:40, 8:24].std(axis=(1, 2))
+        return 40 * images[:, 24:40, 8:24].std(axis=(1, 2))
 
-    trust = examine(film, heat, fields, logits=sharpness, probability=probability)
-    assert trust.hottest > 1
-    assert abs(trust.elsewhere) < 0.1
-    assert "far more than elsewhere" in sentence(trust.of_heat())
+    checks = examine(image, heat, fields, logits=sharpness, probability=probability)
+    assert checks.hottest > 1
+    assert abs(checks.elsewhere) < 0.1
+    assert "far more than elsewhere" in sentence(checks.of_heat())
 
 
 def test_a_map_that_is_not(fields: LungFields) -> None:
-    film, heat = film_and_heat()
+    image, heat = image_and_heat()
 
-    def elsewhere(films: Film) -> Film:
-        return films[:, :10, 50:].mean(axis=(1, 2))
+    def elsewhere(images: Image) -> Image:
+        return images[:, :10, 50:].mean(axis=(1, 2))
 
-    trust = examine(film, heat, fields, logits=elsewhere, probability=probability)
-    assert "does not explain this answer" in sentence(trust.of_heat())
+    checks = examine(image, heat, fields, logits=elsewhere, probability=probability)
+    assert "does not explain this answer" in sentence(checks.of_heat())
 
 
-def test_all_variants_are_one_batch_of_films(fields: LungFields) -> None:
-    film, heat = film_and_heat()
-    seen: list[Film] = []
+def test_all_variants_are_one_batch_of_images(fields: LungFields) -> None:
+    image, heat = image_and_heat()
+    seen: list[Image] = []
 
-    def record(films: Film) -> Film:
-        seen.append(films)
-        return np.arange(len(films), dtype=np.float32)
+    def record(images: Image) -> Image:
+        seen.append(images)
+        return np.arange(len(images), dtype=np.float32)
 
-    trust = examine(film, heat, fields, logits=record, probability=probability)
+    checks = examine(image, heat, fields, logits=record, probability=probability)
     assert len(seen) == 1
     assert seen[0].dtype == np.float32
     assert seen[0].shape == (7, SIDE, SIDE)
     assert seen[0].min() >= 0
     assert seen[0].max() <= 1
-    np.testing.assert_array_equal(seen[0][0], film)
-    np.testing.assert_array_equal(seen[0][4], film[:, ::-1])
-    # About a tenth of the film is blurred, each time.
-    changed = [(np.abs(variant - film) > 1e-3).mean() for variant in seen[0][1:4]]
+    np.testing.assert_array_equal(seen[0][0], image)
+    np.testing.assert_array_equal(seen[0][4], image[:, ::-1])
+    # About a tenth of the image is blurred, each time.
+    changed = [(np.abs(variant - image) > 1e-3).mean() for variant in seen[0][1:4]]
     assert 0.08 < min(changed) <= max(changed) < 0.25
-    assert list(trust.variants) == ["as it is", "mirrored", "moved up", "moved down"]
-    assert trust.hottest == -1
-    assert trust.elsewhere == -2.5
+    assert list(checks.variants) == ["as it is", "mirrored", "moved up", "moved down"]
+    assert checks.hottest == -1
+    assert checks.elsewhere == -2.5
 
 
 @pytest.mark.parametrize(
     ("variants", "holds"), [((0.6, 0.7), True), ((0.6, 0.4), False), ((0.4, 0.4), False)]
 )
 def test_whether_the_verdict_holds(variants: tuple[float, float], holds: bool) -> None:
-    trust = Trust(
+    checks = Checks(
         heat=dict.fromkeys(PLACES, 0.0),
         hottest=0.0,
         elsewhere=0.0,
         variants={"mirrored": variants[0], "moved": variants[1]},
     )
-    assert trust.holds(0.8, 0.5) is holds
-    said = sentence(trust.findings(0.8, 0.5))
-    assert said.startswith("There is no heat on this film; ")
+    assert checks.holds(0.8, 0.5) is holds
+    said = sentence(checks.messages(0.8, 0.5))
+    assert said.startswith("There is no heat on this radiograph; ")
     assert ("gives the same" in said) is holds
