@@ -8,12 +8,13 @@ run: .venv/app.stamp
 	$(BIN)/python app.py
 
 # make studio DATA=folder
-studio: .venv/dev.stamp
+studio: .venv/all.stamp
 	$(BIN)/python -m training studio $(if $(DATA),--data "$(DATA)")
 
-# On two cores, a file's tests on one of them: they share what they have made.
+# On two cores; a file's tests on one of them, since they share what they have made, and the files in
+# the order that tests/conftest.py gives them.
 test: .venv/dev.stamp
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: .venv/dev.stamp
 	$(BIN)/ruff check .
@@ -31,10 +32,16 @@ $(BIN)/python:
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Python 3.11 or newer is needed"'
 	$(PYTHON) -m venv .venv
 
-.venv/app.stamp: requirements.txt | $(BIN)/python
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -r
+
+.venv/app.stamp: requirements-page.txt | $(BIN)/python
+	$(INSTALL) requirements-page.txt
 	touch $@
 
-.venv/dev.stamp: requirements.txt requirements-dev.txt | $(BIN)/python
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+.venv/all.stamp: requirements.txt requirements-page.txt requirements-training.txt | $(BIN)/python
+	$(INSTALL) requirements.txt
 	touch $@ .venv/app.stamp
+
+.venv/dev.stamp: requirements-dev.txt .venv/all.stamp
+	$(INSTALL) requirements-dev.txt
+	touch $@

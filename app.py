@@ -1,10 +1,9 @@
-"""The page: python app.py [--share] [--port N] [--model MODEL] [--no-browser]."""
+"""Starts the page: python app.py [--share] [--port N] [--model MODEL] [--notes FOLDER]."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,18 +20,11 @@ from cxr.page.serving import launch, on_a_space, private_uploads
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve the page until interrupted, and return the exit status."""
     options = _parser().parse_args(arguments)
-    notice = ""
     try:
-        bundle = find_bundle(options.model)
-    except HubError as error:
-        # People were given a link: the page answers with the model that it brings, and says so.
-        print(f"app: {error} The bundled model is used instead.", file=sys.stderr)
-        bundle, notice = load_bundle(), str(error)
+        classifier, notice = _load(options.model)
     except CXRError as error:
         print(f"app: {error}", file=sys.stderr)
         return 2
-    classifier = Classifier(bundle)
-
     with private_uploads():
         try:
             page = build_page(classifier, notice=notice, notes=options.notes)
@@ -44,10 +36,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"app: {error}", file=sys.stderr)
             return 2
         _announce(share_url, options)
-        # After the launch, so that the page answers while TensorFlow is being imported.
-        threading.Thread(target=_warm_up, args=(classifier,), daemon=True).start()
         page.block_thread()
         return 0
+
+
+def _load(model: str | None) -> tuple[Classifier, str]:
+    """The classifier, and why it is not of the model that was asked for, if it is not."""
+    try:
+        return Classifier(find_bundle(model)), ""
+    except HubError as error:
+        # People may have the link to this page already, so it answers with the bundled model and
+        # says so.
+        print(f"app: {error} The bundled model is used instead.", file=sys.stderr)
+        return Classifier(load_bundle()), str(error)
 
 
 def _settings(options: argparse.Namespace) -> dict[str, Any]:
@@ -66,28 +67,27 @@ def _announce(share_url: str | None, options: argparse.Namespace) -> None:
         print("No share link could be made (no connection?); the local page works.", flush=True)
 
 
-def _warm_up(classifier: Classifier) -> None:
-    try:
-        classifier.warm_up()
-    except CXRError as error:  # the page says it too, to whoever opens it
-        print(f"app: {error}", file=sys.stderr)
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python app.py", description="Serve the page.")
-    parser.add_argument("--share", action="store_true", help="make a public link, for 1 week")
-    parser.add_argument("--port", type=port, help="instead of the first free one from 7860 on")
+    parser = argparse.ArgumentParser(
+        prog="python app.py", description="Serve the page that classifies chest radiographs."
+    )
+    parser.add_argument(
+        "--share", action="store_true", help="also make a public link, valid for 1 week"
+    )
+    parser.add_argument("--port", type=port, help="port (default: the first free one from 7860)")
     parser.add_argument(
         "--model",
         metavar="FOLDER | NAME/REPO[@REVISION]",
-        help="a bundle, or a model of the Hugging Face Hub, instead of the bundled one",
+        help="folder of a model, or a model on the Hugging Face Hub (default: what CXR_MODEL "
+        "names, else what python -m training use chose, else the bundled model)",
     )
     parser.add_argument(
         "--notes",
         type=Path,
         metavar="FOLDER",
         help=(
-            "append what readers note on answers to FOLDER/notes.jsonl, without radiograph and name"
+            "append what readers note about answers to FOLDER/notes.jsonl, without radiograph and "
+            "name"
         ),
     )
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser")

@@ -6,7 +6,6 @@ milliseconds and TensorFlow is imported only by who classifies.
 For research and teaching. Not a medical device.
 """
 
-import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -19,11 +18,7 @@ if TYPE_CHECKING:
     from cxr.preprocessing import Preprocessing
     from cxr.reading.radiograph import Radiograph, read_radiograph
 
-# TensorFlow's start-up log (no GPU, oneDNN on, …) says nothing about the radiographs; its errors
-# still arrive as exceptions. Has to be set before anything imports it.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-__version__ = "0.5.0"
+__version__ = "0.6.0"
 
 __all__ = [
     "Bundle",

@@ -1,14 +1,15 @@
-"""What the heatmap and the answer are worth on this radiograph.
+"""Checks of one answer: what its heatmap and its verdict are worth on this radiograph.
 
-Where the heat lies, against the lungs; whether blurring the hottest tenth changes the answer more
-than blurring a tenth elsewhere, as it does if the map is true to the network; and whether single
-views, mirrored or moved a little, give the same verdict as the answer, which may be the mean of a
-radiograph and its mirror image. All variants are one batch.
+Three questions: how the evidence is divided between the lungs and the rest of the image; whether
+blurring the tenth of the image with the strongest evidence changes the answer more than blurring a
+tenth elsewhere, as it must if the heatmap shows what the network goes by; and whether single views,
+mirrored or moved a little, give the same verdict as the answer, which may be the mean over a
+radiograph and its mirror image.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -17,83 +18,92 @@ import numpy as np
 import numpy.typing as npt
 
 from cxr.gate.lungs import LungFields
-from cxr.messages import Language, Message
+from cxr.messages import Message
 
 Image = npt.NDArray[np.float32]
 Place = Literal["lungs", "between", "above", "below", "beside", "edge"]
-# between: heart and mediastinum. above: neck and shoulders. below: under the diaphragm. beside:
+# between: heart and mediastinum. above: neck and shoulders. below: below the diaphragm. beside:
 # chest wall and arms. edge: the outermost twentieth, where markers and collimators are.
 PLACES: tuple[Place, ...] = get_args(Place)
 
 _TENTH = 0.1
 _EDGE = 0.05
 _SHIFT = 0.04  # of the side
-_NOTHING = 0.05  # a change of the logit too small to speak of
-# The hot places, moved by these shares of the side (down, right), around the edges: as much of the
-# radiograph, in pieces of the same shape.
+_NEGLIGIBLE = 0.05  # a change of the logit too small to count
+# The strongest tenth moved down and right by these fractions of the side, wrapping around at the
+# edges: regions of the same size and shape that lie elsewhere.
 _ELSEWHERE = ((0.5, 0.25), (0.3, 0.6))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Checks:
-    """What is known of one answer.
+    """What the checks of one answer measured.
 
     Attributes:
-        heat: share of the heat in each of `PLACES`; they sum to 1, or are all 0 without heat.
-        hottest: by how much blurring the hottest tenth of the radiograph lowers the logit.
-        elsewhere: the same for a tenth elsewhere, on average.
-        variants: probabilities of single views: as the radiograph is, mirrored, moved either way.
+        evidence: fraction of the evidence in each of `PLACES`; they sum to 1, or are all 0 where
+            there is no evidence.
+        strongest: by how much blurring the tenth of the image with the strongest evidence lowers
+            the logit.
+        elsewhere: by how much blurring a tenth elsewhere lowers it, on average.
+        variants: probabilities of single views: as it is, mirrored, moved up, moved down.
     """
 
-    heat: dict[Place, float]
-    hottest: float
+    evidence: dict[Place, float]
+    strongest: float
     elsewhere: float
     variants: dict[str, float]
 
     def holds(self, probability: float, threshold: float) -> bool:
-        """Whether every single view is on the answer's own side of a threshold."""
-        called = probability >= threshold
-        return all((variant >= threshold) == called for variant in self.variants.values())
+        """Whether every single view is on the same side of the threshold as the answer."""
+        positive = probability >= threshold
+        return all((variant >= threshold) == positive for variant in self.variants.values())
 
     def messages(self, probability: float, threshold: float) -> list[Message]:
-        """In words: where the heat is, what blurring it does, whether the verdict holds."""
-        holds = self.holds(probability, threshold)
-        return [*self.of_heat(), Message("verdict_holds" if holds else "verdict_wavers")]
+        """In words: where the evidence is, what blurring it does, whether the verdict holds."""
+        agree = self.holds(probability, threshold)
+        return [*self.of_evidence(), Message("views_agree" if agree else "views_differ")]
 
-    def of_heat(self) -> list[Message]:
-        """In words: where the heat is, and what blurring it does."""
-        if not sum(self.heat.values()):
-            return [Message("heat_none")]
-        rest = max((place for place in PLACES if place != "lungs"), key=self.heat.__getitem__)
-        shares = {"lungs": round(100 * self.heat["lungs"]), "rest": round(100 * self.heat[rest])}
-        if self.hottest > 2 * max(self.elsewhere, _NOTHING):
-            worth = "heat_matters"
-        elif self.hottest > max(self.elsewhere, _NOTHING):
-            worth = "heat_matters_little"
-        else:
-            worth = "heat_misleads"
-        return [Message(f"heat_{rest}", shares), Message(worth)]
+    def of_evidence(self) -> list[Message]:
+        """In words: where the evidence is, and what blurring it does."""
+        if not sum(self.evidence.values()):
+            return [Message("no_evidence")]
+        rest = max((place for place in PLACES if place != "lungs"), key=self.evidence.__getitem__)
+        percents = {
+            "lungs": round(100 * self.evidence["lungs"]),
+            "rest": round(100 * self.evidence[rest]),
+        }
+        if percents["lungs"] == 100:
+            return [Message("evidence_lungs"), self._of_blurring()]
+        return [Message(f"evidence_{rest}", percents), self._of_blurring()]
+
+    def _of_blurring(self) -> Message:
+        elsewhere = max(self.elsewhere, _NEGLIGIBLE)
+        if self.strongest > 2 * elsewhere:
+            return Message("blurring_matters")
+        if self.strongest > elsewhere:
+            return Message("blurring_matters_little")
+        return Message("blurring_does_not_matter")
 
 
-def heat_by_place(heat: Image, fields: LungFields) -> dict[Place, float]:
-    """Share of the heat in each of `PLACES`.
+def evidence_by_place(evidence: Image, fields: LungFields) -> dict[Place, float]:
+    """Fraction of the evidence in each of `PLACES`.
 
     Args:
-        heat: float32 of any shape, at least 0.
-        fields: of the same radiograph.
+        evidence: float32 (h, w) of any size, at least 0.
+        fields: lung fields of the same radiograph.
     """
     side = fields.mask.shape[0]
-    heat = np.asarray(cv2.resize(heat, (side, side), interpolation=cv2.INTER_LINEAR))
-    total = float(heat.sum())
+    evidence = np.asarray(cv2.resize(evidence, (side, side), interpolation=cv2.INTER_LINEAR))
+    total = float(evidence.sum())
     if total <= 0:
         return dict.fromkeys(PLACES, 0.0)
     places = _places(fields)
-    shares = {place: float(heat[places == i].sum()) for i, place in enumerate(PLACES)}
-    return {place: share / total for place, share in shares.items()}
+    sums = {place: float(evidence[places == i].sum()) for i, place in enumerate(PLACES)}
+    return {place: part / total for place, part in sums.items()}
 
 
 def _places(fields: LungFields) -> npt.NDArray[np.int64]:
-    """Which of `PLACES` each point (S, S) belongs to."""
+    """Index into `PLACES` of each pixel: int64 (S, S)."""
     mask = fields.mask
     side = mask.shape[0]
     y, x = np.mgrid[:side, :side]
@@ -101,11 +111,11 @@ def _places(fields: LungFields) -> npt.NDArray[np.int64]:
     if mask.any():
         rows, columns = np.nonzero(mask)
         within = (x >= columns.min()) & (x <= columns.max())
-        # Left and right of each row's outermost lung is the chest wall; in between, the heart.
-        seen = np.maximum.accumulate(mask, axis=1)
-        ahead = np.maximum.accumulate(mask[:, ::-1], axis=1)[:, ::-1]
-        places[seen & ahead] = PLACES.index("between")
-        # The diaphragm is the lower edge of either field, and ends with it.
+        # In each row, the heart lies between lung pixels and the chest wall outside them.
+        after_lung = np.maximum.accumulate(mask, axis=1)
+        before_lung = np.maximum.accumulate(mask[:, ::-1], axis=1)[:, ::-1]
+        places[after_lung & before_lung] = PLACES.index("between")
+        # The lower edge of each lung field is taken as the diaphragm.
         under = (
             np.maximum.accumulate(mask, axis=0) & ~np.maximum.accumulate(mask[::-1], axis=0)[::-1]
         )
@@ -118,55 +128,67 @@ def _places(fields: LungFields) -> npt.NDArray[np.int64]:
     return places
 
 
-def examine(
-    image: Image,
-    heat: Image,
-    fields: LungFields,
-    *,
-    logits: Callable[[Image], npt.NDArray[np.float32]],
-    probability: Callable[[float], float],
-) -> Checks:
-    """Put one answer to the test.
-
-    Args:
-        image: float32 (S, S) in [0, 1], as it reached the network before normalisation.
-        heat: float32 (h, w), at least 0.
-        fields: the radiograph's lungs.
-        logits: of radiographs (N, S, S), as one batch, each on its own; (N,).
-        probability: of a logit.
-    """
-    side = image.shape[0]
-    hot = _hottest_tenth(heat, side)
-    blurred = np.asarray(cv2.GaussianBlur(image, (0, 0), side / 16), dtype=np.float32)
-    moved = [
-        np.roll(hot, (round(down * side), round(right * side)), (0, 1))
-        for down, right in _ELSEWHERE
-    ]
-    variants = {
+def variants(image: Image) -> dict[str, Image]:
+    """Single views of an image (S, S), by name: as it is, mirrored, moved up and down."""
+    return {
+        "as it is": image,
         "mirrored": np.ascontiguousarray(image[:, ::-1]),
         "moved up": _move(image, -_SHIFT),
         "moved down": _move(image, _SHIFT),
     }
-    answers = logits(
-        np.stack(
-            [image, *(_exchange(image, blurred, m) for m in [hot, *moved]), *variants.values()]
-        )
-    )
-    as_it_is, without_hottest, *others = (float(answer) for answer in answers)
-    without_others, varied = others[: len(moved)], others[len(moved) :]
+
+
+def blurred(image: Image, evidence: Image) -> Image:
+    """An image with the tenth with the strongest evidence blurred, then with others of its tenths.
+
+    Args:
+        image: float32 (S, S) in [0, 1].
+        evidence: float32 (h, w), at least 0.
+
+    Returns:
+        float32 (N, S, S) in [0, 1].
+    """
+    side = image.shape[0]
+    strongest = _strongest_tenth(evidence, side)
+    masks = [strongest] + [
+        np.roll(strongest, (round(down * side), round(right * side)), (0, 1))
+        for down, right in _ELSEWHERE
+    ]
+    soft = np.asarray(cv2.GaussianBlur(image, (0, 0), side / 16), dtype=np.float32)
+    return np.stack([image * (1 - mask) + soft * mask for mask in masks])
+
+
+def summarize(
+    evidence: Image,
+    fields: LungFields,
+    *,
+    of_variants: Mapping[str, float],
+    of_blurred: Sequence[float],
+    probability: Callable[[float], float],
+) -> Checks:
+    """What the network's answers to variants and blurred images say.
+
+    Args:
+        evidence: float32 (h, w), at least 0.
+        fields: the radiograph's lung fields.
+        of_variants: logits of `variants`, by name.
+        of_blurred: logits of `blurred`.
+        probability: gives the calibrated probability of a logit.
+    """
+    as_it_is, (strongest, *others) = of_variants["as it is"], of_blurred
     return Checks(
-        heat=heat_by_place(heat, fields),
-        hottest=as_it_is - without_hottest,
-        elsewhere=as_it_is - sum(without_others) / len(without_others),
-        variants={"as it is": probability(as_it_is)}
-        | {name: probability(logit) for name, logit in zip(variants, varied, strict=True)},
+        evidence=evidence_by_place(evidence, fields),
+        strongest=as_it_is - strongest,
+        elsewhere=as_it_is - sum(others) / len(others),
+        variants={name: probability(logit) for name, logit in of_variants.items()},
     )
 
 
-def _hottest_tenth(heat: Image, side: int) -> Image:
-    """A soft mask (side, side) over the tenth of the radiograph with the most heat."""
-    smooth = cv2.resize(heat, (side, side), interpolation=cv2.INTER_CUBIC)
-    # Where all is cold alike, places are told apart by where they are.
+def _strongest_tenth(evidence: Image, side: int) -> Image:
+    """A soft mask in [0, 1], float32 (side, side), over the tenth with the strongest evidence."""
+    smooth = cv2.resize(evidence, (side, side), interpolation=cv2.INTER_CUBIC)
+    # A stable sort: where the evidence is equal, the pixels' order decides, so that the mask
+    # always covers a tenth.
     order = np.argsort(smooth, axis=None, kind="stable")
     mask = np.zeros(smooth.size, dtype=np.float32)
     mask[order[-round(_TENTH * mask.size) :]] = 1
@@ -174,20 +196,10 @@ def _hottest_tenth(heat: Image, side: int) -> Image:
     return np.asarray(softened, dtype=np.float32)
 
 
-def _exchange(image: Image, blurred: Image, mask: Image) -> Image:
-    return image * (1 - mask) + blurred * mask
-
-
-def _move(image: Image, share: float) -> Image:
-    """Moved down and to the right by a share of the side; the edge is repeated."""
+def _move(image: Image, fraction: float) -> Image:
+    """Moved down and to the right by a fraction of the side; the edge is repeated."""
     side = image.shape[0]
-    offset = share * side
+    offset = fraction * side
     affine = np.array([[1, 0, offset], [0, 1, offset]])
     moved = cv2.warpAffine(image, affine, (side, side), borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(moved, dtype=np.float32)
-
-
-def sentence(messages: Sequence[Message], language: Language = "en") -> str:
-    """Findings as one line."""
-    line = "; ".join(message.say(language) for message in messages)
-    return f"{line[:1].upper()}{line[1:]}."

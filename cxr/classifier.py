@@ -9,19 +9,21 @@
 from __future__ import annotations
 
 import os
-import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from cxr.checks import Checks, examine
-from cxr.errors import BackendError, NotAChestRadiograph
-from cxr.gate.gate import Gate, GateResult
+from cxr.checks import Checks, blurred, summarize, variants
+from cxr.errors import NotAChestRadiograph
+from cxr.gate.gate import Gate
+from cxr.gate.result import GateResult
 from cxr.messages import Message
 from cxr.model.bundle import Bundle
+from cxr.model.heatmap import scale_heatmap
 from cxr.model.hub import find_bundle
 from cxr.model.operating_points import OperatingPoints, Verdict
+from cxr.model.session import Answer, ModelSession
 from cxr.reading.radiograph import Radiograph
 
 Heatmap = npt.NDArray[np.float32]  # (H, W) in [0, 1]
@@ -61,20 +63,22 @@ class Prediction:
 class Classifier:
     """A model that answers. Safe to share between threads."""
 
-    def __init__(self, bundle: Bundle, gate: Gate | None = None) -> None:
-        """Take a model; its network is built by the first `predict`, or by `warm_up`.
+    def __init__(
+        self, bundle: Bundle, gate: Gate | None = None, *, threads: int | None = None
+    ) -> None:
+        """Load a model.
 
         Args:
             bundle: the model.
             gate: what recognises chest radiographs; the one that comes with the code by default.
+            threads: of one answer; all cores if None.
 
         Raises:
-            BundleError: that gate is not intact.
+            BundleError: the model's graph, or the gate, is not intact.
         """
         self.bundle = bundle
         self.gate = gate or Gate()
-        self._lock = threading.Lock()
-        self._ready = threading.Event()
+        self._session = ModelSession(bundle.folder, bundle.network, threads=threads)
 
     @classmethod
     def load(cls, model: str | os.PathLike[str] | None = None) -> Classifier:
@@ -89,89 +93,63 @@ class Classifier:
         """
         return cls(find_bundle(model))
 
-    @property
-    def ready(self) -> bool:
-        """Whether the network has been built."""
-        return self._ready.is_set()
-
-    def warm_up(self) -> None:
-        """Import TensorFlow, build the network and compile its call: some seconds, once.
-
-        Raises:
-            BundleError: the weights do not fit the network.
-            BackendError: Keras does not run on TensorFlow.
-        """
-        with self._lock:
-            if self.ready:
-                return
-            try:
-                from cxr.model.gradcam import GradCAM  # imports TensorFlow
-            except ImportError as error:
-                raise BackendError(
-                    f"Keras or TensorFlow cannot be imported ({error}). Install requirements.txt, "
-                    "and unset KERAS_BACKEND."
-                ) from error
-
-            gradcam = GradCAM(
-                self.bundle.build_network(),
-                method=self.bundle.heatmap_method,
-                flip_tta=self.bundle.flip_tta,
-            )
-            size = self.bundle.preprocessing.size
-            blank = np.zeros((1, size, size, 1), dtype=np.float32)
-            gradcam(blank)
-            gradcam.logits(blank)
-            self.gate.warm_up()
-            self._gradcam = gradcam
-            self._ready.set()
+    def identity(self) -> dict[str, str]:
+        """All that an answer depends on, as every output says it: the model and the gate."""
+        return {**self.bundle.identity(), "gate": self.gate.sha256}
 
     def predict(self, radiograph: Radiograph) -> Prediction:
         """Recognise, classify and explain one radiograph.
 
         Raises:
             NotAChestRadiograph: it is not recognised as a frontal chest radiograph.
-            BundleError: a network could not be built.
+            BundleError: a graph fails.
         """
-        self.warm_up()
         gate_result = self.gate.check(radiograph)
         if gate_result.lungs is None:
             raise NotAChestRadiograph(radiograph.name, gate_result)
-        preprocessing, points = self.bundle.preprocessing, self.bundle.operating_points
-        upright = gate_result.correction.apply(radiograph)
-        image = preprocessing.resize(upright)
-        logit, activation = self._explain(image)
+        correction = gate_result.correction
+        upright = replace(radiograph, pixels=correction.apply(radiograph.pixels))
+        image = self.bundle.preprocessing.resize(upright)
+        views = variants(image)
+        answers = self._answer(np.stack(list(views.values())))
+        answer = self._average(answers)
+        evidence = answer.maps[0]
+        points = self.bundle.operating_points
         return Prediction(
-            probability=points.probability(logit),
-            heatmap=gate_result.correction.undo(self._scale(activation, upright)),
+            probability=points.probability(float(answer.logits[0])),
+            heatmap=correction.undo(self._scale(evidence, upright)),
             operating_points=points,
             gate_result=gate_result,
-            checks=examine(
-                image,
-                activation,
+            checks=summarize(
+                evidence,
                 gate_result.lungs,
-                logits=lambda images: self._gradcam.logits(preprocessing.normalize(images)),
+                of_variants=dict(zip(views, answers.logits.tolist(), strict=True)),
+                of_blurred=self._answer(blurred(image, evidence)).logits.tolist(),
                 probability=points.probability,
             ),
         )
 
     def answer(self, radiograph: Radiograph) -> tuple[float, Heatmap]:
-        """Probability and heatmap of a radiograph that is known to be one: `predict` asks first.
+        """Probability and heatmap of what is known to be a chest radiograph: `predict` asks first.
 
         Raises:
-            BundleError: a network could not be built.
+            BundleError: the graph fails.
         """
-        self.warm_up()
-        logit, activation = self._explain(self.bundle.preprocessing.resize(radiograph))
-        probability = self.bundle.operating_points.probability(logit)
-        return probability, self._scale(activation, radiograph)
+        image = self.bundle.preprocessing.resize(radiograph)
+        answer = self._average(self._answer(np.stack([image, image[:, ::-1]])))
+        probability = self.bundle.operating_points.probability(float(answer.logits[0]))
+        return probability, self._scale(answer.maps[0], radiograph)
 
-    def _explain(self, image: npt.NDArray[np.float32]) -> tuple[float, npt.NDArray[np.float32]]:
-        """Logit and activation (h, w) of a radiograph (S, S) in [0, 1]."""
-        logits, activations = self._gradcam(self.bundle.preprocessing.normalize(image[np.newaxis]))
-        return float(logits[0]), activations[0]
+    def _answer(self, images: npt.NDArray[np.float32]) -> Answer:
+        """Answers to images (N, S, S) in [0, 1], each on its own."""
+        return self._session(self.bundle.preprocessing.normalize(images))
 
-    def _scale(self, activation: npt.NDArray[np.float32], radiograph: Radiograph) -> Heatmap:
-        from cxr.model.gradcam import scale_heatmap
+    def _average(self, answers: Answer) -> Answer:
+        """The answer to a radiograph, from those to it and its mirror image, the first two."""
+        if not self.bundle.flip_tta:
+            return answers.take(slice(0, 1))
+        return self._session.average(answers.take(slice(0, 1)), answers.take(slice(1, 2)))
 
+    def _scale(self, evidence: npt.NDArray[np.float32], radiograph: Radiograph) -> Heatmap:
         reference = self.bundle.heatmap_reference
-        return scale_heatmap(activation, reference=reference, shape=radiograph.shape)
+        return scale_heatmap(evidence, reference=reference, shape=radiograph.shape)

@@ -1,101 +1,164 @@
-"""What `python -m cxr classify` does with its files."""
+"""What ``cxr classify`` does with its files."""
 
 from __future__ import annotations
 
+import glob
 import io
 import json
+import os
 import sys
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
-from cxr.checks import sentence
 from cxr.classifier import Classifier, Prediction
-from cxr.errors import CXRError, NotAChestRadiograph, RadiographError, UnsupportedRadiograph
+from cxr.errors import CXRError
+from cxr.model.hub import find_bundle
+from cxr.outcome import Outcome, answer_file
 from cxr.output.overlay import draw_overlay, png
-from cxr.reading.radiograph import Radiograph, Source, read_radiograph
+from cxr.output.record import Record, to_record
+from cxr.reading.radiograph import Radiograph
+
+_AHEAD = 4  # files a thread that may be answered before the one that is printed next
 
 Encoder = Callable[[Radiograph, Prediction], bytes]
 
 
 def classify_files(
-    files: Sequence[str],
+    sources: Sequence[str],
     *,
     model: str | None = None,
     threshold: float | None = None,
     as_json: bool = False,
     overlays: str | None = None,
     heatmaps: str | None = None,
+    resume: str | None = None,
 ) -> int:
-    """Classify files one by one and print a line for each.
+    """Classify files and print a line for each, in order.
 
     Args:
-        files: paths of the radiographs.
+        sources: paths of radiographs, of folders of them, or patterns like ``"films/*.png"``.
         model: see `cxr.model.hub.find_bundle`.
         threshold: the reader's own in [0, 1]; the model's if None.
         as_json: one JSON object a line on standard output, in the documented shape.
         overlays: folder for ``<stem>.png``, made if missing.
         heatmaps: folder for ``<stem>.npy``, float32 (H, W) in [0, 1], made if missing.
+        resume: file that gets the JSON lines instead of standard output; files that it has already
+            are not answered again.
 
     Returns:
         0 if every file was read and classified, 1 if not.
 
     Raises:
         BundleError, HubError: the model cannot be used.
-        CXRError: a folder for results cannot be made or written.
+        CXRError: a folder or file for results cannot be written, or holds another model's answers.
     """
+    files = list(_find_files(sources))
     overlay_files = _OutputFolder(overlays, ".png", files)
     heatmap_files = _OutputFolder(heatmaps, ".npy", files)
-    classifier = Classifier.load(model)
-    classifier.warm_up()
-    if not as_json:
-        named = classifier.bundle.identity()
-        print(f"Model: {', '.join(named.values())}", file=sys.stderr)
-    all_read = True
-    for file in files:
-        line, answer = classify_file(file, classifier, file=file, threshold=threshold)
-        if answer:
-            line["overlay"] = overlay_files.write(file, _overlay_png, *answer)
-            line["heatmap"] = heatmap_files.write(file, _heatmap_npy, *answer)
-        all_read = all_read and answer is not None
-        print(json.dumps(line) if as_json else _sentence(line), flush=True)
-    if not as_json and not all_read:
+    workers = min(len(files), os.cpu_count() or 1)
+    # One thread an answer and an answer a core is faster than one answer on all cores.
+    classifier = Classifier(find_bundle(model), threads=1 if workers > 1 else None)
+    if not as_json and resume is None:
+        print(f"Model: {', '.join(classifier.bundle.identity().values())}", file=sys.stderr)
+    answered = _read_answers(resume, classifier) if resume else {}
+    for record in answered.values():
+        overlay_files.take(record["overlay"])
+        heatmap_files.take(record["heatmap"])
+    all_ok = all(answered[file]["status"] == "ok" for file in files if file in answered)
+    waiting = [file for file in files if file not in answered]
+    with open(resume, "a", encoding="utf-8") if resume else nullcontext(sys.stdout) as out:
+        # Without a terminal, no progress: standard error is for what goes wrong.
+        progress = tqdm(total=len(waiting), unit="file", disable=None if len(files) > 1 else True)
+        for outcome in _answers(waiting, classifier, workers):
+            record = to_record(outcome, classifier, threshold=threshold)
+            if outcome.answer:
+                record["overlay"] = overlay_files.write(outcome.file, _overlay_png, *outcome.answer)
+                record["heatmap"] = heatmap_files.write(outcome.file, _heatmap_npy, *outcome.answer)
+            all_ok = all_ok and outcome.status == "ok"
+            line = json.dumps(record) if as_json or resume else _lines(record)
+            print(line, file=out, flush=True)
+            progress.update()
+        progress.close()
+    if not as_json and not all_ok:
         print("Some files were refused or could not be read.", file=sys.stderr)
-    return 0 if all_read else 1
+    return 0 if all_ok else 1
 
 
-def classify_file(
-    source: Source, classifier: Classifier, *, file: str, threshold: float | None = None
-) -> tuple[dict[str, Any], tuple[Radiograph, Prediction] | None]:
-    """The documented object for one file, and its answer if it has one.
+def _find_files(sources: Sequence[str]) -> Iterator[str]:
+    """The files that are meant: of a folder all, at any depth, but hidden ones."""
+    for source in sources:
+        if os.path.isdir(source):
+            found = sorted(path for path in Path(source).rglob("*") if path.is_file())
+            visible = [path for path in found if not _is_hidden(path.relative_to(source))]
+            if not visible:
+                raise CXRError(f"{source}: the folder holds no files.")
+            yield from map(str, visible)
+        elif glob.has_magic(source) and not os.path.exists(source):
+            matches = sorted(path for path in glob.glob(source) if os.path.isfile(path))
+            if not matches:
+                raise CXRError(f"{source}: no file matches this pattern.")
+            yield from matches
+        else:
+            yield source
 
-    Args:
-        source: the radiograph.
-        classifier: answers.
-        file: what the object calls it.
-        threshold: the reader's own in [0, 1]; the model's if None.
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def _answers(files: Sequence[str], classifier: Classifier, workers: int) -> Iterator[Outcome]:
+    """Outcomes in the files' order, some files ahead: one is decoded while another is answered."""
+    if workers < 2:
+        yield from (answer_file(file, classifier, file=file) for file in files)
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        running: deque[Future[Outcome]] = deque()
+        for file in files:
+            running.append(pool.submit(answer_file, file, classifier, file=file))
+            if len(running) > _AHEAD * workers:
+                yield running.popleft().result()
+        while running:
+            yield running.popleft().result()
+
+
+def _read_answers(path: str, classifier: Classifier) -> dict[str, Record]:
+    """The answers that a file has, by the name of the radiograph's file.
+
+    A line that was cut off, as by a kill, is removed.
+
+    Raises:
+        CXRError: it is no file of answers, or they are another model's.
     """
-    line = _blank_line(file, classifier, threshold)
     try:
-        radiograph = read_radiograph(source, name=Path(file).name)
-        prediction = classifier.predict(radiograph)
-    except NotAChestRadiograph as error:
-        line.update(status="refused", reasons=[str(reason) for reason in error.gate_result.reasons])
-    except UnsupportedRadiograph as error:
-        line.update(status="refused", reasons=[str(error)])
-    except RadiographError as error:
-        line.update(status="error", reasons=[str(error)])
-    else:
-        line.update(
-            warnings=[str(warning) for warning in prediction.gate_result.warnings],
-            evidence=_evidence(prediction, line["threshold"]),
-            probability=round(prediction.probability, 6),
-            label=prediction.verdict(threshold),
-        )
-        return line, (radiograph, prediction)
-    return line, None
+        content = Path(path).read_bytes() if os.path.exists(path) else b""
+        whole = content[: content.rfind(b"\n") + 1]
+        if whole != content:
+            Path(path).write_bytes(whole)
+    except OSError as error:
+        raise CXRError(f"{path}: cannot be read or written ({error.strerror}).") from error
+    answers: dict[str, Record] = {}
+    for number, line in enumerate(whole.splitlines(), 1):
+        try:
+            record: Record = json.loads(line)
+            same = record["model"] == classifier.identity()
+            answers[record["file"]] = record
+        except (ValueError, TypeError, KeyError) as error:
+            raise CXRError(
+                f"{path}, line {number}: expected an answer of `cxr classify --json`. Name another "
+                "file to --resume."
+            ) from error
+        if not same:
+            raise CXRError(
+                f"{path}, line {number}: was answered by another model. Name another file to "
+                "--resume, or give that --model."
+            )
+    return answers
 
 
 class _OutputFolder:
@@ -111,9 +174,9 @@ class _OutputFolder:
         self.taken: set[str] = set()
         if self.folder:
             # Where a radiograph lies, and where it leads if it is a link.
-            images = {Path(file).parent.resolve() for file in files}
-            images |= {Path(file).resolve().parent for file in files}
-            if self.folder.resolve() in images:
+            sources = {Path(file).parent.resolve() for file in files}
+            sources |= {Path(file).resolve().parent for file in files}
+            if self.folder.resolve() in sources:
                 raise CXRError(
                     f"{folder}: holds radiographs that are to be classified, and a result could "
                     "overwrite one. Choose another folder."
@@ -122,6 +185,11 @@ class _OutputFolder:
                 self.folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise CXRError(f"{folder}: cannot be made ({error.strerror}).") from error
+
+    def take(self, path: str | None) -> None:
+        """Leave the name of a result that is there already to it."""
+        if path is not None:
+            self.taken.add(Path(path).stem)
 
     def write(
         self, file: str, encode: Encoder, radiograph: Radiograph, prediction: Prediction
@@ -153,46 +221,14 @@ def _heatmap_npy(_: Radiograph, prediction: Prediction) -> bytes:
     return buffer.getvalue()
 
 
-def _blank_line(file: str, classifier: Classifier, threshold: float | None) -> dict[str, Any]:
-    """The documented object, for a radiograph that is read but not yet classified."""
-    bundle = classifier.bundle
-    return {
-        "file": file,
-        "status": "ok",
-        "probability": None,
-        "label": None,
-        "threshold": bundle.operating_points.threshold if threshold is None else threshold,
-        "reasons": [],
-        "warnings": [],
-        "heatmap": None,
-        "overlay": None,
-        "evidence": None,
-        "model": bundle.identity(),
-    }
-
-
-def _evidence(prediction: Prediction, threshold: float) -> dict[str, Any]:
-    """What heatmap and answer are worth, in words, and the numbers behind them."""
-    checks = prediction.checks
-    return {
-        "text": sentence(checks.messages(prediction.probability, threshold)),
-        "heat": {place: round(share, 4) for place, share in checks.heat.items()},
-        "blurring": {
-            "hottest_tenth": round(checks.hottest, 4),
-            "elsewhere": round(checks.elsewhere, 4),
-        },
-        "variants": {name: round(share, 6) for name, share in checks.variants.items()},
-        "verdict_holds": checks.holds(prediction.probability, threshold),
-    }
-
-
-def _sentence(line: dict[str, Any]) -> str:
-    if line["status"] != "ok":
-        # Every reason; those of a file that cannot be read begin with its name.
-        said = "; ".join(line["reasons"])
-        if not said.startswith(Path(line["file"]).name):
-            said = f"{line['file']}: {said}"
-        return f"{line['status']:<10} {said}"
-    lines = [f"{line['label']:<10} {line['probability']:6.1%}  {line['file']}"]
-    lines += [f"{'':<11}Warning: {warning}." for warning in line["warnings"]]
-    return "\n".join([*lines, f"{'':<11}{line['evidence']['text']}"])
+def _lines(record: Record) -> str:
+    """A record for people: the answer, then warnings and what the heatmap is worth."""
+    file = record["file"]
+    if record["probability"] is None or record["evidence"] is None:
+        reasons = "; ".join(record["reasons"])
+        # The reason why a file cannot be read begins with its name.
+        said = reasons if reasons.startswith(Path(file).name) else f"{file}: {reasons}"
+        return f"{record['status']:<10} {said}"
+    lines = [f"{record['label']:<10} {record['probability']:6.1%}  {file}"]
+    lines += [f"{'':<11}Warning: {warning}." for warning in record["warnings"]]
+    return "\n".join([*lines, f"{'':<11}{record['evidence']['text']}"])

@@ -21,7 +21,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cxr.gate.gate import GateResult
+    from cxr.gate.result import GateResult
 
 
 class CXRError(Exception):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -13,14 +16,25 @@ import pytest
 from huggingface_hub import constants
 from playwright.sync_api import Browser, sync_playwright
 
-from cxr.model.bundle import LOCAL_MODEL, Bundle, save_bundle
-from cxr.model.network import build_network
+from cxr.classifier import Classifier
+from cxr.model.bundle import LOCAL_MODEL, Bundle, load_bundle, save_bundle
 from cxr.model.network_config import NetworkConfig
 from cxr.model.operating_points import OperatingPoint, OperatingPoints
 from tests.loopback_hub import TOKEN, LoopbackHub, serve
+from training.fitting.presets import tiny
 
 ROOT = Path(__file__).parents[1]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# For tests of what happens around a fit: the published network compiles in two seconds, the other
+# in eight.
+QUICK_FIT = dataclasses.replace(
+    tiny.CONFIG,
+    network=NetworkConfig(
+        architecture="published", input_size=32, widths=(4, 8), lstm_units=4, dropout=0.1
+    ),
+    epochs=1,
+    small_fraction=0.0,
+)
 PAGE_MARKS = [
     pytest.mark.browser,
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of the web server's packages
@@ -28,6 +42,12 @@ PAGE_MARKS = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files with the most slow tests first: a long one at the end would run alone."""
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: -slow[item.path])
 
 
 def pytest_sessionstart() -> None:
@@ -87,6 +107,22 @@ def chest_images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def lungs_table(chest_images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """For `--lungs`: outlines of the lungs in the images of that folder, alike in all of them.
+
+    Without such a table each fit would load the gate and outline the lungs with it.
+    """
+    folder = tmp_path_factory.mktemp("lungs")
+    mask = np.zeros((48, 48), np.uint8)
+    mask[6:42, 5:22] = mask[6:42, 26:43] = 255
+    cv2.imwrite(str(folder / "lungs.png"), mask)
+    rows = [f"{path},lungs.png" for path in sorted(chest_images.rglob("*.jpeg"))]
+    table = folder / "lungs.csv"
+    table.write_text("\n".join(["image,lung_mask", *rows]) + "\n")
+    return table
+
+
+@pytest.fixture(scope="session")
 def points() -> OperatingPoints:
     """100 images of each class; the higher the threshold, the fewer are called."""
     curve = tuple(
@@ -111,50 +147,62 @@ def points() -> OperatingPoints:
 
 
 @pytest.fixture(scope="session")
-def write_bundle(points: OperatingPoints) -> Callable[[Path], Bundle]:
-    """Write a bundle of a tiny network with seeded weights."""
-    import keras
+def tiny_bundle(tmp_path_factory: pytest.TempPathFactory, points: OperatingPoints) -> Bundle:
+    """A bundle of a tiny network with seeded weights."""
+    import keras  # here, since many tests need no TensorFlow, which takes seconds
 
-    def write(folder: Path) -> Bundle:
-        keras.utils.set_random_seed(0)
-        network = build_network(
-            NetworkConfig(input_size=32, stem_width=4, widths=(4, 8), blocks=(1, 1), lstm_units=4)
-        )
-        config = {
-            "name": "tiny",
-            "version": "1",
-            "class_names": ["NORMAL", "PNEUMONIA"],
-            "network": {
-                "architecture": "evidence",
-                "input_size": 32,
-                "stem_width": 4,
-                "widths": [4, 8],
-                "blocks": [1, 1],
-                "lstm_units": 4,
-                "dropout": 0.2,
-            },
-            "preprocessing": {"size": 32, "intensity": "standardized"},
-            "flip_tta": True,
-            "heatmap": {"method": "gradcam", "reference": 0.01},
-            "trained_on": {"images": 0},
-        }
-        return save_bundle(
-            folder,
-            network=network,
-            config=config,
-            operating_points=points,
-            evaluation={"images": 0},
-            card="# tiny\n",
-        )
+    from training.networks.export import write_network
+    from training.networks.network import build_network
 
-    return write
+    keras.utils.set_random_seed(0)
+    network_config = NetworkConfig(
+        input_size=32, stem_width=4, widths=(4, 8), blocks=(1, 1), lstm_units=4
+    )
+    network = build_network(network_config)
+    noise = np.random.default_rng(0).standard_normal((4, 32, 32, 1), dtype=np.float32)
+    config = {
+        "name": "tiny",
+        "version": "1",
+        "class_names": ["NORMAL", "PNEUMONIA"],
+        "network": {
+            "architecture": "evidence",
+            "input_size": 32,
+            "stem_width": 4,
+            "widths": [4, 8],
+            "blocks": [1, 1],
+            "lstm_units": 4,
+            "dropout": 0.2,
+        },
+        "preprocessing": {"size": 32, "intensity": "standardized"},
+        "flip_tta": True,
+        "heatmap": {"method": "gradcam", "reference": 0.01},
+        "trained_on": {"images": 0},
+    }
+    return save_bundle(
+        tmp_path_factory.mktemp("bundle"),
+        write_network=partial(write_network, network, network_config, images=noise),
+        config=config,
+        operating_points=points,
+        evaluation={"images": 0},
+        card="# tiny\n",
+    )
 
 
 @pytest.fixture(scope="session")
-def tiny_bundle(
-    tmp_path_factory: pytest.TempPathFactory, write_bundle: Callable[[Path], Bundle]
-) -> Bundle:
-    return write_bundle(tmp_path_factory.mktemp("bundle"))
+def tiny_classifier(tiny_bundle: Bundle) -> Classifier:
+    """Answers with the tiny bundle."""
+    return Classifier(tiny_bundle)
+
+
+@pytest.fixture(scope="session")
+def write_bundle(tiny_bundle: Bundle) -> Callable[[Path], Bundle]:
+    """Write a copy of the tiny bundle, which a test may change."""
+
+    def write(folder: Path) -> Bundle:
+        shutil.copytree(tiny_bundle.folder, folder)
+        return load_bundle(folder)
+
+    return write
 
 
 @pytest.fixture

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from importlib import import_module
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -51,8 +53,14 @@ def test_only_one_room_reads_the_hub_and_two_write_to_it() -> None:
     assert importers("huggingface_hub") == {"cxr/model/hub.py", *writers}
 
 
-def test_only_gradcam_and_the_benchmark_import_tensorflow() -> None:
-    assert importers("tensorflow") == {"cxr/model/gradcam.py", "cxr/benchmark.py"}
+def test_answering_needs_neither_keras_nor_tensorflow() -> None:
+    for package in ("keras", "tensorflow"):
+        assert not {path for path in importers(package) if path.startswith(("cxr/", "app"))}
+
+
+def test_only_heatmaps_and_their_export_import_tensorflow() -> None:
+    rooms = ("export", "gradcam", "keras_way")
+    assert importers("tensorflow") == {f"training/networks/{room}.py" for room in rooms}
 
 
 def test_the_fit_needs_no_tensorflow() -> None:
@@ -68,8 +76,58 @@ def test_the_fit_needs_no_tensorflow() -> None:
         for name in imports(path):
             assert name.split(".")[0] not in {"tensorflow", "gradio"}, f"{module} imports {name}"
             waiting.append(name)
-    assert "cxr.model.network" in seen
+    assert "training.networks.network" in seen
     assert "training.fitting.augmentation" in seen
+
+
+def test_rooms_are_small() -> None:
+    long = {
+        path.relative_to(ROOT).as_posix(): lines
+        for path in SOURCES
+        if (lines := len(path.read_text(encoding="utf-8").splitlines())) > 300
+    }
+    assert not long
+
+
+def test_no_module_leads_back_to_itself() -> None:
+    """Imports within functions and for type checking included."""
+    modules = {_module_name(path): path for path in SOURCES}
+    graph = {
+        module: {name for name in imports(path) if name in modules and name != module}
+        for module, path in modules.items()
+    }
+    while leaves := {module for module, names in graph.items() if not names & graph.keys()}:
+        for module in leaves:
+            del graph[module]
+    assert not sorted(graph)
+
+
+def _module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def test_every_package_that_is_imported_is_declared() -> None:
+    requirements = {
+        name: (ROOT / f"requirements-{name}.txt").read_text() for name in ("page", "training")
+    }
+    declared = {
+        name: {canonical(line) for line in text.splitlines() if "==" in line}
+        for name, text in requirements.items()
+    }
+    distributions = packages_distributions()
+    for path in SOURCES:
+        training = path.is_relative_to(ROOT / "training")
+        allowed = declared["page"] | (declared["training"] if training else set())
+        for name in {name.split(".")[0] for name in imports(path)} - {"cxr", "training", "app"}:
+            if name in sys.stdlib_module_names or name == "spaces":
+                continue
+            owners = {canonical(owner) for owner in distributions.get(name, [name])}
+            assert owners & allowed, f"{path.name} imports {name}, which is not declared"
+
+
+def canonical(requirement: str) -> str:
+    return re.sub(r"[-_.]+", "-", requirement.partition("==")[0].strip()).lower()
 
 
 def test_public_names_can_be_had() -> None:
@@ -95,7 +153,7 @@ def test_importing_the_library_is_quick() -> None:
 
 @pytest.mark.parametrize(
     "code",
-    ["import cxr", "import cxr.__main__ as m\ntry: m.main(['--help'])\nexcept SystemExit: 0"],
+    ["import cxr", "import cxr.cli as m\ntry: m.main(['--help'])\nexcept SystemExit: 0"],
 )
 def test_importing_and_helping_load_neither_tensorflow_nor_gradio(code: str) -> None:
     listed = fresh(f"import sys\n{code}\nprint(); print(*sys.modules)").splitlines()[-1].split()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -14,6 +15,7 @@ from training.commands import (
     deploy,
     evaluate,
     explain_check,
+    export,
     fit,
     fit_gate,
     publish,
@@ -34,6 +36,7 @@ _COMMANDS = {
     "evaluate": evaluate,
     "explain-check": explain_check,
     "card": card,
+    "export": export,
     "publish": publish,
     "deploy": deploy,
     "fit-gate": fit_gate,
@@ -51,13 +54,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     options = _parser().parse_args(arguments)
     end_with_parent()
+    # TensorFlow's start-up log says nothing about images; its errors still arrive.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         return int(options.command.run(options))
     except CXRError as error:
         print(f"training: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        again = " The same command goes on after the last epoch."
+        again = " To continue after the last finished epoch, run the same command again."
         print(f"\nInterrupted.{again if options.command in _RESUMABLE else ''}", file=sys.stderr)
         return 130
 

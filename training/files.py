@@ -1,16 +1,18 @@
-"""Files and folders for results: written whole or not at all."""
+"""Reading and writing the files and folders of results; each file is written in one step."""
 
 from __future__ import annotations
 
 import json
 import os
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from cxr.errors import RunError
-from cxr.model.renamed import with_new_names
+from cxr.renamed import with_new_names
 
 ROOT = Path(__file__).parents[1]  # the checkout: where `python -m training` works
 EXAMPLES = ROOT / "examples"
@@ -18,15 +20,15 @@ _ATTEMPTS = 10
 
 
 def write_atomically(path: Path, save: Callable[[Path], object]) -> None:
-    """Let `save` write beside `path`, then put it in place: `path` is never half-written."""
-    # Keras asks for names that end in .weights.h5, so the mark goes in front.
-    # The process is named, since several may write the same report.
+    """Let `save` write a file beside `path`, then rename it: `path` is never half-written."""
+    # Keras wants names that end in .weights.h5, so "partial" is put in front. The process id keeps
+    # several processes that write the same report apart.
     partial = path.with_name(f"partial-{os.getpid()}-{path.name}")
     save(partial)
     for attempt in range(_ATTEMPTS):
         try:
             return os.replace(partial, path)
-        except PermissionError:  # Windows, while somebody reads what is replaced
+        except PermissionError:  # Windows, while another process reads the old file
             if attempt == _ATTEMPTS - 1:
                 raise
             time.sleep(0.1)
@@ -34,7 +36,7 @@ def write_atomically(path: Path, save: Callable[[Path], object]) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder for results, if it is not there.
+    """Make a folder for results if it does not exist.
 
     Raises:
         RunError: it cannot be made.
@@ -45,13 +47,53 @@ def make_folder(folder: Path) -> None:
         raise RunError(f"{folder}: cannot be made ({error.strerror}).") from error
 
 
+@contextmanager
+def replaced_whole(folder: Path) -> Iterator[Path]:
+    """A new folder beside this one, which takes its place at the end unless something was raised.
+
+    Raises:
+        OSError: a folder cannot be written; the one that was there stays.
+    """
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f"{folder.name}-") as beside:
+        new, old = Path(beside) / "new", Path(beside) / "old"
+        new.mkdir()
+        yield new
+        if folder.exists():
+            folder.rename(old)
+        try:
+            new.rename(folder)
+        except OSError:
+            if old.exists():
+                old.rename(folder)
+            raise
+
+
 def write_text(path: Path, text: str) -> None:
-    """Write a text file at once."""
+    """Write a text file in one step."""
     write_atomically(path, lambda partial: partial.write_text(text, encoding="utf-8"))
 
 
+def write_json(path: Path, document: object) -> None:
+    """Write a JSON file in one step.
+
+    Args:
+        path: of the file.
+        document: JSON values; tuples are written as lists.
+
+    Raises:
+        TypeError: a value has no form in JSON.
+        ValueError: a number is infinite or not a number, which JSON does not allow.
+    """
+    write_text(path, json.dumps(document, indent=1, allow_nan=False) + "\n")
+
+
+def as_json(document: object) -> Any:
+    """JSON values as they are after writing and reading them: tuples become lists."""
+    return json.loads(json.dumps(document))
+
+
 def read_json(path: Path) -> Any:
-    """JSON values of a file, with fields of earlier versions by their present names.
+    """The JSON values of a file; fields of earlier versions get their present names.
 
     Raises:
         OSError: it cannot be read.

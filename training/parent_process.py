@@ -1,4 +1,4 @@
-"""A command that ends with the process that started it, however that ends."""
+"""Ends a command when the process that started it ends, even if that was killed."""
 
 from __future__ import annotations
 
@@ -6,19 +6,21 @@ import os
 import sys
 import threading
 
-TETHERED = "CXR_TETHERED"  # environment variable of a command that is started so
+# Environment variable of a command that is to end with its parent. Its standard input is then a
+# pipe that the parent holds open.
+TETHERED = "CXR_TETHERED"
 
 
 def end_with_parent() -> None:
-    """Have this process end when the one that started it does, if that one asked for it.
+    """End this process when its parent ends, if the parent asked for that.
 
-    It holds the other end of this process' standard input, which closes with it even where it was
-    killed. What a fit has finished by then is on disk.
+    The operating system closes the pipe to this process' standard input when the parent ends,
+    even if it was killed. Nothing is lost: a training saves every finished epoch.
     """
     if os.environ.pop(TETHERED, None):
-        threading.Thread(target=_wait_for_the_end, daemon=True).start()
+        threading.Thread(target=_exit_with_input, daemon=True).start()
 
 
-def _wait_for_the_end() -> None:
+def _exit_with_input() -> None:
     sys.stdin.read()
     os._exit(1)

@@ -1,1 +1,1 @@
-"""Is it a frontal chest radiograph, and where are its lungs?"""
+"""The gate: is an image a frontal chest radiograph, and where are its lungs?"""

@@ -1,6 +1,6 @@
 """From evidence to logit: the arithmetic that makes the heatmap the reason for the number.
 
-The evidence network (`cxr.model.network`) gives each place of a radiograph its evidence for
+The evidence network (`training.networks.network`) gives each place of a radiograph its evidence for
 pneumonia, and a weight, by how surely it lies in a lung. The logit follows from these two maps
 alone, so whoever holds them can check it, or ask what it would be without some of the places.
 """

@@ -17,9 +17,10 @@ from pathlib import Path
 
 from cxr.errors import BundleError, HubError
 from cxr.model.bundle import BUNDLED_MODEL, FILES, LOCAL_MODEL, WEIGHTS, Bundle, load_bundle
+from cxr.model.graph import GRAPH
 
 MODEL_VARIABLE = "CXR_MODEL"  # what is used where no model is named
-MAX_BYTES = dict.fromkeys(FILES, 4_000_000) | {WEIGHTS: 100_000_000}
+MAX_BYTES = dict.fromkeys(FILES, 4_000_000) | dict.fromkeys((GRAPH, WEIGHTS), 100_000_000)
 
 _REFERENCE = re.compile(
     r"(?P<repo>\w[\w.-]*/\w[\w.-]*)(?:@(?P<revision>\w[\w.-]*(?:/\w[\w.-]*)*))?", re.ASCII

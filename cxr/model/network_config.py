@@ -1,4 +1,4 @@
-"""What a network is built from, apart from `cxr.model.network`: reading it needs no Keras."""
+"""What a network is built from. It needs no Keras, which `training.networks.network` does."""
 
 from __future__ import annotations
 
@@ -80,8 +80,13 @@ class NetworkConfig:
 
     @property
     def map_side(self) -> int:
-        """Places a side of the evidence map."""
-        return self.input_size // self.stride
+        """Places a side of the last convolution's map."""
+        if self.architecture == "evidence":
+            return self.input_size // self.stride
+        side = self.input_size - 2  # each 3×3 convolution is unpadded
+        for _ in self.widths[1:]:
+            side = side // 2 - 2
+        return side
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> NetworkConfig:

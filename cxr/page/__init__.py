@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,8 @@ import gradio as gr
 
 from cxr.classifier import Classifier
 from cxr.errors import CXRError
-from cxr.page import texts
+from cxr.messages import text
+from cxr.outcome import answer_file
 from cxr.page.about import card_text, create_curves
 from cxr.page.api import create_api
 from cxr.page.downloads import Shown, create_download, dicom_value, for_report, report_value
@@ -23,29 +23,29 @@ from cxr.page.lines import (
     create_line,
     create_notice,
     model_line,
-    problem_value,
+    outcome_line,
+    problem_line,
 )
 from cxr.page.many import create_many
 from cxr.page.notes import note_keeper
 from cxr.page.serving import BASE_SETTINGS
 from cxr.page.viewer import create_viewer, image_value
-from cxr.reading.radiograph import read_radiograph
 
 _FOLDER = Path(__file__).parent
 
-# What `launch` takes of this page.
+# Arguments of Gradio's `launch` for this page.
 LAUNCH_SETTINGS: dict[str, Any] = {
     **BASE_SETTINGS,
     "css_paths": _FOLDER / "page.css",
     "head": "".join(
         f"<script>{(_FOLDER / name).read_text(encoding='utf-8')}</script>"
-        for name in ("page.js", "zip.js")
+        for name in ("rules.js", "page.js", "files.js", "zip.js")
     ),
     "max_file_size": "100mb",
 }
-_DELETE_UPLOADS = (30, 300)  # look every 30 s, delete what is older than 300 s
-_AT_ONCE = 2  # radiographs through the API
-_MOST_WAITING = 200  # beyond, the page says that it is busy
+_DELETE_UPLOADS = (30, 300)  # seconds: every 30 s, those older than 300 s
+_AT_ONCE = 2  # radiographs that are classified at a time, of the list and of the API each
+_MAX_WAITING = 200  # requests in the queue; the page says that it is busy to any more
 _UPLOAD = "#upload input[type=file]"
 
 
@@ -53,35 +53,36 @@ def build_page(classifier: Classifier, *, notice: str = "", notes: Path | None =
     """The page of one model.
 
     Args:
-        classifier: may still be loading; a radiograph that comes before is answered when it has
-            loaded.
-        notice: why it is not the model that was asked for, if it is not.
-        notes: folder for what readers think of answers; by default it stays in their browsers.
+        classifier: may still be loading; a radiograph that is chosen before then is answered as
+            soon as it has loaded.
+        notice: why another model than the one asked for answers, if so.
+        notes: folder for readers' comments on answers; by default they stay in the browsers.
 
     Raises:
         CXRError: the folder for notes cannot be made.
     """
 
     def answer_upload(path: str | None) -> tuple[Any, Line | None, Any]:
-        """Viewer value, notice and what a report needs; on an error what was shown stays."""
+        """Viewer value, notice and what a report needs; after an error the viewer is unchanged."""
         if path is None:
             return gr.skip(), None, gr.skip()
         try:
-            radiograph = read_radiograph(path)
-            prediction = classifier.predict(radiograph)
-            value = image_value(radiograph, prediction, classifier.bundle)
-            return value, None, for_report(radiograph, prediction, path)
+            outcome = answer_file(path, classifier, file=Path(path).name)
+            if outcome.answer is None:
+                return gr.skip(), outcome_line(outcome), gr.skip()
+            value = image_value(*outcome.answer, classifier.bundle)
+            return value, None, for_report(*outcome.answer, path)
         except CXRError as error:
-            return gr.skip(), problem_value(error), gr.skip()
+            return gr.skip(), problem_line(error), gr.skip()
         except Exception:
             logging.exception("a radiograph was not classified")
-            return gr.skip(), problem_value(None), gr.skip()
+            return gr.skip(), problem_line(None), gr.skip()
 
     def answer_example(event: gr.EventData) -> tuple[Any, Line | None, Any]:
         return answer_upload(str(example_paths[event.index]))
 
     def keep(shown: Shown | None, event: gr.EventData) -> tuple[Any, Line | None]:
-        """A file for the reader, and why there is none."""
+        """A file for the reader, or why there is none."""
         if shown is None:
             return gr.skip(), {"text": "expired"}
         asked: dict[str, Any] = event._data
@@ -90,33 +91,23 @@ def build_page(classifier: Classifier, *, notice: str = "", notes: Path | None =
                 return dicom_value(shown, classifier, asked), None
             return report_value(shown, classifier.bundle, asked), None
         except CXRError as error:
-            return gr.skip(), problem_value(error)
+            return gr.skip(), problem_line(error)
         except Exception:
             logging.exception("a file for the reader was not made")
-            return gr.skip(), problem_value(None)
-
-    def model_status() -> Iterator[Line]:
-        if not classifier.ready:
-            yield {"text": "model_loading"}
-        try:
-            classifier.warm_up()
-        except CXRError as error:
-            yield {"text": "model_failed", "values": {"error": str(error)}}
-        else:
-            yield model_line(classifier.bundle)
+            return gr.skip(), problem_line(None)
 
     example_paths = list_examples()
     keep_note = note_keeper(notes, model=classifier.bundle.sha256) if notes else None
     with gr.Blocks(
-        title=texts.TITLE, analytics_enabled=False, delete_cache=_DELETE_UPLOADS
+        title=text("title", "en"), analytics_enabled=False, delete_cache=_DELETE_UPLOADS
     ) as page:
         create_header(elem_id="header")
         if notice:
-            create_line({"text": "fallback", "values": {"reason": notice}}, elem_id="fallback")
+            create_line({"text": "model_bundled", "detail": notice}, elem_id="fallback")
         with gr.Row(elem_id="one-view"):
             with gr.Column(scale=1, min_width=180):
                 create_choose_button(upload_selector=_UPLOAD, elem_id="choose")
-                with gr.Column(elem_id="upload"):  # out of sight: the button above opens it
+                with gr.Column(elem_id="upload"):  # hidden: the button above opens it
                     upload = gr.UploadButton(type="filepath")
                 problem = create_notice(elem_id="notice")
                 examples = create_examples(example_paths, elem_id="examples")
@@ -130,7 +121,7 @@ def build_page(classifier: Classifier, *, notice: str = "", notes: Path | None =
             create_curves(classifier.bundle, elem_id="curves")
             gr.Markdown(card_text(classifier.bundle), elem_id="card")
         with gr.Column(elem_id="footer"):
-            status = create_line(None, elem_id="status")
+            create_line(model_line(classifier.bundle), elem_id="status")
             create_line({"text": "privacy_notes" if notes else "privacy"}, elem_id="privacy")
 
         shown = gr.State(time_to_live=_DELETE_UPLOADS[1])
@@ -138,8 +129,7 @@ def build_page(classifier: Classifier, *, notice: str = "", notes: Path | None =
         answer: dict[str, Any] = {
             "outputs": [viewer, problem, shown],
             "api_visibility": "private",
-            # One at a time and in order: the radiograph that was chosen last is the one that is
-            # shown.
+            # One at a time and in order, so that the radiograph chosen last is the one shown.
             "concurrency_limit": 1,
             "concurrency_id": "classify",
             "trigger_mode": "always_last",
@@ -148,5 +138,4 @@ def build_page(classifier: Classifier, *, notice: str = "", notes: Path | None =
         examples.select(answer_example, None, **answer)
         viewer.submit(keep, shown, [download, problem], api_visibility="private")
         create_api(classifier, at_once=_AT_ONCE)
-        page.load(model_status, None, status, api_visibility="private", concurrency_limit=None)
-    return page.queue(max_size=_MOST_WAITING, api_open=True)
+    return page.queue(max_size=_MAX_WAITING, api_open=True)

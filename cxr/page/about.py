@@ -6,8 +6,8 @@ from typing import Any
 
 import gradio as gr
 
+from cxr.messages import all_texts
 from cxr.model.bundle import CARD, Bundle
-from cxr.page.texts import LANGUAGES
 
 _TEMPLATE = """
 <div class="curves">
@@ -18,7 +18,7 @@ _TEMPLATE = """
       <path class="line" d="${value.roc}"></path>
       <g>${value.stops.map(s => `<circle cx="${s.x}" cy="${s.y}" r="4"></circle>`).join("")}</g>
       <text x="125" y="276" data-t="roc_x"></text>
-      <text transform="translate(-24 125) rotate(-90)" data-t="roc_y"></text>
+      <text transform="translate(-24 125) rotate(-90)" data-t="sensitivity"></text>
     </svg>
     <figcaption data-t="roc_caption"></figcaption>
   </figure>
@@ -29,7 +29,7 @@ _TEMPLATE = """
       <path class="line other" d="${value.specificity}"></path>
       <g>${value.thresholds.map(x => `<path class="chance" d="M${x} 0V250"></path>`).join("")}</g>
       <text x="125" y="276" data-t="threshold"></text>
-      <text transform="translate(-24 125) rotate(-90)" data-t="share"></text>
+      <text transform="translate(-24 125) rotate(-90)" data-t="fraction"></text>
     </svg>
     <figcaption data-t="threshold_caption"></figcaption>
   </figure>
@@ -38,7 +38,7 @@ _TEMPLATE = """
 """
 _STYLE = """
 .curves { display: flex; flex-wrap: wrap; gap: 2rem; }
-figure { margin: 0; width: 21rem; max-width: 100%; }
+figure { margin: 0; width: min(21rem, 100vw - 4rem); }
 svg { width: 100%; }
 path { fill: none; stroke: var(--body-text-color); }
 .axes { stroke-width: 1; }
@@ -48,16 +48,18 @@ path { fill: none; stroke: var(--body-text-color); }
 circle { fill: #c2410c; }
 text { fill: var(--body-text-color); font-size: 12px; text-anchor: middle; }
 figcaption, p { font-size: 0.85rem; line-height: 1.45; color: var(--quiet); }
+p { margin-top: 1rem; }
 """
 _SCRIPT = """
 const { cxr } = window;
-cxr.onLanguage(() => cxr.translate(element, props.texts[cxr.language]));
+const say = cxr.speaker(props.texts);
+cxr.onChange(() => cxr.translate(element, say));
 """
-_SIDE = 250  # of a plot, in its own units
+_SIDE = 250  # of a plot, in SVG units
 
 
 def create_curves(bundle: Bundle, *, elem_id: str) -> gr.HTML:
-    """ROC and threshold curve of the radiographs that the model's thresholds come from."""
+    """ROC curve, and sensitivity and specificity by threshold, as the bundle's curve has them."""
     return gr.HTML(
         _curves(bundle),
         html_template=_TEMPLATE,
@@ -65,7 +67,7 @@ def create_curves(bundle: Bundle, *, elem_id: str) -> gr.HTML:
         js_on_load=_SCRIPT,
         apply_default_css=False,
         elem_id=elem_id,
-        texts=LANGUAGES,
+        texts=all_texts(),
     )
 
 
@@ -82,9 +84,9 @@ def _curves(bundle: Bundle) -> dict[str, Any]:
     }
 
 
-def _path(shares: list[tuple[float, float]]) -> str:
-    """An SVG path through points in [0, 1], upwards."""
-    return "M" + "L".join(f"{_SIDE * x:.2f} {_SIDE * (1 - y):.2f}" for x, y in shares)
+def _path(points: list[tuple[float, float]]) -> str:
+    """An SVG path through points (x, y) in [0, 1]; y points up, unlike in SVG."""
+    return "M" + "L".join(f"{_SIDE * x:.2f} {_SIDE * (1 - y):.2f}" for x, y in points)
 
 
 def card_text(bundle: Bundle) -> str:

@@ -6,8 +6,9 @@ from typing import Any
 import gradio as gr
 
 from cxr.classifier import Classifier
-from cxr.classify import classify_file
 from cxr.errors import CXRError
+from cxr.outcome import answer_file
+from cxr.output.record import to_record
 from cxr.page.uploads import uploaded_file
 
 # No postponed annotations here: Gradio reads the endpoint's types from them.
@@ -41,9 +42,9 @@ def create_api(classifier: Classifier, *, at_once: int) -> None:
             )  # Gradio hands over what the client sent
             name = Path(str(sent.get("orig_name") or "the picture")).name
             path = uploaded_file(str(sent.get("path")), name=name)
-            line, _ = classify_file(path, classifier, file=name, threshold=threshold)
+            outcome = answer_file(path, classifier, file=name)
         except CXRError as error:
             raise gr.Error(str(error), print_exception=False) from error
-        return line
+        return dict(to_record(outcome, classifier, threshold=threshold))
 
     gr.api(classify, api_name="classify", concurrency_limit=at_once, concurrency_id="classify_api")

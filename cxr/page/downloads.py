@@ -1,4 +1,4 @@
-"""Files that the page hands to the reader: made when asked for, and kept nowhere."""
+"""Files that the reader downloads: made when asked for, and not stored on the server."""
 
 from __future__ import annotations
 
@@ -20,9 +20,11 @@ from cxr.output.report_pdf import Reading, pdf_report
 from cxr.page.pictures import shrink
 from cxr.reading.radiograph import Radiograph, read_radiograph
 
-_SIDE = 1200  # what a report needs of a radiograph; a session keeps no more
+_SIDE = 1200  # pixels that a report needs; a session keeps no more of a radiograph
 _SCRIPT = """
-watch("value", () => { if (props.value) window.cxr.download(props.value.uri, props.value.name); });
+watch("value", () => {
+  if (props.value) window.cxrFiles.download(props.value.uri, props.value.name);
+});
 """
 
 
@@ -31,8 +33,8 @@ class Shown:
     """The radiograph that a session shows.
 
     Attributes:
-        radiograph: as small as a report needs it.
-        prediction: its answer, the heatmap as small.
+        radiograph: shrunk to the size that a report needs.
+        prediction: its answer, with a heatmap of the same size.
         path: of the upload, which is deleted within minutes.
     """
 
@@ -42,7 +44,7 @@ class Shown:
 
 
 def create_download(*, elem_id: str) -> gr.HTML:
-    """Saves what becomes its value, a ``{uri, name}``; nothing is to be seen of it."""
+    """An invisible component: the browser saves each value that it gets, a ``{uri, name}``."""
     return gr.HTML(
         html_template="<span></span>",
         js_on_load=_SCRIPT,
@@ -53,7 +55,7 @@ def create_download(*, elem_id: str) -> gr.HTML:
 
 
 def for_report(radiograph: Radiograph, prediction: Prediction, path: str) -> Shown:
-    """The radiograph that is shown, as small as a report needs it."""
+    """The radiograph and its answer, shrunk to the size that a report needs."""
     return Shown(
         radiograph=dataclasses.replace(radiograph, pixels=shrink(radiograph.pixels, _SIDE)),
         prediction=dataclasses.replace(prediction, heatmap=shrink(prediction.heatmap, _SIDE)),
@@ -62,12 +64,12 @@ def for_report(radiograph: Radiograph, prediction: Prediction, path: str) -> Sho
 
 
 def report_value(shown: Shown, bundle: Bundle, asked: dict[str, Any]) -> dict[str, str]:
-    """A PDF of the radiograph that is shown.
+    """A PDF report on the radiograph that is shown.
 
     Args:
-        shown: of `for_report`.
+        shown: what `for_report` returned.
         bundle: the model that answered.
-        asked: by the browser: the reader's threshold or None, and the language.
+        asked: what the browser sent: the reader's threshold or None, and the language.
     """
     reading = Reading(
         threshold=_threshold(asked), language="fr" if asked.get("language") == "fr" else "en"
@@ -80,9 +82,10 @@ def dicom_value(shown: Shown, classifier: Classifier, asked: dict[str, Any]) -> 
     """A ZIP of two DICOM objects, at the radiograph's full size.
 
     Args:
-        shown: of `for_report`, a DICOM radiograph.
-        classifier: that answered.
-        asked: by the browser: the reader's threshold or None, and whether to name the study.
+        shown: what `for_report` returned of a DICOM radiograph.
+        classifier: the one that answered.
+        asked: what the browser sent: the reader's threshold or None, and whether to keep the
+            identifiers of patient and study.
 
     Raises:
         RadiographError: the upload has been deleted, or its header cannot be carried over.
@@ -119,5 +122,5 @@ def _file(content: bytes, media_type: str, shown: Shown, ending: str) -> dict[st
     return {
         "uri": f"data:{media_type};base64,{base64.b64encode(content).decode()}",
         "name": f"{Path(shown.radiograph.name).stem}_{ending}",
-        "made_at": str(time.time_ns()),  # the same file asked for again is a new value
+        "made_at": str(time.time_ns()),  # so that asking for the same file again changes the value
     }

@@ -1,4 +1,4 @@
-"""The example radiographs, to click on."""
+"""Thumbnails of the example radiographs; a click on one opens it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from pathlib import Path
 
 import gradio as gr
 
+from cxr.messages import all_texts
 from cxr.page.pictures import grey_data_uri, shrink
-from cxr.page.texts import LANGUAGES
 from cxr.reading.radiograph import read_radiograph
 
 FOLDER = Path(__file__).parents[2] / "examples"
@@ -54,12 +54,14 @@ span {
 """
 _SCRIPT = """
 const { cxr } = window;
-cxr.onLanguage(() => {
-  const texts = props.texts[cxr.language];
-  cxr.translate(element, texts);
+const say = cxr.speaker(props.texts);
+cxr.onChange(() => {
+  cxr.translate(element, say);
   element.querySelectorAll("[data-kind]").forEach((caption) => {
     const { kind, number } = caption.dataset;
-    caption.textContent = `${texts.example_kinds[kind] ?? kind} ${number}`;
+    // Other files may lie in the folder of examples; they are shown by their own name.
+    const known = `example_${kind}` in props.texts.en;
+    caption.textContent = `${known ? say(`example_${kind}`) : kind} ${number}`;
   });
 });
 element.addEventListener("click", (event) => {
@@ -92,10 +94,10 @@ def create_examples(paths: list[Path], *, elem_id: str) -> gr.HTML:
         js_on_load=_SCRIPT,
         apply_default_css=False,
         elem_id=elem_id,
-        texts=LANGUAGES,
+        texts=all_texts(),
     )
 
 
 def list_examples() -> list[Path]:
-    """The example radiographs in the order of their names; none where they were not shipped."""
+    """The example radiographs in the order of their names; empty where they are not installed."""
     return sorted(FOLDER.glob("*.png"))

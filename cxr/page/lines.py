@@ -1,25 +1,27 @@
-"""The page's small components: lines of text in the reader's language, and buttons.
+"""The page's small components: header, buttons and lines of text.
 
-Each is a template whose elements name their texts (`data-t`); the browser fills them in.
+Each is a template whose elements name their texts by `data-t`, a key of `cxr/messages.toml`; the
+browser fills them in and changes them with the language.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import gradio as gr
 
-from cxr.errors import CXRError, NotAChestRadiograph
+from cxr.errors import CXRError, RadiographError
+from cxr.messages import all_texts
 from cxr.model.bundle import Bundle
-from cxr.page.texts import LANGUAGES
-from cxr.page.viewer import message_values
+from cxr.outcome import Outcome
+from cxr.page.viewer import MessageValue, message_values
 
 _HEADER = """
 <header>
   <div>
     <h1 data-t="title"></h1>
     <p data-t="disclaimer" id="disclaimer"></p>
-    <nav data-t-label="views">
+    <nav data-t-label="sections">
       <button type="button" data-view="one" data-t="view_one"></button>
       <button type="button" data-view="many" data-t="view_many"></button>
       <button type="button" data-view="about" data-t="view_about"></button>
@@ -59,8 +61,9 @@ button {
 """
 _HEADER_SCRIPT = """
 const { cxr } = window;
-cxr.onLanguage(() => {
-  cxr.translate(element, props.texts[cxr.language]);
+const say = cxr.speaker(props.texts);
+cxr.onChange(() => {
+  cxr.translate(element, say);
   for (const button of element.querySelectorAll("[data-view]")) {
     const current = button.dataset.view === (document.body.dataset.view ?? "one");
     button.setAttribute("aria-current", current ? "page" : "false");
@@ -91,47 +94,42 @@ button:hover { background: #334155; }
 """
 _CHOOSE_SCRIPT = """
 const { cxr } = window;
-cxr.onLanguage(() => cxr.translate(element, props.texts[cxr.language]));
+const say = cxr.speaker(props.texts);
+cxr.onChange(() => cxr.translate(element, say));
 element.addEventListener("click", () => document.querySelector(props.upload_selector)?.click());
 """
 
-_NOTICE = '<div role="alert"><p class="said"></p><p class="detail" lang="en"></p></div>'
-_NOTICE_SCRIPT = """
-const { cxr } = window;
-const show = () => {
-  const problem = props.value;
-  const texts = props.texts[cxr.language];
-  const [said, detail] = element.querySelectorAll("p");
-  said.textContent = "";
-  detail.textContent = problem?.detail ?? "";
-  if (!problem) return;
-  const reasons = (problem.reasons ?? [])
-    .map(({ code, values }) => cxr.fill(texts.messages[code], values));
-  const end = reasons.length ? "." : "";
-  said.textContent =
-    cxr.fill(texts[problem.text], { ...problem.values, reasons: reasons.join("; ") }) + end;
-};
-watch("value", show);
-cxr.onLanguage(show);
-"""
-
-_LINE = "<p></p>"
+_LINE = '<div><p class="said"></p><p class="detail" lang="en"></p></div>'
+_NOTICE = _LINE.replace("<div>", '<div role="alert">')
 _LINE_SCRIPT = """
 const { cxr } = window;
+const say = cxr.speaker(props.texts);
 const show = () => {
   const line = props.value;
-  const texts = props.texts[cxr.language];
-  const values = { ...line?.values };
-  for (const [name, key] of Object.entries(line?.parts ?? {})) {
-    values[name] = values[name] ? cxr.fill(texts[key], values) : "";
-  }
-  element.querySelector("p").textContent = line ? cxr.fill(texts[line.text], values) : "";
+  const reasons = cxr.sentences(line?.reasons ?? [], say);
+  const [said, detail] = element.querySelectorAll("p");
+  said.textContent = line ? `${say(line.text, line.values)} ${reasons}`.trim() : "";
+  detail.textContent = line?.detail ?? "";
 };
 watch("value", show);
-cxr.onLanguage(show);
+cxr.onChange(show);
 """
 
-Line = dict[str, Any]  # text: key of the texts; values: what it names
+
+class Line(TypedDict):
+    """A line of text, said by the browser in the reader's language.
+
+    Keys:
+        text: its key in `cxr/messages.toml`.
+        values: what its sentence names in braces.
+        reasons: messages that are said after it.
+        detail: an error's own words, in English, shown below it.
+    """
+
+    text: str
+    values: NotRequired[dict[str, str]]
+    reasons: NotRequired[list[MessageValue]]
+    detail: NotRequired[str]
 
 
 def create_header(*, elem_id: str) -> gr.HTML:
@@ -152,12 +150,12 @@ def create_choose_button(*, upload_selector: str, elem_id: str) -> gr.HTML:
 
 
 def create_notice(*, elem_id: str) -> gr.HTML:
-    """Why a radiograph has no answer; its value is what `problem_value` gives, or None."""
-    return _component(None, _NOTICE, _NOTICE_SCRIPT, elem_id=elem_id)
+    """A line that is read out as soon as it appears: why a radiograph has no answer."""
+    return _component(None, _NOTICE, _LINE_SCRIPT, elem_id=elem_id)
 
 
 def create_line(value: Line | None, *, elem_id: str) -> gr.HTML:
-    """One line of text."""
+    """A line of text."""
     return _component(value, _LINE, _LINE_SCRIPT, elem_id=elem_id)
 
 
@@ -171,34 +169,33 @@ def _component(
         js_on_load=script,
         apply_default_css=False,
         elem_id=elem_id,
-        texts=LANGUAGES,
+        texts=all_texts(),
         **props,
     )
 
 
-def problem_value(error: CXRError | None) -> Line:
-    """What the notice says of an error; None is one that nobody foresaw."""
-    if error is None:
-        return {"text": "failed"}
-    if isinstance(error, NotAChestRadiograph):
+def outcome_line(outcome: Outcome) -> Line:
+    """What the notice says of a file that was not answered."""
+    if outcome.reasons:
         return {
             "text": "refused",
-            "values": {"name": error.name},
-            "reasons": message_values(error.gate_result.reasons),
+            "values": {"name": outcome.file},
+            "reasons": message_values(outcome.reasons),
         }
-    return {"text": "unread", "detail": str(error)}
+    return {"text": "unread", "detail": outcome.detail}
+
+
+def problem_line(error: CXRError | None) -> Line:
+    """What the notice says of an error; None stands for one of no known kind."""
+    if error is None:
+        return {"text": "failed"}
+    unread = isinstance(error, RadiographError)
+    return {"text": "unread" if unread else "model_failed", "detail": str(error)}
 
 
 def model_line(bundle: Bundle) -> Line:
-    """Which model answers."""
-    return {
-        "text": "model_ready",
-        "values": {
-            "name": bundle.name,
-            "version": bundle.version,
-            "sha256": bundle.sha256[:12],
-            "origin": bundle.origin or "",
-            "population": bundle.config["trained_on"].get("population", "–"),
-        },
-        "parts": {"origin": "model_origin"},
-    }
+    """Which model answers, and from where it was fetched if it does not come with the code."""
+    values = {"name": bundle.name, "version": bundle.version, "sha256": bundle.sha256[:12]}
+    if bundle.origin:
+        return {"text": "model_ready_from", "values": {**values, "origin": bundle.origin}}
+    return {"text": "model_ready", "values": values}

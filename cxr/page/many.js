@@ -1,37 +1,33 @@
-// A folder or an archive, radiograph by radiograph: the browser holds the list, and the server sees one radiograph at
-// a time. Nothing of the list is on the server, so that cancelling is not asking for the next.
-const { cxr, cxrZip } = window;
+// Many radiographs, one after the other: the browser holds the list and sends the server one radiograph at a time.
+// The server keeps none of it, so cancelling means not sending the next.
+const { cxr, cxrFiles, cxrZip } = window;
 const $ = (selector) => element.querySelector(selector);
-const texts = () => props.texts[cxr.language];
-const MOST_FILES = 5000;
-const state = { rows: [], total: 0, running: false, cancelled: false, problem: "" };
+const say = cxr.speaker(props.texts);
+const MAX_FILES = 5000;
+const state = { rows: [], total: 0, running: false, cancelled: false, notice: "" };
 
-const say = ({ code, values }) => cxr.fill(texts().messages[code], values);
 const verdictOf = (row) => cxr.verdict(row.probability, row.operating_points, row.model);
 
 const show = () => {
-  const t = texts();
-  cxr.translate(element, t);
+  cxr.translate(element, say);
   const { rows, total, running } = state;
   $("[data-do=cancel]").hidden = !running;
   for (const button of ["csv", "overlays"]) {
     $(`[data-do=${button}]`).hidden = running || !rows.length;
   }
-  $(".progress").hidden = !total && !state.problem;
+  $(".progress").hidden = !total && !state.notice;
   $("progress").value = total ? rows.length / total : 0;
   const count = (status) => rows.filter((row) => row.status === status).length;
-  $(".progress [role=status]").textContent = state.problem || cxr.fill(t.many_status, {
-    done: cxr.number(rows.length), total: cxr.number(total),
-    refused: cxr.number(count("refused")), failed: cxr.number(count("error")),
+  $(".progress [role=status]").textContent = state.notice || say("many_status", {
+    done: rows.length, total, refused: count("refused"), failed: count("error"),
   });
   $("table").hidden = !rows.length;
-  // The likeliest first; what has no answer last.
+  // The highest probability first; radiographs without an answer last.
   const sorted = [...rows].sort((a, b) => (b.probability ?? -1) - (a.probability ?? -1));
   $("tbody").replaceChildren(...sorted.map(line));
 };
 
 const line = (row) => {
-  const t = texts();
   const tr = document.createElement("tr");
   const cell = (name, content) => {
     const td = document.createElement("td");
@@ -40,22 +36,23 @@ const line = (row) => {
     tr.append(td);
     return td;
   };
-  const picture = document.createElement("img");
-  picture.alt = "";
-  if (row.thumbnail) picture.src = row.thumbnail;
-  cell("picture", row.thumbnail ? picture : "");
+  const thumbnail = document.createElement("img");
+  thumbnail.alt = "";
+  if (row.thumbnail) thumbnail.src = row.thumbnail;
+  cell("thumbnail", row.thumbnail ? thumbnail : "");
   const open = document.createElement("button");
   open.type = "button";
   open.textContent = row.name;
   open.dataset.row = row.index;
   cell("file", row.status === "ok" ? open : row.name);
   if (row.status === "ok") tr.dataset.verdict = verdictOf(row);
-  cell("verdict", row.status === "ok" ? t.verdicts[verdictOf(row)] : t.many_statuses[row.status]);
+  cell("verdict", say(row.status === "ok" ? `verdict_${verdictOf(row)}` : `status_${row.status}`));
   cell("number", row.status === "ok" ? cxr.probability(row.probability) : "–");
-  cell("remarks", remarks(row));
+  const remark = cell("remarks", remarks(row));
+  if (row.detail) remark.lang = "en"; // errors of reading a file are said in English only
   return tr;
 };
-const remarks = (row) => (row.detail ? row.detail : cxr.sentence(row.messages.map(say)));
+const remarks = (row) => row.detail || cxr.sentences(row.messages, say);
 
 // --- One radiograph after the other ---------------------------------------------------------------------
 
@@ -71,7 +68,7 @@ const classify = async (source, index) => {
 
 const run = async (sources) => {
   if (state.running || !sources.length) return;
-  Object.assign(state, { rows: [], total: sources.length, running: true, cancelled: false, problem: "" });
+  Object.assign(state, { rows: [], total: sources.length, running: true, cancelled: false, notice: "" });
   show();
   let drawn = 0;
   for (const [index, source] of sources.entries()) {
@@ -87,18 +84,18 @@ const asSource = (file) => ({ name: file.webkitRelativePath || file.name, open: 
 const isArchive = (file) => /\.zip$/i.test(file.name);
 const gather = async (files) => {
   const sources = [];
-  state.problem = "";
+  state.notice = "";
   for (const file of files) {
     if (file.name.startsWith(".")) continue;
     try {
       sources.push(...(isArchive(file) ? await cxrZip.read(file) : [asSource(file)]));
     } catch {
-      state.problem = cxr.fill(texts().many_archive, { name: file.name });
+      state.notice = say("many_archive", { name: file.name });
       show();
     }
   }
-  if (sources.length > MOST_FILES) {
-    state.problem = cxr.fill(texts().many_most, { most: cxr.number(MOST_FILES) });
+  if (sources.length > MAX_FILES) {
+    state.notice = say("many_limit", { limit: MAX_FILES });
     show();
     return;
   }
@@ -109,7 +106,7 @@ const gather = async (files) => {
 
 const csv = () => {
   const columns = ["file", "status", "probability", "label", "threshold", "remarks", "model"];
-  cxr.downloadTable("radiographs.csv", columns, state.rows.map((row) => ({
+  cxrFiles.downloadTable("radiographs.csv", columns, state.rows.map((row) => ({
     file: row.name, status: row.status, probability: row.probability, remarks: remarks(row),
     ...(row.status === "ok" && {
       label: verdictOf(row),
@@ -124,10 +121,10 @@ const overlays = async () => {
   const taken = new Set();
   state.running = true;
   state.cancelled = false;
-  const read = state.rows.filter((row) => row.status === "ok");
-  for (const [done, row] of read.entries()) {
+  const answered = state.rows.filter((row) => row.status === "ok");
+  for (const [done, row] of answered.entries()) {
     if (state.cancelled) break;
-    state.problem = cxr.fill(texts().many_packing, { done: done + 1, total: read.length });
+    state.notice = say("many_packing", { done: done + 1, total: answered.length });
     show();
     try {
       const { path } = await upload(await row.source.open());
@@ -138,12 +135,12 @@ const overlays = async () => {
       for (let n = 2; taken.has(name); n += 1) name = `${stem}-${n}.png`;
       taken.add(name);
       files.push([name, Uint8Array.from(atob(overlay), (char) => char.charCodeAt(0))]);
-    } catch { /* it stays in the table */ }
+    } catch { /* the table still shows it */ }
   }
   state.running = false;
-  state.problem = "";
+  state.notice = "";
   show();
-  if (files.length) cxr.download(URL.createObjectURL(cxrZip.write(files)), "overlays.zip");
+  if (files.length) cxrFiles.download(URL.createObjectURL(cxrZip.write(files)), "overlays.zip");
 };
 
 element.addEventListener("click", async (event) => {
@@ -168,22 +165,6 @@ element.addEventListener("change", (event) => {
   gather(files);
 });
 
-// A dropped folder is read to its depths.
-const entriesOf = async (entry) => {
-  if (entry.isFile) return [await new Promise((found, failed) => entry.file(found, failed))];
-  const reader = entry.createReader();
-  const files = [];
-  for (;;) {
-    const batch = await new Promise((found, failed) => reader.readEntries(found, failed));
-    if (!batch.length) return files;
-    for (const inner of batch) files.push(...(await entriesOf(inner)));
-  }
-};
-document.addEventListener("cxr:drop", async (event) => {
-  const { items, files } = event.detail;
-  const entries = items.map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
-  const found = entries.length ? (await Promise.all(entries.map(entriesOf))).flat() : files;
-  gather(found);
-});
+document.addEventListener("cxr:drop", async (event) => gather(await cxrFiles.listFiles(event.detail)));
 
-cxr.onLanguage(show);
+cxr.onChange(show);

@@ -1,4 +1,4 @@
-"""What readers think of answers, kept where the operator wants it: no image, name or address."""
+"""Readers' comments on answers, stored for the operator: without image, file name or address."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _WORDS = {
     "own": {"NORMAL", "PNEUMONIA"},
     "feedback": {"agree", "disagree"},
 }
-_LONGEST = 1000  # of a comment, in characters
-_MOST_BYTES = 50_000_000  # of the file: a page that anyone can reach must not fill a disk
+_MAX_CHARACTERS = 1000  # of a comment
+_MAX_BYTES = 50_000_000  # of the file: nobody may fill the disk through a public page
 
 
 def note_keeper(folder: Path, *, model: str) -> Callable[[Any], None]:
     """A function that appends a note to ``FOLDER/notes.jsonl``, one JSON object a line.
 
-    Of what a browser sends, only known fields are written, and the day instead of the time.
+    Only known fields of what a browser sends are written, and the day instead of the time.
 
     Args:
         folder: made if missing.
@@ -52,9 +52,9 @@ def note_keeper(folder: Path, *, model: str) -> Callable[[Any], None]:
             value = sent.get(name)
             if isinstance(value, str) and value in known:
                 kept[name] = value
-        kept["comment"] = str(sent.get("comment") or "")[:_LONGEST]
+        kept["comment"] = str(sent.get("comment") or "")[:_MAX_CHARACTERS]
         with lock, (folder / FILE).open("a", encoding="utf-8", errors="replace") as file:
-            if file.tell() < _MOST_BYTES:
+            if file.tell() < _MAX_BYTES:
                 file.write(json.dumps(kept, ensure_ascii=False) + "\n")
 
     return keep_note

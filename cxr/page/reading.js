@@ -1,7 +1,6 @@
-// --- The reader first, and what the reader thinks of the answer: notes of this browser's tab ------
+// --- Reading first, and comments on the answer; in the scope of viewer.js ---------------------------------
 
-// In the same scope as viewer.js. Notes live as long as the tab: a list of radiographs is no business of
-// whoever uses the browser next.
+// Notes last as long as the browser tab: the next person to use the browser must not see the list of radiographs.
 const NOTES = "cxr.notes";
 const notes = () => {
   try { return JSON.parse(sessionStorage.getItem(NOTES)) ?? []; } catch { return []; }
@@ -11,7 +10,7 @@ const note = (values) => {
   const value = radiograph();
   let mine = all.findLast((other) => other.id === value.id);
   if (!mine) all.push(mine = { id: value.id, file: value.name });
-  // What the reader answered to stays as it was then, wherever the threshold is moved later.
+  // The verdict that the reader answered to is kept, even if the threshold is moved later.
   if (!mine.verdict) {
     Object.assign(mine, {
       probability: value.probability,
@@ -21,7 +20,7 @@ const note = (values) => {
     });
   }
   Object.assign(mine, values);
-  try { sessionStorage.setItem(NOTES, JSON.stringify(all)); } catch { /* not allowed */ }
+  try { sessionStorage.setItem(NOTES, JSON.stringify(all)); } catch { /* forbidden */ }
   return mine;
 };
 
@@ -29,22 +28,19 @@ const readFirst = () => cxr.recall("read_first") === true;
 const waiting = () => readFirst() && radiograph() && !state.own;
 
 const showSession = () => {
-  const t = texts();
   $(".viewer").dataset.reading = waiting() ? "own" : "answer";
   $(".own-reading").hidden = !waiting();
   $(".read-first").checked = readFirst();
-  $(".own-reading output").textContent = cxr.percent($(".confidence").value / 100);
+  $(".own-reading output").textContent = cxr.percent($(".confidence").value / 100, 0);
   if (radiograph()) $(".own-reading .name").textContent = radiograph().name;
   const all = notes();
   const read = all.filter((one) => one.own);
   const agreed = read.filter((one) => one.own === one.verdict).length;
   const uncertain = read.filter((one) => one.verdict === "UNCERTAIN").length;
-  $(".agreement").textContent = read.length
-    ? [
-        cxr.fill(t.session, { read: cxr.number(read.length), agreed: cxr.number(agreed) }),
-        uncertain ? cxr.fill(t.session_uncertain, { uncertain: cxr.number(uncertain) }) : "",
-      ].join(" ")
-    : "";
+  const said = [];
+  if (read.length) said.push(say("session", { read: read.length, agreed }));
+  if (uncertain) said.push(say("session_uncertain", { uncertain }));
+  $(".agreement").textContent = said.join(" ");
   $(".session .keep").hidden = !all.length;
 };
 
@@ -73,7 +69,7 @@ element.addEventListener("input", (event) => {
 element.addEventListener("change", (event) => {
   if (!event.target.matches(".read-first")) return;
   cxr.remember("read_first", event.target.checked);
-  state.own ??= "seen"; // it holds from the next radiograph on: this one's answer has been seen
+  state.own ??= "seen"; // from the next radiograph on: this one's answer has been seen
   show();
 });
 element.addEventListener("click", async (event) => {
@@ -81,13 +77,13 @@ element.addEventListener("click", async (event) => {
   if (action === "save") {
     const feedback = element.querySelector("[name=agree]:checked")?.value ?? "";
     const mine = note({ feedback, comment: $(".comment").value.trim() });
-    let said = texts().feedback_saved;
+    let said = say("feedback_saved");
     if (props.keeps_notes) {
       const { id, file, ...nameless } = mine;
       try {
         await server.keep_note(nameless);
-        said = texts().feedback_kept;
-      } catch { /* it is in the browser all the same */ }
+        said = say("feedback_sent");
+      } catch { /* the note is in the browser all the same */ }
     }
     $(".saved").textContent = said;
     showSession();
@@ -95,7 +91,7 @@ element.addEventListener("click", async (event) => {
   if (action === "download") {
     const columns = ["file", "own", "confidence", "verdict", "probability", "threshold",
       "feedback", "comment", "model"];
-    cxr.downloadTable("notes.csv", columns, notes());
+    cxrFiles.downloadTable("notes.csv", columns, notes());
   }
   if (action === "clear") {
     sessionStorage.removeItem(NOTES);
@@ -105,5 +101,5 @@ element.addEventListener("click", async (event) => {
 });
 
 watch("value", () => { show(); showNote(); });
-cxr.onLanguage(show);
+cxr.onChange(show);
 showNote();

@@ -1,4 +1,4 @@
-"""Serving a Gradio page from this machine: what pages have in common when they start."""
+"""Serving a Gradio page from this machine: the settings and steps that all our pages share."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ import gradio as gr
 
 from cxr.errors import PageError
 
-# What every page of ours takes of `launch`, and what keeps radiographs private.
+# Arguments of `launch` for every page of ours; some of them keep radiographs private.
 BASE_SETTINGS: dict[str, Any] = {
     "theme": gr.themes.Base(
         primary_hue="slate",
         neutral_hue="slate",
         font=["system-ui", "sans-serif"],  # no font is fetched from another host
         font_mono=["ui-monospace", "monospace"],
-    ).set(  # what is quiet can still be read (WCAG 2, 4.5 to 1)
+    ).set(  # muted text keeps a contrast of 4.5 to 1 (WCAG 2, AA)
         body_text_color_subdued="*neutral_600",
         body_text_color_subdued_dark="*neutral_300",
         block_info_text_color="*neutral_600",
@@ -42,17 +42,39 @@ BASE_SETTINGS: dict[str, Any] = {
 
 
 def on_a_space() -> bool:
-    """Whether this runs on a Hugging Face Space, where others than its owner look on."""
+    """Whether this runs on a Hugging Face Space, where others than its owner use the page."""
     return os.environ.get("SYSTEM") == "spaces" or "SPACE_ID" in os.environ
 
 
 @contextlib.contextmanager
 def private_uploads() -> Iterator[None]:
     """Keep what Gradio stores in a folder that goes when this process does."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the folder is removed
-    with tempfile.TemporaryDirectory(prefix="cxr-uploads-", ignore_cleanup_errors=True) as uploads:
-        os.environ["GRADIO_TEMP_DIR"] = uploads
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the folder is removed
+    try:
+        with (
+            tempfile.TemporaryDirectory(
+                prefix="cxr-uploads-", ignore_cleanup_errors=True
+            ) as folder,
+            _environment(GRADIO_TEMP_DIR=folder),
+        ):
+            yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
+def _environment(**variables: str) -> Iterator[None]:
+    """Set environment variables, and put back what they were."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
         yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def launch(page: gr.Blocks, settings: dict[str, Any]) -> str | None:
@@ -69,12 +91,10 @@ def launch(page: gr.Blocks, settings: dict[str, Any]) -> str | None:
         PageError: it cannot be served.
     """
     # Behind a proxy, too, the page is asked for here and not there.
-    os.environ["NO_PROXY"] = ",".join(
-        filter(None, [os.environ.get("NO_PROXY"), "127.0.0.1,localhost"])
-    )
+    direct = ",".join(filter(None, [os.environ.get("NO_PROXY"), "127.0.0.1,localhost"]))
     try:
-        # Gradio prints a page of advice where no share link can be made; one line of ours will do.
-        with contextlib.redirect_stdout(io.StringIO()):
+        # Gradio prints a page of advice if no share link can be made; `app.py` says it in a line.
+        with _environment(NO_PROXY=direct), contextlib.redirect_stdout(io.StringIO()):
             _, local_url, share_url = page.launch(**settings, prevent_thread_lock=True, quiet=True)
     except Exception as error:  # a port in use, a proxy in between, no loopback, …
         raise PageError(f"The page cannot be served ({error}).") from error

@@ -1,4 +1,4 @@
-"""Files that browsers and clients have sent: the only ones that are opened for them."""
+"""Files that browsers and clients have uploaded; no other file is opened for them."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ def uploaded_file(path: str, *, name: str) -> Path:
     """The upload that a client names by its path.
 
     Args:
-        path: as the client sent it: anything at all.
+        path: as the client sent it; it may be any string.
         name: what to call the radiograph in messages.
 
     Raises:
-        UnreadableRadiograph: it is no upload, or has been deleted.
+        UnreadableRadiograph: the path is not that of an upload, or the upload has been deleted.
     """
     try:
         found = Path(path).resolve()
         if found.is_relative_to(Path(get_upload_folder()).resolve()) and found.is_file():
             return found
-    except (OSError, ValueError):  # no path at all
+    except (OSError, ValueError):  # not a valid path
         pass
     raise UnreadableRadiograph(f"{name}: no such upload. Choose the radiograph again.")

@@ -1,8 +1,8 @@
-// ZIP in the browser (APPNOTE.TXT 6.3.10): radiographs come out of an archive, and results go into one,
-// without either passing the server.
+// ZIP files in the browser (APPNOTE.TXT 6.3.10): radiographs are read from one and results written to one here,
+// without sending the ZIP file to the server.
 window.cxrZip ??= (() => {
   const END = 0x06054b50, CENTRAL = 0x02014b50, LOCAL = 0x04034b50;
-  const MOST_BYTES = 100e6; // of one radiograph, as the server takes it
+  const MAX_BYTES = 100e6; // of one radiograph, the same limit as the server's
 
   const inflate = async (bytes) => {
     const reader = new Blob([bytes]).stream()
@@ -12,12 +12,12 @@ window.cxrZip ??= (() => {
       const { done, value } = await reader.read();
       if (done) return new Blob(parts);
       size += value.length;
-      if (size > MOST_BYTES) { reader.cancel(); throw new Error("too large"); }
+      if (size > MAX_BYTES) { reader.cancel(); throw new Error("too large"); }
       parts.push(value);
     }
   };
 
-  // Entries by their names, each opened when it is its turn: an archive may hold gigabytes.
+  // The names of the entries, each with a function that opens it: an archive may hold gigabytes.
   const read = async (file) => {
     const tail = new DataView(await file.slice(Math.max(0, file.size - 65_557)).arrayBuffer());
     let end = tail.byteLength - 22;
@@ -38,7 +38,7 @@ window.cxrZip ??= (() => {
       at += 46 + name + extra + comment;
       if (path.endsWith("/") || path.split("/").some((part) => part.startsWith("."))) continue;
       const open = async () => {
-        if (size > MOST_BYTES) throw new Error("too large");
+        if (size > MAX_BYTES) throw new Error("too large");
         const head = new DataView(await file.slice(offset, offset + 30).arrayBuffer());
         if (head.getUint32(0, true) !== LOCAL) throw new Error("damaged ZIP archive");
         const begin = offset + 30 + head.getUint16(26, true) + head.getUint16(28, true);
@@ -61,16 +61,16 @@ window.cxrZip ??= (() => {
     return (crc ^ 0xffffffff) >>> 0;
   };
 
-  // Files [name, Uint8Array], stored as they are: pictures do not shrink again.
+  // A ZIP of files [name, Uint8Array], without compression: PNG files are compressed already.
   const write = (files) => {
     const parts = [], central = [];
     let offset = 0;
     for (const [name, bytes] of files) {
       const path = new TextEncoder().encode(name);
-      const fields = new DataView(new ArrayBuffer(26)); // what both headers share
+      const fields = new DataView(new ArrayBuffer(26)); // common to both headers
       fields.setUint16(0, 20, true);
       fields.setUint16(2, 0x0800, true); // names are UTF-8
-      fields.setUint16(8, 0x21, true); // 1980-01-01, the earliest that there is
+      fields.setUint16(8, 0x21, true); // 1980-01-01, the earliest date in a ZIP
       fields.setUint32(10, crc32(bytes), true);
       fields.setUint32(14, bytes.length, true);
       fields.setUint32(18, bytes.length, true);

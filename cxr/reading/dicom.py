@@ -18,16 +18,15 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
 import numpy.typing as npt
 import pydicom
 import pydicom.config
-from pydicom.dataset import Dataset
+from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import get_frame
-from pydicom.filereader import _read_file_meta_info, read_dataset, read_preamble
+from pydicom.filereader import read_dataset, read_preamble
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
@@ -37,11 +36,8 @@ from pydicom.uid import (
 )
 
 from cxr.errors import RadiographTooLarge, UnreadableRadiograph, UnsupportedRadiograph
+from cxr.reading.acquisition import Acquisition
 from cxr.reading.dicom_pixels import grey_levels
-
-# What is odd in a header is met where it is used; pydicom's warnings and logs would quote it.
-pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
-logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
 
 # Projection radiographs and captures of anything (PS3.3 section C.7.3.1.1.1). RG was a
 # radiograph's.
@@ -60,43 +56,10 @@ _MODALITY_NAMES = {
 }
 _LATERAL = {"LL", "RL", "LATERAL", "LAT", "LLAT", "RLAT"}
 _DAYS_A_YEAR = 365.25
-_MOST_BYTES_A_PIXEL = 3  # of a deflated file: two of grey, or three of colour
+_MAX_BYTES_A_PIXEL = 3  # of a deflated file: two of grey, or three of colour
 # Start-of-frame markers of JPEG (without tables and extensions among them) and JPEG-LS.
 _FRAME_HEADERS = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}
-_WARNINGS = threading.Lock()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Acquisition:
-    """What a DICOM header says of how a radiograph was taken; None where it is silent.
-
-    Attributes:
-        modality: ``"CR"``, ``"DX"``, …, in capitals.
-        view: ``"AP"``, ``"PA"``, ``"LL"``, … in capitals.
-        body_part: ``"CHEST"``, … in capitals.
-        lateral: whether view or orientation say that it was taken from the side.
-        age: of the patient in years.
-        pixel_spacing: millimetres between rows and between columns, on the detector where the
-            header knows nothing better.
-    """
-
-    modality: str | None = None
-    view: str | None = None
-    body_part: str | None = None
-    lateral: bool = False
-    age: float | None = None
-    pixel_spacing: tuple[float, float] | None = None
-
-
-UNKNOWN = Acquisition()
-
-
-def is_dicom(content: bytes) -> bool:
-    """Whether these bytes begin as a DICOM file does, with the preamble or without."""
-    if content[128:132] == b"DICM":  # PS3.10 section 7.1
-        return True
-    # Without: a data set, in either byte order, whose first group is 0002 or 0008.
-    return len(content) > 8 and content[:2] in (b"\x02\0", b"\x08\0", b"\0\x02", b"\0\x08")
+_QUIET = threading.Lock()
 
 
 def read_dicom(
@@ -138,26 +101,43 @@ def read_dicom(
 
 @contextmanager
 def quietly() -> Iterator[None]:
-    """Without warnings, which would quote a header.
+    """Silence warnings and pydicom's log, which would quote a header, and its checks of values.
 
-    Which are shown is one setting for all threads, so that one at a time may change it.
+    An odd value is refused where it is used. These settings are the same for all threads, so one
+    thread at a time changes them; afterwards they are as before.
     """
-    with _WARNINGS, warnings.catch_warnings():
+    settings, logger = pydicom.config.settings, logging.getLogger("pydicom")
+    with _QUIET, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        yield
+        validation, level = settings.reading_validation_mode, logger.level
+        settings.reading_validation_mode = pydicom.config.IGNORE
+        logger.setLevel(logging.CRITICAL + 1)
+        try:
+            yield
+        finally:
+            settings.reading_validation_mode = validation
+            logger.setLevel(level)
 
 
 def _read(content: bytes, name: str, max_pixels: int) -> Dataset:
     """The data set, inflated here where it is deflated: pydicom would inflate without a bound."""
     file = io.BytesIO(content)
     read_preamble(file, force=True)
-    meta = _read_file_meta_info(file)
+    # Explicit VR Little Endian whatever the data set is stored as (PS3.10 section 7.1).
+    meta = FileMetaDataset(
+        read_dataset(
+            file,
+            is_implicit_VR=False,
+            is_little_endian=True,
+            stop_when=lambda tag, _vr, _length: tag.group != 2,
+        )
+    )
     if meta.get("TransferSyntaxUID") != DeflatedExplicitVRLittleEndian:
         plain = pydicom.dcmread(io.BytesIO(content), force=True)
         _name_encoding(plain)
         return plain
     unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
-    unpacked = unpacker.decompress(file.read(), _MOST_BYTES_A_PIXEL * max_pixels)
+    unpacked = unpacker.decompress(file.read(), _MAX_BYTES_A_PIXEL * max_pixels)
     if unpacker.unconsumed_tail:
         raise RadiographTooLarge(f"{name}: unpacks to more than any radiograph needs.")
     inflated = read_dataset(io.BytesIO(unpacked), is_implicit_VR=False, is_little_endian=True)

@@ -24,7 +24,7 @@ from cxr.errors import (
     UnreadableRadiograph,
     UnsupportedRadiograph,
 )
-from cxr.reading.dicom import UNKNOWN, Acquisition, is_dicom, read_dicom
+from cxr.reading.acquisition import UNKNOWN, Acquisition, is_dicom
 
 # The largest flat-panel detectors give about 20 million pixels; checked before decoding, so that a
 # small file that unpacks to gigabytes (a decompression bomb) costs nothing.
@@ -86,6 +86,8 @@ def read_radiograph(source: Source, *, name: str | None = None) -> Radiograph:
     acquisition = UNKNOWN
     try:
         if is_dicom(content):
+            from cxr.reading.dicom import read_dicom
+
             levels, acquisition = read_dicom(content, name, max_pixels=MAX_PIXELS)
         else:
             levels = _levels(ImageOps.exif_transpose(_open(content, name)), name)

@@ -12,8 +12,18 @@ import pytest
 from cxr.classifier import Classifier
 from cxr.errors import BundleError
 from cxr.model.bundle import Bundle, load_bundle
+from cxr.model.session import ModelSession
+from training.networks.loading import load_network
+from training.sharing.completion import complete_bundle
 
-FILES = ["README.md", "config.json", "evaluation.json", "model.weights.h5", "operating_points.json"]
+FILES = [
+    "README.md",
+    "config.json",
+    "evaluation.json",
+    "model.weights.h5",
+    "network.onnx",
+    "operating_points.json",
+]
 
 MISSING_WEIGHTS = pytest.mark.filterwarnings("ignore:Skipping nested container:UserWarning")
 
@@ -27,7 +37,11 @@ def sign_again(folder: Path) -> None:
     """Write a manifest that fits the files, as an attacker would."""
     import hashlib
 
-    digests = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in FILES}
+    digests = {
+        name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        for name in FILES
+        if (folder / name).exists()
+    }
     (folder / "manifest.json").write_text(json.dumps(digests))
 
 
@@ -49,11 +63,39 @@ def test_a_bundle_of_0_5_is_read_by_the_present_names(bundle: Bundle) -> None:
     assert found.config["trained_on"] == {"images": 7}
 
 
-def test_saved_and_loaded_networks_give_equal_logits(bundle: Bundle) -> None:
+def test_graph_and_weights_give_equal_evidence(bundle: Bundle) -> None:
     batch = np.random.default_rng(0).random((2, 32, 32, 1), dtype=np.float32)
-    first, second = bundle.build_network(), load_bundle(bundle.folder).build_network()
-    np.testing.assert_array_equal(first(batch)[1], second(batch)[1])
-    assert float(np.abs(first(batch)[1]).max()) > 0
+    answer = ModelSession(bundle.folder, bundle.network)(batch)
+    _, logit, evidence, _ = load_network(bundle)(batch)
+    np.testing.assert_allclose(answer.logits, logit[:, 0], atol=1e-5)
+    np.testing.assert_allclose(answer.maps, np.maximum(evidence[..., 0], 0), atol=1e-5)
+    assert np.abs(answer.logits).max() > 0
+
+
+def test_a_bundle_without_a_graph_is_told_how_to_get_one(bundle: Bundle) -> None:
+    as_of_version_0_5(bundle.folder)
+    with pytest.raises(BundleError, match="python -m training export --model"):
+        load_bundle(bundle.folder)
+
+
+@pytest.mark.slow
+def test_it_gets_one(bundle: Bundle) -> None:
+    batch = np.random.default_rng(0).random((1, 32, 32, 1), dtype=np.float32)
+    before = ModelSession(bundle.folder, bundle.network)(batch)
+    weights = (bundle.folder / "model.weights.h5").read_bytes()
+    as_of_version_0_5(bundle.folder)
+    completed = complete_bundle(bundle.folder)
+    after = ModelSession(completed.folder, completed.network)(batch)
+    np.testing.assert_allclose(after.maps, before.maps, atol=1e-5)
+    assert (bundle.folder / "model.weights.h5").read_bytes() == weights
+    assert complete_bundle(bundle.folder).sha256 == completed.sha256
+
+
+def as_of_version_0_5(folder: Path) -> None:
+    (folder / "network.onnx").unlink()
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "format": 2}))
+    sign_again(folder)
 
 
 def test_an_equal_bundle_has_an_equal_digest(
@@ -85,25 +127,37 @@ def test_an_altered_file_is_named(bundle: Bundle, name: str) -> None:
 
 
 def test_another_format_is_refused(bundle: Bundle) -> None:
-    change_config(bundle.folder, format=3)
-    with pytest.raises(BundleError, match=r"config\.json: expected bundle format 2. Received: 3"):
+    change_config(bundle.folder, format=4)
+    with pytest.raises(BundleError, match=r"config\.json: expected bundle format 3. Received: 4"):
         load_bundle(bundle.folder)
 
 
-@MISSING_WEIGHTS
-def test_weights_of_another_shape_are_refused(bundle: Bundle) -> None:
+def test_a_graph_of_another_network_is_refused(bundle: Bundle) -> None:
     network = json.loads((bundle.folder / "config.json").read_text())["network"]
-    change_config(bundle.folder, network={**network, "widths": [8, 8]})
-    with pytest.raises(BundleError, match=r"model\.weights\.h5: does not fit"):
-        Classifier.load(bundle.folder).warm_up()
+    smaller = {**network, "widths": [4, 4, 8], "blocks": [1, 1, 1]}
+    change_config(bundle.folder, network=smaller)
+    with pytest.raises(BundleError, match=r"network\.onnx: expected the output evidence"):
+        Classifier.load(bundle.folder)
 
 
 @MISSING_WEIGHTS
-def test_weights_that_lack_a_layer_are_refused_not_left_random(bundle: Bundle) -> None:
+@pytest.mark.parametrize("change", [{"widths": [8, 8]}, {"blocks": [1, 2]}])
+def test_weights_that_do_not_fit_are_refused_and_never_random(
+    bundle: Bundle, change: dict[str, list[int]]
+) -> None:
     network = json.loads((bundle.folder / "config.json").read_text())["network"]
-    change_config(bundle.folder, network={**network, "blocks": [1, 2]})
+    change_config(bundle.folder, network={**network, **change})
     with pytest.raises(BundleError, match=r"model\.weights\.h5: does not fit"):
-        load_bundle(bundle.folder).build_network()
+        load_network(load_bundle(bundle.folder))
+
+
+def test_weights_that_are_no_numbers_are_refused(bundle: Bundle) -> None:
+    network = load_network(bundle)
+    network.weights[0].assign(np.full(network.weights[0].shape, np.nan))
+    network.save_weights(bundle.folder / "model.weights.h5")
+    sign_again(bundle.folder)
+    with pytest.raises(BundleError, match=r"model\.weights\.h5: .*no finite weights"):
+        load_network(load_bundle(bundle.folder))
 
 
 def test_a_network_that_cannot_be_built_is_refused(bundle: Bundle) -> None:
@@ -111,7 +165,7 @@ def test_a_network_that_cannot_be_built_is_refused(bundle: Bundle) -> None:
     preprocessing = {"size": 8, "intensity": "unit"}
     change_config(bundle.folder, network=too_deep, preprocessing=preprocessing)
     with pytest.raises(BundleError, match=r"config\.json: no network of ours"):
-        load_bundle(bundle.folder).build_network()
+        load_network(load_bundle(bundle.folder))
 
 
 def test_an_unknown_network_is_refused(bundle: Bundle) -> None:

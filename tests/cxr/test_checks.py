@@ -1,13 +1,24 @@
-"""What the heatmap is worth, on radiographs where it is known."""
+"""The checks, on images where the result is known."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-from cxr.checks import PLACES, Checks, Place, examine, heat_by_place, sentence
+from cxr.checks import (
+    PLACES,
+    Checks,
+    Place,
+    blurred,
+    evidence_by_place,
+    summarize,
+    variants,
+)
 from cxr.gate.lungs import LungFields, lung_fields
+from cxr.messages import Message, sentences
 
 SIDE = 64
 Image = npt.NDArray[np.float32]
@@ -34,88 +45,114 @@ def fields() -> LungFields:
         ("edge", 30, 63),
     ],
 )
-def test_where_the_heat_lies(fields: LungFields, place: Place, row: int, column: int) -> None:
-    heat = np.zeros((SIDE, SIDE), dtype=np.float32)
-    heat[row, column] = 3
-    assert heat_by_place(heat, fields) == {name: float(name == place) for name in PLACES}
+def test_where_the_evidence_lies(fields: LungFields, place: Place, row: int, column: int) -> None:
+    evidence = np.zeros((SIDE, SIDE), dtype=np.float32)
+    evidence[row, column] = 3
+    assert evidence_by_place(evidence, fields) == {name: float(name == place) for name in PLACES}
 
 
-def test_shares_sum_to_one_and_no_heat_has_no_place(fields: LungFields) -> None:
-    heat = np.random.default_rng(0).random((12, 12), dtype=np.float32)
-    assert sum(heat_by_place(heat, fields).values()) == pytest.approx(1, abs=1e-5)
-    assert not any(heat_by_place(np.zeros((12, 12), np.float32), fields).values())
+def test_fractions_sum_to_one_and_are_zero_without_evidence(fields: LungFields) -> None:
+    evidence = np.random.default_rng(0).random((12, 12), dtype=np.float32)
+    assert sum(evidence_by_place(evidence, fields).values()) == pytest.approx(1, abs=1e-5)
+    assert not any(evidence_by_place(np.zeros((12, 12), np.float32), fields).values())
 
 
-def image_and_heat() -> tuple[Image, Image]:
-    """A grain that is sharp in one corner of the right lung, and heat there."""
+def image_and_evidence() -> tuple[Image, Image]:
+    """An image of sharp grain, and evidence in one corner of the right lung."""
     image = np.random.default_rng(0).random((SIDE, SIDE), dtype=np.float32)
-    heat = np.zeros((8, 8), dtype=np.float32)
-    heat[3:5, 1:3] = 1
-    return image, heat
+    evidence = np.zeros((8, 8), dtype=np.float32)
+    evidence[3:5, 1:3] = 1
+    return image, evidence
 
 
 def probability(logit: float) -> float:
     return float(1 / (1 + np.exp(-logit)))
 
 
-def test_a_map_that_is_true_to_the_network(fields: LungFields) -> None:
-    image, heat = image_and_heat()
+def check(fields: LungFields, logits: Callable[[Image], Image]) -> Checks:
+    """What a network that gives these logits would be found to do."""
+    image, evidence = image_and_evidence()
+    views = variants(image)
+    return summarize(
+        evidence,
+        fields,
+        of_variants=dict(zip(views, logits(np.stack(list(views.values()))).tolist(), strict=True)),
+        of_blurred=logits(blurred(image, evidence)).tolist(),
+        probability=probability,
+    )
 
+
+def test_a_heatmap_that_explains_the_answer(fields: LungFields) -> None:
     def sharpness(images: Image) -> Image:
-        """A network that looks at the grain under the heat alone."""
+        """A network that goes by the grain where the evidence is, and by nothing else."""
         return 40 * images[:, 24:40, 8:24].std(axis=(1, 2))
 
-    checks = examine(image, heat, fields, logits=sharpness, probability=probability)
-    assert checks.hottest > 1
+    checks = check(fields, sharpness)
+    assert checks.strongest > 1
     assert abs(checks.elsewhere) < 0.1
-    assert "far more than elsewhere" in sentence(checks.of_heat())
+    assert "far more than blurring a tenth elsewhere" in sentences(checks.of_evidence())
 
 
-def test_a_map_that_is_not(fields: LungFields) -> None:
-    image, heat = image_and_heat()
-
+def test_a_heatmap_that_does_not_explain_the_answer(fields: LungFields) -> None:
     def elsewhere(images: Image) -> Image:
         return images[:, :10, 50:].mean(axis=(1, 2))
 
-    checks = examine(image, heat, fields, logits=elsewhere, probability=probability)
-    assert "does not explain this answer" in sentence(checks.of_heat())
+    checks = check(fields, elsewhere)
+    assert "does not explain this answer" in sentences(checks.of_evidence())
 
 
-def test_all_variants_are_one_batch_of_images(fields: LungFields) -> None:
-    image, heat = image_and_heat()
-    seen: list[Image] = []
-
-    def record(images: Image) -> Image:
-        seen.append(images)
-        return np.arange(len(images), dtype=np.float32)
-
-    checks = examine(image, heat, fields, logits=record, probability=probability)
-    assert len(seen) == 1
-    assert seen[0].dtype == np.float32
-    assert seen[0].shape == (7, SIDE, SIDE)
-    assert seen[0].min() >= 0
-    assert seen[0].max() <= 1
-    np.testing.assert_array_equal(seen[0][0], image)
-    np.testing.assert_array_equal(seen[0][4], image[:, ::-1])
+def test_the_variants_and_what_is_blurred(fields: LungFields) -> None:
+    image, evidence = image_and_evidence()
+    views = variants(image)
+    assert list(views) == ["as it is", "mirrored", "moved up", "moved down"]
+    np.testing.assert_array_equal(views["as it is"], image)
+    np.testing.assert_array_equal(views["mirrored"], image[:, ::-1])
+    soft = blurred(image, evidence)
+    for images in (np.stack(list(views.values())), soft):
+        assert images.dtype == np.float32
+        assert images.shape[1:] == (SIDE, SIDE)
+        assert images.min() >= 0
+        assert images.max() <= 1
     # About a tenth of the image is blurred, each time.
-    changed = [(np.abs(variant - image) > 1e-3).mean() for variant in seen[0][1:4]]
+    changed = [(np.abs(variant - image) > 1e-3).mean() for variant in soft]
     assert 0.08 < min(changed) <= max(changed) < 0.25
-    assert list(checks.variants) == ["as it is", "mirrored", "moved up", "moved down"]
-    assert checks.hottest == -1
-    assert checks.elsewhere == -2.5
+
+
+def test_blurring_is_compared_with_the_image_as_it_is(fields: LungFields) -> None:
+    checks = check(fields, lambda images: np.arange(len(images), dtype=np.float32))
+    assert checks.variants == {
+        name: probability(logit)
+        for logit, name in enumerate(variants(np.zeros((SIDE, SIDE), np.float32)))
+    }
+    assert checks.strongest == 0
+    assert checks.elsewhere == -1.5
+
+
+@pytest.mark.parametrize("agree", [True, False])
+def test_no_evidence_is_said_and_whether_the_verdict_holds(agree: bool) -> None:
+    checks = Checks(
+        evidence=dict.fromkeys(PLACES, 0.0),
+        strongest=0.0,
+        elsewhere=0.0,
+        variants={"mirrored": 0.6, "moved up": 0.7 if agree else 0.4},
+    )
+    views = Message("views_agree" if agree else "views_differ")
+    assert checks.messages(0.8, 0.5) == [Message("no_evidence"), views]
 
 
 @pytest.mark.parametrize(
-    ("variants", "holds"), [((0.6, 0.7), True), ((0.6, 0.4), False), ((0.4, 0.4), False)]
+    ("lungs", "message"),
+    [
+        (1.0, Message("evidence_lungs")),
+        (0.75, Message("evidence_above", {"lungs": 75, "rest": 15})),
+    ],
 )
-def test_whether_the_verdict_holds(variants: tuple[float, float], holds: bool) -> None:
+def test_where_most_of_the_other_evidence_lies_is_said(lungs: float, message: Message) -> None:
+    rest = 1 - lungs
     checks = Checks(
-        heat=dict.fromkeys(PLACES, 0.0),
-        hottest=0.0,
-        elsewhere=0.0,
-        variants={"mirrored": variants[0], "moved": variants[1]},
+        evidence={**dict.fromkeys(PLACES, 0.0), "lungs": lungs, "above": 0.6 * rest},
+        strongest=0.08,
+        elsewhere=0.02,
+        variants={},
     )
-    assert checks.holds(0.8, 0.5) is holds
-    said = sentence(checks.messages(0.8, 0.5))
-    assert said.startswith("There is no heat on this radiograph; ")
-    assert ("gives the same" in said) is holds
+    assert checks.of_evidence() == [message, Message("blurring_matters_little")]

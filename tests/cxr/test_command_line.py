@@ -11,7 +11,11 @@ import cv2
 import numpy as np
 import pytest
 
+from cxr import benchmark
+from cxr.cli import main
+from cxr.gate.gate import Gate
 from cxr.model.bundle import Bundle
+from cxr.output.record import Record
 from tests.conftest import ROOT
 
 KEYS = [
@@ -52,7 +56,7 @@ def test_good_and_bad_files_in_one_run(
     assert [line["status"] for line in lines] == ["ok", "error", "error", "ok"]
     for line in lines:
         assert list(line) == KEYS
-        assert line["model"] == {"name": "tiny", "version": "1", "sha256": tiny_bundle.sha256}
+        assert line["model"] == {**tiny_bundle.identity(), "gate": Gate().sha256}
         assert line["threshold"] == 0.5
 
     ok, error = lines[0], lines[1]
@@ -90,7 +94,7 @@ def test_people_get_sentences(tiny_bundle: Bundle, image_file: Path) -> None:
     first, *details, last = run.stdout.splitlines()
     assert "%" in first
     assert str(image_file) in first
-    assert "of the heat lies in the lungs" in details[-1]
+    assert "of the evidence lies in the lungs" in details[-1]
     assert last == "error      none.png: cannot be opened (No such file or directory)."
 
 
@@ -143,17 +147,97 @@ def test_results_are_not_written_through_a_link(
 
 
 @pytest.mark.slow
-def test_benchmark_prints_its_figures(tiny_bundle: Bundle) -> None:
-    run = cxr("benchmark", "--json", "--model", tiny_bundle.folder)
-    assert run.returncode == 0, run.stderr
-    figures = json.loads(run.stdout)
+def test_benchmark_prints_its_figures(
+    tiny_bundle: Bundle, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(benchmark, "PROCESSES", 1)
+    monkeypatch.setattr(benchmark, "REPEATS", 2)
+    assert main(["benchmark", "--json", "--model", str(tiny_bundle.folder)]) == 0
+    figures = json.loads(capsys.readouterr().out)
     assert figures["model_sha256"] == tiny_bundle.sha256
-    for name in (
-        "import_s",
-        "load_s",
-        "forward_ms",
-        "forward_and_heatmap_ms",
-        "images_per_second",
-        "peak_memory_mb",
-    ):
-        assert figures[name] > 0
+    assert all(figures[name] > 0 for name in benchmark.Figures.__annotations__ if name[-1] in "sb")
+
+
+# --- Folders, patterns, and going on --------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(tmp_path: Path, image_file: Path) -> Path:
+    """Two radiographs at different depths, and a hidden file."""
+    folder = tmp_path / "radiographs"
+    (folder / "deeper").mkdir(parents=True)
+    for name in ("b.png", "deeper/a.png", ".hidden.png"):
+        (folder / name).write_bytes(image_file.read_bytes())
+    return folder
+
+
+def classify(capsys: pytest.CaptureFixture[str], *arguments: object) -> list[Record]:
+    main(["classify", *map(str, arguments), "--json"])
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_folders_and_patterns_stand_for_their_files(
+    folder: Path, tiny_bundle: Bundle, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = ("--model", tiny_bundle.folder)
+    names = [record["file"] for record in classify(capsys, folder, *model)]
+    assert names == [str(folder / "b.png"), str(folder / "deeper" / "a.png")]
+    found = classify(capsys, folder / "*" / "*.png", *model)
+    assert [record["file"] for record in found] == [str(folder / "deeper" / "a.png")]
+
+
+@pytest.mark.parametrize(
+    ("source", "said"), [("empty", "the folder holds no files"), ("*.xyz", "no file matches")]
+)
+def test_nothing_to_classify_is_bad_usage(
+    tmp_path: Path, source: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    assert main(["classify", str(tmp_path / source)]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_answers_are_the_same_and_in_order_however_many_run_at_once(
+    folder: Path, tiny_bundle: Bundle, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = ("--model", tiny_bundle.folder)
+    files = [folder / "b.png", folder / "missing.png", folder / "deeper" / "a.png"]
+    together = classify(capsys, *files, *model)
+    alone = [record for file in files for record in classify(capsys, file, *model)]
+    assert [record["file"] for record in together] == list(map(str, files))
+    for one, other in zip(together, alone, strict=True):
+        assert one["status"] == other["status"]
+        assert one["probability"] == pytest.approx(other["probability"], abs=1e-5)
+
+
+def test_a_killed_run_goes_on_where_it_stopped(
+    folder: Path, tiny_bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, model = tmp_path / "out.jsonl", ("--model", tiny_bundle.folder)
+    overlays = ("--overlay", tmp_path / "overlays")
+    namesake = tmp_path / "b.png"
+    namesake.write_bytes((folder / "b.png").read_bytes())
+    (first,) = classify(capsys, folder / "b.png", *model, *overlays)
+    out.write_text(json.dumps(first | {"probability": 0.123}) + '\n{"file": "cut o')
+    assert not classify(capsys, namesake, folder, *model, *overlays, "--resume", out)
+    records = [json.loads(line) for line in out.read_text().splitlines()]
+    files = [str(folder / "b.png"), str(namesake), str(folder / "deeper" / "a.png")]
+    assert [record["file"] for record in records] == files
+    assert records[0]["probability"] == 0.123  # was not answered again
+    assert len({record["overlay"] for record in records}) == 3
+    assert not classify(capsys, namesake, folder, *model, *overlays, "--resume", out)
+    assert len(out.read_text().splitlines()) == 3
+
+
+def test_answers_of_another_model_are_not_mixed(
+    image_file: Path, tiny_bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out.jsonl"
+    (record,) = classify(capsys, image_file, "--model", tiny_bundle.folder)
+    out.write_text(json.dumps(record | {"model": {"name": "other"}}) + "\n")
+    options = ["--model", str(tiny_bundle.folder), "--resume", str(out)]
+    assert main(["classify", str(image_file), *options]) == 2
+    assert "line 1: was answered by another model" in capsys.readouterr().err
+    out.write_text("no answers\n")
+    assert main(["classify", str(image_file), *options]) == 2
+    assert "line 1: expected an answer" in capsys.readouterr().err

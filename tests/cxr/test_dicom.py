@@ -12,6 +12,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pydicom.config
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -45,6 +46,7 @@ RAMP = np.tile(np.arange(SIDE, dtype=np.uint16), (SIDE, 1))
 Change = Callable[[FileDataset], object]
 
 
+@pydicom.config.disable_value_validation()
 def make(
     stored: np.ndarray[Any, Any] = RAMP, *, bits: int = 5, syntax: str = ExplicitVRLittleEndian
 ) -> FileDataset:
@@ -80,7 +82,8 @@ def make(
 
 def content(dataset: FileDataset, **options: Any) -> bytes:
     buffer = io.BytesIO()
-    dataset.save_as(buffer, **({"enforce_file_format": True} | options))
+    with pydicom.config.disable_value_validation():
+        dataset.save_as(buffer, **({"enforce_file_format": True} | options))
     return buffer.getvalue()
 
 
@@ -107,8 +110,9 @@ def lut(name: str, entries: list[int], *, first: int = 0, bits: int = 16) -> Cha
 
 def header(**values: Any) -> Change:
     def change(dataset: FileDataset) -> None:
-        for name, value in values.items():
-            setattr(dataset, name, value)
+        with pydicom.config.disable_value_validation():
+            for name, value in values.items():
+                setattr(dataset, name, value)
 
     return change
 
@@ -278,7 +282,7 @@ def test_a_view_from_the_side_is_known_by_its_header(values: dict[str, str]) -> 
 )
 def test_ages(age: str, years: float | None) -> None:
     dataset = make()
-    dataset.PatientAge = age
+    header(PatientAge=age)(dataset)
     found = read_radiograph(content(dataset), name="image").acquisition.age
     assert found == (None if years is None else pytest.approx(years, abs=0.001))
 
@@ -355,6 +359,13 @@ SECRETS = {
     "InstitutionName": "General Hospital",
     "OtherPatientIDs": "ID-4712",
 }
+
+
+def test_reading_leaves_pydicoms_settings_and_log_as_they_were() -> None:
+    before = pydicom.config.settings.reading_validation_mode, logging.getLogger("pydicom").level
+    read_radiograph(content(make()), name="image")
+    after = pydicom.config.settings.reading_validation_mode, logging.getLogger("pydicom").level
+    assert after == before
 
 
 @pytest.mark.parametrize(

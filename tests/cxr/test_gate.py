@@ -1,8 +1,9 @@
-"""The gate: what it recognises, what it refuses and why, and what it says of the rest."""
+"""The gate: what it accepts, what it refuses and why, and which warnings it gives."""
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import shutil
 import subprocess
@@ -16,12 +17,18 @@ import pytest
 
 from cxr.classifier import Classifier
 from cxr.errors import BundleError, NotAChestRadiograph, RadiographError, UnsupportedRadiograph
-from cxr.gate import gate as rules
-from cxr.gate.gate import Correction, Gate, GateResult
+from cxr.gate.files import BUNDLED_GATE, CONFIG, FILES, graph_outputs, read_gate, write_gate
+from cxr.gate.gate import Gate
+from cxr.gate.lungs import LungNetworkConfig
+from cxr.gate.result import Correction, GateResult
 from cxr.model.bundle import Bundle
-from cxr.reading.dicom import Acquisition
+from cxr.model.graph import GRAPH, Graph
+from cxr.preprocessing import Preprocessing
+from cxr.reading.acquisition import Acquisition
 from cxr.reading.radiograph import Radiograph, read_radiograph
 from tests.conftest import ROOT
+from training.networks.export import export_lung_network
+from training.networks.lung_network import build_lung_network
 
 Image = npt.NDArray[np.float32]
 EXAMPLES = sorted((ROOT / "examples").glob("*.png"))
@@ -45,21 +52,21 @@ def picture(pixels: Image, **values: object) -> Radiograph:
     )
 
 
-def reasons(found: GateResult) -> set[str]:
-    return {message.code for message in found.reasons}
+def reasons(result: GateResult) -> set[str]:
+    return {message.code for message in result.reasons}
 
 
-def warnings(found: GateResult) -> set[str]:
-    return {message.code for message in found.warnings}
+def warnings(result: GateResult) -> set[str]:
+    return {message.code for message in result.warnings}
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_composites_are_recognised(gate: Gate, path: Path) -> None:
-    found = gate.check(read_radiograph(path))
-    assert found.reasons == ()
-    assert found.correction == Correction()
-    assert found.lungs is not None
-    assert 0.15 < found.lungs.area < 0.5
+def test_the_examples_are_accepted(gate: Gate, path: Path) -> None:
+    result = gate.check(read_radiograph(path))
+    assert result.reasons == ()
+    assert result.correction == Correction()
+    assert result.lungs is not None
+    assert 0.15 < result.lungs.area < 0.5
 
 
 def circles() -> Image:
@@ -92,13 +99,13 @@ RNG = np.random.default_rng(0)
     ],
     ids=["noise", "black", "slope", "chessboard", "clouds", "circles", "text"],
 )
-def test_what_is_no_image_is_refused(gate: Gate, pixels: Image) -> None:
-    found = gate.check(picture(pixels))
-    assert found.reasons
-    assert found.lungs is None
+def test_an_image_of_something_else_is_refused(gate: Gate, pixels: Image) -> None:
+    result = gate.check(picture(pixels))
+    assert result.reasons
+    assert result.lungs is None
 
 
-def test_a_part_of_a_image_is_refused_or_said_to_be_one(gate: Gate, image: Radiograph) -> None:
+def test_a_piece_of_a_radiograph_is_refused_or_warned_about(gate: Gate, image: Radiograph) -> None:
     height, width = image.shape
     patches = [image.pixels[:80, :80], image.pixels[:, : width // 4], image.pixels[: height // 4]]
     for patch in patches:
@@ -107,7 +114,7 @@ def test_a_part_of_a_image_is_refused_or_said_to_be_one(gate: Gate, image: Radio
     assert lower.reasons or "lungs_cut_off" in warnings(lower)
 
 
-def test_colour_is_a_reason(gate: Gate, image: Radiograph) -> None:
+def test_colour_is_a_reason_and_a_tint_a_warning(gate: Gate, image: Radiograph) -> None:
     assert reasons(gate.check(dataclasses.replace(image, colour=0.2))) >= {"colour"}
     assert warnings(gate.check(dataclasses.replace(image, colour=0.03))) == {"tinted"}
 
@@ -119,11 +126,11 @@ def test_colour_is_a_reason(gate: Gate, image: Radiograph) -> None:
         (Acquisition(modality="DX", body_part="HIP"), "header_body_part"),
     ],
 )
-def test_the_header_is_believed(
+def test_the_header_is_a_reason_whatever_the_image_shows(
     gate: Gate, image: Radiograph, acquisition: Acquisition, code: str
 ) -> None:
-    found = gate.check(dataclasses.replace(image, acquisition=acquisition))
-    assert reasons(found) == {code}
+    result = gate.check(dataclasses.replace(image, acquisition=acquisition))
+    assert reasons(result) == {code}
 
 
 @pytest.mark.parametrize(
@@ -146,19 +153,20 @@ def test_the_age_in_the_header(
         (2, True, {"inverted", "upside_down"}),
     ],
 )
-def test_a_image_is_set_right(
+def test_a_turned_or_inverted_radiograph_is_corrected(
     gate: Gate, image: Radiograph, turns: int, inverted: bool, codes: set[str]
 ) -> None:
     pixels = np.rot90(1 - image.pixels if inverted else image.pixels, turns)
-    found = gate.check(picture(pixels))
-    assert found.reasons == ()
-    assert warnings(found) == codes
-    assert found.correction == Correction(turns=-turns % 4, inverted=inverted)
-    upright = found.correction.apply(picture(pixels))
-    np.testing.assert_allclose(upright.pixels, image.pixels, atol=1e-6)
+    result = gate.check(picture(pixels))
+    assert result.reasons == ()
+    assert warnings(result) == codes
+    assert result.correction == Correction(turns=-turns % 4, inverted=inverted)
+    upright = result.correction.apply(pixels)
+    np.testing.assert_allclose(upright, image.pixels, atol=1e-6)
+    np.testing.assert_array_equal(result.correction.undo(np.rot90(pixels, -turns)), pixels)
 
 
-def test_a_turned_image_gets_the_upright_ones_answer_on_its_own_grid(
+def test_a_turned_radiograph_is_answered_as_the_upright_one_but_on_its_own_grid(
     tiny_bundle: Bundle, image: Radiograph
 ) -> None:
     classifier = Classifier(tiny_bundle)
@@ -169,7 +177,7 @@ def test_a_turned_image_gets_the_upright_ones_answer_on_its_own_grid(
     np.testing.assert_allclose(turned.heatmap, np.rot90(upright.heatmap), atol=1e-4)
 
 
-def test_what_is_hard_to_read_is_said(gate: Gate, image: Radiograph) -> None:
+def test_warnings_about_what_is_hard_to_read(gate: Gate, image: Radiograph) -> None:
     small = cv2.resize(image.pixels, (120, 100), interpolation=cv2.INTER_AREA)
     assert warnings(gate.check(picture(small))) == {"few_pixels"}
     faint = 0.5 + 0.1 * (image.pixels - 0.5)
@@ -177,43 +185,140 @@ def test_what_is_hard_to_read_is_said(gate: Gate, image: Radiograph) -> None:
     height, width = image.shape
     affine = cv2.getRotationMatrix2D((width / 2, height / 2), 25, 0.9)
     tilted = cv2.warpAffine(image.pixels, affine, (width, height), borderMode=cv2.BORDER_REPLICATE)
-    found = gate.check(picture(np.asarray(tilted)))
-    assert found.reasons == ()
-    assert "tilted" in warnings(found)
+    result = gate.check(picture(np.asarray(tilted)))
+    assert result.reasons == ()
+    assert "tilted" in warnings(result)
     cut = image.pixels[:, int(0.2 * width) : int(0.8 * width)]
-    found = gate.check(picture(cut))
-    assert found.reasons or "lungs_cut_off" in warnings(found)
+    result = gate.check(picture(cut))
+    assert result.reasons or "lungs_cut_off" in warnings(result)
 
 
-def test_nothing_is_classified_that_was_not_recognised(tiny_bundle: Bundle) -> None:
+def test_a_refused_image_is_not_classified(tiny_bundle: Bundle) -> None:
     with pytest.raises(NotAChestRadiograph, match="picture: not classified: ") as refusal:
         Classifier(tiny_bundle).predict(picture(RNG.random((256, 256))))
-    assert refusal.value.gate_result.reasons
-    assert set(refusal.value.gate_result.evidence) >= {"frontal", "lung_area", "distance", "colour"}
+    result = refusal.value.gate_result
+    assert result.reasons
+    assert set(result.measurements) == {"frontal", "lung_area", "distance", "colour", "adult"}
 
 
-@pytest.mark.parametrize("name", rules.FILES)
-def test_a_damaged_gate_is_refused(tmp_path: Path, name: str) -> None:
-    folder = tmp_path / "gate"
-    shutil.copytree(rules.BUNDLED_GATE, folder)
+# --- Files ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A copy of the bundled gate."""
+    return Path(shutil.copytree(BUNDLED_GATE, tmp_path / "gate"))
+
+
+def change_config(folder: Path, **fields: object) -> None:
+    path = folder / CONFIG
+    path.write_text(json.dumps({**json.loads(path.read_text()), **fields}))
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_missing_or_damaged_file_is_named(folder: Path, name: str) -> None:
     (folder / name).write_bytes((folder / name).read_bytes()[:-9])
-    with pytest.raises(BundleError, match="no intact gate"):
+    with pytest.raises(BundleError, match=rf"{name}: (differs from|cannot be read)"):
         Gate(folder)
     (folder / name).unlink()
-    with pytest.raises(BundleError, match="no intact gate"):
+    with pytest.raises(BundleError, match=f"{name}: missing"):
         Gate(folder)
 
 
-def test_the_gate_is_as_small_and_as_good_as_it_says(gate: Gate) -> None:
-    figures = gate.config["evaluation"]
-    assert (gate.folder / rules.WEIGHTS).stat().st_size < 2e6
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"format": 3}, "expected gate format 2"),
+        ({"kinds": ["frontal"]}, "expected gate format 2 with the kinds frontal, turned"),
+        ({"limits": {}}, "incomplete or malformed"),
+        ({"sha256": {}}, "incomplete or malformed"),
+        ({"network": {"size": "wide", "widths": []}}, "incomplete or malformed"),
+    ],
+)
+def test_a_malformed_configuration_is_refused(
+    folder: Path, fields: dict[str, object], message: str
+) -> None:
+    change_config(folder, **fields)
+    with pytest.raises(BundleError, match=rf"gate\.json: {message}"):
+        Gate(folder)
+
+
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [
+        ({"size": 128, "widths": [12, 24, 40, 64, 32]}, "expected the output embedding"),
+        ({"size": 64, "widths": [12, 24, 40, 64, 96]}, "expected the input image"),
+    ],
+)
+def test_a_graph_of_another_network_is_refused(
+    folder: Path, network: dict[str, object], message: str
+) -> None:
+    change_config(folder, network=network)
+    with pytest.raises(BundleError, match=rf"network\.onnx: {message}"):
+        Gate(folder)
+
+
+def test_a_gate_is_read_as_it_was_written(gate: Gate, tmp_path: Path) -> None:
+    saved = gate.saved
+    again = write_gate(
+        tmp_path / "gate",
+        write_graph=lambda path: shutil.copy2(BUNDLED_GATE / GRAPH, path),
+        network=saved.network,
+        limits=saved.limits,
+        features=saved.features,
+        evaluation=saved.evaluation,
+    )
+    assert (again.network, again.limits) == (saved.network, saved.limits)
+    assert again.evaluation == saved.evaluation
+    np.testing.assert_array_equal(again.features.precision, saved.features.precision)
+
+
+def test_the_graph_answers_as_the_network_does(tmp_path: Path) -> None:
+    config = LungNetworkConfig(size=16, widths=(2, 2, 2, 2, 4))
+    network = build_lung_network(config)
+    images = np.random.default_rng(0).random((3, 16, 16)).astype(np.float16)
+    path = tmp_path / GRAPH
+    export_lung_network(network, config, path, images=images)
+    batch = Preprocessing(size=16).normalize(images.astype(np.float32))
+    found = Graph(path, side=16, outputs=graph_outputs(config)).run(batch)
+    for name, expected in network(batch).items():
+        np.testing.assert_allclose(found[name], expected, atol=1e-4)
+
+
+def test_the_digest_covers_every_file(folder: Path) -> None:
+    lines = "".join(
+        f"{hashlib.sha256((folder / name).read_bytes()).hexdigest()}  {name}\n" for name in FILES
+    )
+    first = Gate(folder).sha256
+    assert first == hashlib.sha256(lines.encode()).hexdigest() == Gate().sha256
+    limits = json.loads((folder / CONFIG).read_text())["limits"]
+    change_config(folder, limits={**limits, "frontal": 0.5})
+    second = Gate(folder).sha256
+    saved = read_gate(folder)
+    np.savez(
+        folder / "features.npz", mean=saved.features.mean + 1, precision=saved.features.precision
+    )
+    digests = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in FILES[1:]}
+    change_config(folder, sha256=digests)
+    assert len({first, second, Gate(folder).sha256}) == 3
+
+
+def test_an_answer_names_the_gate(tiny_bundle: Bundle) -> None:
+    identity = Classifier(tiny_bundle).identity()
+    assert identity == {**tiny_bundle.identity(), "gate": Gate().sha256}
+
+
+def test_the_bundled_gate_is_small_and_its_figures_are_good(gate: Gate) -> None:
+    figures = gate.saved.evaluation
+    assert (BUNDLED_GATE / GRAPH).stat().st_size < 2e6
     assert figures["dice"]["mean"] >= 0.95
+    assert figures["dice"]["images"] == figures["refused"]["adults"]["images"]
     for group, most in (("children", 0.005), ("adults", 0.05)):
         row = figures["refused"][group]
-        assert row["refused"] <= most * row["pictures"]
+        assert row["refused"] <= most * row["images"]
 
 
-# --- Real pictures --------------------------------------------------------------------------------
+# --- Real files -----------------------------------------------------------------------------------
 
 
 def classify(files: list[Path]) -> dict[str, dict[str, object]]:
@@ -230,7 +335,7 @@ CHEST_IMAGES = {
     "chest_RSNA_16d7f894.dcm",
     "nhsx_463169821050252582267888.dcm",
 }
-# Broken rather than refused.
+# Files that cannot be read at all.
 ERRORS = {"sk_truncated.jpg"}
 
 
@@ -242,14 +347,14 @@ def test_every_dicom_file_gets_its_line(data: Path) -> None:
         expected = "ok" if name in CHEST_IMAGES else "refused"
         assert line["status"] == expected, (name, line["reasons"])
         assert bool(line["reasons"]) == (expected == "refused")
-    # All three are adults, one of them by its looks alone.
+    # All three are adults; one of them only the image tells, for its header has no age.
     for name in CHEST_IMAGES:
         said = " ".join(lines[name]["warnings"])  # type: ignore[arg-type]
         assert "the model was trained on children" in said, name
 
 
 @pytest.mark.slow
-def test_every_other_picture_is_refused(data: Path) -> None:
+def test_every_image_of_something_else_is_refused(data: Path) -> None:
     lines = classify(sorted((data / "not_chest_radiographs" / "images").iterdir()))
     assert len(lines) == 48
     for name, line in lines.items():
@@ -259,31 +364,31 @@ def test_every_other_picture_is_refused(data: Path) -> None:
 
 
 @pytest.mark.slow
-def test_childrens_images_pass(data: Path, gate: Gate) -> None:
-    """A sample of the training split; `training fit-gate` has scored all of it out of fold."""
+def test_childrens_radiographs_are_accepted(data: Path, gate: Gate) -> None:
+    """A sample of the training split; `training fit-gate` has cross-validated on all of it."""
     images = sorted((data / "chest_xray" / "train").rglob("*.jpeg"))[::20]
-    found = [gate.check(read_radiograph(path)) for path in images]
-    assert len(found) > 250
-    assert sum(bool(gate_result.reasons) for gate_result in found) <= 1
-    assert sum(gate_result.correction != Correction() for gate_result in found) == 0
-    assert np.mean([bool(gate_result.warnings) for gate_result in found]) < 0.1
+    results = [gate.check(read_radiograph(path)) for path in images]
+    assert len(results) > 250
+    assert sum(bool(result.reasons) for result in results) <= 1
+    assert sum(result.correction != Correction() for result in results) == 0
+    assert np.mean([bool(result.warnings) for result in results]) < 0.1
 
 
 @pytest.mark.slow
-def test_real_images_that_came_wrong_are_set_right(data: Path, gate: Gate) -> None:
+def test_real_radiographs_that_lie_wrong_are_corrected_or_refused(data: Path, gate: Gate) -> None:
     images = sorted((data / "originals").rglob("*.jpeg"))[::8]
     for path in images:
         radiograph = read_radiograph(path)
         for turns, inverted in ((0, True), (2, False), (1, False)):
             pixels = np.rot90(1 - radiograph.pixels if inverted else radiograph.pixels, turns)
-            found = gate.check(picture(pixels))
-            # It is set right or refused, and never taken as it is.
-            assert found.correction != Correction() or found.reasons, path.name
-            if not found.reasons:
-                assert found.correction == Correction(turns=-turns % 4, inverted=inverted)
+            result = gate.check(picture(pixels))
+            # It is corrected or refused, and never taken as it is.
+            assert result.correction != Correction() or result.reasons, path.name
+            if not result.reasons:
+                assert result.correction == Correction(turns=-turns % 4, inverted=inverted)
 
 
-def test_unreadable_kinds_name_themselves(data: Path) -> None:
+def test_files_that_are_not_read_here_say_why(data: Path) -> None:
     with pytest.raises(UnsupportedRadiograph, match="TIFF"):
         read_radiograph(data / "not_chest_radiographs" / "images" / "sk_multipage.tif")
     with pytest.raises(RadiographError):

@@ -405,7 +405,7 @@ def test_a_token_that_is_none_is_said(
 def test_a_public_repository_does_not_pass_for_a_private_one(
     hub: LoopbackHub, published: str, bundle: Bundle
 ) -> None:
-    with pytest.raises(HubError, match="there already, and public"):
+    with pytest.raises(HubError, match="exists already, and is public"):
         publish(bundle.folder, REPO, private=True)
     assert len(hub.repositories[REPO].commits) == 2
 

@@ -1,4 +1,4 @@
-"""Lung fields as shapes, with known ones."""
+"""Lung fields: measured on shapes whose area, tilt and position are known."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import numpy.typing as npt
 import pytest
 
 from cxr.gate.lungs import KINDS, LungNetworkConfig, LungReading, lung_fields
-from cxr.gate.network import build_lung_network
+from training.networks.lung_network import build_lung_network
 
 SIDE = 64
 
 
-def lungs(*boxes: tuple[int, int, int, int], surely: float = 1.0) -> npt.NDArray[np.float32]:
-    """Boxes (top, bottom, left, right) that are lungs."""
-    found = np.zeros((SIDE, SIDE), dtype=np.float32)
+def lungs(*boxes: tuple[int, int, int, int], probability: float = 1.0) -> npt.NDArray[np.float32]:
+    """Boxes (top, bottom, left, right) that are lungs with this probability."""
+    probabilities = np.zeros((SIDE, SIDE), dtype=np.float32)
     for top, bottom, left, right in boxes:
-        found[top:bottom, left:right] = surely
-    return found
+        probabilities[top:bottom, left:right] = probability
+    return probabilities
 
 
 LEFT, RIGHT = (16, 48, 8, 24), (16, 48, 40, 56)
@@ -30,10 +30,10 @@ def test_two_fields() -> None:
     assert fields.mask.sum() == 2 * 32 * 16
     assert fields.tilt == pytest.approx(0)
     assert fields.cut == 0
-    assert fields.doubt == 0
+    assert fields.uncertainty == 0
 
 
-def test_crumbs_are_left_out() -> None:
+def test_small_areas_beside_the_fields_are_left_out() -> None:
     fields = lung_fields(lungs(LEFT, RIGHT, (0, 4, 0, 4)))
     assert not fields.mask[:4, :4].any()
     assert fields.area == 0.25
@@ -58,11 +58,12 @@ def test_cut_off_at_the_edge() -> None:
     assert fields.cut == pytest.approx(16 / (2 * 32 + 14))
 
 
-def test_doubt() -> None:
-    assert lung_fields(lungs(LEFT, RIGHT, surely=0.7)).doubt == pytest.approx(1)
+def test_uncertainty() -> None:
+    fields = lung_fields(lungs(LEFT, RIGHT, probability=0.7))
+    assert fields.uncertainty == pytest.approx(1)
 
 
-def test_the_network_answers_in_known_shapes() -> None:
+def test_the_shapes_and_ranges_of_what_the_network_answers() -> None:
     network = build_lung_network(LungNetworkConfig(size=32, widths=(2, 2, 4, 4, 8)))
     reading = LungReading.from_logits(
         network.predict_on_batch(np.random.default_rng(0).random((3, 32, 32, 1)))
@@ -77,5 +78,5 @@ def test_the_network_answers_in_known_shapes() -> None:
         assert probabilities.max() <= 1
 
 
-def test_it_fits_the_size_and_the_time_that_it_has() -> None:
+def test_the_network_is_smaller_than_two_megabytes() -> None:
     assert build_lung_network(LungNetworkConfig()).count_params() * 4 < 2e6

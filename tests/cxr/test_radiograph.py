@@ -42,12 +42,12 @@ def palette() -> Image.Image:
     ("content", "expected"),
     [
         (encode(solid("L", 51)), 51 / 255),
-        (encode(solid("L", 51), "JPEG", gate_result=100), 51 / 255),
+        (encode(solid("L", 51), "JPEG", quality=100), 51 / 255),
         (encode(solid("1", 1)), 1.0),
         (encode(Image.fromarray(np.full((SIDE, SIDE), 13107, np.uint16))), 13107 / 65535),
         (encode(solid("RGB", (51, 51, 51))), 51 / 255),
         (encode(solid("RGB", (255, 0, 0))), 0.299),  # ITU-R BT.601
-        (encode(solid("RGB", (51, 51, 51)), "JPEG", gate_result=100), 51 / 255),
+        (encode(solid("RGB", (51, 51, 51)), "JPEG", quality=100), 51 / 255),
         (encode(palette()), 51 / 255),
         (encode(solid("RGBA", (51, 51, 51, 255))), 51 / 255),
         (encode(solid("RGBA", (255, 255, 255, 0))), 0.0),  # transparent is unexposed

@@ -12,7 +12,7 @@ from training.data.dataset import Record
 from training.data.images import Split
 from training.fitting.augmentation import AugmentationConfig, augment
 from training.fitting.batches import ImageBatches, Targets
-from training.fitting.config import Balance, LocalConfig, TrainingConfig
+from training.fitting.config import Balance, TrainingConfig
 from training.fitting.presets import baseline, default, tiny
 
 STILL = AugmentationConfig(
@@ -27,7 +27,7 @@ def image(seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).random((32, 32), dtype=np.float32)
 
 
-@pytest.mark.parametrize("config", [baseline().augmentation, default().augmentation])
+@pytest.mark.parametrize("config", [baseline.CONFIG.augmentation, default.CONFIG.augmentation])
 def test_augmented_images_stay_images(config: AugmentationConfig) -> None:
     for seed in range(50):
         varied = augment(image(), config, np.random.default_rng(seed))
@@ -38,7 +38,7 @@ def test_augmented_images_stay_images(config: AugmentationConfig) -> None:
 
 
 def test_an_equal_generator_gives_an_equal_image() -> None:
-    config = default().augmentation
+    config = default.CONFIG.augmentation
     first, again, other = (
         augment(image(), config, np.random.default_rng(seed)) for seed in (7, 7, 8)
     )
@@ -93,7 +93,7 @@ def logits(targets: Targets) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_balanced_batches_are_half_and_half() -> None:
-    config = dataclasses.replace(tiny(), mixup_alpha=0.0, label_smoothing=0.0)
+    config = dataclasses.replace(tiny.CONFIG, mixup_alpha=0.0, label_smoothing=0.0)
     served = batches(config)
     assert len(served) == 5  # each of the 20 normal images once, in batches of 8
     for i in range(len(served)):
@@ -105,9 +105,9 @@ def test_balanced_batches_are_half_and_half() -> None:
 
 
 def epoch(balance: Balance) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Grey levels (as a image's mark), targets and weights of an epoch of 20 + 60 images."""
+    """Grey levels (as an image's mark), targets and weights of an epoch of 20 + 60 images."""
     config = dataclasses.replace(
-        tiny(),
+        tiny.CONFIG,
         augmentation=STILL,
         balance=balance,
         mixup_alpha=0.0,
@@ -158,7 +158,7 @@ def test_weights_let_both_classes_count_the_same() -> None:
 
 def test_mixtures_let_both_classes_count_the_same_too() -> None:
     config = dataclasses.replace(
-        tiny(), balance="weights", label_smoothing=0.0, mixup_alpha=1.0, augmentation=STILL
+        tiny.CONFIG, balance="weights", label_smoothing=0.0, mixup_alpha=1.0, augmentation=STILL
     )
     positive = total = 0.0
     for epoch in range(40):
@@ -167,13 +167,15 @@ def test_mixtures_let_both_classes_count_the_same_too() -> None:
             targets, weights = logits(served[index][1])
             positive += float(np.sum(weights * targets))
             total += float(np.sum(weights))
-    assert positive / total == pytest.approx(0.5, abs=0.01)  # 0.58 if targets mixed by share alone
+    assert positive / total == pytest.approx(
+        0.5, abs=0.01
+    )  # 0.58 if targets were mixed without weights
 
 
 def test_label_smoothing_and_mixup_keep_targets_on_their_side() -> None:
-    served = batches(dataclasses.replace(tiny(), mixup_alpha=0.2))
+    served = batches(dataclasses.replace(tiny.CONFIG, mixup_alpha=0.2))
     targets = np.concatenate([logits(served[i][1])[0] for i in range(len(served))])
-    smoothing = tiny().label_smoothing
+    smoothing = tiny.CONFIG.label_smoothing
     assert targets.min() >= smoothing / 2
     assert targets.max() <= 1 - smoothing / 2
     assert len(np.unique(targets)) > 2
@@ -182,10 +184,10 @@ def test_label_smoothing_and_mixup_keep_targets_on_their_side() -> None:
 
 
 def test_a_resumed_epoch_serves_what_an_uninterrupted_one_does() -> None:
-    whole = batches(tiny())
+    whole = batches(tiny.CONFIG)
     first = whole[2]
     whole.on_epoch_end()
-    resumed = batches(tiny(), epoch=1, workers=1)
+    resumed = batches(tiny.CONFIG, epoch=1, workers=1)
     np.testing.assert_array_equal(whole[2][0], resumed[2][0])
     np.testing.assert_array_equal(whole[2][1]["logit"], resumed[2][1]["logit"])
     assert np.abs(whole[2][0] - first[0]).max() > 0.1
@@ -193,12 +195,19 @@ def test_a_resumed_epoch_serves_what_an_uninterrupted_one_does() -> None:
 
 # --- What is known of places ----------------------------------------------------------------------
 
-STILL_LOCAL = LocalConfig(fraction=0.5, planted=1, restyle=0, restyle_planted=0, exchange_outside=0)
+STILL_LOCAL = dataclasses.replace(
+    tiny.CONFIG.local,
+    fraction=0.5,
+    planted=1,
+    restyle=0,
+    restyle_planted=0,
+    exchange_outside=0,
+)
 
 
 def local_batch(index: int = 0, **changes: object) -> Targets:
     config = dataclasses.replace(
-        tiny(), augmentation=STILL, local=STILL_LOCAL, label_smoothing=0.0, **changes
+        tiny.CONFIG, augmentation=STILL, local=STILL_LOCAL, label_smoothing=0.0, **changes
     )
     return batches(config, lungs=True)[index][1]
 
@@ -225,7 +234,7 @@ def test_what_is_known_of_each_place() -> None:
 
 
 def test_nothing_is_told_of_lungs_that_nobody_outlined() -> None:
-    config = dataclasses.replace(tiny(), augmentation=STILL, balance="none", local=STILL_LOCAL)
+    config = dataclasses.replace(tiny.CONFIG, augmentation=STILL, balance="none", local=STILL_LOCAL)
     served = batches(config, lungs=True)
     rows = np.concatenate([served[i][1]["lungs"] for i in range(len(served))])
     assert 0 < np.mean(rows[:, 0, 0, 1] == 0) < 0.1  # the two of 80
@@ -238,7 +247,7 @@ def test_an_opacity_that_somebody_outlined_is_told() -> None:
     drawn[20:] = 0
     drawn[20:, 10:18, 4:12] = 1
     whole = dataclasses.replace(split(lungs=True), opacities=drawn)
-    config = dataclasses.replace(tiny(), augmentation=STILL, local=STILL_LOCAL)
+    config = dataclasses.replace(tiny.CONFIG, augmentation=STILL, local=STILL_LOCAL)
     targets = ImageBatches(whole, config)[0][1]
     positive = targets["evidence"].prod(axis=-1) > 0
     ill = (targets["logit"][:, 0] > 0.5) & (targets["logit"][:, 1] > 0)
@@ -257,7 +266,7 @@ def test_mixtures_of_places_lie_between_what_they_are_of() -> None:
 
 
 @pytest.mark.parametrize(
-    ("epochs", "share", "stages"),
+    ("epochs", "fraction", "stages"),
     [
         (50, 0.6, [(128, 30), (160, 50)]),
         (1, 0.6, [(160, 1)]),  # the last epoch always sees images as they will be classified
@@ -266,7 +275,7 @@ def test_mixtures_of_places_lie_between_what_they_are_of() -> None:
     ],
 )
 def test_early_epochs_see_small_images(
-    epochs: int, share: float, stages: list[tuple[int, int]]
+    epochs: int, fraction: float, stages: list[tuple[int, int]]
 ) -> None:
-    config = dataclasses.replace(default(), epochs=epochs, small_fraction=share)
+    config = dataclasses.replace(default.CONFIG, epochs=epochs, small_fraction=fraction)
     assert config.stages() == stages

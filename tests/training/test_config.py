@@ -1,15 +1,51 @@
-"""Configurations refuse what makes no fit, and say which epoch is kept."""
+"""Configurations: presets name every value, wrong values are refused, old documents are read."""
 
 from __future__ import annotations
 
+import ast
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cxr.model.network_config import NetworkConfig
+from cxr.preprocessing import Preprocessing
+from training.fitting import presets
 from training.fitting.augmentation import AugmentationConfig
-from training.fitting.config import SELECTABLE, LocalConfig, TrainingConfig
-from training.fitting.presets import baseline, default, tiny
+from training.fitting.config import SELECTABLE, TrainingConfig
+from training.fitting.evidence_config import HeatmapFloor, LocalConfig
+from training.fitting.presets import PRESETS, baseline, default, tiny
+
+SECTIONS = (
+    TrainingConfig,
+    NetworkConfig,
+    Preprocessing,
+    AugmentationConfig,
+    LocalConfig,
+    HeatmapFloor,
+)
+
+
+@pytest.mark.parametrize("name", sorted(PRESETS))
+def test_a_preset_names_every_value_and_its_command(name: str) -> None:
+    source = Path(presets.__file__).with_name(f"{name}.py").read_text(encoding="utf-8")
+    tree = ast.parse(source)
+    given = {
+        node.func.id: {keyword.arg for keyword in node.keywords}
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+    for section in SECTIONS:
+        fields = {field.name for field in dataclasses.fields(section)}
+        assert given[section.__name__] == fields
+    assert PRESETS[name].preset == name
+    assert "python -m training fit " in (ast.get_docstring(tree) or "")
+
+
+def test_every_preset_has_a_file() -> None:
+    files = Path(presets.__file__).parent.glob("[!_]*.py")
+    assert {path.stem for path in files} == set(PRESETS)
 
 
 @pytest.mark.parametrize(
@@ -32,41 +68,54 @@ from training.fitting.presets import baseline, default, tiny
 )
 def test_what_makes_no_fit(changes: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
-        dataclasses.replace(default(), **changes)
+        dataclasses.replace(default.CONFIG, **changes)
 
 
 @pytest.mark.parametrize("changes", [{"flip": 1.1}, {"rotation": -1}, {"zoom": 1.0}])
 def test_what_makes_no_augmentation(changes: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(changes))):
-        AugmentationConfig(**changes)
+        dataclasses.replace(default.CONFIG.augmentation, **changes)
 
 
 @pytest.mark.parametrize("changes", [{"fraction": 1}, {"planted": -1}, {"evidence_weight": 11}])
 def test_what_makes_no_local_truth(changes: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(changes))):
-        LocalConfig(**changes)
+        dataclasses.replace(default.CONFIG.local, **changes)
 
 
 def test_the_published_network_takes_images_of_one_size() -> None:
     with pytest.raises(ValueError, match="one size"):
-        dataclasses.replace(baseline(), small_fraction=0.5)
+        dataclasses.replace(baseline.CONFIG, small_fraction=0.5)
 
 
 def test_another_image_size_takes_the_early_epochs_along() -> None:
-    small = default().with_image_size(80)
+    small = default.CONFIG.with_image_size(80)
     assert (small.network.input_size, small.preprocessing.size, small.small_size) == (80, 80, 64)
-    assert default().with_image_size(160) == default()
-    assert baseline().with_image_size(151).network.input_size == 151
+    assert default.CONFIG.with_image_size(160) == default.CONFIG
+    assert baseline.CONFIG.with_image_size(151).network.input_size == 151
     with pytest.raises(ValueError, match="8 divides"):
-        default().with_image_size(100)
+        default.CONFIG.with_image_size(100)
 
 
 def test_a_configuration_of_before_is_read() -> None:
-    document = default().to_json()
+    document = default.CONFIG.to_json()
     del document["balance"], document["select_by"]
     for balanced, balance in ((True, "batches"), (False, "none")):
         read = TrainingConfig.from_json({**document, "balance_classes": balanced})
-        assert read == dataclasses.replace(default(), balance=balance)
+        assert read == dataclasses.replace(default.CONFIG, balance=balance)
+
+
+def test_a_configuration_of_the_published_network_until_0_4_is_the_preset() -> None:
+    document = baseline.CONFIG.to_json()
+    del document["local"], document["floor"], document["select_by"]
+    assert TrainingConfig.from_json(document) == baseline.CONFIG
+
+
+def test_a_configuration_that_lacks_a_value_is_refused() -> None:
+    document = default.CONFIG.to_json()
+    del document["augmentation"]["flip"]
+    with pytest.raises(TypeError, match="flip"):
+        TrainingConfig.from_json(document)
 
 
 def test_fields_are_read_by_their_names_until_0_5() -> None:
@@ -75,10 +124,10 @@ def test_fields_are_read_by_their_names_until_0_5() -> None:
         "small_fraction": "small_epochs",
         "ema_momentum": "average_momentum",
     }
-    document = default().to_json()
+    document = default.CONFIG.to_json()
     before = {renamed.get(name, name): value for name, value in document.items()}
     assert before.keys() != document.keys()
-    assert TrainingConfig.from_json(before) == default()
+    assert TrainingConfig.from_json(before) == default.CONFIG
 
 
 # --- The epoch that is kept -----------------------------------------------------------------------
@@ -93,7 +142,7 @@ HISTORY = [
 
 @pytest.mark.parametrize(("by", "kept"), [("last", 4), ("val_auc", 3), ("val_loss", 3)])
 def test_the_best_epoch_is_one_at_full_size(by: str, kept: int) -> None:
-    config = dataclasses.replace(tiny(), epochs=4, small_fraction=0.25, select_by=by)
+    config = dataclasses.replace(tiny.CONFIG, epochs=4, small_fraction=0.25, select_by=by)
     assert config.best_epoch(HISTORY) == kept
     assert config.best_epoch(HISTORY[:2]) == 2
     assert config.best_epoch([]) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import zlib
 from pathlib import Path
@@ -11,9 +12,19 @@ import numpy as np
 import pytest
 
 from cxr.errors import DatasetError
+from cxr.model.bundle import Bundle, load_bundle
 from cxr.preprocessing import Preprocessing
-from training.data.dataset import file_list_digest, is_kermany, read_folder, split_by_patient
-from training.data.images import load_images, load_splits
+from training.data.dataset import (
+    count_trained_on,
+    file_list_digest,
+    fingerprints,
+    is_kermany,
+    read_folder,
+    trained_fingerprints,
+)
+from training.data.images import load_images
+from training.data.patients import split_by_patient
+from training.fitting.loading import load_splits
 from training.fitting.presets import tiny
 
 
@@ -48,7 +59,7 @@ def test_patient_and_kind_come_from_the_name(
     assert record.label == int(path.startswith("PNEUMONIA"))
 
 
-def test_no_patient_is_in_both_parts(tmp_path: Path) -> None:
+def test_no_patient_is_in_both_splits(tmp_path: Path) -> None:
     for patient in range(12):
         for image in range(1 + patient % 4):
             add_image(tmp_path / f"train/PNEUMONIA/person{patient}_virus_{image}.jpeg")
@@ -58,8 +69,8 @@ def test_no_patient_is_in_both_parts(tmp_path: Path) -> None:
         train, validation = split_by_patient(records, fraction=0.25, seed=seed)
         assert not {r.patient for r in train} & {r.patient for r in validation}
         assert sorted(r.path for r in [*train, *validation]) == sorted(r.path for r in records)
-        share = np.mean([r.label for r in validation])
-        assert share == pytest.approx(0.5, abs=0.2)
+        fraction = np.mean([r.label for r in validation])
+        assert fraction == pytest.approx(0.5, abs=0.2)
 
 
 def test_a_split_follows_from_its_seed(chest_images: Path) -> None:
@@ -74,11 +85,11 @@ def test_val_is_pooled_and_test_is_never_opened(chest_images: Path, tmp_path: Pa
     add_image(tmp_path / "val/NORMAL/IM-9001-0001.jpeg")
     add_image(tmp_path / "test/NORMAL/IM-9002-0001.jpeg")
     (tmp_path / "test/NORMAL/broken.jpeg").write_bytes(b"nothing")
-    parts = load_splits(tiny(), tmp_path)
-    paths = {r.path for r in [*parts.train.records, *parts.validation.records]}
+    splits = load_splits(tiny.CONFIG, tmp_path)
+    paths = {r.path for r in [*splits.train.records, *splits.validation.records]}
     assert "val/NORMAL/IM-9001-0001.jpeg" in paths
     assert not any(path.startswith("test/") for path in paths)
-    assert len(parts.train.images) == len(parts.train.records)
+    assert len(splits.train.images) == len(splits.train.records)
 
 
 def test_a_copy_under_another_patients_name_is_left_out(chest_images: Path, tmp_path: Path) -> None:
@@ -100,7 +111,7 @@ def test_two_names_on_one_image_are_one_patient(chest_images: Path, tmp_path: Pa
     assert other.patient == "NORMAL2-IM-0003"
 
 
-def test_a_image_in_both_classes_is_an_error(chest_images: Path, tmp_path: Path) -> None:
+def test_an_image_in_both_classes_is_an_error(chest_images: Path, tmp_path: Path) -> None:
     shutil.copytree(chest_images, tmp_path, dirs_exist_ok=True)
     original = tmp_path / "train/NORMAL/NORMAL2-IM-0003-0001.jpeg"
     shutil.copy(original, tmp_path / "train/PNEUMONIA/person99_virus_1.jpeg")
@@ -152,6 +163,21 @@ def test_the_digest_tells_images_apart(chest_images: Path) -> None:
     records, _ = read_folder(chest_images)
     assert file_list_digest(records) == file_list_digest(records[::-1])
     assert file_list_digest(records) != file_list_digest(records[1:])
+
+
+def test_images_that_a_model_was_trained_on_are_counted(
+    chest_images: Path, tiny_bundle: Bundle
+) -> None:
+    records, _ = read_folder(chest_images)
+    assert count_trained_on(tiny_bundle, records) == 0
+    evaluation = {"trained_fingerprints": " ".join(fingerprints(records[:3]))}
+    trained = dataclasses.replace(tiny_bundle, evaluation=evaluation)
+    assert count_trained_on(trained, [*records, records[0]]) == 4
+
+
+def test_the_bundled_model_names_its_training_images() -> None:
+    bundle = load_bundle()
+    assert len(trained_fingerprints(bundle)) == bundle.config["trained_on"]["images"]
 
 
 def test_only_the_published_names_are_credited_to_it(chest_images: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -22,32 +23,42 @@ from cxr.errors import RunError
 from cxr.model.bundle import load_bundle
 from cxr.reading.radiograph import read_radiograph
 from tests.conftest import ROOT
-from training.data.images import load_splits
+from training.__main__ import main
+from training.data.images import Splits
 from training.fitting.fit import fit
+from training.fitting.loading import OutlineTables, load_splits
 from training.fitting.prediction import predict_logits
 from training.fitting.presets import tiny
 from training.fitting.run_folder import RunFolder, rounded
 from training.metrics.evaluation import classification_metrics
 
 pytestmark = pytest.mark.slow
-EPOCHS = 6
+EPOCHS = 15
+# Learns what little there is to learn within these epochs.
+CONFIG = dataclasses.replace(
+    tiny.CONFIG, epochs=EPOCHS, batch_size=4, learning_rate=5e-3, ema_momentum=0.9, mixup_alpha=0.0
+)
+Arguments = Callable[..., list[str]]
 
 
-def command(data: Path, out: Path, *options: str) -> list[str]:
-    fit = [sys.executable, "-m", "training", "fit", "--data", str(data), "--out", str(out)]
-    return [*fit, "--preset", "tiny", "--epochs", str(EPOCHS), *options]
+@pytest.fixture(scope="module")
+def arguments(
+    chest_images: Path, lungs_table: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Arguments:
+    """What follows `python -m training` to fit into a folder, with further options."""
+    preset = tmp_path_factory.mktemp("preset") / "preset.json"
+    preset.write_text(json.dumps(CONFIG.to_json()))
+    common = ["fit", "--data", str(chest_images), "--lungs", str(lungs_table)]
+
+    def make(out: Path, *options: object) -> list[str]:
+        return [*common, "--preset", str(preset), "--out", str(out), *map(str, options)]
+
+    return make
 
 
-def run(*arguments: object, check: bool = True) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        command(*arguments),  # type: ignore[arg-type]
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        check=False,
-    )
-    assert not check or done.returncode == 0, done.stderr
-    return done
+@pytest.fixture(scope="module")
+def splits(chest_images: Path, lungs_table: Path) -> Splits:
+    return load_splits(CONFIG, chest_images, outlines=OutlineTables(lungs=(lungs_table,)))
 
 
 def history(run: Path) -> list[dict[str, str]]:
@@ -55,47 +66,51 @@ def history(run: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def wait_for_checkpoint(run: Path, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 120
-    while not list(run.glob("checkpoints/epoch-*.weights.h5")):
-        assert process.poll() is None, "the fit ended before its first checkpoint"
-        assert time.monotonic() < deadline, "no checkpoint in two minutes"
+def wait_for_checkpoint(run: Path, process: subprocess.Popen[bytes], *, after: int) -> None:
+    """Wait for the checkpoint of a later epoch than `after`."""
+    deadline = time.monotonic() + 300
+    while RunFolder(run).latest_checkpoint()[0] <= after:
+        assert process.poll() is None, "the fit ended before its next checkpoint"
+        assert time.monotonic() < deadline, "no checkpoint in five minutes"
         time.sleep(0.02)
 
 
 def end(process: subprocess.Popen[bytes], stop: signal.Signals) -> None:
-    """Send the signal until it is heard: an interrupt at an unlucky moment was once lost."""
+    """Send the signal until the process ends: an interrupt can be lost while Python cleans up."""
     while True:
         process.send_signal(stop)
         try:
-            process.communicate(timeout=2)
+            process.communicate(timeout=1)
             return
         except subprocess.TimeoutExpired:
             continue
 
 
 @pytest.fixture(scope="module")
-def finished(chest_images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An uninterrupted run."""
+def finished(arguments: Arguments, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An uninterrupted run, logged for TensorBoard in the folder `logs` beside it."""
     out = tmp_path_factory.mktemp("runs") / "whole"
-    run(chest_images, out)
+    assert main(arguments(out, "--tensorboard", out.parent / "logs")) == 0
     return out
 
 
-@pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGINT], ids=["kill", "Ctrl-C"])
 def test_an_interrupted_fit_goes_on_where_it_stopped(
-    chest_images: Path, tmp_path: Path, finished: Path, stop: signal.Signals
+    arguments: Arguments, tmp_path: Path, finished: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "run"
-    with subprocess.Popen(command(chest_images, out), cwd=ROOT, stderr=subprocess.PIPE) as process:
-        wait_for_checkpoint(out, process)
-        end(process, stop)
-    interrupted = len(history(out))
-    assert 1 <= interrupted < EPOCHS
-    assert not (out / "bundle").exists()
+    command = [sys.executable, "-m", "training", *arguments(out)]
+    interrupted = 0
+    for stop in (signal.SIGINT, signal.SIGKILL):  # Ctrl-C, and a kill of the fit that went on
+        with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE) as process:
+            wait_for_checkpoint(out, process, after=interrupted)
+            end(process, stop)
+        assert interrupted < len(history(out)) < EPOCHS, stop
+        assert not (out / "bundle").exists()
+        interrupted = len(history(out))
 
-    again = run(chest_images, out)
-    assert "going on after epoch" in again.stdout + again.stderr
+    assert main(arguments(out)) == 0
+    said = capsys.readouterr()
+    assert "going on after epoch" in said.out + said.err
     rows = history(out)
     assert [row["epoch"] for row in rows] == [str(i + 1) for i in range(EPOCHS)]
     # The seed decides all that is random, and the checkpoint holds the rest: both end alike.
@@ -144,55 +159,51 @@ def test_the_bundle_answers_and_says_what_it_was_measured_on(
     metrics = bundle.evaluation["result"]["metrics"]
     assert f"{metrics['auc']:.4f}" in (bundle.folder / "README.md").read_text()
     image = next((chest_images / "train" / "PNEUMONIA").iterdir())
-    # A image of these is none to the gate, which `predict` would ask.
+    # An image of these is none to the gate, which `predict` would ask.
     probability, heatmap = Classifier(bundle).answer(read_radiograph(image))
     assert 0 <= probability <= 1
     assert heatmap.shape == (48, 48)
 
 
 def test_the_same_command_on_a_finished_run_trains_nothing(
-    finished: Path, chest_images: Path
+    arguments: Arguments, finished: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = load_bundle(finished / "bundle").sha256
-    assert "finished already" in run(chest_images, finished).stdout
+    assert main(arguments(finished)) == 0
+    assert "finished already" in capsys.readouterr().out
     assert load_bundle(finished / "bundle").sha256 == before
 
 
 def test_another_configuration_in_the_same_folder_is_refused(
-    finished: Path, chest_images: Path
+    arguments: Arguments, finished: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    done = run(chest_images, finished, "--seed", "7", check=False)
-    assert done.returncode == 2
-    assert "started with another seed" in done.stderr
+    assert main(arguments(finished, "--seed", 7)) == 2
+    assert "started with another seed" in capsys.readouterr().err
 
 
-def test_a_folder_that_is_no_run_is_left_as_it_was(chest_images: Path, tmp_path: Path) -> None:
+def test_a_folder_that_is_no_run_is_left_as_it_was(
+    arguments: Arguments, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     kept = tmp_path / "checkpoints" / "epoch-0001.weights.h5"
     kept.parent.mkdir()
     kept.write_bytes(b"somebody's own")
-    done = run(chest_images, tmp_path, check=False)
-    assert done.returncode == 2
-    assert "holds files, but no run that could be resumed" in done.stderr
+    assert main(arguments(tmp_path)) == 2
+    assert "holds files, but no run that could be resumed" in capsys.readouterr().err
     assert kept.read_bytes() == b"somebody's own"
 
 
-def test_a_wrong_folder_is_one_clear_line(tmp_path: Path) -> None:
-    done = run(tmp_path / "nowhere", tmp_path / "run", check=False)
-    assert done.returncode == 2
-    assert "nowhere: expected a folder with train or val in it" in done.stderr
-    assert "Traceback" not in done.stderr
+def test_a_wrong_folder_is_one_clear_line(
+    arguments: Arguments, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments(tmp_path / "run", "--data", tmp_path / "nowhere")) == 2
+    said = capsys.readouterr().err
+    assert "nowhere: expected a folder with train or val in it" in said
+    assert len(said.splitlines()) == 1
     assert not (tmp_path / "run").exists()
 
 
-def test_a_fit_learns(chest_images: Path, tmp_path: Path) -> None:
-    config = dataclasses.replace(
-        tiny(), epochs=15, batch_size=4, learning_rate=5e-3, ema_momentum=0.9, mixup_alpha=0.0
-    )
-    folder = RunFolder(tmp_path / "run")
-    splits = load_splits(config, chest_images)
-    folder.start(config, chest_images, splits)
-    fit(config, splits, folder)
-    first, *_, last = folder.read_history(config.epochs)
+def test_a_fit_learns(finished: Path) -> None:
+    first, *_, last = RunFolder(finished).read_history(EPOCHS)
     assert first["val_loss"] > 0.6
     assert last["val_loss"] < 0.4
     assert last["val_accuracy"] > 0.9
@@ -202,7 +213,7 @@ def test_a_fit_learns(chest_images: Path, tmp_path: Path) -> None:
 
 # A high rate, and no average: epochs differ, and the first with an AUC of 1 is not the last.
 RESTLESS = dataclasses.replace(
-    tiny(),
+    tiny.CONFIG,
     epochs=6,
     small_fraction=0.0,
     batch_size=4,
@@ -223,9 +234,8 @@ class InterruptAfter(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 def test_the_best_epochs_weights_are_kept_also_over_an_interruption(
-    chest_images: Path, tmp_path: Path
+    chest_images: Path, splits: Splits, tmp_path: Path
 ) -> None:
-    splits = load_splits(RESTLESS, chest_images)
     folder = RunFolder(tmp_path / "run")
     folder.start(RESTLESS, chest_images, splits)
     with pytest.raises(KeyboardInterrupt):
@@ -254,24 +264,25 @@ def test_what_is_compared_is_what_is_on_record(tmp_path: Path) -> None:
     assert config.best_epoch([read, again]) == 1  # the first of equals
 
 
-def test_a_cross_validation_chooses_no_epoch(chest_images: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "training", "cross-validate", "--select-by", "val_auc"]
-    command += ["--data", str(chest_images), "--out", str(tmp_path / "cv"), "--preset", "tiny"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
-    assert done.returncode == 2
-    assert "nothing could choose the epoch" in done.stderr
+def test_a_cross_validation_chooses_no_epoch(
+    chest_images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--data", str(chest_images), "--out", str(tmp_path / "cv"), "--preset", "tiny"]
+    assert main(["cross-validate", *options, "--select-by", "val_auc"]) == 2
+    assert "nothing could choose the epoch" in capsys.readouterr().err
     assert not (tmp_path / "cv").exists()
 
 
-def test_a_run_of_the_version_before_goes_on(chest_images: Path, tmp_path: Path) -> None:
+def test_a_run_of_the_version_before_goes_on(
+    chest_images: Path, splits: Splits, tmp_path: Path
+) -> None:
     folder = RunFolder(tmp_path / "run")
-    splits = load_splits(tiny(), chest_images)
-    folder.start(tiny(), chest_images, splits)
+    folder.start(tiny.CONFIG, chest_images, splits)
     document = json.loads(folder.config.read_text())
     del document["training"]["balance"], document["training"]["select_by"]
     document["training"]["balance_classes"] = True
     folder.config.write_text(json.dumps(document))
-    folder.start(tiny(), chest_images, splits)
+    folder.start(tiny.CONFIG, chest_images, splits)
     # Its history has no seconds yet.
     folder.save_history([{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.25, "seconds": 7.0}])
     first, second = folder.read_history(2)
@@ -279,25 +290,26 @@ def test_a_run_of_the_version_before_goes_on(chest_images: Path, tmp_path: Path)
     assert second == {"epoch": 2.0, "loss": 0.25, "seconds": 7.0}
 
 
-def test_a_folder_that_holds_nothing_but_a_lock_is_free(chest_images: Path, tmp_path: Path) -> None:
+def test_a_folder_that_holds_nothing_but_a_lock_is_free(
+    chest_images: Path, splits: Splits, tmp_path: Path
+) -> None:
     (tmp_path / ".lock").touch()
-    RunFolder(tmp_path).start(tiny(), chest_images, load_splits(tiny(), chest_images))
+    RunFolder(tmp_path).start(tiny.CONFIG, chest_images, splits)
 
 
-def test_two_processes_never_fit_one_run(chest_images: Path, tmp_path: Path) -> None:
+def test_two_processes_never_fit_one_run(
+    chest_images: Path, splits: Splits, tmp_path: Path
+) -> None:
     folder = RunFolder(tmp_path / "run")
-    splits = load_splits(tiny(), chest_images)
-    folder.start(tiny(), chest_images, splits)
+    folder.start(tiny.CONFIG, chest_images, splits)
     with folder.held(), pytest.raises(RunError, match="another process is fitting this run"):
-        fit(tiny(), splits, folder)
+        fit(tiny.CONFIG, splits, folder)
 
 
-def test_tensorboard_reads_what_the_history_says(chest_images: Path, tmp_path: Path) -> None:
-    done = run(chest_images, tmp_path / "mine", "--tensorboard", str(tmp_path / "logs"))
-    assert done.returncode == 0
-    events = EventAccumulator(str(tmp_path / "logs" / "mine"))
+def test_tensorboard_reads_what_the_history_says(finished: Path) -> None:
+    events = EventAccumulator(str(finished.parent / "logs" / finished.name))
     events.Reload()
-    rows = history(tmp_path / "mine")
+    rows = history(finished)
     for tag, column in (
         ("loss/training", "loss"),
         ("auc/validation", "val_auc"),

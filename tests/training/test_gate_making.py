@@ -1,4 +1,4 @@
-"""The gate is made from pictures on disk, at tiny size, and is then read as any other."""
+"""A gate is made from images on disk, at tiny size, and is then read like any other."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cxr.errors import DatasetError, RunError
+from cxr.errors import BundleError, DatasetError, RunError, UnreadableRadiograph
 from cxr.gate.gate import Gate
 from cxr.gate.lungs import KINDS, LungNetworkConfig
 from cxr.reading.radiograph import read_radiograph
-from training.fitting.augmentation import AugmentationConfig, augment, augment_with_masks
+from training.data.masks import read_mask
+from training.fitting.augmentation import augment, augment_with_masks
+from training.fitting.presets import default
 from training.gate.batches import LungBatches, LungData
-from training.gate.data import kind_folds, load_others
+from training.gate.data import kind_folds, load_gate_images
 from training.gate.make import GatePlan, make_gate
 
 SIDE = 32
@@ -28,7 +30,7 @@ OTHERS = ["ct_1.png", "ct_2.png", "lateral_1.png", "lateral_2.png", "photo_1.png
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Adults with two bright lungs and masks of them, and other pictures, one of them broken."""
+    """Adults with two dark lungs and masks of them, and other images, one of them broken."""
     root = tmp_path_factory.mktemp("gate")
     rng = np.random.default_rng(0)
     rows = []
@@ -51,15 +53,14 @@ def test_a_gate_is_made_measured_and_read(
     chest_images: Path, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = (chest_images, folder / "lungs.csv", folder / "others.csv", tmp_path, TINY)
-    document = make_gate(*arguments)
+    made = make_gate(*arguments)
     scores = pd.read_csv(tmp_path / "pictures.csv")
-    # Every picture once, and the broken one left out.
+    # Every image once; the broken one is left out.
     assert scores["name"].is_unique
     assert dict(scores["group"].value_counts()) == {"children": 48, "adults": 6, "others": 6}
     assert set(scores["fold"]) == {1, 2}
     assert scores[scores["group"] == "adults"]["dice"].between(0, 1).all()
-    figures = document["figures"]["refused"]
-    assert {name: row["pictures"] for name, row in figures.items()} == {
+    assert {name: row["images"] for name, row in made.evaluation["refused"].items()} == {
         "children": 48,
         "adults": 6,
         "ct": 2,
@@ -70,28 +71,36 @@ def test_a_gate_is_made_measured_and_read(
     for name in ("gate.json", "outlines.png"):
         assert (tmp_path / name).stat().st_size
     gate = Gate(tmp_path / "gate")
-    assert gate.config["evaluation"] == document["figures"]
-    found = gate.check(read_radiograph(folder / "image_0.png"))
-    assert 0 <= found.evidence["frontal"] <= 1
-    # Again: nothing is fitted anew.
+    assert gate.saved.limits == made.limits
+    assert gate.sha256 == made.sha256
+    result = gate.check(read_radiograph(folder / "image_0.png"))
+    assert 0 <= result.measurements["frontal"] <= 1
+    # Again, and with the names of fields that earlier versions wrote: nothing is fitted anew.
+    config = tmp_path / "config.json"
+    earlier = config.read_text().replace("images_sha256", "films_sha256")
+    config.write_text(earlier.replace("names_sha256", "pictures_sha256"))
     capsys.readouterr()
-    assert make_gate(*arguments)["figures"] == document["figures"]
+    assert make_gate(*arguments).evaluation == made.evaluation
     assert "Epoch" not in capsys.readouterr().out
     other = dataclasses.replace(TINY, seed=2)
     with pytest.raises(RunError, match="another plan"):
         make_gate(*arguments[:-1], other)
+    # The weights of the last network are checked when they are read again.
+    (tmp_path / "lungs.weights.h5").write_bytes((made.folder / "features.npz").read_bytes())
+    with pytest.raises(BundleError, match=r"lungs\.weights\.h5: does not fit .* config\.json"):
+        make_gate(*arguments)
 
 
 def test_kinds_come_from_a_column_or_from_names(chest_images: Path, folder: Path) -> None:
-    pictures = load_others(chest_images, folder / "lungs.csv", folder / "others.csv", size=SIDE)
-    assert pictures.other_kinds == ["ct", "ct", "lateral", "lateral", "other", "bones"]
+    images = load_gate_images(chest_images, folder / "lungs.csv", folder / "others.csv", size=SIDE)
+    assert images.other_kinds == ["ct", "ct", "lateral", "lateral", "other", "bones"]
     table = pd.DataFrame({"path": OTHERS, "kind": ["other"] * 5 + ["cat"]})
     table.to_csv(folder / "odd.csv", index=False)
     with pytest.raises(DatasetError, match="Received: 'cat'"):
-        load_others(chest_images, folder / "lungs.csv", folder / "odd.csv", size=SIDE)
+        load_gate_images(chest_images, folder / "lungs.csv", folder / "odd.csv", size=SIDE)
 
 
-def test_each_kind_is_in_every_fold_that_it_can_be_in() -> None:
+def test_each_kind_is_spread_over_the_folds() -> None:
     kinds = ["ct"] * 8 + ["lateral"] * 4 + ["other"] * 2
     folds = kind_folds(kinds, folds=4, seed=0)  # type: ignore[arg-type]
     assert sorted(folds[:8]) == [0, 0, 1, 1, 2, 2, 3, 3]
@@ -103,13 +112,13 @@ def data(child_masks: bool) -> LungData:
     images = np.random.default_rng(0).random((8, SIDE, SIDE)).astype(np.float16)
     masks = np.zeros_like(images)
     masks[:, 8:24, 4:28] = 1
-    doubtful = masks.copy()
-    doubtful[::2] = np.nan
+    partly_known = masks.copy()
+    partly_known[::2] = np.nan
     return LungData(
         adults=images,
         adult_masks=masks,
         children=images,
-        child_masks=doubtful if child_masks else None,
+        child_masks=partly_known if child_masks else None,
         others=images,
         other_kinds=["ct", "lateral", "bones", "other"] * 2,
     )
@@ -126,7 +135,7 @@ def test_batches(child_masks: bool) -> None:
     kinds = targets["kind"][:, 0].astype(int)
     names = np.array(KINDS)[kinds]
     assert {"frontal", "turned"} < set(names)
-    # Lungs are learned where they are known: of other pictures, that there are none.
+    # Lungs are learned where they are known; other images have none.
     learned = weights["lungs"] > 0
     assert not learned[names == "turned"].any()
     others = ~np.isin(names, ["frontal", "turned"])
@@ -135,7 +144,7 @@ def test_batches(child_masks: bool) -> None:
     frontal_children = (names == "frontal") & (targets["adult"][:, 0] == 0)
     assert learned[frontal_children].any() == child_masks
     assert not weights["adult"][others].any()
-    # An equal seed gives equal batches; the next epoch other ones.
+    # An equal seed gives equal batches; the next epoch has different ones.
     again = LungBatches(data(child_masks), batches=4, batch_size=64, seed=1)
     np.testing.assert_array_equal(again[0][0], images)
     again.on_epoch_end()
@@ -145,11 +154,28 @@ def test_batches(child_masks: bool) -> None:
 def test_a_mask_moves_with_its_image() -> None:
     image = np.zeros((64, 64), dtype=np.float32)
     image[20:44, 12:30] = 1
-    config = AugmentationConfig(
-        gamma=0, contrast=0, brightness=0, local_contrast=0, blur=0, noise=0, erase=0
+    config = dataclasses.replace(
+        default.CONFIG.augmentation,
+        gamma=0,
+        contrast=0,
+        brightness=0,
+        local_contrast=0,
+        blur=0,
+        noise=0,
+        erase=0,
     )
     for seed in range(5):
         moved, (mask,) = augment_with_masks(image, [image], config, np.random.default_rng(seed))
         np.testing.assert_allclose(moved, mask, atol=0.02)
         alone = augment(image, config, np.random.default_rng(seed))
         np.testing.assert_array_equal(moved, alone)
+
+
+def test_a_mask_is_read_at_another_size(folder: Path) -> None:
+    mask = read_mask(folder / "mask_0.png", SIDE // 2)
+    assert mask.dtype == np.float32
+    np.testing.assert_array_equal(np.unique(mask), [0, 1])
+    np.testing.assert_array_equal(mask[4:12, 2:6], 1)
+    assert mask.sum() == 2 * 8 * 4
+    with pytest.raises(UnreadableRadiograph, match=r"broken\.png: cannot be read as a mask"):
+        read_mask(folder / "broken.png", SIDE)

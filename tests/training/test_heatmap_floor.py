@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from cxr.errors import RunError
-from cxr.model.network import build_network
 from training.data.dataset import Record
 from training.data.images import Split
-from training.fitting.config import HeatmapFloor
+from training.fitting.evidence_config import HeatmapFloor
 from training.fitting.presets import tiny
-from training.validation.localization_check import require_heat
+from training.networks.network import build_network
+from training.validation.heatmap_floor import require_heatmap_floor
 
 ANYTHING = HeatmapFloor(in_lungs=0, locality=1, planted_hit=0)
 
@@ -36,16 +36,16 @@ def held_out() -> Split:
 @pytest.fixture(scope="module")
 def network() -> keras.Model:
     keras.utils.set_random_seed(0)
-    return build_network(tiny().network)
+    return build_network(tiny.CONFIG.network)
 
 
 def test_what_was_reached_is_told(network: keras.Model, held_out: Split) -> None:
-    config = dataclasses.replace(tiny(), floor=ANYTHING)
-    reached = require_heat(network, config, held_out)
+    config = dataclasses.replace(tiny.CONFIG, floor=ANYTHING)
+    reached = require_heatmap_floor(network, config, held_out)
     assert set(reached) == {field.name for field in dataclasses.fields(HeatmapFloor)}
     assert all(0 <= value <= 1 for value in reached.values())
 
 
 def test_a_network_that_knows_nothing_is_refused(network: keras.Model, held_out: Split) -> None:
     with pytest.raises(RunError, match=r"fail on 5 images .*in_lungs .*No bundle was written"):
-        require_heat(network, tiny(), held_out)
+        require_heatmap_floor(network, tiny.CONFIG, held_out)

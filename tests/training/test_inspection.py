@@ -62,7 +62,7 @@ def test_a_copy_is_named_with_its_original(folder: Path) -> None:
     assert "person103_virus_1.jpeg = train/PNEUMONIA/person103_virus_2.jpeg" in files
 
 
-def test_a_image_in_both_classes_stops_a_fit(folder: Path) -> None:
+def test_an_image_in_both_classes_stops_a_fit(folder: Path) -> None:
     shutil.copy(image(folder), folder / "train" / "NORMAL")
     found = inspect_folder(folder)
     assert found.problems[0].stops
@@ -75,12 +75,12 @@ def test_images_of_test_in_train_are_a_leak_and_are_never_decoded(folder: Path) 
     shutil.copy(image(folder), there / "person900_virus_1.jpeg")
     (there / "person901_virus_1.jpeg").write_bytes(b"cannot be decoded")
     problem = only_problem(folder)
-    assert "Images of test that are in train" in problem.text
+    assert "Images of test that are also in train" in problem.text
     assert len(problem.files) == 1
 
 
 @pytest.mark.parametrize(
-    ("split", "said"), [("test", "worth less"), ("val", "pools both and parts anew")]
+    ("split", "said"), [("test", "too good"), ("val", "pools both and splits anew")]
 )
 def test_a_patient_in_two_splits(folder: Path, split: str, said: str) -> None:
     there = folder / split / "PNEUMONIA"

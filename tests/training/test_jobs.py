@@ -17,11 +17,12 @@ import pytest
 from filelock import FileLock
 
 from cxr.errors import RunError
-from tests.conftest import ROOT
+from tests.conftest import QUICK_FIT, ROOT
 from training.fitting.presets import load_preset, tiny
 from training.fitting.run_folder import RunFolder
 from training.fitting.runs import read_run
-from training.studio.jobs import JobQueue, State, last_lines
+from training.studio.jobs import JobQueue, State
+from training.studio.processes import last_lines
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def states(queue: JobQueue) -> dict[str, State]:
     return {job.name: job.state for job in queue.jobs()}
 
 
-def wait_until(condition: Callable[[], object], *, seconds: float = 120) -> None:
+def wait_until(condition: Callable[[], object], *, seconds: float = 300) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
@@ -49,19 +50,19 @@ def wait_until(condition: Callable[[], object], *, seconds: float = 120) -> None
 
 def test_a_job_is_a_command_that_can_be_copied(queue: JobQueue, tmp_path: Path) -> None:
     data = tmp_path / "my images"
-    job = queue.add("fit", "first", tiny(), data, "--skip-unreadable")
+    job = queue.add("fit", "first", tiny.CONFIG, data, "--skip-unreadable")
     python, flag, package, *arguments = shlex.split(job.command)
     assert (python, flag, package) == ("python", "-m", "training")
     assert arguments[:3] == ["fit", "--data", str(data)]
     assert arguments[-1] == "--skip-unreadable"
     preset = arguments[arguments.index("--preset") + 1]
-    assert load_preset(preset) == tiny()
+    assert load_preset(preset) == tiny.CONFIG
     assert states(queue) == {"first": "queued"}
 
 
 @pytest.mark.parametrize("name", ["worker.log", "reports", "jobs", "default"])
 def test_any_name_is_as_good_as_another(queue: JobQueue, name: str) -> None:
-    queue.add("fit", name, tiny(), Path("images"))
+    queue.add("fit", name, tiny.CONFIG, Path("images"))
     queue.stop(name)
     queue.work()
     assert states(queue) == {name: "stopped"}
@@ -71,20 +72,20 @@ def test_any_name_is_as_good_as_another(queue: JobQueue, name: str) -> None:
 @pytest.mark.parametrize("name", ["", "../up", ".hidden", "a b", "a/b", "x" * 65, "-out"])
 def test_what_is_no_name(queue: JobQueue, name: str) -> None:
     with pytest.raises(RunError, match="expected a name"):
-        queue.add("fit", name, tiny(), Path("images"))
+        queue.add("fit", name, tiny.CONFIG, Path("images"))
 
 
 def test_a_name_is_taken_once(queue: JobQueue) -> None:
-    queue.add("fit", "first", tiny(), Path("images"))
+    queue.add("fit", "first", tiny.CONFIG, Path("images"))
     (queue.runs / "second").mkdir()
     for name in ("first", "second"):
         with pytest.raises(RunError, match="already"):
-            queue.add("fit", name, tiny(), Path("images"))
+            queue.add("fit", name, tiny.CONFIG, Path("images"))
 
 
 def test_jobs_wait_in_order_and_a_stopped_one_goes_to_the_end(queue: JobQueue) -> None:
     for name in ("b", "a", "c"):
-        queue.add("fit", name, tiny(), Path("images"))
+        queue.add("fit", name, tiny.CONFIG, Path("images"))
     assert list(states(queue)) == ["b", "a", "c"]
     stopped: dict[str, State] = {"b": "stopped", "a": "stopped", "c": "stopped"}
     for name in stopped:
@@ -97,7 +98,7 @@ def test_jobs_wait_in_order_and_a_stopped_one_goes_to_the_end(queue: JobQueue) -
 
 
 def test_only_what_has_ended_is_resumed_or_removed(queue: JobQueue) -> None:
-    queue.add("fit", "first", tiny(), Path("images"))
+    queue.add("fit", "first", tiny.CONFIG, Path("images"))
     with pytest.raises(RunError, match="stopped or has failed"):
         queue.resume("first")
     with pytest.raises(RunError, match="Stop it first"):
@@ -112,14 +113,14 @@ def test_only_what_has_ended_is_resumed_or_removed(queue: JobQueue) -> None:
 
 
 def test_a_job_whose_worker_died_counts_as_stopped(queue: JobQueue) -> None:
-    job = queue.add("fit", "first", tiny(), Path("images"))
+    job = queue.add("fit", "first", tiny.CONFIG, Path("images"))
     queue._write(dataclasses.replace(job, state="running"))
     assert states(queue) == {"first": "stopped"}
     with FileLock(queue.folder / "worker.lock"):
         assert states(queue) == {"first": "running"}
         assert queue.is_worked()
     # Another worker runs what waits, and does not take that one for running.
-    queue.add("fit", "second", tiny(), Path("images"))
+    queue.add("fit", "second", tiny.CONFIG, Path("images"))
     queue.stop("second")
     queue.work()
     with FileLock(queue.folder / "worker.lock"):
@@ -129,14 +130,14 @@ def test_a_job_whose_worker_died_counts_as_stopped(queue: JobQueue) -> None:
 
 
 def test_what_is_no_job_is_passed_over(queue: JobQueue) -> None:
-    queue.add("fit", "first", tiny(), Path("images"))
+    queue.add("fit", "first", tiny.CONFIG, Path("images"))
     (queue.jobs_folder / "broken").mkdir()
     (queue.jobs_folder / "broken" / "job.json").write_text("{")
     assert states(queue) == {"first": "queued"}
 
 
 def test_a_second_worker_leaves_the_queue_to_the_first(queue: JobQueue) -> None:
-    queue.add("fit", "first", tiny(), Path("images"))
+    queue.add("fit", "first", tiny.CONFIG, Path("images"))
     with FileLock(queue.folder / "worker.lock"):
         queue.work()
     assert states(queue) == {"first": "queued"}
@@ -152,7 +153,7 @@ def test_a_bar_is_shown_as_it_was_drawn_last() -> None:
 def test_a_worker_outlives_who_started_it_and_takes_one_after_the_other(
     queue: JobQueue, chest_images: Path
 ) -> None:
-    config = dataclasses.replace(tiny(), epochs=3)
+    config = dataclasses.replace(QUICK_FIT, epochs=3)
     queue.add("fit", "good", config, chest_images)
     queue.add("fit", "bad", config, queue.runs / "nowhere")
     starter = (
@@ -182,7 +183,7 @@ def test_a_worker_outlives_who_started_it_and_takes_one_after_the_other(
 def test_a_training_ends_with_its_worker_and_can_be_resumed(
     queue: JobQueue, chest_images: Path
 ) -> None:
-    queue.add("fit", "long", dataclasses.replace(tiny(), epochs=5000), chest_images)
+    queue.add("fit", "long", dataclasses.replace(QUICK_FIT, epochs=5000), chest_images)
     queue.start_worker()
     assert queue._worker is not None
     wait_until(lambda: (run := read_run(queue.runs / "long")) and len(run.history) > 1)
@@ -197,7 +198,7 @@ def test_a_training_ends_with_its_worker_and_can_be_resumed(
         except RunError:
             return False
 
-    wait_until(nobody_fits, seconds=20)
+    wait_until(nobody_fits, seconds=60)
     queue.resume("long")
     queue.start_worker()
     log = queue.jobs_folder / "long" / "log.txt"

@@ -1,4 +1,4 @@
-"""Measures of where heat lies, on maps whose answer is known."""
+"""Measures of where heatmaps lie, on maps whose answer is known."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ import numpy as np
 import pytest
 
 from training.metrics.localization import (
-    CONTRASTS,
-    DIAMETERS,
     agreement,
     control,
     detection,
     fractions_inside,
     locality,
-    to_images,
+    to_heatmaps,
 )
 
 SIDE = 32
@@ -32,26 +30,26 @@ def test_hit_gain_and_any_of_known_maps() -> None:
     heat = np.stack([half, spot(20, 20), np.zeros((SIDE, SIDE), np.float32)])
     found = agreement(heat, inside)
     assert found["images"] == 3
-    assert found["hit"] == pytest.approx(1 / 3)  # no heat is a miss
+    assert found["hit"] == pytest.approx(1 / 3)  # a map of zeros is a miss
     assert found["any"] == pytest.approx(2 / 3)
     assert found["gain"] == pytest.approx((17 / 33) / (16 / 1024) / 3)
     assert fractions_inside(heat, inside).tolist() == pytest.approx([17 / 33, 0, 0])
 
 
-def test_heat_spread_evenly_has_a_gain_of_one() -> None:
+def test_an_even_heatmap_has_a_gain_of_one() -> None:
     even = np.ones((1, SIDE, SIDE), np.float32)
     assert agreement(even, np.stack([spot(4, 4) > 0]))["gain"] == pytest.approx(1)
 
 
-def test_locality_is_the_share_of_the_lungs_that_is_hot() -> None:
+def test_locality_is_the_fraction_of_the_lungs_that_is_hot() -> None:
     maps = np.zeros((2, 4, 4), np.float32)
     maps[0, 0, 0], maps[0, 0, 1], maps[0, 1, 0] = 4, 3, 1  # two places above half of 4
     lungs = np.zeros((2, 4, 4), np.float32)
     lungs[:, :2] = 1
-    assert locality(maps, lungs) == pytest.approx(2 / 8)  # the map without heat is left out
+    assert locality(maps, lungs) == pytest.approx(2 / 8)  # the map of zeros is left out
 
 
-def test_own_maps_beat_others_only_where_disease_moves() -> None:
+def test_own_maps_beat_others_only_where_disease_differs_in_place() -> None:
     lungs = np.stack([(spot(2, 2, size=26)) > 0] * 6)
     places = [(4, 4), (4, 20), (20, 4), (20, 20), (12, 12), (12, 20)]
     own = np.stack([spot(*place) for place in places])
@@ -75,9 +73,12 @@ def test_a_map_that_shows_what_was_planted_finds_it() -> None:
         maps = np.maximum(seen - images, 0)
         return maps.sum(axis=(1, 2)), maps
 
-    rows = detection(images, lungs, explain)
+    rows = detection(images, lungs, explain, diameters=(0.06, 0.2), contrasts=(0.3, 0.8))
     assert [(row["diameter"], row["strength"]) for row in rows] == [
-        (diameter, strength) for diameter in DIAMETERS for strength in CONTRASTS
+        (0.06, 0.3),
+        (0.06, 0.8),
+        (0.2, 0.3),
+        (0.2, 0.8),
     ]
     assert all(row["hit"] == 1 for row in rows)
     assert rows[-1]["rise"] > rows[0]["rise"] > 0
@@ -89,6 +90,6 @@ def test_a_map_that_shows_what_was_planted_finds_it() -> None:
 def test_maps_come_to_lie_on_their_images() -> None:
     maps = np.zeros((1, 8, 8), np.float32)
     maps[0, 2, 5] = 1
-    row, column = np.unravel_index(to_images(maps, 64)[0].argmax(), (64, 64))
+    row, column = np.unravel_index(to_heatmaps(maps, 64)[0].argmax(), (64, 64))
     assert abs(row - 19.5) <= 1
     assert abs(column - 43.5) <= 1

@@ -11,8 +11,8 @@ import pytest
 from cxr.errors import DatasetError
 from cxr.preprocessing import Preprocessing
 from training.data.dataset import read_folder
-from training.data.images import OutlineTables, load_whole
 from training.data.outlines import LUNGS, OPACITIES, read_elsewhere, read_outlines
+from training.fitting.loading import OutlineTables, load_whole
 from training.fitting.presets import baseline, tiny
 
 SIZE = 16
@@ -129,9 +129,9 @@ def test_images_that_a_fit_leaves_out_do_not_come_back_by_a_table(
 
 
 def test_only_a_network_that_learns_them_has_outlines(chest_images: Path) -> None:
-    published, _ = load_whole(baseline(), chest_images)
+    published, _ = load_whole(baseline.CONFIG, chest_images)
     assert published.lungs is None
-    ours, _ = load_whole(tiny(), chest_images)  # by the gate, which is in doubt of such images
+    ours, _ = load_whole(tiny.CONFIG, chest_images)  # by the gate, which is in doubt of such images
     assert ours.lungs is not None
     assert ours.lungs.shape == ours.images.shape
 
@@ -139,6 +139,6 @@ def test_only_a_network_that_learns_them_has_outlines(chest_images: Path) -> Non
 def test_outlines_are_part_of_what_a_run_is_of(chest_images: Path, tables: Path) -> None:
     records, _ = read_folder(chest_images)
     table = write(tables, "lungs.csv", "image,lung_mask", f"{Path(records[0].path).name},mask.png")
-    drawn, _ = load_whole(tiny(), chest_images, outlines=OutlineTables(lungs=(table,)))
-    by_gate, _ = load_whole(tiny(), chest_images)
+    drawn, _ = load_whole(tiny.CONFIG, chest_images, outlines=OutlineTables(lungs=(table,)))
+    by_gate, _ = load_whole(tiny.CONFIG, chest_images)
     assert drawn.outlines_sha256 != by_gate.outlines_sha256

@@ -1,4 +1,4 @@
-"""Each perturbation changes what it says, and leaves a image a image."""
+"""Each perturbation changes what it says, and leaves an image an image."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_everything_comes_at_two_strengths() -> None:
     PERTURBATIONS,
     ids=lambda perturbation: f"{perturbation.name} {perturbation.strength}",
 )
-def test_a_image_stays_a_image_and_is_not_the_same(perturbation: Perturbation) -> None:
+def test_an_image_stays_an_image_and_is_not_the_same(perturbation: Perturbation) -> None:
     before = image()
     kept = before.copy()
     after = change(perturbation, before)

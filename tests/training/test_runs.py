@@ -15,14 +15,17 @@ from cxr.errors import BundleError, DatasetError, RunError
 from cxr.model import bundle as bundles
 from cxr.model import hub
 from cxr.model.bundle import Bundle, load_bundle
+from cxr.renamed import with_new_names
 from training.data.dataset import fingerprints
-from training.data.images import Splits, load_splits
+from training.data.images import Splits
+from training.fitting.loading import load_splits
 from training.fitting.presets import tiny
-from training.fitting.run_folder import RunFolder
+from training.fitting.run_folder import RunData, RunFolder
 from training.fitting.runs import images_to_compare_on, list_runs, read_run
 from training.sharing.local_model import use, use_bundled
 
-CONFIG = dataclasses.replace(tiny(), epochs=5, small_fraction=0.4)  # two epochs at half the size
+# Two of its epochs are at half the size.
+CONFIG = dataclasses.replace(tiny.CONFIG, epochs=5, small_fraction=0.4)
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +39,12 @@ def folder(chest_images: Path, splits: Splits, tmp_path: Path) -> RunFolder:
     started = RunFolder(tmp_path / "runs" / "mine")
     started.start(CONFIG, chest_images, splits)
     return started
+
+
+def test_a_run_is_described_by_the_present_names_of_fields(folder: RunFolder) -> None:
+    document = json.loads(folder.config.read_text())
+    assert with_new_names(document) == document
+    assert document["data"].keys() == RunData.__annotations__.keys()
 
 
 def epochs(count: int, seconds: float = 10.0) -> list[dict[str, float]]:
@@ -72,12 +81,11 @@ def test_time_left_knows_that_large_images_take_longer(folder: RunFolder) -> Non
     assert dataclasses.replace(run, history=[]).seconds_left() is None
 
 
-# --- Images to compare on
-# --------------------------------------------------------------------------
+# --- Images to compare on -------------------------------------------------------------------------
 
 
-def learned(bundle: Bundle, marks: set[str]) -> Bundle:
-    return dataclasses.replace(bundle, evaluation={"trained_images": " ".join(marks)})
+def learned(bundle: Bundle, fingerprints: set[str]) -> Bundle:
+    return dataclasses.replace(bundle, evaluation={"trained_fingerprints": " ".join(fingerprints)})
 
 
 def test_models_are_compared_on_images_that_neither_learned_from(

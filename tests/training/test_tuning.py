@@ -13,24 +13,29 @@ import pandas as pd
 import pytest
 
 from cxr.errors import DatasetError, RunError
-from tests.conftest import ROOT
-from training.data.images import load_splits
+from tests.conftest import QUICK_FIT, ROOT
+from training.data.images import Splits
 from training.fitting.config import TrainingConfig
-from training.fitting.presets import PRESETS, default, load_preset, tiny
+from training.fitting.loading import load_splits
+from training.fitting.presets import PRESETS, default, load_preset
 from training.fitting.tuning import SEARCH_SPACE, tune
 
 pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
-QUICK = dataclasses.replace(tiny(), epochs=1, small_fraction=0.0)
+
+
+@pytest.fixture(scope="module")
+def splits(chest_images: Path) -> Splits:
+    return load_splits(QUICK_FIT, chest_images)
 
 
 def test_settings_change_what_they_name() -> None:
-    changed = default().with_settings(
+    changed = default.CONFIG.with_settings(
         {"learning_rate": 1e-3, "network.dropout": 0.1, "augmentation.zoom": 0.2}, preset="mine"
     )
     assert changed.learning_rate == 1e-3
-    assert changed.network == dataclasses.replace(default().network, dropout=0.1)
+    assert changed.network == dataclasses.replace(default.CONFIG.network, dropout=0.1)
     assert changed.augmentation.zoom == 0.2
-    assert changed.augmentation.rotation == default().augmentation.rotation
+    assert changed.augmentation.rotation == default.CONFIG.augmentation.rotation
     assert changed.preset == "mine"
 
 
@@ -40,14 +45,14 @@ def test_every_setting_of_the_space_is_a_field() -> None:
         | {"learning_rate": 1e-3, "weight_decay": 1e-2, "augmentation.rotation": 10.0}
     )
     settings = {name: suggest(trial, name) for name, suggest in SEARCH_SPACE.items()}  # type: ignore[arg-type]
-    assert default().with_settings(settings, preset="default") != default()
+    assert default.CONFIG.with_settings(settings, preset="default") != default.CONFIG
 
 
 @pytest.mark.parametrize("name", sorted(PRESETS))
 def test_a_preset_survives_its_file(tmp_path: Path, name: str) -> None:
     file = tmp_path / "mine.json"
-    file.write_text(json.dumps(PRESETS[name]().to_json()))
-    assert load_preset(str(file)) == load_preset(name) == PRESETS[name]()
+    file.write_text(json.dumps(PRESETS[name].to_json()))
+    assert load_preset(str(file)) == load_preset(name) == PRESETS[name]
 
 
 @pytest.mark.parametrize(
@@ -62,34 +67,33 @@ def test_what_is_no_preset(tmp_path: Path, content: str | None) -> None:
 
 
 def test_trials_are_recorded_and_the_best_becomes_a_preset(
-    chest_images: Path, tmp_path: Path
+    chest_images: Path, splits: Splits, tmp_path: Path
 ) -> None:
-    splits = load_splits(QUICK, chest_images)
-    report = tune(QUICK, splits, chest_images, tmp_path, trials=2, storage=None)
+    report = tune(QUICK_FIT, splits, chest_images, tmp_path, trials=2, storage=None)
     table = pd.read_csv(tmp_path / "trials.csv")
     assert list(table["state"]) == ["COMPLETE", "COMPLETE"]
     assert report["best"]["val_auc"] == table["value"].max()
     best = load_preset(str(tmp_path / "best.json"))
     assert isinstance(best, TrainingConfig)
     assert best.learning_rate == report["best"]["settings"]["learning_rate"]
-    assert best.network.input_size == QUICK.network.input_size
+    assert best.network.input_size == QUICK_FIT.network.input_size
     run = tmp_path / f"trial-{report['best']['trial']}"
     history = pd.read_csv(run / "history.csv")
     assert history["val_auc"].iloc[-1] == pytest.approx(report["best"]["val_auc"])
     # Again: the study goes on.
-    report = tune(QUICK, splits, chest_images, tmp_path, trials=1, storage=None)
+    report = tune(QUICK_FIT, splits, chest_images, tmp_path, trials=1, storage=None)
     assert report["trials"]["complete"] == 3
     for _ in range(2):  # a number to reach, not further ones
-        report = tune(QUICK, splits, chest_images, tmp_path, until=4)
+        report = tune(QUICK_FIT, splits, chest_images, tmp_path, until=4)
         assert report["trials"]["complete"] + report["trials"]["pruned"] == 4
     assert set(report["importance"]) <= set(SEARCH_SPACE)
-    other = dataclasses.replace(QUICK, batch_size=4)
+    other = dataclasses.replace(QUICK_FIT, batch_size=4)
     with pytest.raises(RunError, match="another training"):
         tune(other, splits, chest_images, tmp_path, trials=1, storage=None)
 
 
 def test_nothing_is_tuned_without_images_held_out(chest_images: Path, tmp_path: Path) -> None:
-    config = dataclasses.replace(QUICK, validation_fraction=0.0)
+    config = dataclasses.replace(QUICK_FIT, validation_fraction=0.0)
     with pytest.raises(DatasetError, match="held out"):
         tune(
             config,
@@ -101,16 +105,19 @@ def test_nothing_is_tuned_without_images_held_out(chest_images: Path, tmp_path: 
         )
 
 
-def test_a_storage_that_cannot_be_used(chest_images: Path, tmp_path: Path) -> None:
-    splits = load_splits(QUICK, chest_images)
+def test_a_storage_that_cannot_be_used(chest_images: Path, splits: Splits, tmp_path: Path) -> None:
     with pytest.raises(RunError, match="nosql://…@nowhere: cannot be used") as error:
-        tune(QUICK, splits, chest_images, tmp_path, trials=1, storage="nosql://me:secret@nowhere")
+        tune(
+            QUICK_FIT, splits, chest_images, tmp_path, trials=1, storage="nosql://me:secret@nowhere"
+        )
     assert "secret" not in str(error.value)
 
 
 @pytest.mark.slow
 def test_two_processes_share_one_storage(chest_images: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "training", "tune", "--preset", "tiny", "--epochs", "1"]
+    preset = tmp_path / "quick.json"
+    preset.write_text(json.dumps(QUICK_FIT.to_json()))
+    command = [sys.executable, "-m", "training", "tune", "--preset", str(preset)]
     command += ["--data", str(chest_images), "--out", str(tmp_path), "--trials", "2"]
     command += ["--storage", f"sqlite:///{tmp_path / 'shared.db'}"]
     running = [
@@ -120,7 +127,7 @@ def test_two_processes_share_one_storage(chest_images: Path, tmp_path: Path) -> 
         for _ in range(2)
     ]
     for process in running:
-        _, error = process.communicate(timeout=240)
+        _, error = process.communicate(timeout=600)
         assert process.returncode == 0, error
     study = optuna.load_study(study_name="cxr", storage=f"sqlite:///{tmp_path / 'shared.db'}")
     assert [trial.number for trial in study.trials] == [0, 1, 2, 3]

@@ -1,4 +1,9 @@
-"""Add figures to a bundle and write its card anew; the model stays the same."""
+"""Add figures to a model's card.
+
+Figures are read from JSON files and stored in the bundle's evaluation.json; then the card
+(README.md) is rewritten from it. Network, configuration and thresholds do not change. Without
+figures, the card is only rewritten.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +12,45 @@ from pathlib import Path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what the command takes."""
-    parser.add_argument("--model", type=Path, required=True, help="the bundle")
-    parser.add_argument("--explanation", type=Path, help="explanation.json of explain-check")
-    parser.add_argument("--typicality", type=Path, help="cross_validation.json --by typicality")
-    parser.add_argument("--acquisition", type=Path, help="cross_validation.json --by acquisition")
-    parser.add_argument("--baseline", type=Path, help="cross_validation.json of the baseline")
-    parser.add_argument("--external", type=Path, help="report.json of images from elsewhere")
-    parser.add_argument("--official-test", type=Path, help="figures on the official test split")
+    """Add the options of this command."""
+    parser.add_argument("--model", type=Path, required=True, help="bundle whose card is written")
+    parser.add_argument(
+        "--explanation", type=Path, metavar="FILE", help="explanation.json of explain-check"
+    )
+    parser.add_argument(
+        "--typicality",
+        type=Path,
+        metavar="FILE",
+        help="cross_validation.json of cross-validate --by typicality",
+    )
+    parser.add_argument(
+        "--acquisition",
+        type=Path,
+        metavar="FILE",
+        help="cross_validation.json of cross-validate --by acquisition",
+    )
+    parser.add_argument(
+        "--baseline",
+        type=Path,
+        metavar="FILE",
+        help="cross_validation.json of cross-validate --preset baseline, with the same folds",
+    )
+    parser.add_argument(
+        "--external",
+        type=Path,
+        metavar="FILE",
+        help="report.json of evaluate, on images of another hospital",
+    )
+    parser.add_argument(
+        "--official-test",
+        type=Path,
+        metavar="FILE",
+        help="figures on the official test split, measured on this very model",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Add figures to a bundle and write its card anew."""
+    """Add the figures and write the card."""
     from training.sharing.card import update_bundle
 
     bundle = update_bundle(

@@ -1,4 +1,8 @@
-"""Make the example radiographs from a data folder."""
+"""Make the example radiographs from a data folder.
+
+Each example is the mean of nine similar radiographs of one class, of nine patients, so that it
+shows nobody.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,11 @@ from pathlib import Path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what the command takes."""
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
+    """Add the options of this command."""
+    parser.add_argument(
+        "--data", type=Path, required=True, help="folder with train/NORMAL and train/PNEUMONIA"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder for the examples")
 
 
 def run(options: argparse.Namespace) -> int:

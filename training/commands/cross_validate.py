@@ -1,7 +1,8 @@
-"""Score every image with a network that never saw its patient.
+"""Estimate how well a configuration does, by cross-validation.
 
-Fit a network for each fold, score the images that it was not shown, and a sample of them under
-perturbations of gamma, contrast, blur and so on. Goes on where it stopped.
+For each fold, a network is trained on the other folds and scores the images of this one, none of
+whose patients it has seen. It also scores a sample of them under perturbations: gamma, contrast,
+blur, borders and so on. To continue an interrupted cross-validation, run the same command again.
 """
 
 from __future__ import annotations
@@ -18,28 +19,36 @@ from training.commands.options import (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what the command takes."""
+    """Add the options of this command."""
     add_training_options(parser, out="folder of the cross-validation")
     parser.add_argument(
         "--by",
         choices=("patient", "acquisition", "typicality"),
         default="patient",
-        help="how images are parted: at random by patient, into groups that were taken alike, or "
-        "from the least to the most typical of how their class was taken",
+        help="how images are divided into folds: at random by patient (default); by acquisition, "
+        "into groups of images that were acquired alike; by typicality, from the images acquired "
+        "least like the rest of their class (fold 1) to the most typical",
     )
-    parser.add_argument("--folds", type=positive, default=5)
-    parser.add_argument("--only", type=positive, nargs="+", help="numbers of the folds to fit")
+    parser.add_argument("--folds", type=positive, default=5, help="number of folds (default: 5)")
+    parser.add_argument(
+        "--only",
+        type=positive,
+        nargs="+",
+        metavar="FOLD",
+        help="train for these folds only, counted from 1 (default: all)",
+    )
     parser.add_argument(
         "--perturbed-images",
         type=positive,
         default=1000,
-        help="images scored under each perturbation",
+        metavar="N",
+        help="how many images are scored under each perturbation (default: 1000)",
     )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Fit a network for each fold, and score the images that it never saw."""
-    from training.data.images import load_whole
+    """Train a network for each fold, and score the images that it has not seen."""
+    from training.fitting.loading import load_whole
     from training.validation.cross_validation import Plan, cross_validate
 
     config = with_all_images(read_config(options))

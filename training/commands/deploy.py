@@ -1,11 +1,12 @@
-"""Put the page on a Hugging Face Space, with one model pinned to a commit.
+"""Put the page on a Hugging Face Space, with a model from the Hub.
 
-Again with another model or another version of the code: the Space is brought up to date; files that
-are not of an earlier deployment stay.
+The model is pinned to the commit that its branch or tag names now. Run the command again to update
+the Space with another model or newer code. Files in the Space that no deployment wrote are kept.
 
-What the Hub asks of the account (July 2026): a free account cannot make a Gradio Space on
-cpu-basic (it answers 402); an account older than 30 days has two ZeroGPU Spaces (--hardware zero);
-PRO and Team accounts can make both. A Space sleeps after 48 hours without a visitor.
+What the Hub requires of the account (July 2026): a free account cannot make a Gradio Space on
+cpu-basic (the Hub answers 402); an account older than 30 days may have two ZeroGPU Spaces
+(--hardware zero); PRO and Team accounts can make both kinds. A Space without visitors sleeps after
+48 hours.
 """
 
 from __future__ import annotations
@@ -16,10 +17,20 @@ _HUB_RULES = (__doc__ or "").rpartition("\n\n")[2].strip()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what the command takes."""
+    """Add the options of this command."""
     parser.add_argument("--space", required=True, metavar="NAME/SPACE", help="made if missing")
-    parser.add_argument("--model", required=True, metavar="NAME/REPO@REVISION")
-    parser.add_argument("--hardware", choices=("cpu", "zero"), default="cpu")
+    parser.add_argument(
+        "--model",
+        required=True,
+        metavar="NAME/REPO@REVISION",
+        help="a public model on the Hub; REVISION is a branch, tag or commit",
+    )
+    parser.add_argument(
+        "--hardware",
+        choices=("cpu", "zero"),
+        default="cpu",
+        help="cpu-basic or ZeroGPU (default: cpu)",
+    )
 
 
 def run(options: argparse.Namespace) -> int:

@@ -1,6 +1,7 @@
-"""Measure a bundle on labelled images and write a report.
+"""Measure a model on labelled images, and write a report.
 
-Measure a bundle on a folder that holds NORMAL and PNEUMONIA, or on a CSV of path and label.
+The report has every figure with a 95 % interval by patient, plots, and the worst mistakes; with
+--against, also paired tests against a second model.
 """
 
 from __future__ import annotations
@@ -12,15 +13,25 @@ from training.commands.options import add_measuring_options
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what the command takes."""
+    """Add the options of this command."""
     add_measuring_options(parser, out="folder of the report")
-    parser.add_argument("--against", type=Path, help="another bundle, on the same images")
-    parser.add_argument("--positive", help="the label of a CSV that counts as pneumonia")
-    parser.add_argument("--skip-unreadable", action="store_true")
+    parser.add_argument(
+        "--against", type=Path, metavar="MODEL", help="bundle to compare with, on the same images"
+    )
+    parser.add_argument(
+        "--positive",
+        metavar="LABEL",
+        help="label in the CSV that counts as pneumonia (default: PNEUMONIA, or 1)",
+    )
+    parser.add_argument(
+        "--skip-unreadable",
+        action="store_true",
+        help="leave out files that cannot be read, and list them",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Measure a bundle on labelled images."""
+    """Measure the model, and print its figures."""
     from cxr.model.bundle import load_bundle
     from training.validation.report import write_report
 
@@ -39,10 +50,10 @@ def run(options: argparse.Namespace) -> int:
         test = other["comparison"]
         for name, value in test["difference"].items():
             low, high = test["intervals"][name]
-            print(f"{name} less the other's: {value:+.4f}  ({low:+.4f} to {high:+.4f})")
-        print(f"By chance alone? AUC, DeLong: p = {test['delong_p']:.2g}; ", end="")
-        print(f"calls, McNemar: p = {test['mcnemar']['p']:.2g}")
+            print(f"Difference in {name}: {value:+.4f}  ({low:+.4f} to {high:+.4f})")
+        print(f"Paired tests: AUC, DeLong p = {test['delong_p']:.2g}; ", end="")
+        print(f"predictions, McNemar p = {test['mcnemar']['p']:.2g}")
     if known := document["data"]["trained_on"]:
-        print(f"The model was trained on {known:,} of these images, and remembers them.")
+        print(f"The model was trained on {known:,} of these images: its figures are too good.")
     print(f"Report: {options.out / 'report.html'}")
     return 0

@@ -1,7 +1,8 @@
-"""Put a bundle's heatmaps to the test.
+"""Test whether a model's heatmaps can be trusted.
 
-Randomisation, deletion and insertion, and repeatability, for each heatmap method; and where the
-heat lies, against outlines of lungs and opacities.
+For each heatmap method: deletion and insertion, randomised layers, and repeatability on mirrored
+and shifted images. With tables of outlines: how much of the evidence lies in the lungs, and whether
+its strongest place lies in an opacity. Also draws a sheet of example heatmaps.
 """
 
 from __future__ import annotations
@@ -13,23 +14,30 @@ from training.commands.options import add_measuring_options, positive
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what the command takes."""
+    """Add the options of this command."""
     add_measuring_options(parser, out="folder of the figures")
-    parser.add_argument("--images", type=positive, default=100, help="images with pneumonia")
+    parser.add_argument(
+        "--images",
+        type=positive,
+        default=100,
+        metavar="N",
+        help="how many images with pneumonia to compare the heatmap methods on (default: 100)",
+    )
     parser.add_argument(
         "--lungs",
         type=Path,
         nargs="+",
         default=(),
         metavar="TABLE",
-        help="CSVs of image and lung_mask, of images of the data: heat in the lungs, and opacities "
-        "planted in them",
+        help="CSV files with the columns image and lung_mask, for images in --data: measures the "
+        "evidence in the lungs, and finds opacities that are planted in normal ones",
     )
     parser.add_argument(
         "--opacities",
         type=Path,
         metavar="TABLE",
-        help="a CSV of image, opacity_mask and lung_mask, of other images",
+        help="CSV file with the columns image, opacity_mask and lung_mask, for other images: "
+        "measures the evidence in outlined opacities",
     )
     parser.add_argument(
         "--adults",
@@ -37,25 +45,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=(),
         metavar="TABLE",
-        help="CSVs of image and label, normal or a disease",
+        help="CSV files with the columns image and label (normal, or a disease): measures the AUC "
+        "on adults",
     )
     parser.add_argument(
         "--held-out",
         action="store_true",
-        help="only patients that no fit learns from: those of training/data/held_out.txt",
+        help="use only the patients in training/data/held_out.txt, whom no training includes",
     )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Put a bundle's heatmaps to the test."""
+    """Test the heatmaps, and print the figures."""
     from cxr.model.bundle import load_bundle
-    from training.validation.heatmaps import write_explanation_check
+    from training.validation.heatmaps import check_heatmaps
 
-    document = write_explanation_check(
+    document = check_heatmaps(
         load_bundle(options.model),
         options.data,
         options.out,
-        most=options.images,
+        max_images=options.images,
         lungs=tuple(options.lungs),
         opacities=options.opacities,
         adults=tuple(options.adults),

@@ -1,6 +1,8 @@
-"""Train a network and write its bundle.
+"""Train a network, and write a model that the page and the command line can use.
 
-Train a network. An interrupted fit goes on where it stopped when the same command is given again.
+To continue an interrupted training, run the same command again: it starts after the last finished
+epoch. By default the images are split by patient, and thresholds and figures come from the
+validation split. With --cross-validation, all images are trained on, and they come from there.
 """
 
 from __future__ import annotations
@@ -27,40 +29,47 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what the command takes."""
+    """Add the options of this command."""
     add_training_options(parser, out="folder of the run")
     parser.add_argument(
         "--cross-validation",
         type=Path,
         metavar="CV",
-        help="folder of a cross-validation of the same settings: all images are trained on, and "
-        "thresholds, calibration and figures come from there",
+        help="folder of a finished cross-validation with the same settings: all images are "
+        "trained on, and thresholds, calibration and figures are taken from it",
     )
     parser.add_argument(
         "--elsewhere",
         type=Path,
         metavar="CV",
-        help="with --cross-validation: folder of another one --by typicality or acquisition, whose "
-        "held-out images stand for images taken otherwise. Thresholds and calibration hold for "
-        "both",
+        help="with --cross-validation: folder of another one, --by typicality or acquisition, "
+        "whose held-out images stand for images from elsewhere. Thresholds and calibration are "
+        "then chosen for the worst group of images in both",
     )
     add_tensorboard_option(parser)
+    parser.add_argument("--credit", default="", help="who drew the outlines, for the model's card")
     parser.add_argument(
-        "--credit", default="", help="who drew the outlines, as the model's card has to say"
+        "--name", default="cxr-cnn-lstm", help="name of the model (default: cxr-cnn-lstm)"
     )
-    parser.add_argument("--name", default="cxr-cnn-lstm", help="name of the model")
-    parser.add_argument("--model-version", default=__version__, help="version of the model")
+    parser.add_argument(
+        "--model-version",
+        default=__version__,
+        metavar="VERSION",
+        help=f"version of the model (default: {__version__})",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Fit, then write the bundle."""
-    from training.data.images import load_splits
+    """Train, then write the bundle."""
     from training.fitting.fit import fit
+    from training.fitting.loading import load_splits
     from training.fitting.run_folder import RunFolder
 
     config = read_config(options)
     if options.elsewhere and not options.cross_validation:
-        raise RunError("--elsewhere goes with --cross-validation, by patient, of all images.")
+        raise RunError(
+            "--elsewhere needs --cross-validation too: the folder of a cross-validation by patient."
+        )
     if options.cross_validation:
         config = with_all_images(config)
     splits = load_splits(
@@ -85,14 +94,14 @@ def run(options: argparse.Namespace) -> int:
 
     if keras.backend.backend() != "tensorflow":
         print(
-            f"Trained: {folder.weights}. Heatmaps need TensorFlow: run the same command with "
+            f"Trained: {folder.weights}. Heatmaps need TensorFlow: run the same command again with "
             "KERAS_BACKEND=tensorflow to write the bundle."
         )
         return 0
     from training.sharing.bundle import export
 
     if options.cross_validation and config.network.architecture == "evidence":
-        _require_heat(network, config, options)
+        _require_sound_heatmaps(network, config, options)
     bundle = export(
         config,
         splits,
@@ -108,12 +117,12 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _require_heat(
+def _require_sound_heatmaps(
     network: keras.Model, config: TrainingConfig, options: argparse.Namespace
 ) -> None:
-    """Stop before a model is written whose heatmaps fail on images that it has not learned from."""
-    from training.data.images import load_held_out
-    from training.validation.localization_check import require_heat
+    """Stop before a bundle is written if its heatmaps fail on images that it was not trained on."""
+    from training.fitting.loading import load_held_out
+    from training.validation.heatmap_floor import require_heatmap_floor
 
     held_out = load_held_out(
         config,
@@ -122,7 +131,7 @@ def _require_heat(
         skip_unreadable=options.skip_unreadable,
     )
     if held_out is None:
-        print("No images are held out of this data: its heatmaps were not checked.")
+        print("This data has none of the held-out patients: the heatmaps were not checked.")
         return
-    reached = require_heat(network, config, held_out)
+    reached = require_heatmap_floor(network, config, held_out)
     print("Heatmaps: " + ", ".join(f"{name} {value:.2f}" for name, value in reached.items()))

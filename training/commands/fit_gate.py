@@ -1,7 +1,8 @@
-"""Make the gate, which tells frontal chest radiographs from other pictures.
+"""Train the gate, which refuses what is not a frontal chest radiograph.
 
-Fit the lung network, score every picture by one that never saw it, set the limits by that, and
-write the gate. Goes on where it stopped.
+Trains the network that outlines the lungs, by cross-validation: each image is scored by a network
+that has not seen it, and the limits are set from these scores. To continue an interrupted training,
+run the same command again.
 """
 
 from __future__ import annotations
@@ -13,32 +14,43 @@ from training.commands.options import fold_count, positive
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what the command takes."""
+    """Add the options of this command."""
     parser.add_argument(
         "--data", type=Path, required=True, help="folder with train/NORMAL and train/PNEUMONIA"
     )
     parser.add_argument(
-        "--lungs", type=Path, required=True, help="a CSV of image and lung_mask, of adults' images"
+        "--lungs",
+        type=Path,
+        required=True,
+        help="CSV file with the columns image and lung_mask, for radiographs of adults",
     )
     parser.add_argument(
-        "--others", type=Path, required=True, help="a CSV of path: pictures of anything else"
+        "--others",
+        type=Path,
+        required=True,
+        metavar="TABLE",
+        help="CSV file with the column path: images of anything else, to be refused",
     )
-    parser.add_argument("--out", type=Path, required=True, help="folder of networks and figures")
-    parser.add_argument("--folds", type=fold_count, default=4)
+    parser.add_argument("--out", type=Path, required=True, help="folder for networks and figures")
+    parser.add_argument("--folds", type=fold_count, default=4, help="number of folds (default: 4)")
     parser.add_argument(
-        "--epochs", type=positive, nargs=2, default=(7, 9), help="of the two rounds of a fit"
+        "--epochs",
+        type=positive,
+        nargs=2,
+        default=(7, 9),
+        metavar=("FIRST", "SECOND"),
+        help="epochs of the two rounds of training (default: 7 9)",
     )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Make the gate."""
+    """Train the gate, and print what it refuses."""
     from training.gate.make import GatePlan, make_gate
 
     plan = GatePlan(folds=options.folds, epochs=tuple(options.epochs))
-    document = make_gate(options.data, options.lungs, options.others, options.out, plan)
-    figures = document["figures"]
-    for name, row in figures["refused"].items():
-        print(f"{name:<10} refused {row['refused']} of {row['pictures']:,}")
-    print(f"Lungs of adults: Dice {figures['dice']['mean']:.3f}")
-    print(f"Gate: {options.out / 'gate'}")
+    gate = make_gate(options.data, options.lungs, options.others, options.out, plan)
+    for name, row in gate.evaluation["refused"].items():
+        print(f"{name:<10} refused {row['refused']} of {row['images']:,}")
+    print(f"Lung outlines of adults: Dice {gate.evaluation['dice']['mean']:.3f}")
+    print(f"Gate: {gate.folder}")
     return 0

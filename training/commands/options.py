@@ -1,4 +1,4 @@
-"""Options that several commands share, and what they stand for."""
+"""Options that several commands share, and how they are read."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from training.fitting.config import LAST, SELECTABLE, Balance, TrainingConfig
 from training.fitting.presets import PRESETS, load_preset
 
 if TYPE_CHECKING:
-    from training.data.images import OutlineTables
+    from training.fitting.loading import OutlineTables
 
 
 def add_training_options(parser: argparse.ArgumentParser, *, out: str) -> None:
-    """Add what every command takes that fits networks."""
+    """Add the options of every command that trains networks."""
     parser.add_argument(
         "--data", type=Path, required=True, help="folder with train/NORMAL and train/PNEUMONIA"
     )
@@ -25,7 +25,8 @@ def add_training_options(parser: argparse.ArgumentParser, *, out: str) -> None:
         "--preset",
         default="default",
         metavar="NAME | FILE",
-        help=f"{', '.join(sorted(PRESETS))}, or a JSON file of one",
+        help=f"settings to start from: {', '.join(sorted(PRESETS))}, or a JSON file "
+        "(default: default); the options below change single ones",
     )
     parser.add_argument(
         "--lungs",
@@ -33,8 +34,9 @@ def add_training_options(parser: argparse.ArgumentParser, *, out: str) -> None:
         nargs="+",
         default=(),
         metavar="TABLE",
-        help="CSVs of image and lung_mask, outlines that people drew; also of images beyond DIR, "
-        "normal where their label says so. Without them the gate outlines the lungs",
+        help="CSV files with the columns image and lung_mask: lungs that people outlined, also on "
+        "images outside the data folder (a column label says which of those are normal). Without "
+        "them, the gate outlines the lungs",
     )
     parser.add_argument(
         "--opacities",
@@ -42,44 +44,53 @@ def add_training_options(parser: argparse.ArgumentParser, *, out: str) -> None:
         nargs="+",
         default=(),
         metavar="TABLE",
-        help="CSVs of image and opacity_mask, or of image, x, y, width and height: where disease "
-        "is on images of DIR, beside the opacities that are planted",
+        help="CSV files with the columns image and opacity_mask, or image, x, y, width and height: "
+        "where the disease is, on images of the data folder",
     )
-    parser.add_argument("--epochs", type=positive, help="instead of the preset's")
-    parser.add_argument("--batch-size", type=positive, help="instead of the preset's")
-    parser.add_argument("--learning-rate", type=rate, help="instead of the preset's")
-    parser.add_argument("--seed", type=seed, help="instead of the preset's")
-    parser.add_argument(
-        "--balance", choices=get_args(Balance), help="of the classes, instead of the preset's"
-    )
+    parser.add_argument("--epochs", type=positive, metavar="N", help="number of epochs")
+    parser.add_argument("--batch-size", type=positive, metavar="N", help="images in a batch")
+    parser.add_argument("--learning-rate", type=rate, metavar="RATE", help="highest learning rate")
+    parser.add_argument("--seed", type=seed, help="seed of everything random")
+    parser.add_argument("--balance", choices=get_args(Balance), help="how the classes are balanced")
     parser.add_argument(
         "--select-by",
         choices=(LAST, *SELECTABLE),
         metavar="METRIC",
-        help=f"keep the best epoch by this, instead of the preset's: {LAST}, "
-        f"{', '.join(SELECTABLE)}",
+        help=f"which epoch is kept: {LAST}, or the best by {', '.join(SELECTABLE)}",
     )
     parser.add_argument(
-        "--skip-unreadable", action="store_true", help="leave damaged files out, listing them"
+        "--skip-unreadable",
+        action="store_true",
+        help="leave out files that cannot be read, and list them",
     )
 
 
 def add_tensorboard_option(parser: argparse.ArgumentParser) -> None:
     """Add `--tensorboard`."""
     parser.add_argument(
-        "--tensorboard", type=Path, metavar="DIR", help="log there for TensorBoard, too"
+        "--tensorboard",
+        type=Path,
+        metavar="DIR",
+        help="also write logs for TensorBoard to this folder",
     )
 
 
 def add_runs_option(parser: argparse.ArgumentParser) -> None:
     """Add `--runs`."""
-    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the runs: runs")
+    parser.add_argument(
+        "--runs", type=Path, default=Path("runs"), help="folder of the runs (default: runs)"
+    )
 
 
 def add_measuring_options(parser: argparse.ArgumentParser, *, out: str) -> None:
-    """Add the model, the labelled images and where figures go."""
-    parser.add_argument("--model", type=Path, required=True, help="the bundle")
-    parser.add_argument("--data", type=Path, required=True, help="labelled images")
+    """Add the model, the labelled images and the folder for results."""
+    parser.add_argument("--model", type=Path, required=True, help="bundle to measure")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        required=True,
+        help="folder with NORMAL and PNEUMONIA, or CSV file with the columns path and label",
+    )
     parser.add_argument("--out", type=Path, required=True, help=out)
 
 
@@ -92,10 +103,12 @@ def rate(text: str) -> float:
 
 
 def seed(text: str) -> int:
-    """A seed: a whole number of 32 bits."""
+    """A seed: a whole number from 0 to 2**32 - 1."""
     value = int(text)
     if not 0 <= value < 2**32:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 0 on, received {text}")
+        raise argparse.ArgumentTypeError(
+            f"expected a whole number from 0 to {2**32 - 1}, received {text}"
+        )
     return value
 
 
@@ -116,7 +129,7 @@ def positive(text: str) -> int:
 
 
 def read_config(options: argparse.Namespace) -> TrainingConfig:
-    """The preset, with what the command line changes of it."""
+    """The preset, with the changes that the command line makes to it."""
     config = load_preset(options.preset)
     changes = {
         field: value
@@ -126,18 +139,18 @@ def read_config(options: argparse.Namespace) -> TrainingConfig:
     try:
         return dataclasses.replace(config, **changes)
     except ValueError as error:
-        raise RunError(f"{options.preset}: cannot be changed so. {error}") from error
+        raise RunError(f"{options.preset}: these options do not fit it. {error}") from error
 
 
 def read_outline_tables(options: argparse.Namespace) -> OutlineTables:
     """The tables of outlines that the command line names."""
-    from training.data.images import OutlineTables
+    from training.fitting.loading import OutlineTables
 
     return OutlineTables(lungs=tuple(options.lungs), opacities=tuple(options.opacities))
 
 
 def with_all_images(config: TrainingConfig) -> TrainingConfig:
-    """The configuration with no images held out, since a cross-validation measures it."""
+    """The configuration without a validation split, for where a cross-validation measures it."""
     try:
         return dataclasses.replace(config, validation_fraction=0.0)
     except ValueError as error:
@@ -145,7 +158,7 @@ def with_all_images(config: TrainingConfig) -> TrainingConfig:
 
 
 def tensorboard_callbacks(options: argparse.Namespace, *, run: str) -> list[Any]:
-    """The callback that logs a run for TensorBoard, if it is asked for."""
+    """The callback that logs a run for TensorBoard, if the command line asks for it."""
     if not options.tensorboard:
         return []
     from training.fitting.tensorboard import TensorBoardLog

@@ -1,4 +1,8 @@
-"""Put a run's bundle on the Hugging Face Hub, in one commit."""
+"""Put a model on the Hugging Face Hub.
+
+Sends the bundle with its card, evaluation results, plots and example radiographs in one commit, or
+nothing. Log in first: hf auth login.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +11,22 @@ from pathlib import Path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what the command takes."""
-    parser.add_argument("run", type=Path, metavar="RUN", help="a finished run, or a bundle")
-    parser.add_argument("--repo", required=True, metavar="NAME/REPO", help="made if missing")
-    parser.add_argument("--tag", help="name for the commit, as v1")
-    parser.add_argument("--private", action="store_true", help="make a new repository private")
+    """Add the options of this command."""
     parser.add_argument(
-        "--dry-run", action="store_true", help="list files, sizes and the card; send nothing"
+        "run", type=Path, metavar="RUN", help="folder of a finished run, or of a bundle"
+    )
+    parser.add_argument("--repo", required=True, metavar="NAME/REPO", help="made if missing")
+    parser.add_argument("--tag", help="tag for the commit, for example v1")
+    parser.add_argument(
+        "--private", action="store_true", help="if the repository is new, make it private"
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="show files, sizes and the card, and send nothing"
     )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Put a run's bundle on the Hub."""
+    """Publish the bundle, or show what would be sent."""
     from training.sharing.publish import bundle_of, describe, publish
 
     publication = publish(

@@ -1,7 +1,7 @@
-"""A page to check data, train, tune, compare and publish.
+"""Open a page to check data, train, compare and publish, without code.
 
-A page on this machine, and for it alone. What it runs are commands of this package, in processes of
-their own: they go on when the page is closed.
+The page is for this machine only. Each training is a command of this package in a process of its
+own, and continues when the page is closed.
 """
 
 from __future__ import annotations
@@ -14,15 +14,16 @@ from training.commands.options import add_runs_option
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what the command takes."""
-    parser.add_argument("--data", type=Path, help="the data folder to begin with")
+    """Add the options of this command."""
+    parser.add_argument("--data", type=Path, help="data folder to start with")
     add_runs_option(parser)
-    parser.add_argument("--port", type=port, help="instead of the first free one from 7860 on")
+    parser.add_argument("--port", type=port, help="port (default: the first free one from 7860)")
     parser.add_argument(
         "--listen",
         metavar="ADDRESS",
         default="127.0.0.1",
-        help="listen beyond this machine, as 0.0.0.0; the page then asks for a password",
+        help="address to listen on (default: this machine only); with any other, for example "
+        "0.0.0.0, the page asks for a password",
     )
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
 

@@ -1,7 +1,8 @@
-"""Look for a better configuration by many short fits.
+"""Search for better settings with many short trainings.
 
-Trials of short fits on settings that Optuna proposes; those that do badly are ended early. Goes on
-with the study that there is. Several processes may share one --storage.
+Optuna proposes the settings of each trial; trials that do badly end early. To add trials, run the
+same command again. Several processes can share one study through --storage. The best settings are
+written to OUT/best.json, a preset for the other commands.
 """
 
 from __future__ import annotations
@@ -19,23 +20,27 @@ from training.commands.options import (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what the command takes."""
+    """Add the options of this command."""
     add_training_options(parser, out="folder of the trials")
     how_many = parser.add_mutually_exclusive_group(required=True)
-    how_many.add_argument("--trials", type=positive, help="to run in this process")
     how_many.add_argument(
-        "--until", type=positive, metavar="TRIALS", help="to have ended, of all processes together"
+        "--trials", type=positive, metavar="N", help="run this many trials in this process"
+    )
+    how_many.add_argument(
+        "--until",
+        type=positive,
+        metavar="N",
+        help="run until this many trials have ended, in all processes together",
     )
     parser.add_argument(
-        "--storage", metavar="URL", help="database of the study, instead of OUT/study.db"
+        "--storage", metavar="URL", help="database of the study (default: OUT/study.db)"
     )
-
     add_tensorboard_option(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Look for a better configuration."""
-    from training.data.images import load_splits
+    """Run the trials, and print what they found."""
+    from training.fitting.loading import load_splits
     from training.fitting.tuning import tune
 
     config = read_config(options)
@@ -55,11 +60,12 @@ def run(options: argparse.Namespace) -> int:
         storage=options.storage,
         callbacks=lambda trial: tensorboard_callbacks(options, run=trial),
     )
-    for name, share in report["importance"].items():
-        print(f"{name:<28}{share:6.1%}")
+    for name, fraction in report["importance"].items():
+        print(f"{name:<28}{fraction:6.1%}")
     if report["best"]:
         best = options.out / "best.json"
-        print(f"Best validation AUC: {report['best']['val_auc']:.4f}, too good by chance.")
-        print(f"Measure it: python -m training cross-validate --preset {best} …")
+        print(f"Best validation AUC: {report['best']['val_auc']:.4f}")
+        print("The best of many trials looks better than it is. Measure it on its own:")
+        print(f"  python -m training cross-validate --preset {best} …")
     print(f"Report: {options.out / 'report.json'}")
     return 0

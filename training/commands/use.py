@@ -1,7 +1,7 @@
-"""Make a run's model the one that page and command line use on this machine.
+"""Choose the model that this machine uses by default.
 
-Copy a run's model to where app.py, classify and the library look for it where no other is named.
-What is in use is on the page's last line.
+Copies a run's model to where the page, the command line and the library look when no --model is
+given. The bottom of the page says which model is in use.
 """
 
 from __future__ import annotations
@@ -11,14 +11,18 @@ from pathlib import Path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what the command takes."""
+    """Add the options of this command."""
     which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("run", type=Path, nargs="?", metavar="RUN", help="a run, or a bundle")
-    which.add_argument("--bundled", action="store_true", help="the one that comes with the code")
+    which.add_argument(
+        "run", type=Path, nargs="?", metavar="RUN", help="folder of a finished run, or of a bundle"
+    )
+    which.add_argument(
+        "--bundled", action="store_true", help="go back to the model that comes with the code"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Choose the model of this machine."""
+    """Choose this machine's model, and print which it is."""
     from training.sharing.local_model import use, use_bundled
 
     bundle = use_bundled() if options.bundled else use(options.run)

@@ -1,4 +1,7 @@
-"""Run the notebook from top to bottom, and keep what comes out in it."""
+"""Run the example notebook from top to bottom, and save it with its outputs.
+
+The notebook is examples/walkthrough.ipynb. It trains a small network on the way.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +19,16 @@ _CELL_TIMEOUT = 3600  # seconds, for the fit
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what the command takes."""
-    parser.add_argument("--data", type=Path, required=True, help="the data folder")
-    parser.add_argument("--run", type=Path, required=True, help="folder of its run; a new one")
-    parser.add_argument("--out", type=Path, required=True, help="the notebook that is written")
+    """Add the options of this command."""
+    parser.add_argument(
+        "--data", type=Path, required=True, help="folder with train/NORMAL and train/PNEUMONIA"
+    )
+    parser.add_argument("--run", type=Path, required=True, help="new folder for its run")
+    parser.add_argument("--out", type=Path, required=True, help="notebook file to write")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the notebook."""
+    """Run the notebook, and print where it is."""
     write_walkthrough(options.out, data=options.data, run=options.run)
     print(f"Notebook: {options.out}")
     return 0
@@ -35,24 +40,25 @@ def write_walkthrough(
     """Run the notebook with the project's folder as its working directory.
 
     Args:
-        out: where it goes with its outputs; may be the notebook itself.
+        out: where the notebook with its outputs goes; may be the notebook itself.
         data: the data folder.
-        run: folder of its run; a new one.
-        settings: other ones that its first cell takes from the environment, as ``{"EPOCHS": 3}``.
+        run: new folder for the run.
+        settings: other values that its first cell reads from the environment, for example
+            ``{"EPOCHS": 3}``.
 
     Raises:
-        RunError: the run's folder is there already, a folder cannot be made, or a cell failed; the
-            message says how.
+        RunError: the run's folder exists already, a folder cannot be made, or a cell failed.
     """
     import nbformat
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
     if run.exists():
-        raise RunError(f"{run}: is there already. Choose another --run, or remove it.")
+        raise RunError(f"{run}: exists already. Choose another --run, or remove it.")
     make_folder(out.resolve().parent)
     notebook = nbformat.read(NOTEBOOK, as_version=4)  # type: ignore[no-untyped-call]
-    # What it prints names the run's folder: as seen from the project's, if it is in there.
+    # The notebook prints this path: relative to the project if it lies in there, so that the
+    # saved outputs do not name this machine's folders.
     run = run.resolve()
     run = run.relative_to(ROOT) if run.is_relative_to(ROOT) else run
     asked = {"DATA": data.resolve(), "RUN": run, **(settings or {})}
@@ -70,7 +76,7 @@ def write_walkthrough(
 
 
 def _tidy(cell: Any) -> None:
-    """Leave out what differs between runs that say the same: warnings, and times of execution."""
+    """Remove what differs between equal runs: warnings and execution times."""
     cell.metadata.pop("execution", None)
     if cell.cell_type == "code":
         cell.outputs = [out for out in cell.outputs if out.get("name") != "stderr"]

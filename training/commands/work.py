@@ -1,6 +1,6 @@
-"""Run what the studio has queued, without its page.
+"""Run the trainings that the studio has queued, without its page.
 
-Run what waits, one after the other, until nothing does.
+Runs them one after the other and ends when the queue is empty.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from training.commands.options import add_runs_option
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what the command takes."""
+    """Add the options of this command."""
     add_runs_option(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Work off the studio's queue."""
+    """Run the queued commands."""
     from training.studio.jobs import JobQueue
 
     JobQueue(options.runs).work()

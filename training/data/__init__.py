@@ -1,1 +1,1 @@
-"""Folders of radiographs become records, images and outlines."""
+"""Reads folders of radiographs: records, images, outlines, and splits by patient."""

@@ -1,8 +1,9 @@
-"""How a image was taken, as far as its picture tells, and folds that leave one way of taking out.
+"""How images were acquired, and folds that hold out images acquired in another way.
 
-Images of one class were often taken, shrunk and stored alike. What is measured here (grey levels,
-borders, sharpness, markers, size) knows little of lungs; where it tells the classes apart, a
-network can learn it instead of the disease, and a random split will not notice.
+Images of one class were often acquired, resized and stored in one way. The features here (grey
+levels, borders, sharpness, markers, size) describe the acquisition and hardly the lungs. Where they
+separate the classes, a network can learn them instead of the disease, and a random split does not
+show it.
 """
 
 from __future__ import annotations
@@ -25,13 +26,13 @@ from training.data.dataset import Record
 
 Features = npt.NDArray[np.float64]
 
-_SIDE = 224  # images are described at one size, so that sharpness means the same for all
-_BANDS = ((20, 35), (35, 50), (50, 65), (65, 80), (80, 95), (95, 112))  # cycles a side
-_BLACK = 0.03
+_SIDE = 224  # all images are resized to this, so that sharpness means the same for all
+_BANDS = ((20, 35), (35, 50), (50, 65), (65, 80), (80, 95), (95, 112))  # cycles per side
+_BLACK = 0.03  # grey levels below this count as black
 
 
 def acquisition_features(root: Path, records: Sequence[Record]) -> Features:
-    """Describe how each image was taken: shape (N, F).
+    """Describe how each image was acquired: shape (N, F).
 
     Args:
         root: the data folder.
@@ -52,7 +53,7 @@ def _features(radiograph: Radiograph) -> Features:
     border = np.concatenate([image[:12], image[-12:], image[:, :12].T, image[:, -12:].T], axis=None)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (25, 25))
     small_and_bright = cv2.morphologyEx(image, cv2.MORPH_TOPHAT, kernel)
-    small_and_bright[56:-56, 56:-56] = 0  # markers lie in the outer quarter
+    small_and_bright[56:-56, 56:-56] = 0  # markers are in the outer quarter
     return np.array(
         [
             np.log(height * width),
@@ -83,44 +84,52 @@ def _spectrum(image: npt.NDArray[np.float32]) -> Features:
 def acquisition_groups(
     features: Features, records: Sequence[Record], *, groups: int, seed: int
 ) -> npt.NDArray[np.int64]:
-    """Groups (N,) of images that were taken alike, by k-means; a patient is in one group only.
+    """Cluster images by how they were acquired (k-means); a patient is in one group only.
 
     Args:
         features: (N, F), of `acquisition_features`.
         records: of the images.
         groups: how many.
         seed: of the clustering.
+
+    Returns:
+        Group numbers (N,) from 0.
     """
     scaled = StandardScaler().fit_transform(features)
     clusters = KMeans(groups, n_init=10, random_state=seed).fit_predict(scaled)
     patients = np.array([record.patient for record in records])
     for patient in np.unique(patients):
-        mine = patients == patient
-        clusters[mine] = np.bincount(clusters[mine]).argmax()
+        rows = patients == patient
+        clusters[rows] = np.bincount(clusters[rows]).argmax()
     return np.asarray(clusters, dtype=np.int64)
 
 
 def typicality_groups(
     features: Features, records: Sequence[Record], *, groups: int, seed: int
 ) -> npt.NDArray[np.int64]:
-    """Groups (N,) from the images least to those most typical of how their class was taken.
+    """Group images by how typical their acquisition is of their class, the least typical first.
 
-    Group 0 holds the normal images that were taken most like those with pneumonia, and those with
-    pneumonia that were taken most like normal ones: whoever learned the rest by how they were
-    taken is wrong there. A patient is in one group only.
+    Group 0 holds the normal images that were acquired most like those with pneumonia, and the
+    images with pneumonia that were acquired most like normal ones. A network that learned the
+    acquisition instead of the disease fails on them. A patient is in one group only.
 
     Args:
         features: (N, F), of `acquisition_features`.
         records: of the images.
         groups: how many, of about equal size within each class.
-        seed: of the folds that keep a image's own class out of its score.
+        seed: of the cross-validation that scores each image out of fold.
+
+    Returns:
+        Group numbers (N,) from 0, the least typical.
     """
-    scores, labels, patients = acquisition_scores(features, records, seed=seed)
-    typical = np.where(labels == 1, scores, -scores)
+    labels = np.array([record.label for record in records])
+    patients = np.array([record.patient for record in records])
+    scores = _acquisition_scores(features, labels, patients, seed=seed)
+    typicality = np.where(labels == 1, scores, -scores)
     assigned = np.zeros(len(records), dtype=np.int64)
     for label in (0, 1):
         ids = np.unique(patients[labels == label])
-        means = [typical[patients == patient].mean() for patient in ids]
+        means = [typicality[patients == patient].mean() for patient in ids]
         ordered = ids[np.argsort(means, kind="stable")]
         images = np.cumsum([np.sum(patients == patient) for patient in ordered])
         group = np.minimum(groups * (images - 1) // images[-1], groups - 1)
@@ -129,18 +138,20 @@ def typicality_groups(
     return assigned
 
 
-def acquisition_scores(
-    features: Features, records: Sequence[Record], *, seed: int
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.str_]]:
-    """How much each image was taken like those with pneumonia, whatever it shows.
+def _acquisition_scores(
+    features: Features,
+    labels: npt.NDArray[np.int64],
+    patients: npt.NDArray[np.str_],
+    *,
+    seed: int,
+) -> npt.NDArray[np.float64]:
+    """How much each image was acquired like those with pneumonia.
 
     Returns:
-        Out-of-fold scores (N,) of a logistic regression, labels (N,) and patients (N,).
+        Out-of-fold scores (N,) of a logistic regression on the features.
     """
-    labels = np.array([record.label for record in records])
-    patients = np.array([record.patient for record in records])
     regression = LogisticRegression(class_weight="balanced", max_iter=2000)
-    scores = cross_val_predict(
+    scores: npt.NDArray[np.float64] = cross_val_predict(
         make_pipeline(StandardScaler(), regression),
         features,
         labels,
@@ -148,4 +159,4 @@ def acquisition_scores(
         cv=StratifiedGroupKFold(5, shuffle=True, random_state=seed),
         method="decision_function",
     )
-    return scores, labels, patients
+    return scores

@@ -1,4 +1,4 @@
-"""Example radiographs that are nobody's: aligned means of images that resemble each other.
+"""Example radiographs that show no single person: means of aligned, similar images.
 
 python -m training composites --data DIR --out examples
 """
@@ -17,10 +17,10 @@ from cxr.preprocessing import Preprocessing
 from training.data.dataset import Record, read_folder
 from training.data.images import load_images
 
-MEMBERS = 9  # images in a composite
-PER_KIND = 2
-SIZE = 224  # side that images are aligned at
-ASPECT = 1.32  # width by height of the data set's images at their original size, median
+_MEMBERS = 9  # images in a composite
+_PER_KIND = 2  # composites of each kind
+_SIZE = 224  # side of the images while they are aligned
+_ASPECT = 1.32  # median width by height of the data set's images at their original size
 
 _KINDS = {"normal": "normal", "bacteria": "bacterial", "virus": "viral"}
 _ECC_STOP = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 200, 1e-5)
@@ -32,7 +32,7 @@ def write_composites(data: Path, out: Path) -> list[Path]:
     """Make two composites of each kind: normal, bacterial, viral.
 
     Args:
-        data: folder with the training split of the published set, whose names tell the kind.
+        data: folder with the training split of chest_xray, whose file names tell the kind.
         out: folder for ``<kind>_<n>.png``, made if missing.
 
     Returns:
@@ -42,43 +42,43 @@ def write_composites(data: Path, out: Path) -> list[Path]:
         DatasetError: a kind has too few images.
     """
     out.mkdir(parents=True, exist_ok=True)
-    images, records = load_images(data, read_folder(data)[0], Preprocessing(size=SIZE))
+    images, records = load_images(data, read_folder(data)[0], Preprocessing(size=_SIZE))
     written = []
     for kind, name in _KINDS.items():
         of_kind = [i for i, record in enumerate(records) if record.kind == kind]
-        groups = choose_groups(images[of_kind], [records[i] for i in of_kind])
+        groups = _choose_groups(images[of_kind], [records[i] for i in of_kind])
         for number, group in enumerate(groups, start=1):
             members = [images[of_kind[i]].astype(np.float32) for i in group]
             path = out / f"{name}_{number}.png"
-            picture = np.rint(composite(members) * 255).astype(np.uint8)
-            cv2.imwrite(str(path), cv2.resize(picture, (round(2 * SIZE * ASPECT), 2 * SIZE)))
+            pixels = np.rint(_composite(members) * 255).astype(np.uint8)
+            cv2.imwrite(str(path), cv2.resize(pixels, (round(2 * _SIZE * _ASPECT), 2 * _SIZE)))
             written.append(path)
     return written
 
 
-def choose_groups(images: npt.NDArray[np.float16], records: Sequence[Record]) -> list[list[int]]:
-    """Indices of `PER_KIND` groups of `MEMBERS` images each, every image of another patient.
+def _choose_groups(images: npt.NDArray[np.float16], records: Sequence[Record]) -> list[list[int]]:
+    """Indices of groups of similar images, every image of another patient.
 
-    A group is a image and those most correlated with it at 28×28. The first group is the one with
-    the highest mean correlation; the next is sought among the half that resembles it less, so that
-    the examples differ.
+    A group is an image and those most correlated with it at 28×28. The first group is the one with
+    the highest mean correlation; the next is taken from the half that is less like it, so that the
+    examples differ.
 
     Raises:
         DatasetError: there are too few patients.
     """
     patients = [record.patient for record in records]
-    _, pool = np.unique(patients, return_index=True)  # a patient's first image stands for all
-    if len(pool) < MEMBERS * 2**PER_KIND:
+    _, pool = np.unique(patients, return_index=True)  # the first image of each patient
+    needed = _MEMBERS * 2**_PER_KIND
+    if len(pool) < needed:
         raise DatasetError(
-            f"Expected images of at least {MEMBERS * 2**PER_KIND} patients of each kind. "
-            f"Received: {len(pool)}."
+            f"Expected images of at least {needed} patients of each kind. Received: {len(pool)}."
         )
     small = np.stack([cv2.resize(image.astype(np.float32), (28, 28)).ravel() for image in images])
     correlation = np.corrcoef(small)
     groups = []
-    for _ in range(PER_KIND):
+    for _ in range(_PER_KIND):
         among = correlation[np.ix_(pool, pool)]
-        nearest = np.argsort(-among, axis=1)[:, :MEMBERS]
+        nearest = np.argsort(-among, axis=1)[:, :_MEMBERS]
         lead = int(np.take_along_axis(among, nearest, axis=1).mean(axis=1).argmax())
         group = pool[nearest[lead]]
         groups.append(group.tolist())
@@ -87,8 +87,8 @@ def choose_groups(images: npt.NDArray[np.float16], records: Sequence[Record]) ->
     return groups
 
 
-def composite(members: Sequence[Image]) -> Image:
-    """The aligned, lightly sharpened mean of images (S, S) in [0, 1]; the first is the template.
+def _composite(members: Sequence[Image]) -> Image:
+    """The lightly sharpened mean of images (S, S) in [0, 1], aligned to the first of them.
 
     Alignment maximises the enhanced correlation coefficient over affine maps (Evangelidis 2008).
     """

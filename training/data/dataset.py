@@ -1,8 +1,7 @@
-"""A folder of images becomes records with patient ids, and splits that no patient straddles."""
+"""A data folder becomes records: one for each image, with its class, patient and digest."""
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -10,17 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-from sklearn.model_selection import StratifiedGroupKFold
-
 from cxr.errors import DatasetError
-from cxr.model.bundle import CLASS_NAMES
+from cxr.model.bundle import CLASS_NAMES, Bundle
+from training.data.digests import file_digest, list_digest
 
-HELD_OUT = Path(__file__).parent / "held_out.txt"
-_PICTURES = {".jpeg", ".jpg", ".png"}
+_IMAGE_SUFFIXES = {".jpeg", ".jpg", ".png"}
+_FINGERPRINT_LENGTH = 12  # hexadecimal digits: enough to tell whether an image is in a list
 
-# person17_bacteria_56.jpeg and person17_virus_48.jpeg are one patient;
+# person17_bacteria_56.jpeg and person17_virus_48.jpeg are of one patient;
 # NORMAL2-IM-0927-0001.jpeg and IM-0115-0001-0002.jpeg carry study and image numbers.
 _PNEUMONIA_NAME = re.compile(r"(?P<patient>person\d+)_(?P<kind>bacteria|virus)_")
 _NORMAL_NAME = re.compile(r"(?P<patient>(?:NORMAL\d*-)?IM-\d+)-")
@@ -33,8 +29,9 @@ class Record:
     Attributes:
         path: where it is, relative to the data folder, with forward slashes.
         label: 0 for normal, 1 for pneumonia.
-        patient: the patient's id from the file name; the whole stem where it carries none.
-        kind: ``"normal"``, ``"bacteria"``, ``"virus"``, or ``"pneumonia"`` where the name is mute.
+        patient: the patient's id from the file name; the name without suffix where it has none.
+        kind: ``"normal"``, ``"bacteria"``, ``"virus"``, or ``"pneumonia"`` where the name does not
+            say which.
         split: ``"train"``, ``"val"`` or ``"test"``, as the folder has it.
         digest: SHA-256 of the file's content; empty where it has none or cannot be opened.
     """
@@ -47,6 +44,9 @@ class Record:
     digest: str
 
 
+# --- Reading folders ------------------------------------------------------------------------------
+
+
 def read_folder(
     root: Path, *, splits: Sequence[str] = ("train", "val")
 ) -> tuple[list[Record], list[Record]]:
@@ -54,15 +54,16 @@ def read_folder(
 
     Args:
         root: the data folder.
-        splits: which of its splits to list; those that it lacks are passed over. The test split
-            has to be asked for, so that no choice is ever made on it by accident.
+        splits: which of its splits to list; those that do not exist are skipped. The test split
+            has to be asked for, so that no choice is made on it by accident.
 
     Returns:
-        The records in order of their path, and the byte-identical copies that were left out: a
-        copy in another split or under another patient's name would be a leak.
+        The records in order of their path, and the byte-identical duplicates that were left out: a
+        duplicate in another split or under another patient's name would be a leak.
 
     Raises:
-        DatasetError: the folder is missing, has none of the splits, or lacks a class.
+        DatasetError: the folder is missing, has none of the splits, or lacks a class; or an image
+            is in both classes.
     """
     records = list_records(root, splits=splits)
     require_both_classes(root, splits, (record.label for record in records))
@@ -70,11 +71,11 @@ def read_folder(
 
 
 def list_records(root: Path, *, splits: Sequence[str]) -> list[Record]:
-    """List the images under ``root/SPLIT/{NORMAL,PNEUMONIA}`` in order, copies and all.
+    """List the images under ``root/SPLIT/{NORMAL,PNEUMONIA}`` in order, duplicates included.
 
     Args:
         root: the data folder, which the records' paths are relative to.
-        splits: which of its splits to list; those that it lacks are passed over.
+        splits: which of its splits to list; those that do not exist are skipped.
 
     Raises:
         DatasetError: the folder is missing, or has none of the splits.
@@ -95,7 +96,7 @@ def present_splits(root: Path, splits: Sequence[str]) -> list[str]:
     try:
         present = [split for split in splits if (root / split).is_dir()]
     except OSError as error:
-        raise DatasetError(f"{root}: cannot be looked into ({error.strerror}).") from error
+        raise DatasetError(f"{root}: cannot be read ({error.strerror}).") from error
     if not present:
         raise DatasetError(
             f"{root}: expected a folder with {' or '.join(splits)} in it, each holding "
@@ -105,7 +106,7 @@ def present_splits(root: Path, splits: Sequence[str]) -> list[str]:
 
 
 def read_split(folder: Path, *, split: str, root: Path | None = None) -> list[Record]:
-    """List the images under ``folder/{NORMAL,PNEUMONIA}`` in order, copies and all.
+    """List the images under ``folder/{NORMAL,PNEUMONIA}`` in order, duplicates included.
 
     Args:
         folder: of the split.
@@ -127,12 +128,12 @@ def image_paths(folder: Path) -> list[tuple[Path, int]]:
         (path, label)
         for label, name in enumerate(CLASS_NAMES)
         for path in sorted((folder / name).rglob("*"))
-        if path.suffix.lower() in _PICTURES and not path.is_dir()
+        if path.suffix.lower() in _IMAGE_SUFFIXES and not path.is_dir()
     ]
 
 
 def make_record(root: Path, path: Path, label: int, *, split: str) -> Record:
-    """The record of one image, whose name may tell the patient and the kind.
+    """The record of one image, with the patient and the kind from its name where it tells them.
 
     Args:
         root: what the record's path is relative to.
@@ -149,69 +150,8 @@ def make_record(root: Path, path: Path, label: int, *, split: str) -> Record:
         patient=names.get("patient", path.stem),
         kind=kind,
         split=split,
-        digest=_digest(path),
+        digest=file_digest(path),
     )
-
-
-def split_by_patient(
-    records: Sequence[Record], *, fraction: float, seed: int
-) -> tuple[list[Record], list[Record]]:
-    """Split into training and validation, stratified by class, no patient in both.
-
-    Args:
-        records: the images to divide.
-        fraction: share of the images to hold out, in (0, 0.5]; met to the nearest 1/n.
-        seed: of the shuffle.
-
-    Raises:
-        DatasetError: a class has too few patients to be in both parts.
-    """
-    held_out = patient_folds(records, folds=round(1 / fraction), seed=seed) == 0
-    splits: tuple[list[Record], list[Record]] = ([], [])
-    for record, out in zip(records, held_out, strict=True):
-        splits[int(out)].append(record)
-    return splits
-
-
-def patient_folds(records: Sequence[Record], *, folds: int, seed: int) -> npt.NDArray[np.int64]:
-    """Fold numbers (N,) from 0, stratified by class, each patient in one fold only.
-
-    Args:
-        records: the N images to divide.
-        folds: how many, 2 or more.
-        seed: of the shuffle.
-
-    Raises:
-        DatasetError: a class has fewer patients than there are folds.
-    """
-    labels = [record.label for record in records]
-    patients = [record.patient for record in records]
-    for label, name in enumerate(CLASS_NAMES):
-        count = len({record.patient for record in records if record.label == label})
-        if count < folds:
-            raise DatasetError(
-                f"{name} has {count} patients; {folds} parts need at least {folds} in each class: "
-                "add images."
-            )
-    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    numbers = np.zeros(len(records), dtype=np.int64)
-    for number, (_, held_out) in enumerate(splitter.split(records, labels, patients)):
-        numbers[held_out] = number
-    return numbers
-
-
-def held_out_patients() -> frozenset[str]:
-    """Patients of chest_xray that every fit leaves out, so that something can be shown on them."""
-    lines = HELD_OUT.read_text(encoding="utf-8").splitlines()
-    return frozenset(line for line in lines if line and not line.startswith("#"))
-
-
-def without_held_out(records: Sequence[Record]) -> list[Record]:
-    """Records but those of `held_out_patients`; all of another data set than chest_xray."""
-    if not is_kermany(records):
-        return list(records)
-    held_out = held_out_patients()
-    return [record for record in records if record.patient not in held_out]
 
 
 def is_kermany(records: Iterable[Record]) -> bool:
@@ -220,19 +160,8 @@ def is_kermany(records: Iterable[Record]) -> bool:
     return all(_PNEUMONIA_NAME.match(name) or _NORMAL_NAME.match(name) for name in names)
 
 
-def file_list_digest(records: Iterable[Record]) -> str:
-    """SHA-256 over the sorted paths and contents: equal if and only if the images are."""
-    lines = sorted(f"{record.digest}  {record.path}\n" for record in records)
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
-def fingerprints(records: Iterable[Record]) -> set[str]:
-    """The first 12 digits of each image's SHA-256: enough to tell whether a image is among them."""
-    return {record.digest[:12] for record in records if record.digest}
-
-
 def require_both_classes(root: Path, splits: Sequence[str], labels: Iterable[int]) -> None:
-    """Raise a `DatasetError` that names the first class without a image."""
+    """Raise a `DatasetError` that names the first class without an image."""
     counts = Counter(labels)
     for label, name in enumerate(CLASS_NAMES):
         if not counts[label]:
@@ -242,20 +171,45 @@ def require_both_classes(root: Path, splits: Sequence[str], labels: Iterable[int
             )
 
 
-def _digest(path: Path) -> str:
-    try:
-        content = path.read_bytes()
-    except OSError:  # reading the image will say what is wrong with it
-        return ""
-    return hashlib.sha256(content).hexdigest() if content else ""
+def _listing(root: Path) -> str:
+    if not root.is_dir():
+        return "no such folder"
+    return ", ".join(sorted(path.name for path in root.iterdir())[:8]) or "an empty folder"
+
+
+# --- Digests --------------------------------------------------------------------------------------
+
+
+def file_list_digest(records: Iterable[Record]) -> str:
+    """SHA-256 over the sorted paths and contents: equal if and only if the images are."""
+    return list_digest(f"{record.digest}  {record.path}" for record in records)
+
+
+def fingerprints(records: Iterable[Record]) -> set[str]:
+    """The first digits of each image's SHA-256; images without a digest are left out."""
+    return {record.digest[:_FINGERPRINT_LENGTH] for record in records if record.digest}
+
+
+def trained_fingerprints(bundle: Bundle) -> set[str]:
+    """Fingerprints of the images that a model was trained on; none where none were recorded."""
+    return set(str(bundle.evaluation.get("trained_fingerprints", "")).split())
+
+
+def count_trained_on(bundle: Bundle, records: Iterable[Record]) -> int:
+    """How many of the images a model was trained on, whatever the files are called here."""
+    trained = trained_fingerprints(bundle)
+    return sum(bool(fingerprints([record]) & trained) for record in records)
+
+
+# --- Duplicates -----------------------------------------------------------------------------------
 
 
 def by_content(records: Iterable[Record]) -> list[list[Record]]:
-    """Records of one and the same content together, in order of the first of each."""
-    found: dict[str, list[Record]] = defaultdict(list)
+    """Records grouped by content, in order of the first of each group."""
+    groups: dict[str, list[Record]] = defaultdict(list)
     for record in records:
-        found[record.digest or record.path].append(record)
-    return list(found.values())
+        groups[record.digest or record.path].append(record)
+    return list(groups.values())
 
 
 def _without_duplicates(root: Path, records: list[Record]) -> tuple[list[Record], list[Record]]:
@@ -267,7 +221,8 @@ def _without_duplicates(root: Path, records: list[Record]) -> tuple[list[Record]
                 "Remove the wrong one."
             )
     duplicates = [record for same in contents for record in same[1:]]
-    # Two names on one image are two names of one child: its other images stay together.
+    # One image under two patients' names: both names are of one patient, whose other images have
+    # to stay in one split.
     alias: dict[str, str] = {}
     for same in contents:
         first, *others = sorted({_resolve(alias, record.patient) for record in same})
@@ -280,9 +235,3 @@ def _resolve(alias: dict[str, str], patient: str) -> str:
     while patient in alias:
         patient = alias[patient]
     return patient
-
-
-def _listing(root: Path) -> str:
-    if not root.is_dir():
-        return "no such folder"
-    return ", ".join(sorted(path.name for path in root.iterdir())[:8]) or "an empty folder"

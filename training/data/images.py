@@ -1,8 +1,7 @@
-"""Records become images in memory: read, resized, and parted by patient."""
+"""Records become images in memory: read, resized, and kept with their outlines."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -17,17 +16,11 @@ from tqdm import tqdm
 from cxr.errors import DatasetError, RadiographError
 from cxr.preprocessing import Preprocessing
 from cxr.reading.radiograph import Radiograph, read_radiograph
-from training.data.dataset import (
-    Record,
-    read_folder,
-    require_both_classes,
-    split_by_patient,
-    without_held_out,
-)
-from training.fitting.config import TrainingConfig
+from training.data.dataset import Record
+from training.data.digests import array_digest
 
-StoredImages = npt.NDArray[np.float16]
-# (N, S, S) in [0, 1], share of each pixel inside; not a number throughout where nothing is known.
+StoredImages = npt.NDArray[np.float16]  # (N, S, S) in [0, 1]
+# (N, S, S) in [0, 1], how much of each pixel is inside; NaN throughout an image without outlines.
 Outlines = npt.NDArray[np.float16]
 Made = TypeVar("Made")
 
@@ -37,13 +30,15 @@ class Split:
     """N images and their records.
 
     Attributes:
-        images: float16 of shape (N, S, S) in [0, 1]: finer than their 8 bits, at half the memory.
+        images: float16 of shape (N, S, S) in [0, 1]: finer than their 8 bits, at half the memory
+            of float32.
         records: of the images, in the same order.
-        lungs: outlines of their lungs, (N, S, S); see `training.data.outlines`. None where no
-            network learns them.
-        opacities: outlines of their opacities, likewise, where somebody drew them.
-        elsewhere: images of other places than the data folder, with outlines of their lungs: to
-            learn lungs from, and of normal ones places, but no class.
+        lungs: outlines of their lungs, (N, S, S); see `training.data.outlines`. None for a network
+            that does not learn them.
+        opacities: outlines of their opacities, likewise; None where nobody drew any.
+        elsewhere: images from outside the data folder, with outlines of their lungs. The network
+            learns lungs from them, and from the normal ones where no evidence belongs; it learns no
+            class from them.
     """
 
     images: StoredImages
@@ -53,7 +48,7 @@ class Split:
     elsewhere: Split | None = None
 
     def take(self, rows: Sequence[int] | npt.NDArray[np.int64]) -> Split:
-        """The images of these rows, with what belongs to them."""
+        """The images of these rows, with their records and outlines."""
         rows = np.asarray(rows, dtype=np.int64)
         return Split(
             self.images[rows],
@@ -65,14 +60,12 @@ class Split:
 
     @property
     def outlines_sha256(self) -> str | None:
-        """Digest of all that is outlined; None where nothing is."""
-        outlines = [self.lungs, self.opacities, self.elsewhere and self.elsewhere.lungs]
-        if all(split is None for split in outlines):
+        """Digest of all outlines; None where there are none."""
+        elsewhere = self.elsewhere.lungs if self.elsewhere else None
+        outlines = [self.lungs, self.opacities, elsewhere]
+        if all(array is None for array in outlines):
             return None
-        digest = hashlib.sha256()
-        for split in outlines:
-            digest.update(b"none" if split is None else np.ascontiguousarray(split).tobytes())
-        return digest.hexdigest()
+        return array_digest(outlines)
 
     @property
     def labels(self) -> npt.NDArray[np.int64]:
@@ -87,149 +80,18 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class Splits:
-    """What a fit works on; no patient is in both parts.
+    """The images of one fit; no patient is in both splits.
 
     Attributes:
         train: what the network learns from.
-        validation: what it is measured on, and its thresholds are chosen on; none where a
-            cross-validation has done both.
+        validation: what it is measured on, and its thresholds are chosen on. Empty where a
+            cross-validation does both.
         duplicates: byte-identical images that were left out.
     """
 
     train: Split
     validation: Split
     duplicates: list[Record]
-
-
-@dataclass(frozen=True, kw_only=True)
-class OutlineTables:
-    """Tables of outlines that people drew; see `training.data.outlines.read_outlines`.
-
-    Attributes:
-        lungs: of lungs; the gate outlines them where there is none.
-        opacities: of opacities; none are known where there is none.
-    """
-
-    lungs: tuple[Path, ...] = ()
-    opacities: tuple[Path, ...] = ()
-
-
-def load_splits(
-    config: TrainingConfig,
-    data: Path,
-    *,
-    outlines: OutlineTables = OutlineTables(),
-    skip_unreadable: bool = False,
-) -> Splits:
-    """Read a data folder for a fit.
-
-    Its train and val splits are pooled and parted anew by patient (the published val split is 16
-    images); its test split is never opened.
-
-    Args:
-        config: preprocessing, validation fraction and seed.
-        data: the data folder.
-        outlines: what people drew.
-        skip_unreadable: leave damaged files out instead of stopping.
-
-    Raises:
-        DatasetError: the folder, or a table of outlines, is not what was expected.
-    """
-    whole, duplicates = load_whole(config, data, outlines=outlines, skip_unreadable=skip_unreadable)
-    if not config.validation_fraction:
-        return Splits(whole, whole.take([]), duplicates)
-    row = {record.path: i for i, record in enumerate(whole.records)}
-    train, validation = (
-        whole.take([row[record.path] for record in split])
-        for split in split_by_patient(
-            whole.records, fraction=config.validation_fraction, seed=config.seed
-        )
-    )
-    return Splits(train, validation, duplicates)
-
-
-def load_whole(
-    config: TrainingConfig,
-    data: Path,
-    *,
-    outlines: OutlineTables = OutlineTables(),
-    skip_unreadable: bool = False,
-) -> tuple[Split, list[Record]]:
-    """All images of a data folder's train and val splits, and the copies that were left out.
-
-    Without those of the patients that are held out for examples (`training.data.dataset.HELD_OUT`).
-
-    Args:
-        config: whose preprocessing to use, and whose network decides whether outlines are needed.
-        data: the data folder.
-        outlines: what people drew.
-        skip_unreadable: leave damaged files out instead of stopping.
-
-    Raises:
-        DatasetError: the folder, or a table of outlines, is not what was expected.
-    """
-    records, duplicates = read_folder(data)
-    whole = _load(
-        config, data, without_held_out(records), outlines, skip_unreadable=skip_unreadable
-    )
-    require_both_classes(data, ("train", "val"), (record.label for record in whole.records))
-    return whole, duplicates
-
-
-def load_held_out(
-    config: TrainingConfig, data: Path, *, outlines: OutlineTables, skip_unreadable: bool = False
-) -> Split | None:
-    """The images of a data folder that every fit leaves out; None where there are none of a class.
-
-    Args:
-        config: as for `load_whole`.
-        data: the data folder.
-        outlines: what people drew.
-        skip_unreadable: leave damaged files out instead of stopping.
-
-    Raises:
-        DatasetError: the folder, or a table of outlines, is not what was expected.
-    """
-    records, _ = read_folder(data)
-    fitted = {record.path for record in without_held_out(records)}
-    left_out = [record for record in records if record.path not in fitted]
-    if {record.label for record in left_out} != {0, 1}:
-        return None
-    return _load(config, data, left_out, outlines, skip_unreadable=skip_unreadable)
-
-
-def _load(
-    config: TrainingConfig,
-    data: Path,
-    records: Sequence[Record],
-    outlines: OutlineTables,
-    *,
-    skip_unreadable: bool,
-) -> Split:
-    """Images of these records, with outlines if the network learns them."""
-    images, records = load_images(
-        data, records, config.preprocessing, skip_unreadable=skip_unreadable
-    )
-    if config.network.architecture != "evidence":
-        return Split(images, records)
-    from training.data.outlines import (
-        LUNGS,
-        OPACITIES,
-        outline_by_gate,
-        read_elsewhere,
-        read_outlines,
-    )
-
-    size = config.preprocessing.size
-    if outlines.lungs:
-        lungs = read_outlines(outlines.lungs, LUNGS, data, records, size)
-        elsewhere = read_elsewhere(outlines.lungs, data, records, config.preprocessing)
-    else:
-        lungs, elsewhere = outline_by_gate(images), None
-    opacities = None
-    if outlines.opacities:
-        opacities = read_outlines(outlines.opacities, OPACITIES, data, records, size)
-    return Split(images, records, lungs, opacities, elsewhere)
 
 
 def load_images(
@@ -244,7 +106,7 @@ def load_images(
     Args:
         root: the data folder that the records' paths are relative to.
         records: the images.
-        preprocessing: the same that classification uses; only its resizing is done here, since
+        preprocessing: the same that classification uses. Only its resizing is done here, since
             augmentation comes before its normalisation.
         skip_unreadable: leave damaged files out instead of stopping.
 
@@ -263,7 +125,7 @@ def load_images(
     if failures and not skip_unreadable:
         raise DatasetError(
             f"{root}: {len(failures)} of {len(records)} files cannot be read (listed above; the "
-            f"first: {failures[0]}) Mend or remove them, or pass --skip-unreadable."
+            f"first: {failures[0]}) Repair or remove them, or pass --skip-unreadable."
         )
     images, kept = [], []
     for result, record in zip(loaded, records, strict=True):
@@ -278,7 +140,16 @@ def load_images(
 def read_images(
     root: Path, records: Sequence[Record], make: Callable[[Radiograph], Made]
 ) -> list[Made | RadiographError]:
-    """What `make` makes of each image, in order, on all cores; or why a image cannot be read."""
+    """Read every image on all cores and apply a function to it.
+
+    Args:
+        root: the folder that the records' paths are relative to.
+        records: the images.
+        make: what to do with each radiograph.
+
+    Returns:
+        For each record, in order, the function's result, or the error why it cannot be read.
+    """
 
     def read(record: Record) -> Made | RadiographError:
         try:
@@ -291,7 +162,7 @@ def read_images(
 
 
 def resize_split(split: Split, size: int) -> Split:
-    """A part with images and outlines of another size."""
+    """The split with images and outlines of shape (N, size, size), where size is at most S."""
     return replace(
         split,
         images=resize_images(split.images, size),

@@ -1,8 +1,8 @@
-"""What is in a data folder, and what is wrong with it, before anything is trained on it."""
+"""Checks of a data folder before training: what is in it, and what is wrong with it."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +14,8 @@ from cxr.model.bundle import CLASS_NAMES
 from training.data.dataset import Record, by_content, list_records
 from training.data.images import read_images
 
-SPLITS = ("train", "val", "test")
-FITTED = ("train", "val")  # what a fit pools and parts anew
+_SPLITS = ("train", "val", "test")
+FITTED = ("train", "val")  # what a fit pools and splits anew
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,9 @@ class Problem:
     """Something wrong with a data folder.
 
     Attributes:
-        text: what, and what a fit makes of it.
-        files: the images that it concerns, or what is said of each.
-        stops: whether a fit stops at it.
+        text: what is wrong, and what it means for a fit.
+        files: the images or patients concerned; several equal ones on one line.
+        stops: whether a fit refuses the folder because of it.
     """
 
     text: str
@@ -58,9 +58,9 @@ class Inspection:
 
     Attributes:
         root: the folder.
-        records: every image of its splits, copies and all.
+        records: every image of its splits, duplicates included.
         counts: by split and class.
-        problems: the worst first.
+        problems: those that stop a fit first.
     """
 
     root: Path
@@ -69,7 +69,7 @@ class Inspection:
     problems: list[Problem]
 
     def sample(self, per_class: int, *, seed: int = 0) -> list[Record]:
-        """Images of `FITTED` to look at, the same for an equal seed: `per_class` of each class."""
+        """Images of `FITTED` to look at, `per_class` of each class, the same for the same seed."""
         rng = np.random.default_rng(seed)
         chosen = []
         for label in range(len(CLASS_NAMES)):
@@ -81,8 +81,8 @@ class Inspection:
 def inspect_folder(root: Path) -> Inspection:
     """Count, compare and read the images of a data folder.
 
-    Every file of train and val is decoded. Images of test are counted and compared by name and
-    content, so that it can be said whether they leaked into training; they are never decoded.
+    Every file of train and val is decoded. Images of test are never decoded: they are counted, and
+    compared by name and content to find out whether they are in train or val, too.
 
     Args:
         root: a folder with train, val or test in it, each holding NORMAL and PNEUMONIA.
@@ -90,7 +90,7 @@ def inspect_folder(root: Path) -> Inspection:
     Raises:
         DatasetError: it is no such folder.
     """
-    records = list_records(root, splits=SPLITS)
+    records = list_records(root, splits=_SPLITS)
     problems = [
         *_missing_classes(records),
         *_contradictions(records),
@@ -103,16 +103,16 @@ def inspect_folder(root: Path) -> Inspection:
 
 def _counts(records: Sequence[Record]) -> list[Count]:
     counts = []
-    for split in SPLITS:
+    for split in _SPLITS:
         for label, name in enumerate(CLASS_NAMES):
-            mine = [record for record in records if (record.split, record.label) == (split, label)]
-            if not mine:
+            found = [r for r in records if (r.split, r.label) == (split, label)]
+            if not found:
                 continue
-            kinds: dict[str, int] = defaultdict(int)
-            for record in mine:
-                kinds[record.kind] += 1
-            patients = {record.patient for record in mine}
-            counts.append(Count(split, name, len(mine), len(patients), dict(sorted(kinds.items()))))
+            kinds = Counter(record.kind for record in found)
+            patients = {record.patient for record in found}
+            counts.append(
+                Count(split, name, len(found), len(patients), dict(sorted(kinds.items())))
+            )
     return counts
 
 
@@ -122,9 +122,7 @@ def _counts(records: Sequence[Record]) -> list[Count]:
 def _missing_classes(records: Sequence[Record]) -> list[Problem]:
     present = {record.label for record in records if record.split in FITTED}
     return [
-        Problem(
-            f"No image of class {name} in train or val: nothing can be learned.", [], stops=True
-        )
+        Problem(f"No image of class {name} in train or val: add some to train on.", [], stops=True)
         for label, name in enumerate(CLASS_NAMES)
         if label not in present
     ]
@@ -144,7 +142,7 @@ def _contradictions(records: Sequence[Record]) -> list[Problem]:
 def _unreadable(root: Path, records: Sequence[Record]) -> list[Problem]:
     results = read_images(root, records, lambda _: None)
     files = [str(result) for result in results if isinstance(result, RadiographError)]
-    text = "Files that cannot be read: mend or remove them, or let the fit leave them out."
+    text = "Files that cannot be read: repair or remove them, or let the fit leave them out."
     return [Problem(text, files, stops=True)] if files else []
 
 
@@ -153,8 +151,8 @@ def _duplicates(records: Sequence[Record]) -> list[Problem]:
     leaked = [same for same in groups if _leaks(record.split for record in same)]
     within = [same for same in groups if same not in leaked]
     texts = (
-        (leaked, "Images of test that are in train or val as well: the test is worth less."),
-        (within, "Byte-identical copies: a fit keeps the first of each."),
+        (leaked, "Images of test that are also in train or val: figures on test are too good."),
+        (within, "Byte-identical duplicates: a fit keeps the first of each."),
     )
     return [
         Problem(text, [" = ".join(record.path for record in same) for same in found])
@@ -170,13 +168,16 @@ def _shared_patients(records: Sequence[Record]) -> list[Problem]:
     leaked = sorted(patient for patient, found in splits.items() if _leaks(found))
     pooled = sorted(patient for patient, found in splits.items() if found == set(FITTED))
     texts = (
-        (leaked, "Patients, by file name, in test and in train or val: the test is worth less."),
-        (pooled, "Patients, by file name, in train and in val: a fit pools both and parts anew."),
+        (
+            leaked,
+            "Patients, by file name, in test and in train or val: figures on test are too good.",
+        ),
+        (pooled, "Patients, by file name, in train and in val: a fit pools both and splits anew."),
     )
     return [Problem(text, found) for found, text in texts if found]
 
 
 def _leaks(splits: Iterable[str]) -> bool:
-    """Whether there are images of test as well as of what is fitted on."""
+    """Whether the splits are test and one of those that a fit learns from."""
     found = set(splits)
     return "test" in found and bool(found & set(FITTED))

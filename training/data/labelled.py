@@ -1,4 +1,4 @@
-"""Any labelled images, to be measured on: one split of the layout, or a CSV of paths and labels."""
+"""Labelled images to measure a model on: a folder with a folder per class, or a CSV."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def read_labelled(data: Path, *, positive: str | None = None) -> tuple[Path, lis
         positive: in a CSV, the label that counts as 1; by default 1, PNEUMONIA or pneumonia.
 
     Returns:
-        The folder that the records' paths are relative to, and the records. Byte-identical copies
-        are kept: whoever labelled the images wants them counted.
+        The folder that the records' paths are relative to, and the records. Byte-identical
+        duplicates are kept, since they are part of the set that is to be measured on.
 
     Raises:
         DatasetError: it is neither, a label is unknown, or a class is missing.
@@ -39,7 +39,8 @@ def read_labelled(data: Path, *, positive: str | None = None) -> tuple[Path, lis
 def _of_folder(data: Path) -> list[Record]:
     if not any((data / name).is_dir() for name in CLASS_NAMES):
         splits = [path.name for path in data.iterdir() if (path / CLASS_NAMES[0]).is_dir()]
-        hint = f" Did you mean {data / max(splits)}?" if splits else ""  # train before test
+        # The last in the alphabet: train rather than test.
+        hint = f" Did you mean {data / max(splits)}?" if splits else ""
         raise DatasetError(f"{data}: has neither {' nor '.join(CLASS_NAMES)} in it.{hint}")
     records = read_split(data, split=data.name)
     require_both_classes(data.parent, (data.name,), (record.label for record in records))
@@ -63,7 +64,7 @@ def _of_csv(path: Path, positive: str | None) -> list[Record]:
     ]
     if "patient" in table:
         ids = list(table["patient"])
-    else:  # two images of one name in two folders are not of one child
+    else:  # images of one name in two folders are of different patients
         ids = [r.path if r.patient == Path(r.path).stem else r.patient for r in records]
     records = [replace(record, patient=id_) for record, id_ in zip(records, ids, strict=True)]
     for label, name in enumerate(CLASS_NAMES):

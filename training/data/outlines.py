@@ -1,7 +1,6 @@
-"""Outlines beside the images: of the lungs, and of opacities where somebody drew them.
+"""Outlines of lungs and opacities, from tables of masks or boxes that people drew.
 
-A table names images and masks, or boxes. Without a table of lungs the gate's network outlines them:
-good enough to begin with, not as good as people.
+Without a table of lungs the gate's network outlines them, less accurately than people do.
 """
 
 from __future__ import annotations
@@ -20,10 +19,10 @@ from cxr.errors import DatasetError
 from cxr.gate.gate import Gate
 from cxr.preprocessing import Preprocessing
 from cxr.reading.radiograph import read_radiograph
-from training.data.dataset import Record, held_out_patients, make_record
+from training.data.dataset import Record, make_record
 from training.data.images import Outlines, Split
-from training.gate.data import read_mask
-from training.gate.fit import outline
+from training.data.masks import predict_masks, read_mask
+from training.data.patients import held_out_patients
 
 LUNGS = "lung_mask"
 OPACITIES = "opacity_mask"
@@ -33,19 +32,22 @@ _BOX = ("x", "y", "width", "height")
 def read_outlines(
     tables: Sequence[Path], column: str, root: Path, records: Sequence[Record], size: int
 ) -> Outlines:
-    """Outlines of the images of a data folder that tables have.
+    """Draw the outlines that tables hold of the images of a data folder.
 
     Args:
         tables: CSVs with the column image and either `column`, the file of a mask (empty for an
-            image known to have none), or x, y, width and height, a box in the image's pixels, a
-            row a box (empty for none). Files are relative to the table.
+            image known to have none), or x, y, width and height, a box in the image's pixels, one
+            box in a row (empty for none). Files are relative to the table.
         column: ``"lung_mask"`` or ``"opacity_mask"``.
         root: the folder that the records' paths are relative to.
         records: of the N images.
         size: side S.
 
+    Returns:
+        Outlines (N, S, S) in [0, 1]; NaN throughout the images that no table names.
+
     Raises:
-        DatasetError: a table cannot be read or lacks a column, or none has any of the images.
+        DatasetError: a table cannot be read or lacks a column, or no table has any of the images.
         UnreadableRadiograph: a mask cannot be read.
     """
     found = np.full((len(records), size, size), np.nan, dtype=np.float16)
@@ -62,24 +64,32 @@ def read_outlines(
                 found[int(number)] = _draw_boxes(group, shape, size)
     if np.isnan(found).all():
         named = ", ".join(map(str, tables))
-        raise DatasetError(f"{named}: none of its images is among those of {root}.")
+        raise DatasetError(
+            f"{named}: none of its images is among those of {root}. Expected paths relative to the "
+            "table, or file names that are unique in the folder."
+        )
     return found
 
 
 def read_elsewhere(
     tables: Sequence[Path], root: Path, records: Sequence[Record], preprocessing: Preprocessing
 ) -> Split | None:
-    """The images of tables of lungs that are not of the data folder, with their outlines.
+    """Read the images of tables of lungs that lie outside the data folder, with their outlines.
 
     Args:
-        tables: as for `read_outlines`; a column label that says normal tells that such an image
-            shows no disease.
+        tables: as for `read_outlines`. Where their column label says normal, the image is known to
+            show no disease.
         root: the data folder.
         records: of its images.
         preprocessing: how images are resized.
 
     Returns:
-        Images whose label is 0 where they are known to be normal, else 1; None if there are none.
+        The images, with label 0 where they are known to be normal and 1 otherwise; None if there
+        are none.
+
+    Raises:
+        DatasetError: a table cannot be read or lacks a column.
+        UnreadableRadiograph: an image or a mask cannot be read.
     """
     known, held_out = {record.digest for record in records}, held_out_patients()
     images, lungs, found = [], [], []
@@ -91,13 +101,13 @@ def read_elsewhere(
         for _, row in others.iterrows():
             path = table.parent / row["image"]
             if path.resolve().is_relative_to(root.resolve()):
-                continue  # of the data folder, and left out of the fit on purpose
+                continue  # in the data folder, but left out of the fit on purpose
             normal = str(row.get("label", "")).lower() == "normal"
             record = make_record(table.parent, path, 0 if normal else 1, split="elsewhere")
             if record.digest in known or record.patient in held_out:
-                continue  # an image of the data folder from another place
+                continue  # another copy of an image of the data folder
             images.append(preprocessing.resize(read_radiograph(path)).astype(np.float16))
-            lungs.append(read_mask(str(table.parent / row[LUNGS]), preprocessing.size))
+            lungs.append(read_mask(table.parent / row[LUNGS], preprocessing.size))
             found.append(record)
     if not found:
         return None
@@ -120,7 +130,7 @@ def _read_table(table: Path, column: str) -> pd.DataFrame:
 def _record_numbers(
     rows: pd.DataFrame, table: Path, root: Path, records: Sequence[Record]
 ) -> pd.Series[int]:
-    """For each row the number of its image, by path or by a name that is unique; -1 for none."""
+    """For each row the number of its image, found by path or by a unique file name; -1 for none."""
     paths = {(root / record.path).resolve(): number for number, record in enumerate(records)}
     counts = Counter(path.name for path in paths)
     names = {path.name: number for path, number in paths.items() if counts[path.name] == 1}
@@ -132,7 +142,7 @@ def _record_numbers(
 def _draw_masks(table: Path, files: pd.Series[str], size: int) -> npt.NDArray[np.float32]:
     mask = np.zeros((size, size), np.float32)
     for file in files.dropna():
-        mask = np.maximum(mask, read_mask(str(table.parent / file), size))
+        mask = np.maximum(mask, read_mask(table.parent / file, size))
     return mask
 
 
@@ -147,11 +157,11 @@ def _draw_boxes(rows: pd.DataFrame, shape: tuple[int, int], size: int) -> npt.ND
 
 
 def outline_by_gate(images: npt.NDArray[np.float16]) -> Outlines:
-    """The gate's outlines of the lungs in images (N, S, S); unknown where it is in doubt."""
+    """The gate's outlines of the lungs in images (N, S, S) in [0, 1]; NaN where too uncertain."""
     gate = Gate()
     side = gate.preprocessing.size
     small = np.stack([_resize(image, side) for image in images])
-    masks = outline(gate.network, small)
+    masks = predict_masks(gate.graph.run, small)
     return np.stack([_resize(mask, images.shape[1]) for mask in masks])
 
 

@@ -1,1 +1,1 @@
-"""A configuration and images become trained weights."""
+"""Trains networks: configurations, batches, the fit itself, its run folder, and searches."""

@@ -1,8 +1,8 @@
-"""Transforms that leave the diagnosis as it is, each with its reason.
+"""Random transforms of an image that do not change the diagnosis, each with its reason.
 
-One warp for all that moves pixels, so that a image is interpolated once; then what changes grey
-levels, in the order in which it happens to a real image: exposure, processing, optics, noise.
-OpenCV and NumPy release the interpreter lock, so threads suffice to keep a fit fed.
+All transforms that move pixels are one warp, so that an image is interpolated once. Those of the
+grey levels follow in the order in which they happen to a real image: exposure, processing, optics,
+noise. OpenCV and NumPy release the interpreter lock, so threads are enough to make batches in time.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 Image = npt.NDArray[np.float32]
 
-# Beyond these a image would not stay one.
+# Beyond these a radiograph cannot be recognised any more.
 _LIMITS = {
     "flip": 1.0,
     "rotation": 180.0,
@@ -39,37 +39,39 @@ class AugmentationConfig:
     """How far each transform may go. Zero switches it off.
 
     Attributes:
-        flip: probability of a left-right mirror. The heart changes sides, consolidation does not.
-        rotation: up to so many degrees either way. Small children are held, not positioned.
+        flip: probability of mirroring left and right. It moves the heart to the other side, but
+            pneumonia may be on either.
+        rotation: in degrees, up to this in either direction. Small children are held by hand.
         zoom: scale within 1 ± zoom. Collimation and body size differ.
-        stretch: aspect ratio within 1 ± stretch. The images come with theirs already lost.
-        shift: up to this share of the side, either way. The lungs are not always centred.
+        stretch: aspect ratio within 1 ± stretch. The images are resized to a square anyway.
+        shift: up to this fraction of the side, in either direction. Lungs are not always centred.
         shift_vertically: whether the shift also moves up and down.
-        shear: up to so many degrees. Oblique projection.
-        gamma: standard deviation of log gamma. Detector and image curves differ.
+        shear: in degrees, up to this. Projections may be oblique.
+        gamma: standard deviation of log gamma. The response curves of detectors differ.
         contrast: factor within 1 ± contrast. Windowing differs.
         brightness: offset within ± brightness of the full range. Exposure differs.
-        local_contrast: probability of blending in an adaptive equalisation (CLAHE): vendors
-            post-process their images, and a batch of images can be known by it.
-        blur: probability of a Gaussian blur, or as often of a sharpening. Focus, motion, scaling.
-        noise: standard deviation of Gaussian noise is drawn from [0, noise]. Low dose.
-        erase: probability of greying a rectangle: no single spot, marker or wire may decide.
+        local_contrast: probability of blending in an adaptive equalisation (CLAHE). Vendors process
+            their images differently, and the network should not recognise a vendor.
+        blur: probability of a Gaussian blur, and also of a sharpening. Focus, motion and scaling
+            differ.
+        noise: standard deviation of Gaussian noise, drawn from [0, noise]. The dose may be low.
+        erase: probability of greying a rectangle, so that no single place, marker or wire decides.
     """
 
-    flip: float = 0.5
-    rotation: float = 12.0
-    zoom: float = 0.18
-    stretch: float = 0.10
-    shift: float = 0.08
-    shift_vertically: bool = True
-    shear: float = 5.0
-    gamma: float = 0.30
-    contrast: float = 0.25
-    brightness: float = 0.12
-    local_contrast: float = 0.25
-    blur: float = 0.20
-    noise: float = 0.04
-    erase: float = 0.30
+    flip: float
+    rotation: float
+    zoom: float
+    stretch: float
+    shift: float
+    shift_vertically: bool
+    shear: float
+    gamma: float
+    contrast: float
+    brightness: float
+    local_contrast: float
+    blur: float
+    noise: float
+    erase: float
 
     def __post_init__(self) -> None:
         for name, highest in _LIMITS.items():
@@ -86,7 +88,7 @@ def augment(image: Image, config: AugmentationConfig, rng: np.random.Generator) 
     Args:
         image: float32 of shape (S, S) in [0, 1].
         config: how far each transform may go.
-        rng: the only source of chance: an equal generator gives an equal image.
+        rng: the only source of randomness: the same state gives the same image.
 
     Returns:
         float32 of shape (S, S) in [0, 1].
@@ -101,9 +103,9 @@ def augment_with_masks(
 
     Args:
         image: float32 of shape (S, S) in [0, 1].
-        masks: float32 of shape (S, S) in [0, 1] each; nothing is inside beyond their edges.
+        masks: float32 of shape (S, S) in [0, 1] each; beyond their edges they count as 0.
         config: how far each transform may go.
-        rng: the only source of chance.
+        rng: the only source of randomness.
 
     Returns:
         Image and masks, all float32 of shape (S, S) in [0, 1].
@@ -135,7 +137,7 @@ def _vary_grey_levels(image: Image, config: AugmentationConfig, rng: np.random.G
 def _affine(
     image: Image, config: AugmentationConfig, rng: np.random.Generator
 ) -> npt.NDArray[np.float64]:
-    """Where pixels go: a matrix of shape (2, 3), as OpenCV takes it."""
+    """A random affine matrix of shape (2, 3), as OpenCV takes it."""
     side = image.shape[0]
     angle = np.deg2rad(rng.uniform(-config.rotation, config.rotation))
     shear = np.tan(np.deg2rad(rng.uniform(-config.shear, config.shear)))
@@ -153,7 +155,7 @@ def _affine(
 
 
 def _warp(image: Image, affine: npt.NDArray[np.float64]) -> Image:
-    # Replicated edges: a black wedge would tell a rotated image from a straight one.
+    # Replicated edges: black corners would show that an image was rotated.
     warped = cv2.warpAffine(
         image, affine, image.shape, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
@@ -172,10 +174,10 @@ def _expose(image: Image, config: AugmentationConfig, rng: np.random.Generator) 
 
 def _equalize_locally(image: Image, rng: np.random.Generator) -> Image:
     clahe = cv2.createCLAHE(clipLimit=rng.uniform(1, 4), tileGridSize=(6, 6))
-    # In 8 bits, as the files are: with 16 its histograms alone take twenty times as long.
+    # In 8 bits, as the files are: 16 bits take twenty times as long for the histograms alone.
     equalized = clahe.apply((image * 255).astype(np.uint8)).astype(np.float32) / 255
-    share = np.float32(rng.uniform(0.3, 1))
-    return np.asarray(share * equalized + (1 - share) * image, dtype=np.float32)
+    amount = np.float32(rng.uniform(0.3, 1))
+    return np.asarray(amount * equalized + (1 - amount) * image, dtype=np.float32)
 
 
 def _blur(image: Image, rng: np.random.Generator) -> Image:

@@ -1,4 +1,4 @@
-"""Augmented batches, made by threads while the network trains on the ones before."""
+"""Augmented batches, which threads prepare while the network trains on earlier ones."""
 
 from __future__ import annotations
 
@@ -8,39 +8,41 @@ import numpy as np
 import numpy.typing as npt
 
 from training.data.images import Split
-from training.fitting.augmentation import augment_with_masks
+from training.fitting.augmentation import augment, augment_with_masks
 from training.fitting.config import TrainingConfig
 from training.fitting.exchange import exchange_outside, restyle
 from training.fitting.opacities import plant, random_opacities
 
 Array = npt.NDArray[np.float32]
-# Targets in [0, 1] and their weights in the loss, side by side on the last axis.
+# By output of the network: targets in [0, 1] and their weights in the loss, on the last axis.
 Targets = dict[str, Array]
 Batch = tuple[Array, Targets]
 
-# Of a cell of the map: lung from this share of it on, covered from, not covered up to, and known.
-_LUNG_CELL, _COVERED_CELL, _CLEAR_CELL, _KNOWN_CELL = 0.3, 0.45, 0.1, 0.7
+# Fractions of a cell of the evidence map, from which it counts as lung, as covered by an opacity
+# and as known, and below which it counts as clear.
+_LUNG, _COVERED, _KNOWN, _CLEAR = 0.3, 0.45, 0.7, 0.1
 
 
 class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
-    """One epoch after the other of augmented, balanced batches.
+    """Augmented, balanced batches, epoch by epoch.
 
-    Which images are in a batch, and how each is varied, follows from (seed, epoch, batch) alone:
-    neither the number of threads nor an interruption changes it.
+    Which images are in a batch, and how each is varied, depends on (seed, epoch, batch) alone: the
+    number of threads or an interruption does not change it.
 
-    For the evidence network, a share of each batch is images of which it is known where disease is
-    and where it is not (`training.fitting.config.LocalConfig`). They count for the evidence, never
-    for the class: nobody said of them whether a child was ill.
+    For the evidence network, a fraction of each batch is images of which it is known where disease
+    is and where not (`training.fitting.evidence_config.LocalConfig`). They are learned from for the
+    evidence only and not for the class, since a planted opacity is not a diagnosis.
     """
 
     def __init__(
         self, split: Split, config: TrainingConfig, *, epoch: int = 0, workers: int = 2
     ) -> None:
-        """Serve batches.
+        """Make batches.
 
         Args:
             split: N images of side S; with outlines of the lungs for the evidence network.
-            config: batch size, balance, augmentation, smoothing, mix-up, local truth, seed.
+            config: batch size, balance, augmentation, smoothing, mix-up, what is learned about
+                places, seed.
             epoch: the epoch to begin with.
             workers: threads that augment.
         """
@@ -52,11 +54,11 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
         self.classes = [np.flatnonzero(self.labels == label) for label in (0, 1)]
         self.side = split.images.shape[1]
         self.maps = split.lungs is not None
-        # Images with lungs, of each class: what parts can be exchanged with.
+        # Images of each class with outlined lungs: surroundings can be exchanged between them.
         self.outlined = [members[self._has_lungs(members)] for members in self.classes]
         known = self.maps and all(len(members) for members in self.outlined)
         self.class_rows = config.batch_size
-        if known:  # an even number, for both classes alike
+        if known:  # an even number, so that both classes have as many
             rows = 2 * round((1 - config.local.fraction) * config.batch_size / 2)
             self.class_rows = min(max(rows, 2), config.batch_size)
         self.local_rows = config.batch_size - self.class_rows
@@ -79,8 +81,8 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
         """Batch `index` of the current epoch.
 
         Returns:
-            Images (B, S, S, 1), and for each output of the network that learns a target and its
-            weight: ``logit`` (B, 2), and of the evidence network ``lungs`` and ``evidence``
+            Images (B, S, S, 1), and targets with their weights for each output that is learned:
+            ``logit`` (B, 2), and for the evidence network also ``lungs`` and ``evidence``
             (B, h, w, 2); all float32.
         """
         rng = np.random.default_rng((self.config.seed, self.epoch, index))
@@ -97,14 +99,14 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
     # --- Rows ------------------------------------------------------------------------------------
 
     def _class_row(self, row: int, rng: np.random.Generator) -> tuple[Array, Targets]:
-        """An image of the data, with its class."""
+        """A training image with its class."""
         label = int(self.labels[row])
         smoothing = self.config.label_smoothing
         target = label * (1 - smoothing) + smoothing / 2
         logit = np.array([target, self._class_weights()[label]], dtype=np.float32)
         image = _image(self.split, row)
         if not self.maps:
-            return augment_with_masks(image, [], self.config.augmentation, rng)[0], {"logit": logit}
+            return augment(image, self.config.augmentation, rng), {"logit": logit}
         local = self.config.local
         lungs = _lungs(self.split, row)
         if self._has_lungs(row) and rng.random() < local.exchange_outside:
@@ -116,7 +118,7 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
         return self._with_maps(image, lungs, covered, known, logit, rng)
 
     def _local_row(self, rng: np.random.Generator) -> tuple[Array, Targets]:
-        """An image of which places are known, and not the class."""
+        """An image of which it is known where disease is, without a class."""
         local, split = self.config.local, self.split
         row = int(rng.choice(self.outlined[0]))
         if (elsewhere := split.elsewhere) is not None and rng.random() < local.elsewhere:
@@ -144,13 +146,13 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
         logit: Array,
         rng: np.random.Generator,
     ) -> tuple[Array, Targets]:
-        """A variant of the image, and what is known of the map's cells in it.
+        """A variant of the image, with targets for the cells of the evidence map.
 
         Args:
             image: (S, S) in [0, 1].
-            lungs: (S, S) in [0, 1], or not a number where they are not known.
-            covered: (S, S) in [0, 1], by opacities.
-            known: (S, S), 1 where it is known whether something is covered.
+            lungs: (S, S) in [0, 1]; NaN throughout where they are not known.
+            covered: (S, S) in [0, 1], how much each pixel is covered by opacities.
+            known: (S, S), 1 where it is known whether a pixel is covered.
             logit: target and weight of the class.
             rng: of the variant.
         """
@@ -158,20 +160,23 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
         masks = [np.nan_to_num(lungs), covered, known]
         image, masks = augment_with_masks(image, masks, self.config.augmentation, rng)
         side = self.config.network.map_side * self.side // self.config.network.input_size
-        lung, cover, sure = (
+        lung_cells, covered_cells, known_cells = (
             cv2.resize(mask, (side, side), interpolation=cv2.INTER_AREA) for mask in masks
         )
-        positive = cover > _COVERED_CELL
-        clear = (cover < _CLEAR_CELL) & (lung > _LUNG_CELL)
-        told = (sure > _KNOWN_CELL) & (positive | clear) & has_lungs
+        positive = covered_cells > _COVERED
+        negative = (covered_cells < _CLEAR) & (lung_cells > _LUNG)
+        learned = (known_cells > _KNOWN) & (positive | negative) & has_lungs
         return image, {
             "logit": logit,
-            "lungs": np.stack([lung, np.full_like(lung, has_lungs)], axis=-1),
-            "evidence": np.stack([positive, told], axis=-1),
+            "lungs": np.stack([lung_cells, np.full_like(lung_cells, has_lungs)], axis=-1),
+            "evidence": np.stack([positive, learned], axis=-1),
         }
 
     def _known_opacities(self, row: int) -> tuple[Array, Array]:
-        """Where opacities are, and where that is known: everywhere in normal images."""
+        """Where opacities are, and where that is known, both (S, S).
+
+        It is known everywhere in normal images, and in those whose opacities people outlined.
+        """
         shape = (self.side, self.side)
         drawn = self.split.opacities
         if drawn is not None and not np.isnan(drawn[row, 0, 0]):
@@ -182,7 +187,7 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
     def _with_other_outside(
         self, image: Array, lungs: Array, label: int, rng: np.random.Generator
     ) -> Array:
-        """The image's lungs in the surroundings of another's, mostly of the other class."""
+        """The image's lungs in the surroundings of another image, mostly of the other class."""
         other = rng.choice(self.outlined[1 - label if rng.random() < 0.7 else label])
         donor = restyle(_image(self.split, other), image, 1)
         return exchange_outside(image, lungs, donor, _lungs(self.split, other))
@@ -195,13 +200,13 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
     # --- Batches ---------------------------------------------------------------------------------
 
     def _order(self) -> npt.NDArray[np.int64]:
-        """Indices of this epoch's images in their order."""
+        """Row numbers of this epoch's images in their order."""
         rng = np.random.default_rng((self.config.seed, self.epoch))
         sizes = [len(members) for members in self.classes]
         if self.config.balance in ("none", "weights"):
             return rng.permutation(len(self.labels))
         if self.config.balance == "oversample":
-            # Again and again, so that no image is seen more than once oftener than another.
+            # Repeated in full, so that the numbers of times differ by one at most.
             halves = [np.resize(rng.permutation(members), max(sizes)) for members in self.classes]
         else:
             halves = [rng.permutation(members)[: min(sizes)] for members in self.classes]
@@ -217,15 +222,15 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
         return np.asarray(len(self.labels) / (2 * sizes), dtype=np.float32)
 
     def _mix(self, images: Array, targets: Targets, rng: np.random.Generator) -> Batch:
-        """Mix each image with another of its batch, and what the two count for in the loss."""
+        """Mix each image with another of its batch, and their targets and weights alike."""
         alpha = self.config.mixup_alpha
         if not alpha:
             return images, targets
         other = rng.permutation(len(images))
-        share = rng.beta(alpha, alpha, size=(len(images), 1, 1, 1)).astype(np.float32)
-        share = np.maximum(share, 1 - share)  # the image itself stays the larger part
-        mixed = share * images + (1 - share) * images[other]
-        return mixed, {name: _mix_targets(pair, other, share) for name, pair in targets.items()}
+        amount = rng.beta(alpha, alpha, size=(len(images), 1, 1, 1)).astype(np.float32)
+        amount = np.maximum(amount, 1 - amount)  # the image itself stays the larger part
+        mixed = amount * images + (1 - amount) * images[other]
+        return mixed, {name: _mix_targets(pair, other, amount) for name, pair in targets.items()}
 
 
 def _image(split: Split, row: int) -> Array:
@@ -233,17 +238,17 @@ def _image(split: Split, row: int) -> Array:
 
 
 def _lungs(split: Split, row: int) -> Array:
-    """Outlines (S, S) of an image of a part that has them."""
+    """Outlines (S, S) of the lungs of an image."""
     if split.lungs is None:
-        raise ValueError("Expected a part with outlines of the lungs.")
+        raise ValueError("Expected images with outlines of the lungs. Received none.")
     return np.asarray(split.lungs[row], dtype=np.float32)
 
 
-def _mix_targets(pairs: Array, other: npt.NDArray[np.int64], share: Array) -> Array:
-    """Targets and weights (…, 2) of mixtures: the loss is linear in the target."""
-    share = share.reshape(-1, *[1] * (pairs.ndim - 2))
+def _mix_targets(pairs: Array, other: npt.NDArray[np.int64], amount: Array) -> Array:
+    """Targets and weights (…, 2) of mixtures: their loss is the mixture of both losses."""
+    amount = amount.reshape(-1, *[1] * (pairs.ndim - 2))
     target, weight = pairs[..., 0], pairs[..., 1]
-    own, others = share * weight, (1 - share) * weight[other]
+    own, others = amount * weight, (1 - amount) * weight[other]
     both = own + others
     mixed = (own * target + others * target[other]) / np.maximum(both, np.float32(1e-9))
     return np.asarray(np.stack([mixed, both], axis=-1), dtype=np.float32)

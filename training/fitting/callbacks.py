@@ -1,4 +1,4 @@
-"""What happens beside the gradient steps: the time left, the metrics, the checkpoint."""
+"""What a fit does beside gradient steps: it shows progress, validates, and saves checkpoints."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from tqdm import tqdm
 
 from training.fitting.config import LAST, TrainingConfig
 from training.fitting.prediction import predict_logits
-from training.fitting.run_folder import HistoryRow, RunFolder, rounded
+from training.fitting.run_folder import RunFolder, rounded
 from training.metrics import plots
+from training.metrics.documents import HistoryRow
 from training.metrics.evaluation import classification_metrics
 
 
 class ProgressBar(keras.callbacks.Callback):  # type: ignore[misc]
-    """One bar for the whole fit, with the time left to its end."""
+    """One progress bar for the whole fit, with the time that is left."""
 
     def __init__(self, *, epochs: int, steps: int, initial_epoch: int) -> None:
         """Expect `epochs` epochs of `steps` batches, of which `initial_epoch` are done."""
@@ -29,7 +30,7 @@ class ProgressBar(keras.callbacks.Callback):  # type: ignore[misc]
         self.total, self.initial = epochs * steps, initial_epoch * steps
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-        """Draw the bar."""
+        """Show the bar."""
         self.bar = tqdm(
             total=self.total, initial=self.initial, desc="fit", unit="batch", mininterval=1
         )
@@ -41,12 +42,12 @@ class ProgressBar(keras.callbacks.Callback):  # type: ignore[misc]
             self.bar.set_postfix(loss=f"{logs['loss']:.3f}", refresh=False)
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
-        """Leave the bar as it stands."""
+        """Leave the bar as it is."""
         self.bar.close()
 
 
 class RunRecorder(keras.callbacks.Callback):  # type: ignore[misc]
-    """After each epoch: validate, print, write history and curves, then the checkpoint."""
+    """After each epoch validates, prints, writes history and curves, and saves a checkpoint."""
 
     def __init__(
         self,
@@ -61,7 +62,7 @@ class RunRecorder(keras.callbacks.Callback):  # type: ignore[misc]
         Args:
             run: the run folder.
             config: of the fit.
-            network: whose weights are fitted; those of the best epoch are kept, if it is asked for.
+            network: that is trained; the weights of its best epoch are saved if asked for.
             images: validation images, (N, S, S) in [0, 1]; there may be none.
             labels: (N,), 0 or 1.
         """
@@ -73,53 +74,55 @@ class RunRecorder(keras.callbacks.Callback):  # type: ignore[misc]
         self.labels = labels
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Seed the epoch's dropout, whose state no checkpoint holds."""
+        """Seed the epoch's dropout, whose state is not in checkpoints."""
         self.began = time.perf_counter()
         for layer in self.model.layers:
             if isinstance(layer, keras.layers.Dropout) and layer.rate:
                 layer.seed_generator.state.assign([self.config.seed, epoch])
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Record the epoch that has ended; its number counts from zero."""
-        logs = {} if logs is None else logs  # what is put in is seen by the callbacks after
+        """Record the epoch that has ended; Keras counts epochs from 0."""
+        logs = {} if logs is None else logs
         row: HistoryRow = {
             "epoch": epoch + 1,
             "learning_rate": float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
             "loss": float(logs["loss"]),
             "accuracy": float(logs.get("accuracy", logs.get("logit_accuracy", math.nan))),
+            **self._validate(),
         }
-        if len(self.images):
-            with averaged_weights(self.model, self.config):
-                logits = predict_logits(
-                    self.network,
-                    self.images,
-                    self.config.preprocessing,
-                    flip_tta=self.config.flip_tta,
-                )
-            for name, value in classification_metrics(self.labels, logits):
-                row[f"val_{name}"] = value
         row = rounded({**row, "seconds": time.perf_counter() - self.began})
-        logs.update(row)
+        logs.update(row)  # for the callbacks that come after this one
         tqdm.write(_line(row, self.config.epochs))
         history = [*self.run.read_history(epoch), row]
         kept = None if self.config.select_by == LAST else self.config.best_epoch(history)
         if kept == epoch + 1:
-            with averaged_weights(self.model, self.config):
+            with _averaged_weights(self.model, self.config):
                 self.run.save_best(self.network, kept)
         self.run.save_history(history)
         plots.save(plots.learning_curves(history, kept=kept), self.run.learning_curves)
         self.run.save_checkpoint(self.model, epoch + 1, best=kept)
 
+    def _validate(self) -> HistoryRow:
+        """Metrics on the validation images, with the weights that would be kept."""
+        if not len(self.images):
+            return {}
+        with _averaged_weights(self.model, self.config):
+            logits = predict_logits(
+                self.network, self.images, self.config.preprocessing, flip_tta=self.config.flip_tta
+            )
+        metrics = classification_metrics(self.labels, logits)
+        return {f"val_{name}": value for name, value in metrics}
+
 
 @contextmanager
-def averaged_weights(model: keras.Model, config: TrainingConfig) -> Iterator[None]:
-    """Lend a model its averaged weights, which are the ones that a fit keeps."""
+def _averaged_weights(model: keras.Model, config: TrainingConfig) -> Iterator[None]:
+    """Give a model its averaged weights for a while, which are the ones that a fit keeps."""
     if not config.uses_ema:
         yield
         return
     swap = keras.callbacks.SwapEMAWeights()
     swap.set_model(model)
-    # By the hooks of `evaluate`: those of `predict` do not swap back in Keras 3.15.1.
+    # With the hooks of `evaluate`: in Keras 3.15.1 those of `predict` do not swap back.
     swap.on_test_begin()
     try:
         yield

@@ -1,19 +1,43 @@
-"""All that decides a fit besides the images. What we recommend is in `training.fitting.presets`."""
+"""The configuration of a fit: everything that decides it apart from the images.
+
+Recommended configurations, with every value and its reason, are in `training.fitting.presets`.
+"""
 
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from dataclasses import dataclass
+from typing import Any, Final, Literal, get_args
 
 from cxr.model.network_config import NetworkConfig
-from cxr.model.renamed import with_new_names
 from cxr.preprocessing import Preprocessing
+from training.files import as_json
 from training.fitting.augmentation import AugmentationConfig
+from training.fitting.earlier_configs import with_present_fields
+from training.fitting.evidence_config import HeatmapFloor, LocalConfig
 
 Balance = Literal["none", "batches", "oversample", "undersample", "weights"]
+Optimizer = Literal["adam", "adamw"]
+SelectBy = Literal[
+    "last",
+    "val_auc",
+    "val_average_precision",
+    "val_accuracy",
+    "val_balanced_accuracy",
+    "val_sensitivity",
+    "val_specificity",
+    "val_precision",
+    "val_f1",
+    "val_mcc",
+    "val_loss",
+    "val_brier",
+]
+LAST: Final = "last"
+# The metrics that may choose the epoch whose weights are kept. Of these, lower is better:
+_LOWER_IS_BETTER: tuple[SelectBy, ...] = ("val_loss", "val_brier")
+SELECTABLE: tuple[SelectBy, ...] = tuple(name for name in get_args(SelectBy) if name != LAST)
+
 _LIMITS = {
     "epochs": (1, 10_000),
     "small_size": (1, 2048),
@@ -28,159 +52,83 @@ _LIMITS = {
     "validation_fraction": (0, 0.5),
     "seed": (0, 2**32 - 1),
 }
-_NEVER = {"small_fraction": (1,), "learning_rate": (0,), "ema_momentum": (1,)}
-_WHOLE = ("epochs", "small_size", "batch_size", "warmup_epochs", "seed")
-LAST = "last"
-# What may choose the epoch that is kept, and whether more of it is better.
-SELECTABLE = {
-    "val_auc": True,
-    "val_average_precision": True,
-    "val_accuracy": True,
-    "val_balanced_accuracy": True,
-    "val_sensitivity": True,
-    "val_specificity": True,
-    "val_precision": True,
-    "val_f1": True,
-    "val_mcc": True,
-    "val_loss": False,
-    "val_brier": False,
+_EXCLUDED = {"small_fraction": (1,), "learning_rate": (0,), "ema_momentum": (1,)}
+_WHOLE_NUMBERS = ("epochs", "small_size", "batch_size", "warmup_epochs", "seed")
+_CHOICES = {
+    "balance": get_args(Balance),
+    "select_by": get_args(SelectBy),
+    "optimizer": get_args(Optimizer),
 }
 
 
 @dataclass(frozen=True, kw_only=True)
-class LocalConfig:
-    """What the evidence network learns of places, and how images lend each other their parts.
-
-    Attributes:
-        fraction: share of each batch that is images of known places: normal ones with planted
-            opacities or without (`training.fitting.opacities`).
-        planted: share of these in which opacities are planted; the others stay clear.
-        elsewhere: share of these that come from outside the data folder, where a table of lungs
-            has such images (`training.data.outlines.read_elsewhere`).
-        restyle: probability of giving an image the sharpness and grey levels of one of the other
-            class, so that neither tells the class (`training.fitting.exchange.restyle`).
-        restyle_planted: the same for images of known places.
-        exchange_outside: probability of showing an image's lungs in the surroundings of another's.
-        evidence_weight: of the places' loss beside that of the class.
-        lungs_weight: of the loss of the lungs' outlines.
-    """
-
-    fraction: float = 0.375
-    planted: float = 0.6
-    elsewhere: float = 0.3
-    restyle: float = 0.3
-    restyle_planted: float = 0.7
-    exchange_outside: float = 0.2
-    evidence_weight: float = 2.0
-    lungs_weight: float = 1.0
-
-    def __post_init__(self) -> None:
-        for name, value in dataclasses.asdict(self).items():
-            highest = 10 if name.endswith("weight") else 1
-            if not 0 <= value <= highest or (name == "fraction" and value == 1):
-                raise ValueError(f"Expected {name} from 0 to {highest}. Received: {value!r}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class HeatmapFloor:
-    """What heatmaps have to reach on patients that no fit learns from, for a model to ship.
-
-    Attributes:
-        in_lungs: least mean fraction of the heat in people's outlines of the lungs.
-        locality: greatest median fraction of the lungs above half of the map's maximum.
-        planted_hit: least fraction of opacities, of 10 % of the side and half strength, planted in
-            normal images, with the hottest point in them.
-    """
-
-    in_lungs: float = 0.8
-    locality: float = 0.4
-    planted_hit: float = 0.35
-
-
-@dataclass(frozen=True, kw_only=True)
 class TrainingConfig:
-    """All that decides a fit besides the images.
+    """Everything that decides a fit apart from the images.
 
     Attributes:
-        preset: the preset that this came from.
+        preset: name of the preset that this was derived from.
         network: which network.
         preprocessing: how images reach it.
         augmentation: how images are varied.
-        local: what the evidence network learns of places.
+        local: what the evidence network learns about places.
         floor: what its heatmaps have to reach.
-        epochs: how many passes.
-        select_by: the epoch whose weights are the result: ``"last"``, so that validation chooses
-            nothing; or the best by one of `SELECTABLE`, of those with images at full size. What
-            is then measured on the same images is too good by that choice.
-        small_size: side of the images in the first epochs, for an early start at a fraction of the
-            cost (Tan 2021, arXiv 2104.00298, section 4).
-        small_fraction: share of the epochs at that size, in [0, 1).
+        epochs: passes over the training images.
+        select_by: the epoch whose weights are kept. ``"last"``, so that validation chooses nothing;
+            or the best by one of `SELECTABLE`, among the epochs with images at full size. Figures
+            on the validation images are then too good, since the epoch was chosen on them.
+        small_size: side of the images in the first epochs, in pixels: training begins on small
+            images at a fraction of the cost (Tan 2021, arXiv 2104.00298, section 4).
+        small_fraction: fraction of the epochs at that size, in [0, 1).
         batch_size: images in a batch.
         optimizer: ``"adam"`` at a constant rate, or ``"adamw"`` with warm-up and cosine decay.
-        learning_rate: at its highest.
-        warmup_epochs: epochs over which the rate rises from a hundredth (adamw).
+        learning_rate: at its maximum.
+        warmup_epochs: epochs over which the rate rises from a hundredth of its maximum (adamw).
         weight_decay: decoupled (adamw).
-        ema_momentum: of the exponential average of the weights, which is what is kept; 0 for
-            none (adamw).
-        balance: of the classes, which differ in size. ``"batches"``: each batch half normal, half
-            pneumonia, and each epoch every image of the smaller class once. ``"undersample"``: as
-            many images of each class, too, but shuffled all together. ``"oversample"``: each
-            epoch every image of the larger class once, those of the smaller repeatedly.
-            ``"weights"``: every image once, and the loss weighs the classes alike. ``"none"``:
-            every image once. A last, smaller batch is left out.
+        ema_momentum: of the exponential moving average of the weights (EMA), which is then what is
+            kept; 0 for none (adamw).
+        balance: how the classes, which differ in size, are balanced. ``"batches"``: each batch half
+            normal, half pneumonia; an epoch is every image of the smaller class once.
+            ``"undersample"``: as many images of each class, too, but shuffled together.
+            ``"oversample"``: an epoch is every image of the larger class once, those of the smaller
+            repeatedly. ``"weights"``: every image once, and the loss weighs the classes equally.
+            ``"none"``: every image once. A last, smaller batch is left out.
         label_smoothing: targets become s/2 and 1 - s/2.
-        mixup_alpha: of the Beta distribution that images and labels are mixed by (Zhang 2017,
+        mixup_alpha: of the Beta distribution by which images and labels are mixed (Zhang 2017,
             arXiv 1710.09412); 0 for none.
-        flip_tta: answers are the mean over a image and its mirror image, so that neither decides;
-            logits and heatmaps alike.
-        validation_fraction: share of images held out, by patient; 0 for none, where a
+        flip_tta: answers are the mean over an image and its mirror image; logits and evidence
+            alike.
+        validation_fraction: of the images that is held out, by patient; 0 for none, where a
             cross-validation gives the thresholds.
         seed: of split, weights, order, augmentation and dropout.
     """
 
     preset: str
-    network: NetworkConfig = field(default_factory=NetworkConfig)
-    preprocessing: Preprocessing = field(default_factory=Preprocessing)
-    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
-    local: LocalConfig = field(default_factory=LocalConfig)
-    floor: HeatmapFloor = field(default_factory=HeatmapFloor)
-    epochs: int = 18
-    select_by: str = LAST
-    small_size: int = 128
-    small_fraction: float = 0.6
-    batch_size: int = 32
-    optimizer: str = "adamw"
-    learning_rate: float = 2e-3
-    warmup_epochs: int = 2
-    weight_decay: float = 0.02
-    ema_momentum: float = 0.99
-    balance: Balance = "batches"
-    label_smoothing: float = 0.05
-    mixup_alpha: float = 0.0
-    flip_tta: bool = True
-    validation_fraction: float = 0.15
-    seed: int = 1
+    network: NetworkConfig
+    preprocessing: Preprocessing
+    augmentation: AugmentationConfig
+    local: LocalConfig
+    floor: HeatmapFloor
+    epochs: int
+    select_by: SelectBy
+    small_size: int
+    small_fraction: float
+    batch_size: int
+    optimizer: Optimizer
+    learning_rate: float
+    warmup_epochs: int
+    weight_decay: float
+    ema_momentum: float
+    balance: Balance
+    label_smoothing: float
+    mixup_alpha: float
+    flip_tta: bool
+    validation_fraction: float
+    seed: int
+
+    # --- Checks ----------------------------------------------------------------------------------
 
     def __post_init__(self) -> None:
-        for name, (low, high) in _LIMITS.items():
-            value = getattr(self, name)
-            if not low <= value <= high or value in _NEVER.get(name, ()):
-                never = " or ".join(str(number) for number in _NEVER.get(name, ()))
-                but = f", but not {never}" if never else ""
-                raise ValueError(f"Expected {name} from {low} to {high}{but}. Received: {value!r}")
-            if name in _WHOLE and not isinstance(value, int):
-                raise ValueError(f"Expected {name} to be a whole number. Received: {value!r}")
-        choices = {
-            "balance": get_args(Balance),
-            "select_by": (LAST, *SELECTABLE),
-            "optimizer": ("adam", "adamw"),
-        }
-        for name, allowed in choices.items():
-            if getattr(self, name) not in allowed:
-                raise ValueError(
-                    f"Expected {name} to be one of {', '.join(allowed)}. "
-                    f"Received: {getattr(self, name)!r}"
-                )
+        self._check_values()
         if self.select_by != LAST and not self.validation_fraction:
             raise ValueError(
                 f"Expected select_by {LAST} where no images are held out: nothing could choose the "
@@ -191,11 +139,26 @@ class TrainingConfig:
                 "Expected images as large as the network's input. Received: "
                 f"size={self.preprocessing.size}, input_size={self.network.input_size}"
             )
-        self._check_early_epochs()
+        if self.small_fraction:
+            self._check_small_size()
 
-    def _check_early_epochs(self) -> None:
-        if not self.small_fraction:
-            return
+    def _check_values(self) -> None:
+        for name, (low, high) in _LIMITS.items():
+            value = getattr(self, name)
+            excluded = _EXCLUDED.get(name, ())
+            if not low <= value <= high or value in excluded:
+                but = f", but not {excluded[0]}" if excluded else ""
+                raise ValueError(f"Expected {name} from {low} to {high}{but}. Received: {value!r}")
+            if name in _WHOLE_NUMBERS and not isinstance(value, int):
+                raise ValueError(f"Expected {name} to be a whole number. Received: {value!r}")
+        for name, allowed in _CHOICES.items():
+            value = getattr(self, name)
+            if value not in allowed:
+                raise ValueError(
+                    f"Expected {name} to be one of {', '.join(allowed)}. Received: {value!r}"
+                )
+
+    def _check_small_size(self) -> None:
         if self.network.architecture == "published":
             raise ValueError(
                 "Expected small_fraction 0 for the published network, whose weights fit one "
@@ -206,51 +169,60 @@ class TrainingConfig:
                 f"Expected a small_size up to {self.network.input_size}, the input's. "
                 f"Received: {self.small_size}"
             )
-        dataclasses.replace(self.network, input_size=self.small_size)  # which checks it
+        dataclasses.replace(self.network, input_size=self.small_size)  # raises if it does not fit
+
+    # --- Epochs ----------------------------------------------------------------------------------
 
     def stages(self) -> list[tuple[int, int]]:
-        """Sides of the images, and the epochs until which they have them."""
+        """Pairs of an image side and the last epoch with images of that side.
+
+        The last epoch always has images at full size, as they will be classified.
+        """
         full = (self.network.input_size, self.epochs)
         until = min(round(self.epochs * self.small_fraction), self.epochs - 1)
         return [(self.small_size, until), full] if until else [full]
 
     @property
     def uses_ema(self) -> bool:
-        """Whether an exponential average of the weights is what is kept."""
+        """Whether an exponential moving average of the weights is what is kept."""
         return self.optimizer == "adamw" and self.ema_momentum > 0
 
     def best_epoch(self, history: Sequence[Mapping[str, float]]) -> int | None:
-        """The epoch, from 1, whose weights are kept, of those in `history`; None before any.
+        """The epoch whose weights are kept, by what has been measured so far.
 
-        The first of equals, of those with images at full size: smaller ones are not to be compared
-        with. The newest while there is none at full size.
+        Args:
+            history: a row for each epoch; see `training.metrics.documents.HistoryRow`.
+
+        Returns:
+            Its number from 1: the best of those with images at full size, since figures on smaller
+            images cannot be compared with theirs, and the first of equals. The newest epoch before
+            there is one at full size; None before there is any.
         """
-        full = [row for row in history if row["epoch"] > self.epochs_before_full_size()]
+        small = sum(until for _, until in self.stages()[:-1])
+        full = [row for row in history if row["epoch"] > small]
         if self.select_by == LAST or not full:
             return int(history[-1]["epoch"]) if history else None
-        sign = 1 if SELECTABLE[self.select_by] else -1
+        sign = -1 if self.select_by in _LOWER_IS_BETTER else 1
         return int(max(full, key=lambda row: sign * row[self.select_by])["epoch"])
 
-    def epochs_before_full_size(self) -> int:
-        """How many epochs see images at `small_size`."""
-        return sum(until for _, until in self.stages()[:-1])
+    # --- Variants --------------------------------------------------------------------------------
 
     def with_settings(self, settings: Mapping[str, Any], *, preset: str) -> TrainingConfig:
         """This configuration with some of it changed.
 
         Args:
-            settings: new values by name; ``"network.dropout"`` is a field of a field.
-            preset: what to call the result.
+            settings: new values by name; ``"network.dropout"`` is the field dropout of network.
+            preset: the name of the result.
 
         Raises:
             TypeError, ValueError: a field is unknown or out of range.
         """
         changes: dict[str, Any] = {}
         for name, value in settings.items():
-            split, _, field_name = name.rpartition(".")
-            if split:
-                before = changes.get(split, getattr(self, split))
-                changes[split] = dataclasses.replace(before, **{field_name: value})
+            section, _, field_name = name.rpartition(".")
+            if section:
+                before = changes.get(section, getattr(self, section))
+                changes[section] = dataclasses.replace(before, **{field_name: value})
             else:
                 changes[field_name] = value
         return dataclasses.replace(self, preset=preset, **changes)
@@ -273,35 +245,35 @@ class TrainingConfig:
             small_size=min(small, size),
         )
 
+    # --- JSON ------------------------------------------------------------------------------------
+
     def to_json(self) -> dict[str, Any]:
         """The configuration as plain JSON values."""
         return dataclasses.asdict(self)
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> TrainingConfig:
-        """From the values that `to_json` gave, also by earlier versions.
+        """From the values that `to_json` gave, in this version or an earlier one.
 
         Raises:
             TypeError, KeyError, ValueError: a field is unknown, missing or out of range.
         """
-        document = with_new_names(document)
-        if "balance_classes" in document:  # its name before there was more than on and off
-            document["balance"] = "batches" if document.pop("balance_classes") else "none"
-        splits = {
+        document = with_present_fields(document)
+        sections = {
             "network": NetworkConfig.from_json(document["network"]),
             "preprocessing": Preprocessing(**document["preprocessing"]),
             "augmentation": AugmentationConfig(**document["augmentation"]),
-            "local": LocalConfig(**document.get("local", {})),
-            "floor": HeatmapFloor(**document.get("floor", {})),
+            "local": LocalConfig(**document["local"]),
+            "floor": HeatmapFloor(**document["floor"]),
         }
-        return cls(**{**document, **splits})
+        return cls(**{**document, **sections})
 
 
 def as_written_now(document: dict[str, Any]) -> dict[str, Any]:
-    """A configuration's JSON values as this version writes them, to be compared with others."""
+    """A saved configuration as this version would write it, to compare it with another."""
     try:
-        current: dict[str, Any] = TrainingConfig.from_json(document).to_json()
+        current = TrainingConfig.from_json(document).to_json()
     except (TypeError, KeyError, ValueError):
         current = document
-    found: dict[str, Any] = json.loads(json.dumps(current))
+    found: dict[str, Any] = as_json(current)
     return found

@@ -1,9 +1,8 @@
-"""Parts and looks of radiographs exchanged, so that only what is in the lungs tells the classes.
+"""Exchange of style and surroundings between images, so that only the lungs tell the classes.
 
-How a radiograph was taken and what lies beside the lungs go with the class in this data: a network
-learns them if it can. Here one radiograph lends its look, or what lies outside its lungs, to
-another, whose disease stays where it was. Surroundings are brought over by the boxes around the
-lungs.
+In this data the acquisition and what lies outside the lungs are correlated with the class, and a
+network learns them if it can. Here an image gets the sharpness and grey levels of another image, or
+what lies outside the other's lungs; its own lungs, and the disease in them, stay where they are.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ Image = npt.NDArray[np.float32]  # (S, S) in [0, 1]
 Box = tuple[int, int, int, int]  # left, top, right, bottom
 
 _BANDS = 24  # of the spectrum, of equal width in log frequency
-_LOW_BANDS = 6  # the shapes themselves, which are not exchanged
+_LOW_BANDS = 6  # bands that hold the anatomy, which are not changed
 
 
 def restyle(image: Image, donor: Image, amount: float) -> Image:
@@ -27,7 +26,10 @@ def restyle(image: Image, donor: Image, amount: float) -> Image:
     Args:
         image: float32 (S, S) in [0, 1].
         donor: of the same shape.
-        amount: from 0, as it is, to 1, in full.
+        amount: from 0, no change, to 1, in full.
+
+    Returns:
+        float32 (S, S) in [0, 1].
     """
     bands, positions = _spectrum_bands(image.shape[0])
     mean = image.mean()
@@ -48,22 +50,22 @@ def restyle(image: Image, donor: Image, amount: float) -> Image:
 
 @cache
 def _spectrum_bands(side: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-    """Band of each frequency of `rfft2`, and its place between the bands' middles."""
+    """The band of each frequency of `rfft2`, and its position on the scale of band numbers."""
     cycles = np.hypot(np.fft.fftfreq(side)[:, np.newaxis], np.fft.rfftfreq(side)) * side
     place = np.log1p(cycles) / np.log1p(side / np.sqrt(2)) * _BANDS
     return np.minimum(place, _BANDS - 1).astype(np.int64), place - 0.5
 
 
 def _match_levels(image: Image, donor: Image) -> Image:
-    """Grey levels by a table of 256, with what lies between kept apart."""
-    ours, theirs = _histogram(image), _histogram(donor)
-    present = np.flatnonzero(theirs)
-    ranks = (np.cumsum(theirs) - theirs / 2)[present] / donor.size
-    table = np.interp((np.cumsum(ours) - ours / 2) / image.size, ranks, present / 255)
+    """Match the histogram by a table of 256 levels, interpolating between them."""
+    own, other = _histogram(image), _histogram(donor)
+    present = np.flatnonzero(other)
+    ranks = (np.cumsum(other) - other / 2)[present] / donor.size
+    table = np.interp((np.cumsum(own) - own / 2) / image.size, ranks, present / 255)
     scaled = np.clip(image * 255, 0, 254.999)
     low = scaled.astype(np.int64)
-    part = scaled - low
-    return np.asarray(table[low] * (1 - part) + table[low + 1] * part, dtype=np.float32)
+    fraction = scaled - low
+    return np.asarray(table[low] * (1 - fraction) + table[low + 1] * fraction, dtype=np.float32)
 
 
 def _histogram(image: Image) -> npt.NDArray[np.int64]:
@@ -72,26 +74,31 @@ def _histogram(image: Image) -> npt.NDArray[np.int64]:
 
 
 def exchange_outside(image: Image, lungs: Image, donor: Image, donor_lungs: Image) -> Image:
-    """The image's lungs on what surrounds the donor's; the image as it is if either has none.
+    """Replace what lies outside an image's lungs by what lies outside the donor's.
+
+    The donor is stretched so that the boxes around both images' lungs coincide.
 
     Args:
         image: float32 (S, S) in [0, 1].
         lungs: float32 (S, S) in [0, 1], 1 inside.
-        donor: of the same shape.
-        donor_lungs: likewise.
+        donor: float32 (S, S) in [0, 1].
+        donor_lungs: float32 (S, S) in [0, 1], 1 inside.
+
+    Returns:
+        float32 (S, S) in [0, 1]; the image itself if either has no lungs.
     """
     side = image.shape[0]
-    ours, theirs = box_around(lungs > 0.5), box_around(donor_lungs > 0.5)
-    if ours is None or theirs is None:
+    own_box, donor_box = box_around(lungs > 0.5), box_around(donor_lungs > 0.5)
+    if own_box is None or donor_box is None:
         return image
     margin = cv2.dilate((lungs > 0.5).astype(np.uint8), np.ones((5, 5), np.uint8))
     kept = cv2.GaussianBlur(margin.astype(np.float32), (0, 0), side / 50)
-    moved = move_box(donor, theirs, ours)
+    moved = move_box(donor, donor_box, own_box)
     return np.asarray(image * kept + moved * (1 - kept), dtype=np.float32)
 
 
 def box_around(mask: npt.NDArray[np.bool_]) -> Box | None:
-    """The box around all that is set in a mask (S, S); None where nothing is."""
+    """The box around the True pixels of a mask (S, S); None if there are none."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not len(rows):
         return None
@@ -99,7 +106,10 @@ def box_around(mask: npt.NDArray[np.bool_]) -> Box | None:
 
 
 def move_box(image: Image, origin: Box, to: Box) -> Image:
-    """The image, stretched so that one box comes to lie on another; its edges are repeated."""
+    """An image (S, S), stretched and shifted so that one box ends up on another.
+
+    Beyond its edges the image is continued by its edge pixels.
+    """
     x = (to[2] - to[0]) / (origin[2] - origin[0])
     y = (to[3] - to[1]) / (origin[3] - origin[1])
     affine = np.array([[x, 0, to[0] - x * origin[0]], [0, y, to[1] - y * origin[1]]])

@@ -1,6 +1,6 @@
-"""A configuration and images become trained weights.
+"""Train a network by a configuration.
 
-Only Keras, NumPy and OpenCV compute here: KERAS_BACKEND chooses TensorFlow, JAX or PyTorch.
+Only Keras, NumPy and OpenCV compute here, so that KERAS_BACKEND may be TensorFlow, JAX or PyTorch.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import keras
 from keras import ops
 from tqdm import tqdm
 
-from cxr.model.network import build_network, has_evidence
 from training.data.images import Splits, resize_images, resize_split
 from training.fitting.batches import ImageBatches
 from training.fitting.callbacks import ProgressBar, RunRecorder
 from training.fitting.config import LAST, TrainingConfig
 from training.fitting.run_folder import RunFolder
+from training.networks.network import build_network, has_evidence
 
 
 def fit(
@@ -28,13 +28,13 @@ def fit(
     *,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> keras.Model:
-    """Train a network, or go on where an interrupted fit of the same run stopped.
+    """Train a network, or resume an interrupted fit of the same run.
 
     Args:
-        config: all that decides the fit besides the images.
+        config: everything that decides the fit apart from the images.
         splits: the images.
-        run: where results go; started already.
-        callbacks: called after each epoch has been recorded; its logs hold what was measured.
+        run: where results go; `RunFolder.start` has been called.
+        callbacks: called after each epoch has been recorded; their logs hold its metrics.
 
     Returns:
         The trained network with the weights that the configuration asks for: averaged or not, of
@@ -57,11 +57,11 @@ def _fit(
     network = build_network(config.network)
     if run.weights.exists():
         network.load_weights(run.weights)
-        tqdm.write(f"{run.folder}: finished already; delete the folder to train anew.")
+        tqdm.write(f"{run.folder}: finished already; delete the folder to train again.")
         return network
 
     for size, until in config.stages():
-        # The last stage even if all its epochs are done: it leaves the averaged weights.
+        # The last stage also if all its epochs are done: it sets the averaged weights.
         if run.latest_checkpoint()[0] < until or until == config.epochs:
             trained = _fit_stage(config, splits, run, callbacks, size=size, until=until)
     kept = config.best_epoch(run.read_history(config.epochs))
@@ -82,28 +82,20 @@ def _fit_stage(
     size: int,
     until: int,
 ) -> keras.Model:
-    """Go on from the latest checkpoint, with images of one size, and return what came out."""
+    """Train from the latest checkpoint until an epoch, with images of one size.
+
+    Returns:
+        The network with the weights after that epoch.
+    """
     train, validation = splits.train, splits.validation
     epoch, checkpoint = run.latest_checkpoint()
     workers = os.cpu_count() or 1
     batches = ImageBatches(resize_split(train, size), config, epoch=epoch, workers=workers)
-    # Ours has weights that do not depend on the images' size: a checkpoint fits either stage.
+    # The evidence network's weights do not depend on the images' size: a checkpoint of one stage
+    # can be loaded in the other.
     network = build_network(dataclasses.replace(config.network, input_size=size))
-    # The loss does not see the features, which stay an output of the network that is saved.
-    trainee = keras.Model(network.input, _learned_outputs(network))
-    trainee.compile(
-        optimizer=_optimizer(config, steps=len(batches)),
-        loss={name: _LOSSES[name] for name in trainee.output},
-        loss_weights={
-            "logit": 1.0,
-            "lungs": config.local.lungs_weight,
-            "evidence": config.local.evidence_weight,
-        }
-        if has_evidence(network)
-        else None,
-        metrics={"logit": [accuracy]},
-    )
-    # With nothing left to build, no backend takes a batch out of the epoch's order to build it.
+    trainee = _compile(config, network, steps=len(batches))
+    # Build everything now: otherwise some backends take a batch of the epoch to do so.
     trainee.optimizer.build(trainee.trainable_variables)
     trainee.test_on_batch(*batches[0])
     if checkpoint:
@@ -111,7 +103,7 @@ def _fit_stage(
         tqdm.write(f"{run.folder}: going on after epoch {epoch} of {config.epochs}, {size} pixels.")
     trainee.fit(
         batches,
-        shuffle=False,  # the batches have their own order, which an interruption must not change
+        shuffle=False,  # the batches have an order of their own, which a resumed fit repeats
         initial_epoch=epoch,
         epochs=until,
         verbose=0,
@@ -126,8 +118,27 @@ def _fit_stage(
     return network
 
 
+def _compile(config: TrainingConfig, network: keras.Model, *, steps: int) -> keras.Model:
+    """The part of a network that has a loss, ready to be trained in epochs of `steps` batches."""
+    # The network also returns features, for Grad-CAM; they have no loss.
+    trainee = keras.Model(network.input, _learned_outputs(network))
+    trainee.compile(
+        optimizer=_optimizer(config, steps=steps),
+        loss={name: _LOSSES[name] for name in trainee.output},
+        loss_weights={
+            "logit": 1.0,
+            "lungs": config.local.lungs_weight,
+            "evidence": config.local.evidence_weight,
+        }
+        if has_evidence(network)
+        else None,
+        metrics={"logit": [accuracy]},
+    )
+    return trainee
+
+
 def _learned_outputs(network: keras.Model) -> dict[str, keras.KerasTensor]:
-    """The outputs that have targets in `FilmBatches`, by their names there."""
+    """The outputs that have targets in `ImageBatches`, by their names there."""
     names = ("logit", "evidence", "lungs") if has_evidence(network) else ("logit",)
     return dict(zip(names, network.outputs[1:], strict=True))
 
@@ -145,7 +156,12 @@ def cross_entropy(pairs: keras.KerasTensor, logits: keras.KerasTensor) -> keras.
 def balanced_cross_entropy(
     pairs: keras.KerasTensor, logits: keras.KerasTensor
 ) -> keras.KerasTensor:
-    """Mean over positive places and mean over negative ones, halved: the first are few."""
+    """Mean of the mean over positive places, of which there are few, and that over negative ones.
+
+    Args:
+        pairs: (…, 2), a target in [0, 1] and its weight.
+        logits: (…, 1).
+    """
     losses = _cross_entropies(pairs, logits)
     targets, weights = pairs[..., 0], pairs[..., 1]
     positive = _weighted_mean(losses, weights * targets)
@@ -160,20 +176,26 @@ def _cross_entropies(pairs: keras.KerasTensor, logits: keras.KerasTensor) -> ker
 
 
 def _weighted_mean(values: keras.KerasTensor, weights: keras.KerasTensor) -> keras.KerasTensor:
-    # With next to no weight, as of positive places in a batch without any, next to no loss.
+    # At least 1, so that a batch with almost no weight, as one without positive places, has almost
+    # no loss.
     return ops.sum(values * weights) / ops.maximum(ops.sum(weights), 1.0)
 
 
 def accuracy(pairs: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:
-    """Share of images on the right side of 0.5; a mixed-up target counts as its larger part."""
-    called = ops.cast(logits[..., 0] > 0, "float32")
-    right = ops.cast(ops.equal(called, ops.cast(pairs[..., 0] > 0.5, "float32")), "float32")
+    """Fraction of images predicted correctly at 0.5; of mixed-up images the larger part counts.
+
+    Args:
+        pairs: (…, 2), a target in [0, 1] and its weight; images of weight 0 are left out.
+        logits: (…, 1).
+    """
+    predicted = ops.cast(logits[..., 0] > 0, "float32")
+    correct = ops.cast(ops.equal(predicted, ops.cast(pairs[..., 0] > 0.5, "float32")), "float32")
     known = ops.cast(pairs[..., 1] > 0, "float32")
-    return _weighted_mean(right, known)
+    return _weighted_mean(correct, known)
 
 
 def _optimizer(config: TrainingConfig, *, steps: int) -> keras.optimizers.Optimizer:
-    """The optimizer for epochs of `steps` batches."""
+    """The optimizer, for epochs of `steps` batches."""
     if config.optimizer == "adam":
         return keras.optimizers.Adam(config.learning_rate)
     warmup = min(config.warmup_epochs, config.epochs - 1) * steps
@@ -191,6 +213,6 @@ def _optimizer(config: TrainingConfig, *, steps: int) -> keras.optimizers.Optimi
         use_ema=config.uses_ema,
         ema_momentum=config.ema_momentum or 0.99,
     )
-    # Scales and biases carry no redundancy to decay.
+    # Weight decay is meant for kernels; biases and normalisation scales are left as they are.
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer

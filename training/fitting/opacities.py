@@ -1,9 +1,9 @@
-"""Opacities planted in normal lungs: radiographs of which it is known where the disease is.
+"""Artificial opacities planted in normal lungs, so that it is known where the evidence belongs.
 
-Nobody outlined the pneumonia of these children. An opacity that was planted has an outline, so the
-network can learn from it where evidence belongs, and its heatmap can be measured against it. Each
-is an irregular soft patch within the lungs, brightened towards the image's own soft tissue, through
-which ribs and vessels still show; or, less often, a reticular pattern as in viral pneumonia.
+Nobody outlined the pneumonia of these children. A planted opacity has an outline: the network can
+learn from it, and heatmaps can be measured against it. It is an irregular, soft patch within the
+lungs, brightened towards the image's own soft tissue, with ribs and vessels still visible; or, less
+often, a reticular pattern as in viral pneumonia.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ import numpy.typing as npt
 
 Image = npt.NDArray[np.float32]  # (S, S) in [0, 1]
 
-DIAMETERS = (0.05, 0.32)  # of the side
-STRENGTHS = (0.3, 0.95)  # of the way to soft tissue
-RETICULAR_FRACTION = 0.25
-COUNTS = (1, 1, 2, 3)
+# What training plants:
+_DIAMETERS = (0.05, 0.32)  # smallest and largest, of the side
+_STRENGTHS = (0.3, 0.95)  # weakest and strongest
+_RETICULAR_FRACTION = 0.25
+_COUNTS = (1, 1, 2, 3)  # one of these is drawn
 
-_INSIDE = 0.6
-_FEWEST_PIXELS = 20  # of a lung that something can be planted in
+_INSIDE = 0.6  # of the lung mask, from which an opacity may have its centre there
+_MIN_PIXELS = 20  # inside the lungs, below which nothing is planted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,9 +31,9 @@ class Opacity:
     """One opacity, apart from its shape.
 
     Attributes:
-        diameter: share of the image's side.
-        strength: how far the middle is brightened towards soft tissue, in [0, 1].
-        reticular: a net of fine lines on a faint haze instead of a patch.
+        diameter: fraction of the image's side.
+        strength: how far the centre is brightened towards soft tissue, in [0, 1].
+        reticular: whether it is a net of fine lines on a faint haze instead of a patch.
     """
 
     diameter: float
@@ -41,22 +42,22 @@ class Opacity:
 
 
 def random_opacities(rng: np.random.Generator) -> list[Opacity]:
-    """One to three opacities as training plants them."""
-    low, high = np.log(DIAMETERS)
+    """One to three opacities for training."""
+    low, high = np.log(_DIAMETERS)
     return [
         Opacity(
             diameter=float(np.exp(rng.uniform(low, high))),
-            strength=float(rng.uniform(*STRENGTHS)),
-            reticular=bool(rng.random() < RETICULAR_FRACTION),
+            strength=float(rng.uniform(*_STRENGTHS)),
+            reticular=bool(rng.random() < _RETICULAR_FRACTION),
         )
-        for _ in range(int(rng.choice(COUNTS)))
+        for _ in range(int(rng.choice(_COUNTS)))
     ]
 
 
 def plant(
     image: Image, lungs: Image, opacities: list[Opacity], rng: np.random.Generator
 ) -> tuple[Image, Image]:
-    """Plant opacities at random places of the lungs.
+    """Plant opacities at random places in the lungs.
 
     Args:
         image: float32 (S, S) in [0, 1].
@@ -65,12 +66,12 @@ def plant(
         rng: decides places and shapes.
 
     Returns:
-        The image, and how much each pixel was covered, both float32 (S, S) in [0, 1]. Without
-        lungs the image comes back as it is, covered nowhere.
+        The image, and how much each pixel is covered, both float32 (S, S) in [0, 1]. Without lungs
+        the image is returned as it is, and nothing is covered.
     """
     covered = np.zeros_like(image)
     places = np.argwhere(lungs > _INSIDE)
-    if len(places) < _FEWEST_PIXELS:
+    if len(places) < _MIN_PIXELS:
         return image, covered
     side = image.shape[0]
     smooth = cv2.GaussianBlur(image, (0, 0), side / 24)
@@ -88,10 +89,10 @@ def plant(
             lines = np.abs(_noise(side, rng, [(side / 22, 0.6), (side / 40, 0.7)]))
             planted = planted + amount * (0.35 * lift + 0.16 * contrast * lines)
         else:
-            # Behind the heart, which is as bright already, an opacity still adds a little.
+            # Behind the heart, which is as bright as soft tissue, an opacity still adds a little.
             lift = np.maximum(level - smooth, 0.12 * contrast)
             texture = _noise(side, rng, [(side / 12, 0.5), (side / 25, 0.4), (side / 45, 0.3)])
-            # Vessels lose their contrast where the air around them is gone.
+            # Where fluid replaces the air around them, vessels lose contrast.
             detail = image - smooth
             planted = planted + amount * (lift - 0.35 * detail + 0.1 * contrast * texture)
         covered = np.maximum(covered, cover)
@@ -99,17 +100,17 @@ def plant(
 
 
 def _soft_tissue(image: Image, lungs: Image) -> Image:
-    """Grey levels outside the lungs in order, without the darkest third: air and borders."""
+    """Sorted grey levels outside the lungs, without the darkest 30 %: air and borders."""
     side = image.shape[0]
     near = cv2.GaussianBlur(lungs, (0, 0), side / 40)
     outside = image[near < 0.05]
-    # A seventh of the pixels tells as much, and sorts faster.
+    # Every seventh pixel: a good enough sample that is faster to sort.
     levels = np.sort((outside if outside.size > 50 else image.ravel())[::7])
     return np.asarray(levels[int(0.3 * len(levels)) :], dtype=np.float32)
 
 
 def _patch(side: int, row: int, column: int, radius: float, rng: np.random.Generator) -> Image:
-    """A soft-edged ellipse with an irregular outline, 1 in its middle."""
+    """A soft-edged ellipse (side, side) with an irregular outline, 1 at its centre."""
     y, x = np.mgrid[:side, :side].astype(np.float32)
     aspect, angle = np.exp(rng.uniform(-0.4, 0.4)), rng.uniform(0, np.pi)
     along = (np.cos(angle) * (x - column) + np.sin(angle) * (y - row)) * aspect

@@ -1,18 +1,22 @@
-"""Images become logits, as the classifier's do, but in batches and on any backend."""
+"""Logits and evidence of many images, as the classifier computes them, but in batches."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import keras
 import numpy as np
 import numpy.typing as npt
 
 from cxr.model.evidence import lung_weights, pool_evidence
-from cxr.model.network import has_evidence
 from cxr.preprocessing import Preprocessing
+from training.networks.network import has_evidence
 
-Maps = npt.NDArray[np.float32]  # (N, h, w)
+Batch = npt.NDArray[np.float32]  # (N, S, S, 1), as `Preprocessing` makes it
+Logits = npt.NDArray[np.float32]  # (N,), not calibrated
+Evidence = npt.NDArray[np.float32]  # (N, h, w)
 
-_CHUNK = 512  # images normalised at a time: a whole set as float32 is too much for small machines
+_CHUNK = 512  # images normalised at a time: all as float32 may not fit into memory
 
 
 def predict_logits(
@@ -22,11 +26,11 @@ def predict_logits(
     *,
     flip_tta: bool,
     batch_size: int = 64,
-) -> npt.NDArray[np.float32]:
-    """Logits of shape (N,), not yet calibrated.
+) -> Logits:
+    """Logits of shape (N,), not calibrated, on any backend.
 
     Args:
-        network: as `cxr.model.network.build_network` makes it.
+        network: as `training.networks.network.build_network` makes it.
         images: (N, S, S) in [0, 1].
         preprocessing: whose normalisation the model expects.
         flip_tta: average over each image and its mirror image.
@@ -41,11 +45,11 @@ def predict_logits(
 
 
 def batch_logits(
-    network: keras.Model, batch: npt.NDArray[np.float32], *, flip_tta: bool, batch_size: int = 64
-) -> npt.NDArray[np.float32]:
-    """Logits of shape (N,) for a batch of shape (N, S, S, 1), as `Preprocessing` makes it."""
+    network: keras.Model, batch: Batch, *, flip_tta: bool, batch_size: int = 64
+) -> Logits:
+    """Logits of shape (N,) of images (N, S, S, 1) as `Preprocessing` makes them."""
 
-    def logits(images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def logits(images: Batch) -> Logits:
         return np.asarray(network.predict(images, batch_size=batch_size, verbose=0)[1])[:, 0]
 
     if flip_tta and has_evidence(network):
@@ -54,12 +58,10 @@ def batch_logits(
     return (found + logits(batch[:, :, ::-1])) / np.float32(2) if flip_tta else found
 
 
-def _mirrored_evidence(
-    network: keras.Model, batch: npt.NDArray[np.float32], batch_size: int
-) -> npt.NDArray[np.float32]:
-    """Logits from the mean evidence and the mean lungs of images and mirror images."""
+def _mirrored_evidence(network: keras.Model, batch: Batch, batch_size: int) -> Logits:
+    """Logits from the evidence and lungs averaged over images and mirror images."""
 
-    def maps(images: npt.NDArray[np.float32]) -> tuple[Maps, Maps]:
+    def maps(images: Batch) -> tuple[Evidence, Evidence]:
         _, _, evidence, lungs = network.predict(images, batch_size=batch_size, verbose=0)
         return np.asarray(evidence)[..., 0], lung_weights(np.asarray(lungs)[..., 0])
 
@@ -70,3 +72,18 @@ def _mirrored_evidence(
         (weights + mirrored_weights[:, :, ::-1]) / np.float32(2),
         sharpness=network.get_layer("logit").sharpness,
     )
+
+
+def explain_in_batches(
+    explain: Callable[[Batch], tuple[Logits, Evidence]], batch: Batch, *, batch_size: int = 32
+) -> tuple[Logits, Evidence]:
+    """Logits (N,) and evidence (N, h, w), a few images at a time, since gradients need memory.
+
+    Args:
+        explain: as `training.networks.gradcam.GradCAM` does it.
+        batch: (N, S, S, 1), as `Preprocessing` makes it; at least one image.
+        batch_size: images at a time.
+    """
+    answers = [explain(batch[i : i + batch_size]) for i in range(0, len(batch), batch_size)]
+    logits, evidence = zip(*answers, strict=True)
+    return np.concatenate(logits), np.concatenate(evidence)

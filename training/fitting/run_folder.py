@@ -1,12 +1,12 @@
-"""What a fit leaves on disk, written so that a kill at any moment loses at most one epoch.
+"""The files of a run. A process that is killed at any moment loses at most one epoch.
 
-RUN/config.json            configuration, versions, digest of the images
-RUN/split.csv              every image, its patient, and the part that it is in
+RUN/config.json            configuration, versions, digests of the images
+RUN/split.csv              every image with its patient and its split
 RUN/history.csv            metrics of each epoch
-RUN/learning_curves.png    the same as a picture
+RUN/learning_curves.png    the same as a plot
 RUN/checkpoints/           the last epoch's state, to resume from, and the best epoch's weights
-RUN/network.weights.h5     the result: there once the run has finished
-RUN/bundle/                the model as others take it, written by training/sharing/bundle.py
+RUN/network.weights.h5     the result; exists once the run has finished
+RUN/bundle/                the model for others to use, written by training/sharing/bundle.py
 RUN/confusion_matrix.png   of the bundle on the validation images, and roc_curve.png
 """
 
@@ -15,32 +15,58 @@ from __future__ import annotations
 import csv
 import importlib.metadata
 import io
-import json
 import math
 import platform
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from filelock import FileLock, Timeout
 
 from cxr.errors import RunError
 from training.data.dataset import file_list_digest
-from training.files import make_folder, read_json, write_atomically, write_text
+from training.data.images import Splits
+from training.files import make_folder, read_json, write_atomically, write_json, write_text
 from training.fitting.config import TrainingConfig, as_written_now
+from training.metrics.documents import HistoryRow
 
 if TYPE_CHECKING:
-    import keras
-
-    from training.data.images import Splits
+    import keras  # which takes seconds: a run can be read without it
 
 _LOCK = ".lock"
 _CHECKPOINT_NAME = re.compile(r"epoch-(\d+)\.weights\.h5")
 _RECORDED_PACKAGES = ("keras", "tensorflow", "jax", "torch", "numpy", "opencv-python-headless")
 
-HistoryRow = dict[str, float]
+
+class RunData(TypedDict):
+    """The images of a run: the section data of config.json.
+
+    folder: as it was given. duplicates_left_out: paths. file_list_sha256: of all images;
+    train_sha256: of those in training; outlines_sha256: of what is outlined on these, None without
+    outlines.
+    """
+
+    folder: str
+    images: int
+    train_images: int
+    validation_images: int
+    duplicates_left_out: list[str]
+    file_list_sha256: str
+    train_sha256: str
+    outlines_sha256: str | None
+
+
+class RunDocument(TypedDict):
+    """The content of a run's config.json.
+
+    training: see `training.fitting.config.TrainingConfig`. versions: by package.
+    """
+
+    training: dict[str, Any]
+    data: RunData
+    versions: dict[str, str]
 
 
 class RunFolder:
@@ -59,7 +85,7 @@ class RunFolder:
     # --- Configuration ---------------------------------------------------------------------------
 
     def start(self, config: TrainingConfig, data: Path, splits: Splits) -> None:
-        """Record what the run is, or check that it is the same as when it was started.
+        """Record the configuration and the images, or check that a run begun here has the same.
 
         Args:
             config: of the fit.
@@ -67,40 +93,26 @@ class RunFolder:
             splits: its images.
 
         Raises:
-            RunError: the folder holds a run of another configuration or of other images.
+            RunError: the folder holds a run of another configuration or of other images, or files
+                of something else.
         """
-        train, validation = splits.train, splits.validation
-        images = [*train.records, *validation.records]
-        document = {
-            "training": config.to_json(),
-            "data": {
-                "folder": str(data),
-                "images": len(images),
-                "train_images": len(train.records),
-                "validation_images": len(validation.records),
-                "copies_left_out": [record.path for record in splits.duplicates],
-                "file_list_sha256": file_list_digest(images),
-                "train_sha256": file_list_digest(train.records),
-                "outlines_sha256": train.outlines_sha256,
-            },
-            "versions": versions(),
-        }
+        document = _describe(config, data, splits)
         if self.config.exists():
             _check_same(self.folder, read_json(self.config), document)
         else:
             self._make_folder()
-            write_text(self.config, json.dumps(document, indent=2) + "\n")
-        # Again each time: equal images are parted alike, and a kill may have come before it.
+            write_json(self.config, document)
+        # Also when a run is resumed: the process may have been killed before it was written.
         rows = io.StringIO()
         writer = csv.writer(rows, lineterminator="\n")
         writer.writerow(["split", "path", "label", "patient", "kind"])
-        for name, split in (("train", train), ("validation", validation)):
+        for name, split in (("train", splits.train), ("validation", splits.validation)):
             writer.writerows([name, r.path, r.label, r.patient, r.kind] for r in split.records)
         write_text(self.folder / "split.csv", rows.getvalue())
 
     def _make_folder(self) -> None:
         make_folder(self.folder)
-        if any(not _may_be_there(path, self.config.name) for path in self.folder.iterdir()):
+        if any(not _is_left_over(path, self.config.name) for path in self.folder.iterdir()):
             raise RunError(
                 f"{self.folder}: holds files, but no run that could be resumed. Choose another "
                 "--out, or empty it."
@@ -108,23 +120,24 @@ class RunFolder:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Keep other processes from fitting this run. Ends with the process, however that ends.
+        """Keep other processes from fitting this run; a process that dies releases it, too.
 
         Raises:
-            RunError: another one is.
+            RunError: another process is fitting it.
         """
         try:
             with FileLock(self.folder / _LOCK, timeout=0):
                 yield
         except Timeout as error:
             raise RunError(
-                f"{self.folder}: another process is fitting this run. Wait for it, or stop it."
+                f"{self.folder}: another process is fitting this run. Wait until it ends, or stop "
+                "it."
             ) from error
 
     # --- Progress --------------------------------------------------------------------------------
 
     def latest_checkpoint(self) -> tuple[int, Path | None]:
-        """The number of finished epochs, and the state after them."""
+        """The number of finished epochs, and the file of the state after them."""
         found = [
             (int(match[1]), path)
             for path in self.checkpoints.glob("epoch-*.weights.h5")
@@ -133,7 +146,7 @@ class RunFolder:
         return max(found, default=(0, None))
 
     def save_checkpoint(self, model: keras.Model, epoch: int, *, best: int | None = None) -> None:
-        """Keep the state after `epoch` epochs, weights and optimizer, and drop what came before.
+        """Save the state after `epoch` epochs, weights and optimizer, and delete older files.
 
         Args:
             model: the compiled model.
@@ -143,29 +156,29 @@ class RunFolder:
         self.checkpoints.mkdir(exist_ok=True)
         newest = self.checkpoints / f"epoch-{epoch:04}.weights.h5"
         write_atomically(newest, model.save_weights)
-        self._drop_checkpoints(but=[newest, *([self.best(best)] if best else [])])
+        self._delete_checkpoints(keep=[newest, *([self.best(best)] if best else [])])
 
     def best(self, epoch: int) -> Path:
-        """Weights of an epoch that was the best when it ended."""
+        """Where the weights of the best epoch are, by its number from 1."""
         return self.checkpoints / f"best-epoch-{epoch:04}.weights.h5"
 
     def save_best(self, network: keras.Model, epoch: int) -> None:
-        """Keep an epoch's weights; those of the best before stay until its checkpoint is there."""
+        """Save an epoch's weights as the best; `save_checkpoint` deletes those of earlier ones."""
         self.checkpoints.mkdir(exist_ok=True)
         write_atomically(self.best(epoch), network.save_weights)
 
     def save_result(self, network: keras.Model) -> None:
-        """Keep the trained weights and drop the checkpoints, which have done their work."""
+        """Save the trained weights and delete the checkpoints, which are not needed any more."""
         write_atomically(self.weights, network.save_weights)
-        self._drop_checkpoints()
+        self._delete_checkpoints()
 
-    def _drop_checkpoints(self, *, but: Sequence[Path] = ()) -> None:
+    def _delete_checkpoints(self, *, keep: Sequence[Path] = ()) -> None:
         for path in self.checkpoints.glob("*epoch-*.weights.h5"):
-            if path not in but:
+            if path not in keep:
                 path.unlink()
 
     def read_history(self, epochs: int) -> list[HistoryRow]:
-        """The rows of the first `epochs` epochs; a row whose checkpoint was lost is left out."""
+        """The rows of the first `epochs` epochs: later ones may be without a checkpoint."""
         if not self.history.exists():
             return []
         with self.history.open(newline="") as file:
@@ -173,16 +186,16 @@ class RunFolder:
         return rows[:epochs]
 
     def save_history(self, rows: list[HistoryRow]) -> None:
-        """Write all rows, one an epoch."""
+        """Write all rows, one for each epoch."""
         columns = list(dict.fromkeys(name for row in rows for name in row))
         lines = [",".join(columns)]
-        # A column that came with a newer version of the code is not known of older epochs.
+        # Epochs of an earlier version of the code may lack a column.
         lines += [",".join(_digits(row.get(name, math.nan)) for name in columns) for row in rows]
         write_text(self.history, "\n".join(lines) + "\n")
 
 
 def rounded(row: HistoryRow) -> HistoryRow:
-    """A row as reading it back gives it: what is compared has to be what is on record."""
+    """A row as it is after writing and reading it, so that epochs compare equal after a resume."""
     return {name: float(_digits(value)) for name, value in row.items()}
 
 
@@ -190,15 +203,34 @@ def _digits(value: float) -> str:
     return f"{value:.6g}"
 
 
-def _may_be_there(path: Path, name: str) -> bool:
-    """Whether this is a lock, or what a kill left of writing the file of this name."""
+def _is_left_over(path: Path, name: str) -> bool:
+    """Whether this is a lock, or what a killed process left of writing the file of this name."""
     return path.name == _LOCK or (path.name.startswith("partial-") and path.name.endswith(name))
 
 
-def _check_same(folder: Path, started: dict[str, Any], now: dict[str, Any]) -> None:
+def _describe(config: TrainingConfig, data: Path, splits: Splits) -> RunDocument:
+    train, validation = splits.train, splits.validation
+    images = [*train.records, *validation.records]
+    return {
+        "training": config.to_json(),
+        "data": {
+            "folder": str(data),
+            "images": len(images),
+            "train_images": len(train.records),
+            "validation_images": len(validation.records),
+            "duplicates_left_out": [record.path for record in splits.duplicates],
+            "file_list_sha256": file_list_digest(images),
+            "train_sha256": file_list_digest(train.records),
+            "outlines_sha256": train.outlines_sha256,
+        },
+        "versions": versions(),
+    }
+
+
+def _check_same(folder: Path, started: dict[str, Any], now: RunDocument) -> None:
     """Images and configuration must be equal; the folder may have moved, versions may differ."""
     if not {"data", "training"} <= started.keys():
-        raise RunError(f"{folder}: its config.json is of no run. Choose another --out.")
+        raise RunError(f"{folder / 'config.json'}: does not describe a run. Choose another --out.")
     if started["data"]["file_list_sha256"] != now["data"]["file_list_sha256"]:
         raise RunError(
             f"{folder}: this run was started on other images "
@@ -209,7 +241,7 @@ def _check_same(folder: Path, started: dict[str, Any], now: dict[str, Any]) -> N
     if differing:
         raise RunError(
             f"{folder}: this run was started with another "
-            f"{', '.join(differing)}. Choose another --out, or the settings that it began with."
+            f"{', '.join(differing)}. Choose another --out, or give the settings of that start."
         )
     if started["data"].get("train_sha256") != now["data"]["train_sha256"]:
         raise RunError(f"{folder}: this run was started on another split. Choose another --out.")
@@ -218,8 +250,8 @@ def _check_same(folder: Path, started: dict[str, Any], now: dict[str, Any]) -> N
 
 
 def versions() -> dict[str, str]:
-    """Versions of what computes, by package, and the Keras backend in use."""
-    import keras  # here, so that a run can be read without TensorFlow
+    """Versions of Python and of the packages that compute, and the Keras backend in use."""
+    import keras  # which takes seconds: a run can be read without it
 
     found = {"python": platform.python_version(), "backend": keras.backend.backend()}
     for package in _RECORDED_PACKAGES:

@@ -1,4 +1,4 @@
-"""What a fit measures, as TensorBoard reads it: python -m tensorboard.main --logdir DIR."""
+"""A fit's metrics for TensorBoard: python -m tensorboard.main --logdir DIR."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from tensorboard.summary import Writer
 
 
 class TensorBoardLog(keras.callbacks.Callback):  # type: ignore[misc]
-    """Writes each epoch's figures; needs no TensorFlow, so that any backend's fits can be seen."""
+    """Writes each epoch's metrics. It needs no TensorFlow, so that it works with any backend."""
 
     def __init__(self, folder: Path) -> None:
-        """Log into `folder`, which is made; one a run, so that TensorBoard tells them apart."""
+        """Log into `folder`, which is made; TensorBoard shows each folder as one run."""
         super().__init__()
         self.folder = folder
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-        """Open a file of events; a fit that goes on adds another."""
+        """Open a file of events; a resumed fit adds another."""
         self.writer = Writer(str(self.folder))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Write what the run's recorder has put into the logs; a kill loses none of it."""
+        """Write the epoch's metrics to disk, which the run's recorder has put into the logs."""
         for name, value in (logs or {}).items():
             if name in ("epoch", "seconds", "learning_rate"):
                 tag = name

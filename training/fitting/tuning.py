@@ -1,26 +1,25 @@
-"""Look for a better configuration by short fits, in as many processes as share a storage.
+"""Search for a better configuration by short fits, in one process or several.
 
-OUT/study.db       all trials (unless --storage names another place)
-OUT/trial-0/ …     a run folder each (see run_folder.py)
+OUT/study.db       all trials (unless --storage names another database)
+OUT/trial-0/ …     a run folder for each trial (see run_folder.py)
 OUT/trials.csv     settings, state and validation AUC of every trial
-OUT/report.json    the best trial, and how much each setting matters
-OUT/importance.png the same as a picture
-OUT/best.json      the best configuration: fit --preset OUT/best.json
+OUT/report.json    the best trial, and the importance of each setting
+OUT/importance.png the same as a plot
+OUT/best.json      the best configuration, for fit --preset OUT/best.json
 
-A trial's figure is the AUC on images held out by patient. The best of many is too good by chance:
-measure it by `cross-validate --preset OUT/best.json` before believing it.
+A trial is measured by its AUC on images held out by patient. The best AUC of many is too high by
+chance: measure the configuration by `cross-validate --preset OUT/best.json` before using it.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import keras
 import optuna
@@ -31,22 +30,22 @@ from sqlalchemy.exc import DBAPIError
 from cxr.errors import DatasetError, RunError
 from training.data.dataset import file_list_digest
 from training.data.images import Splits
-from training.files import make_folder, write_text
+from training.files import make_folder, write_json, write_text
 from training.fitting.config import TrainingConfig, as_written_now
 from training.fitting.fit import fit
 from training.fitting.run_folder import RunFolder
 from training.metrics import plots
 
-TUNED = "tuned"  # what the best configuration is called
+_TUNED = "tuned"  # preset name of the configurations that are tried
 _STUDY = "cxr"
-_HEARTBEAT = 60  # seconds; a process that was killed is noticed after a few of them
-_ATTEMPTS = 6  # to open a storage that others are making
+_HEARTBEAT = 60  # seconds; trials of a killed process are repeated after a few of these
+_ATTEMPTS = 6  # to open a storage while other processes create its tables
 _STARTUP_TRIALS = 5  # before any is pruned
 
-# What is searched, and how: the document of the search space. Networks keep their size, so that
-# all trials cost the same; `augmentation.` names fields of the augmentation.
-Suggest = Callable[[Trial, str], Any]
-SEARCH_SPACE: dict[str, Suggest] = {
+# The settings that are searched, and their ranges. The size of networks and images is not searched,
+# so that all trials take about as long; `augmentation.` names fields of the augmentation.
+_Suggest = Callable[[Trial, str], Any]
+SEARCH_SPACE: dict[str, _Suggest] = {
     "learning_rate": lambda trial, name: trial.suggest_float(name, 5e-4, 5e-3, log=True),
     "weight_decay": lambda trial, name: trial.suggest_float(name, 1e-3, 1e-1, log=True),
     "label_smoothing": lambda trial, name: trial.suggest_float(name, 0.0, 0.1),
@@ -61,6 +60,26 @@ SEARCH_SPACE: dict[str, Suggest] = {
 }
 
 
+class BestTrial(TypedDict):
+    """The best trial of a search: its number, validation AUC, and settings by name."""
+
+    trial: int
+    val_auc: float
+    settings: dict[str, Any]
+
+
+class SearchReport(TypedDict):
+    """The content of a search's report.json.
+
+    trials: how many are in each of Optuna's states. best: None until a trial is complete.
+    importance: fraction of the validation AUC's variance by setting; empty until two trials differ.
+    """
+
+    trials: dict[str, int]
+    best: BestTrial | None
+    importance: dict[str, float]
+
+
 def tune(
     config: TrainingConfig,
     splits: Splits,
@@ -71,21 +90,21 @@ def tune(
     until: int | None = None,
     storage: str | None = None,
     callbacks: Callable[[str], list[keras.callbacks.Callback]] = lambda _: [],
-) -> dict[str, Any]:
-    """Run trials, go on with a study that there is, and write what is known of all of them.
+) -> SearchReport:
+    """Run trials, in a new study or an existing one, and report on all trials of the study.
 
     Args:
-        config: what every trial begins from.
-        splits: images; those held out decide.
+        config: that every trial is a variant of.
+        splits: images; trials are measured on those for validation.
         data: the folder that they are from.
         out: where everything goes.
-        trials: how many to run in this process, further to those that there are; or
-        until: how many are to have ended in the whole study, when this ends.
-        storage: a database's URL, shared with other processes; ``OUT/study.db`` by default.
-        callbacks: further ones of a trial's fit, by the name of its run folder.
+        trials: how many more to run in this process; or
+        until: run until this many have ended in the whole study.
+        storage: URL of a database that several processes may share; ``OUT/study.db`` by default.
+        callbacks: further callbacks of a trial's fit, by the name of its run folder.
 
     Returns:
-        What was written to ``OUT/report.json``.
+        The content of ``OUT/report.json``.
 
     Raises:
         RunError: the storage cannot be used, or holds a study of other images or settings.
@@ -99,7 +118,7 @@ def tune(
 
     def objective(trial: Trial) -> float:
         chosen = {name: suggest(trial, name) for name, suggest in SEARCH_SPACE.items()}
-        candidate = config.with_settings(chosen, preset=TUNED)
+        candidate = config.with_settings(chosen, preset=_TUNED)
         run = RunFolder(out / f"trial-{trial.number}")
         run.start(candidate, data, splits)
         further = callbacks(run.folder.name)
@@ -112,8 +131,8 @@ def tune(
     while ran < trials if trials is not None else _ended(study) < (until or 0):
         study.optimize(objective, n_trials=1)
         ran += 1
-        write_report(study, config, out)  # each time: a search may be stopped early
-    return write_report(study, config, out)
+        _write_report(study, config, out)  # after each trial, since a search may be stopped
+    return _write_report(study, config, out)
 
 
 def _ended(study: optuna.Study) -> int:
@@ -121,7 +140,7 @@ def _ended(study: optuna.Study) -> int:
 
 
 class _Pruning(keras.callbacks.Callback):  # type: ignore[misc]
-    """Ends a trial that does worse than the median of those before it at the same epoch."""
+    """Ends a trial that is worse than the median of earlier ones at the same epoch."""
 
     def __init__(self, trial: Trial) -> None:
         super().__init__()
@@ -136,7 +155,8 @@ class _Pruning(keras.callbacks.Callback):  # type: ignore[misc]
 
 def _study(url: str, config: TrainingConfig, splits: Splits, *, alone: bool) -> optuna.Study:
     study = _open(url)
-    # Processes that share a study must not draw the same settings; one alone repeats its own.
+    # Processes that share a study must not draw the same settings. A single process draws the same
+    # ones when the search is repeated.
     seed = config.seed + len(study.trials) if alone else None
     study.sampler = optuna.samplers.TPESampler(seed=seed)
     images = [*splits.train.records, *splits.validation.records]
@@ -160,16 +180,16 @@ def _study(url: str, config: TrainingConfig, splits: Splits, *, alone: bool) -> 
 
 
 def _open(url: str) -> optuna.Study:
-    """The study of a storage; both are made if they are not there."""
+    """The study of a storage; both are created if they do not exist."""
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             return _open_once(url)
-        except Exception as error:  # of any database's driver, whose words may hold the password
-            # Several processes that begin at once make the same tables; all but one fail at that.
+        except Exception as error:  # of any driver; its message may hold the password
+            # When several processes start at once, all but one fail to create the tables.
             if not isinstance(error, DBAPIError) or attempt == _ATTEMPTS:
                 raise RunError(
                     f"{_without_password(url)}: cannot be used as a study's storage "
-                    f"({type(error).__name__})."
+                    f"({type(error).__name__}). Check the URL, and that its driver is installed."
                 ) from None
             time.sleep(1 + os.getpid() % 10 / 10)
     raise AssertionError("unreachable")
@@ -177,11 +197,11 @@ def _open(url: str) -> optuna.Study:
 
 def _open_once(url: str) -> optuna.Study:
     with warnings.catch_warnings():
-        # That a killed process is noticed is called experimental.
+        # Optuna calls its heartbeat, by which killed processes are noticed, experimental.
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        again = optuna.storages.RetryHeartbeatStaleTrialCallback(max_retry=1)
+        retry = optuna.storages.RetryHeartbeatStaleTrialCallback(max_retry=1)
         storage = optuna.storages.RDBStorage(
-            url, heartbeat_interval=_HEARTBEAT, heartbeat_stale_trial_callback=again
+            url, heartbeat_interval=_HEARTBEAT, heartbeat_stale_trial_callback=retry
         )
     return optuna.create_study(
         study_name=_STUDY,
@@ -199,29 +219,28 @@ def _without_password(url: str) -> str:
 # --- The report -----------------------------------------------------------------------------------
 
 
-def write_report(study: optuna.Study, config: TrainingConfig, out: Path) -> dict[str, Any]:
-    """Write what the study has found so far.
-
-    Returns:
-        What was written to ``OUT/report.json``.
-    """
+def _write_report(study: optuna.Study, config: TrainingConfig, out: Path) -> SearchReport:
+    """Write what the study has found so far; returns the content of ``OUT/report.json``."""
     table = study.trials_dataframe(attrs=("number", "state", "value", "params"))
     write_text(out / "trials.csv", table.to_csv(index=False))
     finished = study.get_trials(states=(TrialState.COMPLETE,))
     counts = {state.name.lower(): 0 for state in TrialState}
     for trial in study.trials:
         counts[trial.state.name.lower()] += 1
-    report: dict[str, Any] = {"trials": counts, "best": None, "importance": {}}
+    report: SearchReport = {"trials": counts, "best": None, "importance": {}}
     if finished:
         best = study.best_trial
-        report["best"] = {"trial": best.number, "val_auc": best.value, "settings": best.params}
-        document = config.with_settings(best.params, preset=TUNED).to_json()
-        write_text(out / "best.json", json.dumps(document, indent=1) + "\n")
+        report["best"] = {
+            "trial": best.number,
+            "val_auc": study.best_value,
+            "settings": best.params,
+        }
+        write_json(out / "best.json", config.with_settings(best.params, preset=_TUNED).to_json())
     if len({trial.value for trial in finished}) > 1:
         importance = get_param_importances(
             study, evaluator=optuna.importance.FanovaImportanceEvaluator(seed=config.seed)
         )
-        report["importance"] = {name: float(share) for name, share in importance.items()}
+        report["importance"] = {name: float(fraction) for name, fraction in importance.items()}
         plots.save(plots.importance(report["importance"]), out / "importance.png")
-    write_text(out / "report.json", json.dumps(report, indent=1) + "\n")
+    write_json(out / "report.json", report)
     return report

@@ -1,4 +1,4 @@
-"""What the lung network learns from: chest images with and without masks, turned ones, others."""
+"""Batches for the lung network: chest images with and without masks, turned ones, other images."""
 
 from __future__ import annotations
 
@@ -11,61 +11,74 @@ import numpy.typing as npt
 
 from cxr.gate.lungs import KINDS, Kind
 from cxr.preprocessing import Preprocessing
+from training.data.images import Outlines, StoredImages
 from training.fitting.augmentation import AugmentationConfig, augment, augment_with_masks
 
-StoredImages = npt.NDArray[np.float16]  # (N, S, S) in [0, 1]
 Image = npt.NDArray[np.float32]  # (S, S) in [0, 1]
 
-# Wider than the classifier's: children's images are brighter, rotated and cropped as adults' never
-# are, and masks exist for adults alone.
-IMAGES = AugmentationConfig(
+# Wider than for the classifier: only adults' images have masks, and children's are brighter, more
+# rotated and more cropped than those.
+CHEST_AUGMENTATION = AugmentationConfig(
+    flip=0.5,
     rotation=20.0,
     zoom=0.30,
     stretch=0.25,
     shift=0.10,
+    shift_vertically=True,
     shear=8.0,
     gamma=0.40,
     contrast=0.35,
     brightness=0.15,
+    local_contrast=0.25,
     blur=0.25,
     noise=0.05,
+    erase=0.30,
 )
-# No lung has to stay in sight here.
-OTHERS = replace(IMAGES, rotation=30.0, zoom=0.4, shift=0.15)
+# Wider still: other images have no lungs that have to stay in the image.
+OTHER_AUGMENTATION = replace(CHEST_AUGMENTATION, rotation=30.0, zoom=0.4, shift=0.15)
 
-# Chance of each group in a batch.
-_SHARES = {"masked": 0.35, "unmasked": 0.33, "turned": 0.12, "others": 0.20}
+# Probability of each group in a batch: adults, whose masks are known; children; either of them
+# turned or inverted; images that are no frontal chest radiographs.
+_GROUPS = {"masked": 0.35, "unmasked": 0.33, "turned": 0.12, "others": 0.20}
 
 
 @dataclass(frozen=True, eq=False)
 class LungData:
-    """Pictures by what is known of them.
+    """Images that the lung network learns from, grouped by what is known about them.
 
     Attributes:
-        adults: images of adults, (N, S, S).
+        adults: frontal chest radiographs of adults, (N, S, S).
         adult_masks: their lungs, (N, S, S), 0 or 1.
-        children: images of children, (M, S, S).
-        child_masks: their lungs as the network itself outlines them, (M, S, S), 0 or 1; a mask
-            that is not to be trusted is not a number throughout. None before there are any.
-        others: pictures that are no frontal chest radiographs, (K, S, S).
+        children: frontal chest radiographs of children, (M, S, S).
+        child_masks: their lungs as an earlier network outlines them, (M, S, S), 0 or 1; NaN
+            throughout where those outlines are too uncertain. None in the first round.
+        others: images that are no frontal chest radiographs, (K, S, S).
         other_kinds: what each of them is.
     """
 
     adults: StoredImages
-    adult_masks: StoredImages
+    adult_masks: Outlines
     children: StoredImages
-    child_masks: StoredImages | None
+    child_masks: Outlines | None
     others: StoredImages
     other_kinds: list[Kind]
 
 
 class LungBatches(keras.utils.PyDataset):  # type: ignore[misc]
-    """Augmented batches of ``(images, targets, sample weights)``, the same for equal seeds."""
+    """Augmented batches of ``(images, targets, sample weights)``, equal for equal seeds."""
 
     def __init__(
         self, data: LungData, *, batches: int, batch_size: int = 16, seed: int, workers: int = 2
     ) -> None:
-        """Serve one epoch of `batches` batches after the other."""
+        """Set up the batches.
+
+        Args:
+            data: what to draw images from.
+            batches: in an epoch.
+            batch_size: images in a batch.
+            seed: of all random choices.
+            workers: threads that make batches.
+        """
         super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=16)
         self.data = data
         self.batches = batches
@@ -84,13 +97,19 @@ class LungBatches(keras.utils.PyDataset):  # type: ignore[misc]
         return self.batches
 
     def on_epoch_end(self) -> None:
-        """Go on to other batches."""
+        """Make the next epoch's batches differ from this one's."""
         self.epoch += 1
 
     def __getitem__(
         self, index: int
     ) -> tuple[npt.NDArray[np.float32], dict[str, npt.NDArray[np.float32]], dict[str, Image]]:
-        """Batch `index` of the current epoch, float32 throughout."""
+        """Batch `index` of the current epoch, all of it float32.
+
+        Returns:
+            Images (N, S, S, 1), standardised. Targets: ``lungs`` (N, S, S, 1), 0 or 1; ``kind``
+            (N, 1), an index into `KINDS`; ``adult`` (N, 1), 0 or 1. Sample weights (N,) of each
+            target, 0 where it is unknown.
+        """
         rng = np.random.default_rng((self.seed, self.epoch, index))
         images = np.empty((self.batch_size, self.size, self.size), np.float32)
         masks = np.zeros_like(images)
@@ -99,14 +118,14 @@ class LungBatches(keras.utils.PyDataset):  # type: ignore[misc]
         weights = {
             name: np.ones(self.batch_size, np.float32) for name in ("lungs", "kind", "adult")
         }
-        groups = rng.choice(list(_SHARES), size=self.batch_size, p=list(_SHARES.values()))
+        groups = rng.choice(list(_GROUPS), size=self.batch_size, p=list(_GROUPS.values()))
         for row, group in enumerate(groups):
             if group == "others":
-                images[row], kind = self._other(rng)
+                images[row], kind = self._other_image(rng)
                 weights["adult"][row] = 0
             else:
                 adult = group == "masked" or (group == "turned" and rng.random() < 0.4)
-                images[row], mask = self._image(rng, adult=adult)
+                images[row], mask = self._chest_image(rng, adult=adult)
                 adults[row] = adult
                 kind = "frontal"
                 if group == "turned":
@@ -120,7 +139,8 @@ class LungBatches(keras.utils.PyDataset):  # type: ignore[misc]
         targets = {"lungs": masks[..., np.newaxis], "kind": kinds, "adult": adults}
         return self.preprocessing.normalize(images), targets, weights
 
-    def _image(self, rng: np.random.Generator, *, adult: bool) -> tuple[Image, Image | None]:
+    def _chest_image(self, rng: np.random.Generator, *, adult: bool) -> tuple[Image, Image | None]:
+        """A random variant of a frontal chest radiograph, with the mask of its lungs if known."""
         data = self.data
         images, masks = (
             (data.adults, data.adult_masks) if adult else (data.children, data.child_masks)
@@ -129,19 +149,20 @@ class LungBatches(keras.utils.PyDataset):  # type: ignore[misc]
         image = images[row].astype(np.float32)
         mask = None if masks is None else masks[row].astype(np.float32)
         if mask is None or np.isnan(mask[0, 0]):
-            return _frame(augment(image, IMAGES, rng), None, rng)[0], None
+            return _frame(augment(image, CHEST_AUGMENTATION, rng), None, rng)[0], None
         if adult and rng.random() < 0.5:
-            image = _opacify(image, mask, rng)
-        image, (mask,) = augment_with_masks(image, [mask], IMAGES, rng)
+            image = _add_opacities(image, mask, rng)
+        image, (mask,) = augment_with_masks(image, [mask], CHEST_AUGMENTATION, rng)
         return _frame(image, mask, rng)
 
-    def _other(self, rng: np.random.Generator) -> tuple[Image, Kind]:
+    def _other_image(self, rng: np.random.Generator) -> tuple[Image, Kind]:
+        """A random variant of an image that is no frontal chest radiograph, with its kind."""
         if not self.by_kind or rng.random() < 0.15:
             return _texture(self.size, rng), "other"
         row = rng.choice(self.by_kind[rng.integers(len(self.by_kind))])
         image = self.data.others[row].astype(np.float32)
         kind = self.data.other_kinds[row]
-        if kind != "lateral":  # whichever way up, they are no chest images
+        if kind != "lateral":  # lateral views come upright, the others in any orientation
             image = np.ascontiguousarray(np.rot90(image, int(rng.integers(4))))
         if rng.random() < (0.1 if kind == "lateral" else 0.3):
             image = 1 - image
@@ -150,11 +171,11 @@ class LungBatches(keras.utils.PyDataset):  # type: ignore[misc]
             top, left = rng.integers(0, self.size - side, size=2)
             patch = np.ascontiguousarray(image[top : top + side, left : left + side])
             image = np.asarray(cv2.resize(patch, image.shape), dtype=np.float32)
-        return augment(image, OTHERS, rng), kind
+        return augment(image, OTHER_AUGMENTATION, rng), kind
 
 
 def _turn(image: Image, rng: np.random.Generator) -> Image:
-    """The image as it may come by mistake: turned by quarters, with inverted greys, or both."""
+    """The image turned by quarters, with inverted greys, or both, as happens by mistake."""
     turns = int(rng.integers(4))
     image = np.rot90(image, turns)
     return np.ascontiguousarray(1 - image if turns == 0 or rng.random() < 0.3 else image)
@@ -163,7 +184,7 @@ def _turn(image: Image, rng: np.random.Generator) -> Image:
 def _frame(
     image: Image, mask: Image | None, rng: np.random.Generator
 ) -> tuple[Image, Image | None]:
-    """Now and then, cover the outer edges in black or white, as collimators and scanners do."""
+    """In 3 of 10 images, cover outer edges in one grey level, as collimators and scanners do."""
     if rng.random() > 0.3:
         return image, mask
     side = image.shape[0]
@@ -176,25 +197,25 @@ def _frame(
     return image * inside + level * (1 - inside), None if mask is None else mask * inside
 
 
-def _opacify(image: Image, mask: Image, rng: np.random.Generator) -> Image:
-    """Paint blurred opacities into the lungs: sick lungs have an outline, too."""
+def _add_opacities(image: Image, mask: Image, rng: np.random.Generator) -> Image:
+    """Paint blurred opacities into the lungs, so that lungs with disease are outlined as well."""
     side = image.shape[0]
-    cloud = np.zeros_like(image)
+    opacity = np.zeros_like(image)
     places = np.argwhere(mask > 0.5)
     for _ in range(int(rng.integers(1, 5))):
         y, x = places[rng.integers(len(places))]
         axes = tuple(int(a) for a in rng.integers(side // 20, side // 5, size=2))
-        cv2.ellipse(cloud, (int(x), int(y)), axes, rng.uniform(0, 180), 0, 360, 1.0, -1)
-    cloud = cv2.GaussianBlur(cloud, (0, 0), rng.uniform(2, 6)) * np.float32(rng.uniform(0.3, 1))
+        cv2.ellipse(opacity, (int(x), int(y)), axes, rng.uniform(0, 180), 0, 360, 1.0, -1)
+    blurred = cv2.GaussianBlur(opacity, (0, 0), rng.uniform(2, 6))
+    fraction = blurred * np.float32(rng.uniform(0.3, 1)) * mask
     grain = cv2.GaussianBlur(rng.random(image.shape, dtype=np.float32), (0, 0), 3) * 0.3
     tissue = np.float32(np.percentile(image, rng.uniform(60, 90))) + grain - 0.15
-    share = cloud * mask
-    painted = image * (1 - share) + tissue * share
+    painted = image * (1 - fraction) + tissue * fraction
     return np.asarray(np.clip(painted, 0, 1), dtype=np.float32)
 
 
 def _texture(side: int, rng: np.random.Generator) -> Image:
-    """No picture of anything: noise at some scale, a slope, stripes, or few grey levels of it."""
+    """An image that shows nothing: noise at some scale and waves, at times in few grey levels."""
     noise = rng.standard_normal((side, side), dtype=np.float32)
     if rng.random() < 0.8:
         blurred = cv2.GaussianBlur(noise, (0, 0), float(np.exp(rng.uniform(0, 3.2))))

@@ -1,4 +1,4 @@
-"""What the gate learns from: images of children, of adults with lung masks, and other pictures."""
+"""What the gate learns from: images of children, of adults with lung masks, and other images."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from tqdm import tqdm
 
-from cxr.errors import DatasetError, RadiographError, UnreadableRadiograph
+from cxr.errors import DatasetError, RadiographError
 from cxr.gate.lungs import KINDS, Kind
 from cxr.preprocessing import Preprocessing
 from cxr.reading.radiograph import read_radiograph
 from training.data.dataset import Record, read_folder
-from training.data.images import StoredImages, load_images
+from training.data.images import Outlines, StoredImages, load_images
+from training.data.masks import read_mask
 
-# What a picture shows, by how its file's name begins; "other" where the name is mute.
-_KIND_OF: dict[str, Kind] = {
+# What an image shows, by the first word of its file's name; "other" for any other word.
+_KIND_BY_NAME: dict[str, Kind] = {
     "ct": "ct",
     "lateral": "lateral",
     **dict.fromkeys(("hand", "knee", "kneefig", "mura", "limb", "bones"), "bones"),
@@ -28,39 +28,40 @@ _KIND_OF: dict[str, Kind] = {
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Pictures:
-    """All pictures, resized to S×S, float16 in [0, 1].
+class GateImages:
+    """All images that a gate is made from, resized to S×S, float16 in [0, 1].
 
     Attributes:
         children: (M, S, S), frontal chest radiographs of children.
         records: of the children's images.
         adults: (N, S, S), frontal chest radiographs of adults.
         adult_masks: (N, S, S), their lungs, 0 or 1.
-        adult_names: of the adults' images.
-        others: (K, S, S), pictures of anything else.
-        other_names: of the other pictures.
-        other_kinds: what they show.
+        adult_names: file names of the adults' images.
+        others: (K, S, S), images of anything else.
+        other_names: file names of the other images.
+        other_kinds: what the other images show.
     """
 
     children: StoredImages
     records: list[Record]
     adults: StoredImages
-    adult_masks: StoredImages
+    adult_masks: Outlines
     adult_names: list[str]
     others: StoredImages
     other_names: list[str]
     other_kinds: list[Kind]
 
 
-def load_others(data: Path, lungs: Path, others: Path, *, size: int) -> Pictures:
-    """Read everything.
+def load_gate_images(data: Path, lungs: Path, others: Path, *, size: int) -> GateImages:
+    """Read all images that a gate is made from.
 
     Args:
         data: a data folder of children's images; its test split is never opened.
         lungs: a CSV of adults' images, with the columns image and lung_mask.
-        others: a CSV of other pictures, with the column path; what each shows is its column kind,
-            or else how its file's name begins. What cannot be read is left out and listed.
-        size: side S of the pictures.
+        others: a CSV of images of anything else, with the column path. The optional column kind
+            says what each shows; without it, the first word of the file's name does. Files that
+            cannot be read are left out and listed.
+        size: side S of the resized images.
 
     Raises:
         DatasetError: a folder or table is not what was expected.
@@ -69,17 +70,17 @@ def load_others(data: Path, lungs: Path, others: Path, *, size: int) -> Pictures
     preprocessing = Preprocessing(size=size)
     records, _ = read_folder(data)
     children, records = load_images(data, records, preprocessing)
-    table = read_lung_table(lungs)
+    table = _read_lung_table(lungs)
     adults = [preprocessing.resize(read_radiograph(path)) for path in table["image"]]
     masks = [read_mask(path, size) for path in table["lung_mask"]]
-    pictures, names, kinds = _read_others(others, preprocessing)
-    return Pictures(
+    other_images, names, kinds = _read_others(others, preprocessing)
+    return GateImages(
         children=children,
         records=records,
         adults=np.stack(adults).astype(np.float16),
         adult_masks=np.stack(masks).astype(np.float16),
-        adult_names=[Path(path).name for path in table["image"]],
-        others=np.stack(pictures).astype(np.float16),
+        adult_names=[path.name for path in table["image"]],
+        others=np.stack(other_images).astype(np.float16),
         other_names=names,
         other_kinds=kinds,
     )
@@ -89,65 +90,58 @@ def _read_others(
     table: Path, preprocessing: Preprocessing
 ) -> tuple[list[npt.NDArray[np.float32]], list[str], list[Kind]]:
     rows = _read_table(table, {"path"})
-    pictures, names, kinds = [], [], []
+    images, names, kinds = [], [], []
     for _, row in rows.iterrows():
         name = Path(row["path"]).name
         try:
             radiograph = read_radiograph(table.parent / row["path"])
         except RadiographError as error:
-            tqdm.write(f"left out: {error}")
+            tqdm.write(f"unreadable, left out: {error}")
             continue
-        kind = row["kind"] if "kind" in rows else _KIND_OF.get(name.split("_")[0], "other")
+        kind = row["kind"] if "kind" in rows else _KIND_BY_NAME.get(name.split("_")[0], "other")
         if kind not in KINDS[1:]:
             expected = ", ".join(KINDS[1:])
-            raise DatasetError(f"{table}: expected kinds {expected}. Received: {kind!r}.")
-        pictures.append(preprocessing.resize(radiograph))
+            raise DatasetError(
+                f"{table}: expected {expected} in the column kind. Received: {kind!r}."
+            )
+        images.append(preprocessing.resize(radiograph))
         names.append(name)
         kinds.append(kind)
-    if not pictures:
-        raise DatasetError(f"{table}: none of its pictures can be read.")
-    return pictures, names, kinds
+    if not images:
+        raise DatasetError(
+            f"{table}: none of its images can be read (listed above). Paths are relative to the "
+            "table."
+        )
+    return images, names, kinds
 
 
-def read_lung_table(table: Path) -> pd.DataFrame:
-    """Paths of images and of their lung masks, columns `image` and `lung_mask`.
-
-    Args:
-        table: a CSV with these columns, whose paths are relative to it.
-
-    Raises:
-        DatasetError: it cannot be read, or lacks a column.
-    """
+def _read_lung_table(table: Path) -> pd.DataFrame:
+    """Paths of images and of their lung masks, columns ``image`` and ``lung_mask``."""
     rows = _read_table(table, {"image", "lung_mask"})
-    return rows[["image", "lung_mask"]].map(lambda name: str(table.parent / name))
+    return rows[["image", "lung_mask"]].map(lambda name: table.parent / name)
 
 
 def _read_table(table: Path, columns: set[str]) -> pd.DataFrame:
+    """The rows of a CSV that has these columns.
+
+    Raises:
+        DatasetError: it cannot be read, lacks a column, or has no rows.
+    """
     try:
         rows = pd.read_csv(table, dtype=str)
     except (OSError, ValueError) as error:
         raise DatasetError(f"{table}: cannot be read as CSV ({error}).") from error
     if not columns <= set(rows.columns) or not len(rows):
         named = " and ".join(sorted(columns))
-        raise DatasetError(f"{table}: expected rows with the columns {named}.")
+        raise DatasetError(
+            f"{table}: expected rows with the columns {named}. Found {len(rows)} rows with "
+            f"{', '.join(map(str, rows.columns))}."
+        )
     return rows
 
 
-def read_mask(path: str, size: int) -> npt.NDArray[np.float32]:
-    """A lung mask as float32 (size, size), 0 or 1.
-
-    Raises:
-        UnreadableRadiograph: it cannot be read as a picture.
-    """
-    mask = cv2.imread(path, cv2.IMREAD_GRAYSCALE)
-    if mask is None:
-        raise UnreadableRadiograph(f"{path}: cannot be read as a mask.")
-    shares = cv2.resize((mask > 0).astype(np.float32), (size, size), interpolation=cv2.INTER_AREA)
-    return np.asarray(shares >= 0.5, dtype=np.float32)
-
-
 def kind_folds(kinds: Sequence[Kind], *, folds: int, seed: int) -> npt.NDArray[np.int64]:
-    """Fold numbers (K,) from 0; each kind is spread over all folds as evenly as it can be."""
+    """Fold numbers (K,) from 0, with each kind spread over the folds as evenly as possible."""
     rng = np.random.default_rng(seed)
     numbers = np.zeros(len(kinds), dtype=np.int64)
     for kind in sorted(set(kinds)):

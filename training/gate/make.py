@@ -1,59 +1,64 @@
-"""Make the gate: fit its network, and set its limits by images that it did not learn from.
+"""Makes the gate: fits its network, and chooses its limits on images that were not learned from.
 
-OUT/config.json       what was fitted, on which pictures
-OUT/fold-1.csv …      what each of several networks says of the pictures that it never saw
-OUT/lungs.weights.h5  the network that learned from all of them
-OUT/pictures.csv      every picture, scored out of fold
+OUT/config.json       the plan, and digests of the images
+OUT/fold-1.csv …      scores of one fold's images by a network that was fitted on the other folds
+OUT/lungs.weights.h5  the network that was fitted on all images
+OUT/pictures.csv      the scores of all folds, and what is refused
 OUT/gate.json         figures: Dice, refusals by kind, limits
 OUT/outlines.png      48 children's images with the outlines of their lungs, to look at
-OUT/gate/             the gate as `cxr.gate.gate` reads it
+OUT/gate/             the gate as `cxr.gate.files` reads it
 """
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import cv2
 import keras
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
-from sklearn.covariance import LedoitWolf
 from tqdm import tqdm
 
 from cxr.errors import DatasetError, RunError
-from cxr.gate import gate as rules
-from cxr.gate.lungs import KINDS, LungNetworkConfig, LungReading, lung_fields
-from cxr.gate.network import build_lung_network
-from training.data.dataset import file_list_digest, patient_folds
-from training.files import make_folder, write_atomically, write_text
+from cxr.gate.files import SavedGate, write_gate
+from cxr.gate.lungs import LungNetworkConfig, Mask, lung_fields
+from training.data.dataset import file_list_digest
+from training.data.masks import read_lungs
+from training.data.patients import patient_folds
+from training.files import as_json, make_folder, read_json, write_atomically, write_json, write_text
 from training.fitting.run_folder import versions
-from training.gate.batches import LungData, StoredImages
-from training.gate.data import Pictures, kind_folds, load_others
-from training.gate.fit import fit_lung_network, read_lungs
+from training.gate.batches import LungData
+from training.gate.data import GateImages, kind_folds, load_gate_images
+from training.gate.fit import fit_lung_network
+from training.gate.scores import (
+    Folds,
+    choose_limits,
+    evaluate,
+    is_refused,
+    known_features,
+    score_fold,
+)
 from training.metrics import plots
+from training.networks.export import export_lung_network
+from training.networks.loading import load_weights
+from training.networks.lung_network import build_lung_network, lung_computer
 
-Mask = npt.NDArray[np.bool_]
-
-# How many of the known images may fall outside a limit, out of fold.
-_REFUSED = 0.0005  # for each of three reasons
-_WORTH_A_WORD = 0.02  # for each warning
-_ADULTS_MISSED = 0.05
-_ROOM = 1.5  # between known images and a limit
+_CONFIG = "config.json"
+_WEIGHTS = "lungs.weights.h5"
+_DRAWN = 48  # images with outlines, to look at
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class GatePlan:
-    """How the gate is made.
+    """How a gate is made.
 
     Attributes:
         network: which network.
-        folds: how many networks score what they did not see.
+        folds: how many; the images of each are scored by a network fitted on the others.
         epochs: of the two rounds of a fit; see `training.gate.fit.fit_lung_network`.
         batches: in an epoch.
         seed: of folds and fits.
@@ -66,241 +71,139 @@ class GatePlan:
     seed: int = 1
 
 
-def make_gate(data: Path, lungs: Path, others: Path, out: Path, plan: GatePlan) -> dict[str, Any]:
-    """Fit, score, set limits, write. Interrupted, it goes on after the last network.
+def make_gate(data: Path, lungs: Path, others: Path, out: Path, plan: GatePlan) -> SavedGate:
+    """Fit, score, choose limits and write the gate. After an interruption, call it again.
 
     Args:
         data: a data folder of children's images.
         lungs: a CSV of adults' images and their lung masks.
-        others: a CSV of pictures that are no frontal chest radiographs.
-        out: where everything goes; see the top of this file.
+        others: a CSV of images that are no frontal chest radiographs.
+        out: where everything is written; see the top of this file. Networks that were fitted before
+            an interruption are not fitted again.
         plan: how.
 
     Returns:
-        What was written to ``OUT/gate.json``.
+        The gate in ``OUT/gate``.
 
     Raises:
-        DatasetError, RadiographError: the pictures are not what was expected.
-        RunError: `out` cannot be made, or holds a gate of another plan or of other pictures.
+        DatasetError, RadiographError: the images are not what was expected.
+        BundleError: the weights in `out` are damaged.
+        RunError: `out` cannot be made, or holds a gate of another plan or of other images.
     """
-    pictures = load_others(data, lungs, others, size=plan.network.size)
-    folds = _folds(pictures, plan)
+    images = load_gate_images(data, lungs, others, size=plan.network.size)
+    folds = _folds(images, plan)
     make_folder(out)
-    _start(out / "config.json", pictures, plan)
+    _start(out / _CONFIG, images, plan)
+    scores = _cross_validate(images, folds, out, plan)
+    network = _final_network(images, out / _WEIGHTS, plan)
+
+    limits = choose_limits(scores)
+    scores["refused"] = is_refused(scores, limits)
+    evaluation = evaluate(scores)
+    write_text(out / "pictures.csv", scores.to_csv(index=False, float_format="%.6f"))
+    document = {
+        "plan": dataclasses.asdict(plan),
+        "versions": versions(),
+        "images_sha256": file_list_digest(images.records),
+        "limits": dataclasses.asdict(limits),
+        "figures": evaluation,
+    }
+    write_json(out / "gate.json", document)
+    _draw_outlines(network, images, out / "outlines.png")
+    return write_gate(
+        out / "gate",
+        write_graph=partial(export_lung_network, network, plan.network, images=images.children),
+        network=plan.network,
+        limits=limits,
+        features=known_features(network, np.concatenate([images.children, images.adults])),
+        evaluation=evaluation,
+    )
+
+
+def _start(path: Path, images: GateImages, plan: GatePlan) -> None:
+    """Record what is made in this folder, or check that it is what was begun there before."""
+    names = [*images.adult_names, *images.other_names, *images.other_kinds]
+    document = {
+        "plan": dataclasses.asdict(plan),
+        "images_sha256": file_list_digest(images.records),
+        "names_sha256": hashlib.sha256("\n".join(names).encode()).hexdigest(),
+    }
+    if path.exists() and read_json(path) != as_json(document):
+        raise RunError(
+            f"{path.parent}: holds a gate of another plan or of other images. Choose another --out."
+        )
+    write_json(path, document)
+
+
+def _folds(images: GateImages, plan: GatePlan) -> Folds:
+    if min(len(images.adults), len(images.others)) < plan.folds:
+        raise DatasetError(
+            f"Expected at least {plan.folds} images of adults and as many other images, one for "
+            f"each fold. Received: {len(images.adults)} and {len(images.others)}. Add images, or "
+            "take fewer --folds."
+        )
+    adults = np.random.default_rng(plan.seed).permutation(len(images.adults)) % plan.folds
+    return Folds(
+        children=patient_folds(images.records, folds=plan.folds, seed=plan.seed),
+        adults=adults,
+        others=kind_folds(images.other_kinds, folds=plan.folds, seed=plan.seed),
+    )
+
+
+def _cross_validate(images: GateImages, folds: Folds, out: Path, plan: GatePlan) -> pd.DataFrame:
+    """Scores of all images, each by a network that did not learn from it."""
     tables = []
     for number in range(plan.folds):
         path = out / f"fold-{number + 1}.csv"
         if not path.exists():
             tqdm.write(f"fold {number + 1} of {plan.folds}")
-            network = _fit(pictures, [fold != number for fold in folds], plan)
-            table = _score(network, pictures, folds, number)
+            network = _fit(images, [fold != number for fold in folds], plan)
+            table = score_fold(network, images, folds, number)
             write_text(path, table.to_csv(index=False, float_format="%.6f"))
         tables.append(pd.read_csv(path, keep_default_na=False, na_values={"dice": [""]}))
-    scores = pd.concat(tables, ignore_index=True)
-    weights = out / rules.WEIGHTS
+    return pd.concat(tables, ignore_index=True)
+
+
+def _final_network(images: GateImages, weights: Path, plan: GatePlan) -> keras.Model:
+    """The network that is fitted on all images; its weights are read if they are there."""
     if not weights.exists():
-        tqdm.write("all pictures")
-        network = _fit(pictures, [np.ones(len(fold), dtype=bool) for fold in folds], plan)
+        tqdm.write("all images")
+        groups = (images.children, images.adults, images.others)
+        network = _fit(images, [np.ones(len(group), dtype=bool) for group in groups], plan)
         write_atomically(weights, network.save_weights)
     network = build_lung_network(plan.network)
-    network.load_weights(weights)
-
-    limits = _limits(scores)
-    scores["refused"] = _refused(scores, limits)
-    write_text(out / "pictures.csv", scores.to_csv(index=False, float_format="%.6f"))
-    document = {
-        "plan": dataclasses.asdict(plan),
-        "versions": versions(),
-        "images_sha256": file_list_digest(pictures.records),
-        "limits": dataclasses.asdict(limits),
-        "figures": _figures(scores),
-    }
-    write_text(out / "gate.json", json.dumps(document, indent=1, allow_nan=False) + "\n")
-    _write_gate(out / "gate", network, pictures, plan, document)
-    _draw_outlines(network, pictures, out / "outlines.png")
-    return document
+    load_weights(network, weights, described_in=_CONFIG)
+    return network
 
 
-def _start(path: Path, pictures: Pictures, plan: GatePlan) -> None:
-    """Record what is done, or check that it is what was begun here."""
-    names = [*pictures.adult_names, *pictures.other_names, *pictures.other_kinds]
-    document = {
-        "plan": dataclasses.asdict(plan),
-        "images_sha256": file_list_digest(pictures.records),
-        "pictures_sha256": hashlib.sha256("\n".join(names).encode()).hexdigest(),
-    }
-    text = json.dumps(document, indent=1) + "\n"
-    if path.exists() and path.read_text(encoding="utf-8") != text:
-        raise RunError(
-            f"{path.parent}: holds a gate of another plan or other pictures. Choose another --out."
-        )
-    write_text(path, text)
-
-
-def _folds(pictures: Pictures, plan: GatePlan) -> list[npt.NDArray[np.int64]]:
-    """Fold numbers from 0 of children, adults and others."""
-    if min(len(pictures.adults), len(pictures.others)) < plan.folds:
-        raise DatasetError(f"Expected at least {plan.folds} images of adults and other pictures.")
-    adults = np.random.default_rng(plan.seed).permutation(len(pictures.adults)) % plan.folds
-    return [
-        patient_folds(pictures.records, folds=plan.folds, seed=plan.seed),
-        adults,
-        kind_folds(pictures.other_kinds, folds=plan.folds, seed=plan.seed),
-    ]
-
-
-def _fit(pictures: Pictures, chosen: Sequence[Mask], plan: GatePlan) -> keras.Model:
+def _fit(images: GateImages, chosen: Sequence[Mask], plan: GatePlan) -> keras.Model:
+    """Fit a network on the chosen children (M,), adults (N,) and other images (K,)."""
     children, adults, others = chosen
     data = LungData(
-        adults=pictures.adults[adults],
-        adult_masks=pictures.adult_masks[adults],
-        children=pictures.children[children],
+        adults=images.adults[adults],
+        adult_masks=images.adult_masks[adults],
+        children=images.children[children],
         child_masks=None,
-        others=pictures.others[others],
-        other_kinds=[pictures.other_kinds[i] for i in np.flatnonzero(others)],
+        others=images.others[others],
+        other_kinds=[images.other_kinds[i] for i in np.flatnonzero(others)],
     )
     return fit_lung_network(
         data, plan.network, epochs=plan.epochs, batches=plan.batches, seed=plan.seed
     )
 
 
-# --- Scores and limits ----------------------------------------------------------------------------
-
-
-def _score(
-    network: keras.Model, pictures: Pictures, folds: Sequence[npt.NDArray[np.int64]], number: int
-) -> pd.DataFrame:
-    """What a network says of the pictures of its fold; its distances are from those it learned."""
-    known = np.concatenate(
-        [pictures.children[folds[0] != number], pictures.adults[folds[1] != number]]
-    )
-    mean, precision = _features(network, known)
-    groups = [
-        ("children", pictures.children, [record.path for record in pictures.records]),
-        ("adults", pictures.adults, pictures.adult_names),
-        ("others", pictures.others, pictures.other_names),
-    ]
-    rows = []
-    for (group, images, names), fold in zip(groups, folds, strict=True):
-        held_out = np.flatnonzero(fold == number)
-        reading = read_lungs(network, images[held_out])
-        distances = rules.distances(reading.embedding, mean, precision)
-        for row, i in enumerate(held_out):
-            fields = lung_fields(reading.lungs[row])
-            kind = "frontal" if group != "others" else pictures.other_kinds[i]
-            masks = pictures.adult_masks[i] > 0 if group == "adults" else None
-            rows.append(
-                {
-                    "group": group,
-                    "name": names[i],
-                    "kind": kind,
-                    "fold": number + 1,
-                    "looks_like": KINDS[int(reading.kinds[row].argmax())],
-                    "frontal": reading.kinds[row, 0],
-                    "adult": reading.adult[row],
-                    "area": fields.area,
-                    "cut": fields.cut,
-                    "tilt": fields.tilt if fields.areas[1] > rules.A_FIELD else 0.0,
-                    "distance": distances[row],
-                    "dice": "" if masks is None else _dice(reading.lungs[row] > 0.5, masks),
-                }
-            )
-    return pd.DataFrame(rows)
-
-
-def _dice(found: Mask, true: Mask) -> float:
-    return float(2 * (found & true).sum() / max(found.sum() + true.sum(), 1))
-
-
-def _features(
-    network: keras.Model, images: StoredImages
-) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """Mean (E,) and precision (E, E) of known images' features (Ledoit and Wolf 2004)."""
-    fitted = LedoitWolf().fit(read_lungs(network, images).embedding.astype(np.float64))
-    return fitted.location_.astype(np.float32), fitted.precision_.astype(np.float32)
-
-
-def _limits(scores: pd.DataFrame) -> rules.Limits:
-    """From images out of fold, with room for images from elsewhere: other pictures are far off."""
-    images = scores[scores["group"] != "others"]
-    children, adults = (images[images["group"] == group] for group in ("children", "adults"))
-    return rules.Limits(
-        frontal=min(0.9, float(images["frontal"].quantile(_REFUSED))),
-        area=float(images["area"].quantile(_REFUSED)) / _ROOM,
-        # Adults' images are far from the mean, which is mostly children's.
-        distance=_ROOM * float(images["distance"].quantile(1 - _REFUSED)),
-        cut=float(children["cut"].quantile(1 - _WORTH_A_WORD)),
-        tilt=float(children["tilt"].abs().quantile(1 - _WORTH_A_WORD)),
-        adult=max(
-            float(children["adult"].quantile(1 - _WORTH_A_WORD)),
-            float(adults["adult"].quantile(_ADULTS_MISSED)) / 2,
-        ),
-    )
-
-
-def _refused(scores: pd.DataFrame, limits: rules.Limits) -> pd.Series[bool]:
-    return (
-        (scores["frontal"] < limits.frontal)
-        | (scores["area"] < limits.area)
-        | (scores["distance"] > limits.distance)
-    )
-
-
-def _figures(scores: pd.DataFrame) -> dict[str, Any]:
-    """Counts by kind, Dice, and how often a warning is given."""
-    images = scores[scores["group"] != "others"]
-    adults = images[images["group"] == "adults"]
-    kinds = [*images.groupby("group"), *scores[scores["group"] == "others"].groupby("kind")]
-    return {
-        "refused": {
-            str(name): {"pictures": len(rows), "refused": int(rows["refused"].sum())}
-            for name, rows in kinds
-        },
-        "dice": {
-            "images": len(adults),
-            "mean": float(adults["dice"].astype(float).mean()),
-            "worst": float(adults["dice"].astype(float).min()),
-        },
-    }
-
-
-# --- Files ----------------------------------------------------------------------------------------
-
-
-def _write_gate(
-    folder: Path, network: keras.Model, pictures: Pictures, plan: GatePlan, document: dict[str, Any]
-) -> None:
-    make_folder(folder)
-    write_atomically(folder / rules.WEIGHTS, network.save_weights)
-    mean, precision = _features(network, np.concatenate([pictures.children, pictures.adults]))
-    with (folder / rules.FEATURES).open("wb") as file:
-        np.savez(file, mean=mean, precision=precision)
-    config = {
-        "format": rules.FORMAT,
-        "kinds": KINDS,
-        "network": dataclasses.asdict(plan.network),
-        "limits": document["limits"],
-        "sha256": {
-            name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
-            for name in (rules.WEIGHTS, rules.FEATURES)
-        },
-        "evaluation": document["figures"],
-    }
-    write_text(folder / rules.CONFIG, json.dumps(config, indent=1, allow_nan=False) + "\n")
-
-
-def _draw_outlines(network: keras.Model, pictures: Pictures, path: Path) -> None:
-    chosen = np.random.default_rng(0).permutation(len(pictures.children))[:48]
-    reading: LungReading = read_lungs(network, pictures.children[chosen])
+def _draw_outlines(network: keras.Model, images: GateImages, path: Path) -> None:
+    chosen = np.random.default_rng(0).permutation(len(images.children))[:_DRAWN]
+    reading = read_lungs(lung_computer(network), images.children[chosen])
     tiles = []
-    for image, lungs, i in zip(pictures.children[chosen], reading.lungs, chosen, strict=True):
+    for image, lungs, i in zip(images.children[chosen], reading.lungs, chosen, strict=True):
         side = 2 * len(image)
         grey = cv2.resize(image.astype(np.float32), (side, side))
-        picture = np.repeat(np.rint(grey * 255).astype(np.uint8)[..., np.newaxis], 3, axis=2)
+        tile = np.repeat(np.rint(grey * 255).astype(np.uint8)[..., np.newaxis], 3, axis=2)
         mask = cv2.resize(lung_fields(lungs).mask.astype(np.float32), (side, side)) > 0.5
         outlines, _ = cv2.findContours(
             mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
         )
-        cv2.drawContours(picture, outlines, -1, (255, 200, 0), 2)
-        tiles.append((picture, Path(pictures.records[i].path).stem))
-    plots.save(plots.picture_rows([("Children's images, and their lungs", tiles)], columns=8), path)
+        cv2.drawContours(tile, outlines, -1, (255, 200, 0), 2)
+        tiles.append((tile, Path(images.records[i].path).stem))
+    plots.save(plots.image_grid([("Children's images with their lungs", tiles)], columns=8), path)

@@ -1,1 +1,1 @@
-"""Probabilities and maps become figures."""
+"""Computes figures and plots from labels, probabilities and heatmaps."""

@@ -1,4 +1,4 @@
-"""Held-out logits become operating points: calibration, thresholds, threshold curve."""
+"""Operating points from held-out logits: calibration, thresholds and the threshold curve."""
 
 from __future__ import annotations
 
@@ -10,19 +10,22 @@ import numpy.typing as npt
 from scipy.optimize import minimize
 
 from cxr.model.operating_points import OperatingPoint, OperatingPoints
-from training.metrics.evaluation import balanced_weights, sigmoid
+from training.metrics.evaluation import (
+    Labels,
+    Logits,
+    Probabilities,
+    balanced_weights,
+    sigmoid,
+)
 
-THRESHOLDS = tuple(i / 100 for i in range(101))
-# The uncertain band lies between the threshold that still finds so many of the images with
-# pneumonia and the one that still clears so many normal images: of the images as they are, and of
-# those of each group that was taken otherwise.
+_THRESHOLDS = tuple(i / 100 for i in range(101))
+# The verdict is uncertain between two thresholds: the highest with at least this sensitivity, and
+# the lowest with at least this specificity, on the images as they are.
 HIGH_SENSITIVITY = 0.98
 HIGH_SPECIFICITY = 0.99
-HIGH_ANYWHERE = 0.95
+HIGH_ANYWHERE = 0.95  # what both need in every group of images acquired otherwise
 
-Labels = npt.NDArray[np.int64]
-Logits = npt.NDArray[np.float32]
-Group = tuple[Labels, Logits]  # of images that were taken alike
+Group = tuple[Labels, Logits]  # of images that were acquired alike
 
 
 def operating_points(
@@ -30,26 +33,26 @@ def operating_points(
 ) -> OperatingPoints:
     """Choose calibration and thresholds.
 
-    Images elsewhere will be taken otherwise, as some group of `conditions` was: what is chosen has
-    to hold in the worst of them, not on average. So the calibration has the least log loss of the
-    group where it is greatest, and the shipped threshold the greatest sum of sensitivity and
-    specificity (Youden 1950) of the group where it is least. Without conditions the threshold is
-    the middle of all within one standard error of the greatest sum (Breiman 1984, section 3.4.3):
-    on a few hundred images the best single one is a matter of luck.
+    Images from elsewhere are acquired otherwise, perhaps like one of the groups of `conditions`.
+    So what is chosen has to hold in the worst group, not on average: the calibration minimises the
+    largest log loss of all groups, and the shipped threshold maximises the smallest sum of
+    sensitivity and specificity (Youden 1950). Without conditions the threshold is the middle of all
+    within one standard error of the best sum (Breiman 1984, section 3.4.3), since on a few hundred
+    images the single best threshold is a matter of chance.
 
     Args:
         labels: (N,), 0 or 1, both present, of images that the network was not trained on.
         logits: (N,), of the same images.
-        source: in words, which images they are.
-        conditions: labels and logits of groups of such images, with both classes in each: under
-            changes, or taken otherwise.
+        source: which images they are, in words.
+        conditions: labels and logits of further groups of such images, with both classes in each:
+            perturbed, or acquired otherwise.
     """
     groups = [(labels, logits), *conditions]
     temperature, offset = fit_scaling(groups)
 
     def curve_of(labels: Labels, logits: Logits) -> tuple[OperatingPoint, ...]:
         probabilities = sigmoid(logits / np.float32(temperature) + np.float32(offset))
-        return tuple(operating_point(labels, probabilities, t) for t in THRESHOLDS)
+        return tuple(_operating_point(labels, probabilities, t) for t in _THRESHOLDS)
 
     curves = [curve_of(*group) for group in groups]
     curve = curves[0]
@@ -81,14 +84,14 @@ def operating_points(
 
 
 def calibrate(logits: Logits, points: OperatingPoints) -> Logits:
-    """Logits (N,) of a network as those of calibrated probabilities."""
+    """A network's logits (N,) as the logits of calibrated probabilities."""
     return logits / np.float32(points.temperature) + np.float32(points.offset)
 
 
 def _worst_case_threshold(curves: Sequence[Sequence[OperatingPoint]]) -> float:
     sums = np.array([_youden(curve) for curve in curves])
-    # The mean decides between thresholds that are as good at worst.
-    return THRESHOLDS[int((sums.min(axis=0) + 1e-3 * sums.mean(axis=0)).argmax())]
+    # Where two thresholds are equally good in the worst group, the mean decides.
+    return _THRESHOLDS[int((sums.min(axis=0) + 1e-3 * sums.mean(axis=0)).argmax())]
 
 
 def _balanced_threshold(curve: Sequence[OperatingPoint]) -> float:
@@ -111,14 +114,14 @@ def _youden_standard_error(point: OperatingPoint) -> float:
 
 
 def fit_scaling(groups: Sequence[Group]) -> tuple[float, float]:
-    """Temperature, within [0.05, 20], and offset with the least log loss of the worst group.
+    """Temperature, within [0.05, 20], and offset with the least log loss in the worst group.
 
     Platt 1999, "Probabilistic Outputs for Support Vector Machines"; without the offset it would be
     temperature scaling (Guo 2017, arXiv 1706.04599). Both classes of a group weigh the same, so
-    that probabilities hold where pneumonia and normal images are as frequent, whatever their share
-    among these images.
+    that probabilities are right where half of the images show pneumonia, whatever the prevalence in
+    these groups.
     """
-    parts = [
+    prepared = [
         (np.where(labels == 1, -1.0, 1.0), balanced_weights(labels), logits.astype(np.float64))
         for labels, logits in groups
     ]
@@ -128,26 +131,25 @@ def fit_scaling(groups: Sequence[Group]) -> tuple[float, float]:
         return np.array(
             [
                 np.sum(weights * np.logaddexp(0, signs * (values / scale + offset)))
-                for signs, weights, values in parts
+                for signs, weights, values in prepared
             ]
         )
 
     limits = [(np.log(0.05), np.log(20)), (-10.0, 10.0)]
     best = minimize(lambda p: losses(p).mean(), [0.0, 0.0], bounds=limits, method="L-BFGS-B").x
-    if len(parts) > 1:  # a maximum has no gradient where two groups meet
+    if len(groups) > 1:  # the maximum has no gradient where two groups' losses are equal
         best = minimize(lambda p: losses(p).max(), best, bounds=limits, method="Nelder-Mead").x
     return float(np.exp(best[0])), float(best[1])
 
 
-def operating_point(
-    labels: Labels, probabilities: npt.NDArray[np.float64], threshold: float
+def _operating_point(
+    labels: Labels, probabilities: Probabilities, threshold: float
 ) -> OperatingPoint:
-    """Count how images (N,) are called from one threshold on."""
-    called = probabilities >= threshold
+    predicted = probabilities >= threshold
     return OperatingPoint(
         threshold=threshold,
-        true_positives=int(np.sum(called & (labels == 1))),
-        false_negatives=int(np.sum(~called & (labels == 1))),
-        true_negatives=int(np.sum(~called & (labels == 0))),
-        false_positives=int(np.sum(called & (labels == 0))),
+        true_positives=int(np.sum(predicted & (labels == 1))),
+        false_negatives=int(np.sum(~predicted & (labels == 1))),
+        true_negatives=int(np.sum(~predicted & (labels == 0))),
+        false_positives=int(np.sum(predicted & (labels == 0))),
     )

@@ -1,55 +1,58 @@
-"""Two models on the same images: is one better, or is it chance?"""
+"""Two models on the same images: their differences, and tests whether these could be chance."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
 from sklearn import metrics
 
+from training.metrics.documents import Comparison, McNemar
 from training.metrics.evaluation import Labels, Logits, bootstrap_intervals
+
+Predictions = npt.NDArray[np.bool_]
 
 
 def compare(
     labels: Labels,
-    ours: tuple[Logits, npt.NDArray[np.bool_]],
-    theirs: tuple[Logits, npt.NDArray[np.bool_]],
+    first: tuple[Logits, Predictions],
+    second: tuple[Logits, Predictions],
     patients: Sequence[str],
     *,
     resamples: int = 1000,
-) -> dict[str, Any]:
-    """Paired tests, as plain JSON values.
+) -> Comparison:
+    """Differences of AUC and accuracy, and paired tests of them.
 
     Args:
         labels: (N,), 0 or 1, both present.
-        ours: logits (N,) and calls (N,) of the model at hand.
-        theirs: the same of the other model, on the same images.
+        first: logits (N,) and predictions (N,) of one model.
+        second: the same of the other model, on the same images.
         patients: (N,), ids, which the bootstrap draws.
         resamples: of the bootstrap.
     """
 
     def difference(rows: npt.NDArray[np.int64]) -> Iterator[tuple[str, float]]:
-        areas = [metrics.roc_auc_score(labels[rows], logits[rows]) for logits, _ in (ours, theirs)]
-        right = [np.mean(called[rows] == labels[rows]) for _, called in (ours, theirs)]
-        yield "auc", float(areas[0] - areas[1])
-        yield "accuracy", float(right[0] - right[1])
+        aucs = [metrics.roc_auc_score(labels[rows], logits[rows]) for logits, _ in (first, second)]
+        accuracies = [np.mean(made[rows] == labels[rows]) for _, made in (first, second)]
+        yield "auc", float(aucs[0] - aucs[1])
+        yield "accuracy", float(accuracies[0] - accuracies[1])
 
     intervals = bootstrap_intervals(difference, labels, patients, resamples=resamples)
     return {
         "difference": dict(difference(np.arange(len(labels)))),
         "intervals": {name: list(interval) for name, interval in intervals.items()},
-        "delong_p": delong_test(labels, ours[0], theirs[0]),
-        "mcnemar": mcnemar_test(labels, ours[1], theirs[1]),
+        "delong_p": delong_test(labels, first[0], second[0]),
+        "mcnemar": mcnemar_test(labels, first[1], second[1]),
     }
 
 
 def delong_test(labels: Labels, first: Logits, second: Logits) -> float:
-    """Two-sided p value of equal AUC on the same images (DeLong 1988), which it takes as unrelated.
+    """Two-sided p value of equal AUC on the same images (DeLong 1988).
 
-    By ranks, as in Sun and Xu 2014, "Fast Implementation of DeLong's Algorithm".
+    It takes images as independent, although those of one patient are not. By ranks, as in Sun and
+    Xu 2014, "Fast Implementation of DeLong's Algorithm".
     """
     positive, negative = labels == 1, labels == 0
     positions = []  # of each image among those of the other class, for each model
@@ -60,7 +63,7 @@ def delong_test(labels: Labels, first: Logits, second: Logits) -> float:
         positions.append((among_positive, among_negative))
     (positive_1, negative_1), (positive_2, negative_2) = positions
     if min(positive.sum(), negative.sum()) < 2:
-        return 1.0  # one image of a class says nothing of its variance
+        return 1.0  # the variance of a class cannot be estimated from one image
     variance = np.var(positive_1 - positive_2, ddof=1) / positive.sum()
     variance += np.var(negative_1 - negative_2, ddof=1) / negative.sum()
     difference = abs(positive_1.mean() - positive_2.mean())
@@ -69,14 +72,8 @@ def delong_test(labels: Labels, first: Logits, second: Logits) -> float:
     return float(2 * stats.norm.sf(difference / np.sqrt(variance))) if variance > 0 else 0.0
 
 
-def mcnemar_test(
-    labels: Labels, first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]
-) -> dict[str, float]:
-    """Exact McNemar test (1947): of the images that one calls rightly and the other does not.
-
-    Returns:
-        How many only the first and only the second calls rightly, and the two-sided p value.
-    """
+def mcnemar_test(labels: Labels, first: Predictions, second: Predictions) -> McNemar:
+    """Exact, two-sided McNemar test (1947) of the images on which only one model is right."""
     only_first = int(np.sum((first == labels) & (second != labels)))
     only_second = int(np.sum((first != labels) & (second == labels)))
     discordant = only_first + only_second

@@ -1,51 +1,60 @@
-"""Logits and labels become metrics with intervals."""
+"""Metrics of a model from labels and logits, with confidence intervals."""
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from sklearn import metrics
 
 from cxr.model.operating_points import Interval, wilson_interval
+from training.metrics.documents import Evaluation, KindFigures, ReliabilityRow
 
 Labels = npt.NDArray[np.int64]
 Logits = npt.NDArray[np.float32]
 Probabilities = npt.NDArray[np.float64]
 
-RELIABILITY_BINS = 15
+_RELIABILITY_BINS = 15
 
 
 def classification_metrics(
     labels: Labels, logits: Logits, *, threshold: float = 0.5
 ) -> Iterator[tuple[str, float]]:
-    """Yield (name, value) pairs.
+    """Yield the name and value of each metric.
 
-    Those of calibration (loss, Brier score, calibration error) let both classes weigh the same, as
-    the probabilities do: see `training.metrics.calibration.fit_scaling`.
+    Those of calibration (loss, Brier score, calibration error) give both classes the same weight,
+    as the probabilities do: see `training.metrics.calibration.fit_scaling`.
 
     Args:
         labels: (N,), 0 for normal and 1 for pneumonia, both present.
-        logits: (N,), positive towards pneumonia; calibrated, if calibration is to be judged.
-        threshold: the probability from which a image is called pneumonia, in (0, 1).
+        logits: (N,), higher where pneumonia is more probable; calibrated, if the metrics of
+            calibration are to be used.
+        threshold: the probability from which an image is predicted as pneumonia, in (0, 1).
     """
     probabilities = sigmoid(logits)
-    called = probabilities >= threshold
+    predicted = probabilities >= threshold
     weights = balanced_weights(labels)
     yield "auc", float(metrics.roc_auc_score(labels, logits))
     yield "average_precision", float(metrics.average_precision_score(labels, logits))
-    yield "accuracy", float(np.mean(called == labels))
-    sensitivity = float(np.mean(called[labels == 1]))
-    specificity = float(np.mean(~called[labels == 0]))
+    yield "accuracy", float(np.mean(predicted == labels))
+    sensitivity = float(np.mean(predicted[labels == 1]))
+    specificity = float(np.mean(~predicted[labels == 0]))
     yield "balanced_accuracy", (sensitivity + specificity) / 2
     yield "sensitivity", sensitivity
     yield "specificity", specificity
-    yield "precision", float(metrics.precision_score(labels, called, zero_division=0))
-    yield "f1", float(metrics.f1_score(labels, called, zero_division=0))
-    yield "mcc", float(metrics.matthews_corrcoef(labels, called))
+    # From the counts, since scikit-learn checks its arguments for a millisecond each time: seconds
+    # over a thousand resamples.
+    (tn, fp), (fn, tp) = (
+        [float(np.sum(predicted[labels == label] == answer)) for answer in (False, True)]
+        for label in (0, 1)
+    )
+    yield "precision", tp / max(tp + fp, 1)
+    yield "f1", 2 * tp / (2 * tp + fp + fn)
+    product = (tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)
+    yield "mcc", (tp * tn - fp * fn) / math.sqrt(product) if product else 0.0
     losses = np.logaddexp(0, np.where(labels == 1, -logits, logits))
     yield "loss", float(np.average(losses, weights=weights))
     yield "brier", float(np.average((probabilities - labels) ** 2, weights=weights))
@@ -53,12 +62,12 @@ def classification_metrics(
 
 
 def sigmoid(logits: Logits) -> Probabilities:
-    """Probabilities in [0, 1], without overflow at large negative logits."""
+    """Probabilities in [0, 1], float64, without overflow at large negative logits."""
     return np.exp(-np.logaddexp(0, -np.asarray(logits, dtype=np.float64)))
 
 
 def balanced_weights(labels: Labels) -> npt.NDArray[np.float64]:
-    """Weights (N,) of sum 1 that give both classes a half."""
+    """Weights (N,) that add up to a half in each class."""
     counts = np.bincount(labels, minlength=2)
     return 0.5 / counts[labels]
 
@@ -67,22 +76,18 @@ def balanced_weights(labels: Labels) -> npt.NDArray[np.float64]:
 
 
 def reliability(
-    labels: Labels, probabilities: Probabilities, *, bins: int = RELIABILITY_BINS
-) -> list[dict[str, float]]:
-    """What a reliability diagram shows, both classes weighing the same.
+    labels: Labels, probabilities: Probabilities, *, bins: int = _RELIABILITY_BINS
+) -> list[ReliabilityRow]:
+    """The bins of a reliability diagram, both classes weighing the same.
 
     Args:
         labels: (N,), 0 or 1, both present.
         probabilities: (N,) in [0, 1].
-        bins: of equal width; those without a image are left out.
-
-    Returns:
-        A row a bin: `probability`, the mean of those in it; `share` of pneumonia among its images;
-        `weight`, its part of all images; `images`.
+        bins: of equal width; those without an image are left out.
     """
     weights = balanced_weights(labels)
     which = np.minimum((probabilities * bins).astype(int), bins - 1)
-    rows = []
+    rows: list[ReliabilityRow] = []
     for b in np.unique(which):
         inside = which == b
         rows.append(
@@ -96,7 +101,7 @@ def reliability(
     return rows
 
 
-def calibration_error(rows: Iterable[dict[str, float]]) -> float:
+def calibration_error(rows: Iterable[ReliabilityRow]) -> float:
     """Expected calibration error (Guo 2017, arXiv 1706.04599, equation 5) of `reliability` rows."""
     return float(sum(row["weight"] * abs(row["share"] - row["probability"]) for row in rows))
 
@@ -113,17 +118,17 @@ def bootstrap_intervals(
     seed: int = 0,
     centre: Mapping[str, float] | None = None,
 ) -> dict[str, Interval]:
-    """95 % percentile intervals (Efron 1979), drawing patients, since images of one are alike.
+    """95 % percentile intervals (Efron 1979) by patient, since images of one patient are alike.
 
     Args:
-        measure: row numbers of a resample -> (name, value) pairs.
+        measure: computes (name, value) pairs from the row numbers of a resample.
         labels: (N,), 0 or 1, both present.
-        patients: (N,), ids; those with and without pneumonia are drawn apart, so that no resample
-            lacks a class.
+        patients: (N,), ids. Patients with and without pneumonia are drawn separately, so that no
+            resample lacks a class.
         resamples: how many to draw.
         seed: of the draws.
-        centre: estimates by name of what resampling makes larger: their intervals are moved by the
-            difference between the resamples' mean and the estimate, and end at 0.
+        centre: estimates by name of metrics that resampling makes larger. Their intervals are
+            shifted by the difference between the resamples' mean and the estimate, but not below 0.
 
     Returns:
         Lower and upper end by name.
@@ -154,7 +159,10 @@ def _rows_by_patient(
     rows: dict[str, list[int]] = defaultdict(list)
     for row, patient in enumerate(patients):
         rows[patient].append(row)
-    return [np.array(mine) for mine in rows.values() if labels[mine].max() == label]
+    return [np.array(found) for found in rows.values() if labels[found].max() == label]
+
+
+# --- Everything -----------------------------------------------------------------------------------
 
 
 def evaluate(
@@ -165,15 +173,15 @@ def evaluate(
     *,
     threshold: float,
     resamples: int = 1000,
-) -> dict[str, Any]:
-    """All that a report says of one model on one set of images, as plain JSON values.
+) -> Evaluation:
+    """All figures of one model on one set of images.
 
     Args:
         labels: (N,), 0 or 1, both present.
         logits: (N,), calibrated.
         patients: (N,), ids.
         kinds: (N,), of the images: "normal", "bacteria", "virus", "pneumonia".
-        threshold: the probability from which a image is called pneumonia.
+        threshold: the probability from which an image is predicted as pneumonia.
         resamples: for the intervals.
     """
 
@@ -181,9 +189,9 @@ def evaluate(
         return classification_metrics(labels[rows], logits[rows], threshold=threshold)
 
     probabilities = sigmoid(logits)
-    called = probabilities >= threshold
+    predicted = probabilities >= threshold
     found = dict(measure(np.arange(len(labels))))
-    # Fewer images in a bin are further from their share: each resample looks worse calibrated.
+    # A resample has fewer different images, so that its bins scatter more and its error is larger.
     centre = {"calibration_error": found["calibration_error"]}
     intervals = bootstrap_intervals(measure, labels, patients, resamples=resamples, centre=centre)
     return {
@@ -193,28 +201,25 @@ def evaluate(
         "threshold": threshold,
         "metrics": found,
         "intervals": {name: list(interval) for name, interval in intervals.items()},
-        "confusion": metrics.confusion_matrix(labels, called, labels=[0, 1]).tolist(),
-        "by_kind": _by_kind(np.array(kinds), labels, called, logits),
+        "confusion": metrics.confusion_matrix(labels, predicted, labels=[0, 1]).tolist(),
+        "by_kind": _by_kind(np.array(kinds), labels, predicted, logits),
         "reliability": reliability(labels, probabilities),
     }
 
 
 def _by_kind(
-    kinds: npt.NDArray[np.str_], labels: Labels, called: npt.NDArray[np.bool_], logits: Logits
-) -> dict[str, dict[str, Any]]:
-    """Each kind of pneumonia: images, how many are found, AUC against all normal images.
-
-    The interval of the share found is Wilson's, by image.
-    """
+    kinds: npt.NDArray[np.str_], labels: Labels, predicted: npt.NDArray[np.bool_], logits: Logits
+) -> dict[str, KindFigures]:
     normal = labels == 0
-    rows = {}
+    rows: dict[str, KindFigures] = {}
     for kind in np.unique(kinds[~normal]):
-        mine = ~normal & (kinds == kind)
-        among = mine | normal
+        of_kind = ~normal & (kinds == kind)
+        compared = of_kind | normal
+        images, found = int(of_kind.sum()), int(predicted[of_kind].sum())
         rows[str(kind)] = {
-            "images": int(mine.sum()),
-            "found": int(called[mine].sum()),
-            "interval": list(wilson_interval(int(called[mine].sum()), int(mine.sum()))),
-            "auc": float(metrics.roc_auc_score(labels[among], logits[among])),
+            "images": images,
+            "found": found,
+            "interval": list(wilson_interval(found, images)),
+            "auc": float(metrics.roc_auc_score(labels[compared], logits[compared])),
         }
     return rows

@@ -1,8 +1,8 @@
-"""Does the heat lie where the disease is? Measures against outlines.
+"""Measures of where heatmaps lie, against outlines of lungs and of opacities.
 
-A map without any heat counts as a miss everywhere: otherwise a network that shows little would look
-good. And a map is true of its radiograph only as far as other radiographs' maps would not do as
-well, since disease has its customary places, which a network can learn instead of looking.
+A heatmap that is zero everywhere counts as a miss: otherwise a network that shows little would look
+good. And each heatmap is compared with those of other radiographs on the same outlines: pneumonia
+is more frequent in some places, and a network could learn these places instead of looking.
 """
 
 from __future__ import annotations
@@ -18,24 +18,26 @@ from training.fitting.exchange import box_around, move_box
 from training.fitting.opacities import Opacity, plant
 
 Images = npt.NDArray[np.float32]  # (N, S, S) in [0, 1]
-Heat = npt.NDArray[np.float32]  # (N, S, S), at least 0
-Maps = npt.NDArray[np.float32]  # (N, h, w), at least 0
+Evidence = npt.NDArray[np.float32]  # (N, h, w), at least 0
+Heatmaps = npt.NDArray[np.float32]  # (N, S, S), at least 0: evidence on the images' own grid
 Masks = npt.NDArray[np.bool_]  # (N, S, S)
-# Images to logits (N,) and maps (N, h, w).
-Explain = Callable[[Images], tuple[npt.NDArray[np.float32], Maps]]
+# From images to logits (N,) and evidence (N, h, w).
+Explain = Callable[[Images], tuple[npt.NDArray[np.float32], Evidence]]
 
-OTHERS = 8  # maps of other radiographs that each is compared with
 # A contrast-detail curve, as in tests of image quality: diameters (of the side) and strengths.
-DIAMETERS = (0.06, 0.10, 0.16, 0.24)
-CONTRASTS = (0.3, 0.5, 0.8)
+_DIAMETERS = (0.06, 0.10, 0.16, 0.24)
+_CONTRASTS = (0.3, 0.5, 0.8)
+
+_OTHERS = 8  # heatmaps of other images that each one is compared with
+_COVERED = 0.3  # of a pixel by a planted opacity, from which it counts as inside
 
 
 class Agreement(TypedDict):
-    """How maps and outlines go together.
+    """How heatmaps and outlines agree.
 
-    hit: fraction of images whose hottest point is inside.
-    gain: fraction of the heat inside, over the fraction of the image that is; mean.
-    any: fraction of images with any heat.
+    hit: fraction of images whose heatmap has its maximum inside. gain: the fraction of a heatmap's
+    sum that is inside, over the fraction of the image that is inside; mean of the images. any:
+    fraction of images whose heatmap is not zero everywhere.
     """
 
     images: int
@@ -45,10 +47,11 @@ class Agreement(TypedDict):
 
 
 class Control(TypedDict):
-    """Own maps against other images' maps on the same outlines.
+    """Heatmaps compared with other images' heatmaps on the same outlines.
 
-    others_gain: mean gain of others' maps; factor: own gain over it; own_wins: fraction of images
-    with heat whose own map has more gain than others' on average.
+    others_gain: mean gain of the others. factor: the image's own gain over that. own_wins: fraction
+    of images whose own heatmap has more gain than the others have on average. Images with a heatmap
+    of zeros are left out.
     """
 
     others_gain: float
@@ -57,7 +60,7 @@ class Control(TypedDict):
 
 
 class Detection(TypedDict):
-    """What becomes of one kind of planted opacity; rise is of the logit, on average."""
+    """How one kind of planted opacity is found; rise: of the logit, mean of the images."""
 
     diameter: float
     strength: float
@@ -65,66 +68,61 @@ class Detection(TypedDict):
     rise: float
 
 
-def to_images(maps: Maps, side: int) -> Heat:
-    """Maps on the images' own grid of `side` pixels."""
+def to_heatmaps(evidence: Evidence, side: int) -> Heatmaps:
+    """Evidence (N, h, w) on the images' own grid, (N, side, side)."""
     return np.stack(
-        [cv2.resize(one, (side, side), interpolation=cv2.INTER_LINEAR) for one in maps]
+        [cv2.resize(one, (side, side), interpolation=cv2.INTER_LINEAR) for one in evidence]
     ).astype(np.float32)
 
 
-def agreement(heat: Heat, inside: Masks) -> Agreement:
-    """How heat and outlines go together."""
+def agreement(heatmaps: Heatmaps, inside: Masks) -> Agreement:
+    """How heatmaps and outlines agree."""
     return {
-        "images": len(heat),
-        "hit": float(hits(heat, inside).mean()),
-        "gain": float(gains(heat, inside).mean()),
-        "any": float((heat.max(axis=(1, 2)) > 0).mean()),
+        "images": len(heatmaps),
+        "hit": float(_hits(heatmaps, inside).mean()),
+        "gain": float(_gains(heatmaps, inside).mean()),
+        "any": float((heatmaps.max(axis=(1, 2)) > 0).mean()),
     }
 
 
-def hits(heat: Heat, inside: Masks) -> npt.NDArray[np.bool_]:
-    """Whether each image's hottest point is inside (N,)."""
-    hottest = heat.reshape(len(heat), -1).argmax(axis=1)
-    there = inside.reshape(len(inside), -1)[np.arange(len(heat)), hottest]
-    return np.asarray(there & (heat.max(axis=(1, 2)) > 0))
+def fractions_inside(heatmaps: Heatmaps, inside: Masks) -> npt.NDArray[np.float64]:
+    """Fraction of each heatmap's sum that is inside (N,); 0 for a heatmap of zeros."""
+    return _divide((heatmaps * inside).sum(axis=(1, 2)), heatmaps.sum(axis=(1, 2)))
 
 
-def gains(heat: Heat, inside: Masks) -> npt.NDArray[np.float64]:
-    """Fraction of the heat inside over the fraction of the image that is (N,); 0 without either."""
-    area = inside.mean(axis=(1, 2))
-    return _divide(fractions_inside(heat, inside), area)
-
-
-def fractions_inside(heat: Heat, inside: Masks) -> npt.NDArray[np.float64]:
-    """Fraction of each image's heat that is inside (N,); 0 without heat."""
-    return _divide((heat * inside).sum(axis=(1, 2)), heat.sum(axis=(1, 2)))
-
-
-def locality(maps: Maps, lungs: Maps) -> float:
-    """Median fraction of the lungs above half of the map's own maximum; of images with heat.
+def locality(evidence: Evidence, lungs: Images) -> float:
+    """Median fraction of the lungs above half of the evidence's own maximum.
 
     Args:
-        maps: (N, h, w).
-        lungs: (N, h, w) in [0, 1], on the maps' grid.
+        evidence: (N, h, w); images where it is zero everywhere are left out.
+        lungs: (N, h, w) in [0, 1], on the same grid.
     """
-    hot = maps > maps.max(axis=(1, 2), keepdims=True) / 2
+    high = evidence > evidence.max(axis=(1, 2), keepdims=True) / 2
     within = lungs > 0.5
-    shares = _divide((hot & within).sum(axis=(1, 2)), within.sum(axis=(1, 2)))
-    return float(np.median(shares[maps.max(axis=(1, 2)) > 0]))
+    fractions = _divide((high & within).sum(axis=(1, 2)), within.sum(axis=(1, 2)))
+    return float(np.median(fractions[evidence.max(axis=(1, 2)) > 0]))
 
 
-def control(heat: Heat, inside: Masks, lungs: Masks, *, seed: int = 0) -> Control:
-    """Other images' maps on the same outlines, brought over by the boxes around the lungs."""
+def control(heatmaps: Heatmaps, inside: Masks, lungs: Masks, *, seed: int = 0) -> Control:
+    """Compare heatmaps with other images' heatmaps on the same outlines.
+
+    Args:
+        heatmaps: (N, S, S).
+        inside: outlines of opacities (N, S, S).
+        lungs: outlines of lungs (N, S, S); another image's heatmap is moved so that the boxes
+            around the lungs coincide.
+        seed: of the choice of other images.
+    """
     boxes = [box_around(mask) for mask in lungs]
-    own = gains(heat, inside)
-    usable = [row for row, box in enumerate(boxes) if box and heat[row].max() > 0]
+    own = _gains(heatmaps, inside)
+    usable = [row for row, box in enumerate(boxes) if box and heatmaps[row].max() > 0]
     rng = np.random.default_rng(seed)
     means = []
     for row in usable:
-        others = rng.permutation([other for other in usable if other != row])[:OTHERS]
-        moved = [move_box(heat[other], boxes[other], boxes[row]) for other in others]  # type: ignore[arg-type]
+        others = rng.permutation([other for other in usable if other != row])[:_OTHERS]
+        moved = [move_box(heatmaps[other], boxes[other], boxes[row]) for other in others]  # type: ignore[arg-type]
         repeated = np.repeat(inside[row][np.newaxis], len(moved), axis=0)
-        means.append(gains(np.stack(moved), repeated).mean())
+        means.append(_gains(np.stack(moved), repeated).mean())
     others_gain = float(np.mean(means))
     return {
         "others_gain": others_gain,
@@ -138,17 +136,17 @@ def detection(
     lungs: Images,
     explain: Explain,
     *,
-    diameters: Sequence[float] = DIAMETERS,
-    contrasts: Sequence[float] = CONTRASTS,
+    diameters: Sequence[float] = _DIAMETERS,
+    contrasts: Sequence[float] = _CONTRASTS,
     seed: int = 0,
 ) -> list[Detection]:
-    """Plant one opacity of each size and strength in normal images, and look for it.
+    """Plant one opacity of each size and strength in normal images, and see whether it is found.
 
     Args:
-        images: (N, S, S) in [0, 1], normal ones.
+        images: (N, S, S) in [0, 1], normal ones, not normalised.
         lungs: (N, S, S) in [0, 1].
-        explain: of images that are not yet normalised.
-        diameters: of the opacities, as shares of the side.
+        explain: gives logits and evidence of such images.
+        diameters: of the opacities, as fractions of the side.
         contrasts: their strengths.
         seed: of places and shapes, which are the same for every model.
     """
@@ -161,23 +159,35 @@ def detection(
             pairs = [
                 plant(image, lung, one, rng) for image, lung in zip(images, lungs, strict=True)
             ]
-            planted, covered = (np.stack(parts) for parts in zip(*pairs, strict=True))
-            after, maps = explain(planted)
-            found = hits(to_images(maps, images.shape[1]), covered > 0.3)
+            planted, covered = (np.stack(arrays) for arrays in zip(*pairs, strict=True))
+            after, evidence = explain(planted)
+            hits = _hits(to_heatmaps(evidence, images.shape[1]), covered > _COVERED)
             rows.append(
                 {
                     "diameter": diameter,
                     "strength": strength,
-                    "hit": float(found.mean()),
+                    "hit": float(hits.mean()),
                     "rise": float((after - before).mean()),
                 }
             )
     return rows
 
 
+def _hits(heatmaps: Heatmaps, inside: Masks) -> npt.NDArray[np.bool_]:
+    """Whether each heatmap's maximum is inside (N,)."""
+    highest = heatmaps.reshape(len(heatmaps), -1).argmax(axis=1)
+    there = inside.reshape(len(inside), -1)[np.arange(len(heatmaps)), highest]
+    return np.asarray(there & (heatmaps.max(axis=(1, 2)) > 0))
+
+
+def _gains(heatmaps: Heatmaps, inside: Masks) -> npt.NDArray[np.float64]:
+    """The fraction of a heatmap inside over that of the image (N,); 0 where either is zero."""
+    return _divide(fractions_inside(heatmaps, inside), inside.mean(axis=(1, 2)))
+
+
 def _divide(
-    part: npt.NDArray[np.floating], whole: npt.NDArray[np.floating]
+    numerator: npt.NDArray[np.floating], denominator: npt.NDArray[np.floating]
 ) -> npt.NDArray[np.float64]:
-    """Quotients, 0 where there is nothing to divide by."""
-    part, whole = part.astype(np.float64), whole.astype(np.float64)
-    return np.asarray(np.divide(part, whole, out=np.zeros_like(part), where=whole > 0))
+    """Quotients, 0 where the denominator is."""
+    top, bottom = numerator.astype(np.float64), denominator.astype(np.float64)
+    return np.asarray(np.divide(top, bottom, out=np.zeros_like(top), where=bottom > 0))

@@ -1,10 +1,10 @@
-"""Pictures of a run. Each takes data and returns a figure, which `save` writes."""
+"""Plots of runs and evaluations. Each takes data and returns a figure, which `save` writes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +14,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from sklearn import metrics
 
-from training.fitting.run_folder import HistoryRow
+from training.metrics.documents import Faithfulness, HistoryRow, ReliabilityRow
+from training.metrics.theme import theme
 
-sns.set_theme(style="whitegrid", context="notebook")
-WATCHED = ("loss", "accuracy", "auc", "sensitivity", "specificity")  # where nobody chooses
+WATCHED = ("loss", "accuracy", "auc", "sensitivity", "specificity")  # shown unless others are asked
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -25,17 +25,18 @@ def save(figure: Figure, path: Path) -> None:
     figure.savefig(path)
 
 
+@theme()
 def learning_curves(
     history: Sequence[HistoryRow], *, watch: Sequence[str] = WATCHED, kept: int | None = None
 ) -> Figure:
-    """A panel a metric, by epoch.
+    """One panel for each metric, by epoch.
 
-    Training figures are taken on augmented, mixed-up images: they may stay below validation's.
+    Training metrics are measured on augmented, mixed-up images: they may be below validation's.
 
     Args:
-        history: a row an epoch.
+        history: one row for each epoch.
         watch: names of metrics, as ``"auc"``; those that were not measured are left out.
-        kept: the epoch whose weights are kept, to be marked.
+        kept: the epoch whose weights are kept, which is marked.
     """
     measured = [name for name in watch if {name, f"val_{name}"} & set(history[0])]
     columns = min(len(measured), 3) or 1
@@ -56,6 +57,7 @@ def learning_curves(
     return figure
 
 
+@theme()
 def compared_curves(runs: Mapping[str, Sequence[HistoryRow]], column: str) -> Figure:
     """One metric of several runs, by epoch; runs that did not measure it are left out."""
     figure, axes = _square(width=8)
@@ -71,7 +73,7 @@ def compared_curves(runs: Mapping[str, Sequence[HistoryRow]], column: str) -> Fi
 
 
 def metric_title(name: str) -> str:
-    """What plots and tables call a metric."""
+    """The name of a metric in plots and tables."""
     known = {"auc": "AUC", "f1": "F1", "mcc": "Matthews correlation", "brier": "Brier score"}
     return known.get(name, name.replace("_", " ").capitalize())
 
@@ -82,66 +84,83 @@ def _by_epoch(axes: Axes, history: Sequence[HistoryRow], column: str, label: str
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
+@theme()
 def confusion_matrix(
     counts: npt.NDArray[np.int64], class_names: Sequence[str], *, title: str = ""
 ) -> Figure:
-    """Counts (2, 2), with each row's share, of true classes against called ones."""
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    """Counts (2, 2) of true classes (rows) against predicted ones, with each row's fractions."""
+    fractions = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     texts = [
-        [f"{n}\n{share:.1%}" for n, share in zip(*row, strict=True)]
-        for row in zip(counts, shares, strict=True)
+        [f"{n}\n{fraction:.1%}" for n, fraction in zip(*row, strict=True)]
+        for row in zip(counts, fractions, strict=True)
     ]
     figure = Figure(figsize=(5, 4), dpi=120, layout="constrained")
     axes = figure.subplots()
     sns.heatmap(
-        shares,
+        fractions,
         annot=texts,
         fmt="",
         cmap="Blues",
         vmin=0,
         vmax=1,
         square=True,
-        cbar_kws={"label": "Share of the true class"},
+        cbar_kws={"label": "Fraction of the true class"},
         xticklabels=class_names,
         yticklabels=class_names,
         ax=axes,
     )
-    axes.set(xlabel="Called", ylabel="True", title=title)
+    axes.set(xlabel="Predicted", ylabel="True", title=title)
     return figure
 
 
-Curves = dict[str, npt.NDArray[np.float64]]
+@theme()
+def roc_curve(
+    labels: npt.NDArray[np.int64], scores: Mapping[str, npt.NDArray[np.float64]]
+) -> Figure:
+    """Sensitivity against 1 - specificity, one line for each model.
 
-
-def roc_curve(labels: npt.NDArray[np.int64], models: Curves) -> Figure:
-    """Sensitivity against the share of normal images called pneumonia, a line a model."""
+    Args:
+        labels: (N,), 0 or 1, both present.
+        scores: (N,) of each model, by its name.
+    """
     figure, axes = _square()
-    for name, scores in models.items():
-        false_alarms, sensitivity, _ = metrics.roc_curve(labels, scores)
-        area = metrics.roc_auc_score(labels, scores)
-        axes.plot(false_alarms, sensitivity, label=f"{name}, AUC {area:.4f}")
+    for name, values in scores.items():
+        false_positive_rate, sensitivity, _ = metrics.roc_curve(labels, values)
+        auc = metrics.roc_auc_score(labels, values)
+        axes.plot(false_positive_rate, sensitivity, label=f"{name}, AUC {auc:.4f}")
     axes.plot([0, 1], [0, 1], linestyle=":", color="grey", label="chance")
-    axes.set(xlabel="1 - specificity", ylabel="Sensitivity", title="Receiver operating curve")
+    axes.set(
+        xlabel="1 - specificity", ylabel="Sensitivity", title="Receiver operating characteristic"
+    )
     axes.legend(loc="lower right")
     return figure
 
 
-def precision_recall_curve(labels: npt.NDArray[np.int64], models: Curves) -> Figure:
-    """Share of pneumonia among the images called so, against sensitivity, a line a model."""
+@theme()
+def precision_recall_curve(
+    labels: npt.NDArray[np.int64], scores: Mapping[str, npt.NDArray[np.float64]]
+) -> Figure:
+    """Precision against sensitivity, one line for each model.
+
+    Args:
+        labels: (N,), 0 or 1, both present.
+        scores: (N,) of each model, by its name.
+    """
     figure, axes = _square()
-    for name, scores in models.items():
-        precision, sensitivity, _ = metrics.precision_recall_curve(labels, scores)
-        area = metrics.average_precision_score(labels, scores)
-        axes.plot(sensitivity, precision, label=f"{name}, average precision {area:.4f}")
-    share = labels.mean()
-    axes.axhline(share, linestyle=":", color="grey", label=f"chance, {share:.2f}")
+    for name, values in scores.items():
+        precision, sensitivity, _ = metrics.precision_recall_curve(labels, values)
+        average = metrics.average_precision_score(labels, values)
+        axes.plot(sensitivity, precision, label=f"{name}, average precision {average:.4f}")
+    prevalence = labels.mean()
+    axes.axhline(prevalence, linestyle=":", color="grey", label=f"chance, {prevalence:.2f}")
     axes.set(xlabel="Sensitivity (recall)", ylabel="Precision", title="Precision and recall")
     axes.legend(loc="lower left")
     return figure
 
 
-def reliability_diagram(rows: Sequence[dict[str, float]], error: float) -> Figure:
-    """Observed share of pneumonia against the probability that was given.
+@theme()
+def reliability_diagram(rows: Sequence[ReliabilityRow], error: float) -> Figure:
+    """Observed fraction with pneumonia against the predicted probability.
 
     Args:
         rows: of `training.metrics.evaluation.reliability`.
@@ -165,14 +184,15 @@ def reliability_diagram(rows: Sequence[dict[str, float]], error: float) -> Figur
             color="grey",
         )
     axes.set(
-        xlabel="Probability given",
-        ylabel="Share with pneumonia",
+        xlabel="Predicted probability",
+        ylabel="Fraction with pneumonia",
         title="Reliability, both classes weighing the same",
     )
     axes.legend(loc="upper left")
     return figure
 
 
+@theme()
 def threshold_curve(
     labels: npt.NDArray[np.int64],
     probabilities: npt.NDArray[np.float64],
@@ -188,63 +208,82 @@ def threshold_curve(
         axes.axvline(
             threshold, color="grey", linestyle=style, linewidth=1, label=f"{name} {threshold:.2f}"
         )
-    axes.set(xlabel="Threshold", ylabel="Share of the class", title="What a threshold costs")
+    axes.set(
+        xlabel="Threshold", ylabel="Fraction of the class", title="Sensitivity and specificity"
+    )
     axes.legend(loc="lower center", fontsize=9)
     return figure
 
 
-def explanation_curves(document: dict[str, Any]) -> Figure:
-    """Deletion, insertion and randomisation; see `training.validation.heatmaps`."""
+@theme()
+def explanation_curves(document: Faithfulness) -> Figure:
+    """Deletion, insertion and randomisation; see `training.validation.faithfulness`."""
     figure = Figure(figsize=(15, 4.5), dpi=110, layout="constrained")
     deletion, insertion, randomisation = figure.subplots(1, 3)
-    for axes, name in ((deletion, "deletion"), (insertion, "insertion")):
-        share = np.linspace(0, 1, len(document["chance"][name]))
+    panels: tuple[tuple[Axes, Literal["deletion", "insertion"]], ...] = (
+        (deletion, "deletion"),
+        (insertion, "insertion"),
+    )
+    for axes, name in panels:
+        fraction = np.linspace(0, 1, len(document["chance"][name]))
         for method, row in document["methods"].items():
-            axes.plot(share, row[name], marker=".", label=method)
-        axes.plot(share, document["chance"][name], linestyle=":", color="grey", label="random")
-        axes.set(xlabel="Share of the image", ylabel="Mean probability", title=name.capitalize())
+            axes.plot(fraction, row[name], marker=".", label=method)
+        axes.plot(fraction, document["chance"][name], linestyle=":", color="grey", label="random")
+        axes.set(xlabel="Fraction of the image", ylabel="Mean probability", title=name.capitalize())
         axes.legend()
     reference, *rows = document["randomisation"]
     randomisation.plot([row["ssim"] for row in rows], [row["layers"] for row in rows], marker="o")
     randomisation.axvline(
-        reference["ssim"], linestyle=":", color="grey", label="another image's map"
+        reference["ssim"], linestyle=":", color="grey", label="another image's heatmap"
     )
     randomisation.invert_yaxis()
-    randomisation.set(xlim=(-0.05, 1), xlabel="Similarity to the map as it is (SSIM)")
-    randomisation.set_title("Layers drawn anew, down to")
+    randomisation.set(xlim=(-0.05, 1), xlabel="Similarity to the trained network's heatmap (SSIM)")
+    randomisation.set_title("Layers with random weights, down to")
     randomisation.legend()
     return figure
 
 
-def importance(shares: dict[str, float]) -> Figure:
-    """How much each setting matters, the most at the top."""
-    names = list(shares)[::-1]
+@theme()
+def importance(fractions: Mapping[str, float]) -> Figure:
+    """Importance of each setting in a search, the most important at the top.
+
+    Args:
+        fractions: of the validation AUC's variance, by setting, in descending order.
+    """
+    names = list(fractions)[::-1]
     figure = Figure(figsize=(7, 0.4 * len(names) + 1), dpi=120, layout="constrained")
     axes = figure.subplots()
-    axes.barh(names, [shares[name] for name in names], color=sns.color_palette()[0])
-    axes.set(title="How much each setting matters", xlabel="Share of the validation AUC's variance")
+    axes.barh(names, [fractions[name] for name in names], color=sns.color_palette()[0])
+    axes.set(title="Importance of settings", xlabel="Fraction of the validation AUC's variance")
     return figure
 
 
-def picture_rows(
-    rows: Sequence[tuple[str, Sequence[tuple[npt.NDArray[np.uint8], str]]]],
+@theme()
+def image_grid(
+    groups: Sequence[tuple[str, Sequence[tuple[npt.NDArray[np.uint8], str]]]],
     *,
     columns: int = 6,
     width: float = 2.4,
 ) -> Figure:
-    """Groups of captioned pictures, RGB or grey, under their titles; `width` inches each."""
-    lines: list[tuple[str, Sequence[tuple[npt.NDArray[np.uint8], str]]]] = []
-    for title, pictures in rows:
-        starts = range(0, max(len(pictures), 1), columns)
-        lines += [(title if i == 0 else "", pictures[i : i + columns]) for i in starts]
-    figure = Figure(figsize=(width * columns, 2.9 * len(lines)), dpi=100, layout="constrained")
-    grid = figure.subplots(len(lines), columns, squeeze=False)
-    for axes_row, (title, pictures) in zip(grid, lines, strict=True):
+    """Groups of images with captions, each group under its title.
+
+    Args:
+        groups: title, and pairs of an image, (H, W) or (H, W, 3), and its caption.
+        columns: images in a row.
+        width: of each image, in inches.
+    """
+    rows: list[tuple[str, Sequence[tuple[npt.NDArray[np.uint8], str]]]] = []
+    for title, tiles in groups:
+        starts = range(0, max(len(tiles), 1), columns)
+        rows += [(title if i == 0 else "", tiles[i : i + columns]) for i in starts]
+    figure = Figure(figsize=(width * columns, 2.9 * len(rows)), dpi=100, layout="constrained")
+    grid = figure.subplots(len(rows), columns, squeeze=False)
+    for axes_row, (title, tiles) in zip(grid, rows, strict=True):
         for axes in axes_row:
             axes.axis("off")
         axes_row[0].set_title(title, loc="left", fontsize=12, fontweight="bold", pad=18)
-        for axes, (picture, caption) in zip(axes_row, pictures, strict=False):
-            axes.imshow(picture, cmap="gray", aspect="auto")
+        for axes, (image, caption) in zip(axes_row, tiles, strict=False):
+            axes.imshow(image, cmap="gray", aspect="auto")
             axes.text(0, -0.02, caption, transform=axes.transAxes, fontsize=8, va="top")
     return figure
 

@@ -1,1 +1,1 @@
-"""A trained network becomes a bundle, and reaches others."""
+"""Makes a bundle of a trained network, writes its card, and publishes it."""

@@ -1,34 +1,38 @@
-"""A trained network becomes a bundle: thresholds and figures from images not trained on.
+"""Makes a bundle of a trained network, with thresholds and figures from images not trained on.
 
-Needs TensorFlow, for Grad-CAM; the fit before it does not.
+Needs TensorFlow for Grad-CAM; training itself does not.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 
 from cxr.model.bundle import CLASS_NAMES, Bundle, save_bundle
-from cxr.model.gradcam import GradCAM
-from cxr.model.heatmap_method import Method
+from cxr.model.heatmap import Method
 from cxr.model.operating_points import OperatingPoints
 from training.data.dataset import file_list_digest, fingerprints, is_kermany
 from training.data.images import Split, Splits
 from training.fitting.config import LAST, TrainingConfig
-from training.fitting.prediction import predict_logits
+from training.fitting.prediction import explain_in_batches, predict_logits
 from training.fitting.run_folder import RunFolder, versions
 from training.metrics import plots
 from training.metrics.calibration import calibrate, operating_points
+from training.metrics.documents import BundleEvaluation, ModelFigures
 from training.metrics.evaluation import evaluate, sigmoid
+from training.networks.export import IMAGES, write_network
+from training.networks.gradcam import GradCAM
 from training.sharing.card import model_card
 from training.validation.estimate import Estimate
 
-# One image with pneumonia in twenty is hotter at its hottest place than the heatmap's top colour.
+# The heatmap's top colour: exceeded at the strongest place of 1 in 20 images with pneumonia.
 HEATMAP_PERCENTILE = 95
 HEATMAP_IMAGES = 600
-HEATMAP_METHOD: Method = "gradcam"  # the one that measures best, see training/EXPERIMENTS.md
+HEATMAP_METHOD: Method = "gradcam"  # compared with others in training/EXPERIMENTS.md
 
 _KERMANY = {
     "name": "training split of chest_xray (Kermany 2018)",
@@ -50,17 +54,18 @@ def export(
     credit: str = "",
     estimate: Estimate | None = None,
 ) -> Bundle:
-    """Write ``RUN/bundle``: the network, its thresholds, and what is known of it.
+    """Write ``RUN/bundle``: the network, its thresholds, its figures and its card.
 
     Args:
-        config: that it was trained with.
-        splits: that it was trained on, and is measured on unless there is an estimate.
-        network: with its final weights.
-        run: where the bundle and the plots of its evaluation go.
+        config: the configuration that it was trained with.
+        splits: the images that it was trained on, and measured on if there is no estimate.
+        network: the network with its final weights.
+        run: folder for the bundle and the plots of its evaluation.
         name: of the model.
         version: of the model.
-        credit: of who drew the outlines that it learned from; empty if nobody did.
-        estimate: out-of-fold figures and thresholds of networks fitted alike, if there are any.
+        credit: who drew the outlines that it was trained on; empty if nobody did.
+        estimate: figures and thresholds of a cross-validation with the same settings, if there
+            is one.
 
     Returns:
         The bundle, read back and verified.
@@ -70,11 +75,11 @@ def export(
     else:
         points, measured = _on_validation(config, splits.validation, network, run)
     history = run.read_history(config.epochs)
-    evaluation = {
+    evaluation: BundleEvaluation = {
         **measured,
         "history": history,
         "kept_epoch": config.best_epoch(history),
-        "trained_images": " ".join(sorted(fingerprints(splits.train.records))),
+        "trained_fingerprints": " ".join(sorted(fingerprints(splits.train.records))),
     }
     settings = config.to_json()
     document: dict[str, Any] = {
@@ -95,31 +100,47 @@ def export(
     }
     return save_bundle(
         run.bundle,
-        network=network,
+        write_network=partial(
+            write_network, network, config.network, images=_some_images(splits.train, config)
+        ),
         config=document,
         operating_points=points,
-        evaluation=evaluation,
-        card=model_card(document, points, evaluation),
+        evaluation=dict(evaluation),
+        card=model_card(document, points, dict(evaluation)),
     )
 
 
-def _of_estimate(estimate: Estimate) -> dict[str, Any]:
-    keys = ("source", "by", "result", "folds", "perturbations", "folds_sha256", "elsewhere")
-    return {
-        **{key: estimate.document[key] for key in keys if key in estimate.document},
-        "epochs": estimate.document["training"]["epochs"],
+def _some_images(split: Split, config: TrainingConfig) -> npt.NDArray[np.float32]:
+    """Images of both classes, normalised, to compare the exported graph with the network on."""
+    chosen = np.linspace(0, len(split.images) - 1, IMAGES).astype(int)
+    return config.preprocessing.normalize(split.images[chosen].astype(np.float32))
+
+
+def _of_estimate(estimate: Estimate) -> ModelFigures:
+    document = estimate.document
+    figures: ModelFigures = {
+        "source": document["source"],
+        "by": document["by"],
+        "result": document["result"],
+        "folds": document["folds"],
+        "perturbations": document["perturbations"],
+        "folds_sha256": document["folds_sha256"],
+        "epochs": document["training"]["epochs"],
     }
+    if "elsewhere" in document:
+        figures["elsewhere"] = document["elsewhere"]
+    return figures
 
 
 def _on_validation(
     config: TrainingConfig, split: Split, network: keras.Model, run: RunFolder
-) -> tuple[OperatingPoints, dict[str, Any]]:
-    """Thresholds and figures from images that were held out of this one fit."""
+) -> tuple[OperatingPoints, ModelFigures]:
+    """Thresholds and figures from the validation split of this training."""
     logits = predict_logits(network, split.images, config.preprocessing, flip_tta=config.flip_tta)
     labels = split.labels
     source = f"{len(labels):,} images of {split.patients:,} patients, held out of training"
     if config.select_by != LAST:
-        source += f"; the epoch was chosen on them, too, by {config.select_by}"
+        source += f"; the epoch was also chosen on them, by {config.select_by}"
     points = operating_points(labels, logits, source=source)
     calibrated = calibrate(logits, points)
     result = evaluate(
@@ -137,22 +158,21 @@ def _on_validation(
 
 
 def _heatmap_reference(network: keras.Model, splits: Splits, config: TrainingConfig) -> float:
-    """The activation that heatmaps show as 1, from images with pneumonia, held out if there are."""
+    """The evidence that heatmaps show as 1: a percentile over images with pneumonia.
+
+    They are taken from the validation split, or from the training split if there is none.
+    """
     split = splits.validation if splits.validation.records else splits.train
     images = split.images[np.flatnonzero(split.labels == 1)[:HEATMAP_IMAGES]]
     gradcam = GradCAM(network, method=HEATMAP_METHOD, flip_tta=config.flip_tta)
-    hottest = [
-        gradcam(config.preprocessing.normalize(images[i : i + 32].astype(np.float32)))[1].max(
-            (1, 2)
-        )
-        for i in range(0, len(images), 32)
-    ]
-    reference = np.percentile(np.concatenate(hottest), HEATMAP_PERCENTILE)
+    batch = config.preprocessing.normalize(images.astype(np.float32))
+    _, evidence = explain_in_batches(gradcam, batch)
+    reference = np.percentile(evidence.max(axis=(1, 2)), HEATMAP_PERCENTILE)
     return max(float(reference), float(np.finfo(np.float32).tiny))
 
 
 def _provenance(train: Split) -> dict[str, Any]:
-    """What the model learned from; nothing is claimed of images that are not recognised."""
+    """What the model was trained on; nothing is claimed about images that are not recognised."""
     known = is_kermany(train.records)
     unknown = {"name": "a private folder", "population": "not recorded", "credit": "Not recorded."}
     return {

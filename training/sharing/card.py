@@ -1,4 +1,4 @@
-"""A bundle's JSON becomes its model card: no figure in it was typed by hand."""
+"""Writes a bundle's model card from its JSON files, so that no figure is typed by hand."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cxr.model.operating_points import OperatingPoints
 from training.files import read_json
 from training.templates import METHOD_NAMES, render
 
-# What a bundle keeps of another cross-validation.
+# The fields of another cross-validation that a bundle stores.
 _KEPT = dict.fromkeys(("typicality", "acquisition", "baseline"), ("source", "by", "plan", "folds"))
 
 
@@ -26,7 +26,7 @@ def model_card(config: dict[str, Any], points: OperatingPoints, evaluation: dict
     Args:
         config: content of config.json.
         points: content of operating_points.json.
-        evaluation: content of evaluation.json; sections that it lacks are left out.
+        evaluation: content of evaluation.json; the card has no section for what it lacks.
     """
     return render(
         "card.md.jinja",
@@ -50,17 +50,17 @@ def model_card(config: dict[str, Any], points: OperatingPoints, evaluation: dict
 
 
 def update_bundle(folder: Path, sections: Mapping[str, Path]) -> Bundle:
-    """Put measured figures into a bundle's evaluation, and write its card anew.
+    """Store measured figures in a bundle's evaluation, and rewrite its card.
 
-    The model stays the same: neither weights, configuration nor thresholds are touched.
+    Weights, configuration and thresholds stay as they are.
 
     Args:
         folder: the bundle.
-        sections: JSON files by the section that they become. Figures on the official test split
-            are taken only if they were measured on this very model.
+        sections: JSON files, by the section of the evaluation that they are stored as. Figures on
+            the official test split are stored only if they were measured on this very model.
 
     Raises:
-        DatasetError: a file is not what its section asks for.
+        DatasetError: a file does not hold what its section needs.
         BundleError: the folder holds no intact bundle.
     """
     bundle = load_bundle(folder)
@@ -78,31 +78,37 @@ def update_bundle(folder: Path, sections: Mapping[str, Path]) -> Bundle:
         card = model_card(bundle.config, bundle.operating_points, evaluation)
     except jinja2.UndefinedError as error:
         raise DatasetError(
-            f"{', '.join(map(str, sections.values()))}: lacks what the card says ({error})."
+            f"{', '.join(map(str, sections.values()))}: lacks a figure that the card "
+            f"needs ({error}). Measure again with this version."
         ) from error
     return save_evaluation(bundle, evaluation=evaluation, card=card)
 
 
 def _check_measured(document: dict[str, Any], bundle: Bundle) -> str:
-    """What is wrong with figures that have to be of this model; empty if nothing."""
+    """Why figures are not of this model; empty if they are."""
     if _is_of(document, bundle.sha256):
         return ""
-    return f"was measured on another model. Measure {bundle.folder}."
+    return f"was measured on another model. Measure {bundle.folder} and give that file."
 
 
 def _check_groups(by: str, document: dict[str, Any], bundle: Bundle) -> str:
+    """Why a cross-validation is not one by these groups, of this model's settings; or empty."""
     if document.get("plan", {}).get("by") != by:
-        return f"is no cross-validation --by {by}."
+        return f"expected the result of cross-validate --by {by}."
     ours, theirs = bundle.config["training"], document.get("training", {})
     keys = ("network", "preprocessing", "augmentation", "local")
-    return "" if all(ours[key] == theirs.get(key) for key in keys) else "is of another recipe."
+    differing = [key for key in keys if ours[key] != theirs.get(key)]
+    if not differing:
+        return ""
+    return f"was made with other settings than this model ({', '.join(differing)})."
 
 
 def _check_baseline(document: dict[str, Any], bundle: Bundle) -> str:
+    """Why a cross-validation is not the baseline's on this model's folds; or empty."""
     if document.get("training", {}).get("preset") != "baseline":
-        return "is no cross-validation of the baseline."
+        return "expected the result of cross-validate --preset baseline."
     same = document.get("folds_sha256") == bundle.evaluation.get("folds_sha256")
-    return "" if same else "has other folds than this model's cross-validation."
+    return "" if same else "has other folds than this model's own cross-validation."
 
 
 _CHECKS: dict[str, Callable[[dict[str, Any], Bundle], str]] = {
@@ -122,12 +128,12 @@ def _is_of(document: dict[str, Any] | None, sha256: str) -> bool:
 
 
 def _figures(document: dict[str, Any] | None) -> dict[str, Any] | None:
-    """The figures of a report, whether they lie under "metrics" or beside the model."""
+    """The figures of a report: with those under "metrics" beside the others."""
     return {**document, **document.get("metrics", {})} if document else None
 
 
 def _baseline_rows(evaluation: dict[str, Any]) -> list[dict[str, Any]]:
-    """The baseline's folds and ours on the same images."""
+    """The baseline's folds, and this model's settings on the same images."""
     if "baseline" not in evaluation:
         return []
     rows = []
@@ -135,7 +141,7 @@ def _baseline_rows(evaluation: dict[str, Any]) -> list[dict[str, Any]]:
     for row in evaluation["baseline"]["folds"]:
         rows.append({"name": f"published CNN-LSTM, fold {row['fold']}", **row})
         if row["fold"] in ours:
-            rows.append({"name": f"this model's recipe, fold {row['fold']}", **ours[row["fold"]]})
+            rows.append({"name": f"this model's settings, fold {row['fold']}", **ours[row["fold"]]})
     return rows
 
 

@@ -1,7 +1,7 @@
-"""The page goes to a Hugging Face Space, which answers with one model, pinned to a commit.
+"""Puts the page on a Hugging Face Space, with one model that is pinned to a commit.
 
-Only what the page needs is sent, in one commit. What an earlier deployment wrote and this one does
-not is deleted; nothing else of the Space is touched.
+Only what the page needs is sent, in one commit. Files that an earlier deployment wrote and this one
+does not are deleted; all other files of the Space are kept.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from huggingface_hub import (
 from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
 
 from cxr.errors import HubError
-from cxr.gate import gate
+from cxr.gate.files import BUNDLED_GATE
+from cxr.gate.files import FILES as GATE_FILES
 from cxr.model.bundle import BUNDLED_MODEL, FILES
 from cxr.model.hub import fetch_bundle, parse_reference
 from training.files import ROOT
@@ -31,10 +32,10 @@ from training.sharing.publish import clear_errors, example_files
 
 Hardware = Literal["cpu", "zero"]
 
-WRITTEN = ".deployed-files.json"  # what a deployment wrote, for the next one
+WRITTEN = ".deployed-files.json"  # lists what a deployment wrote, so that the next one can delete
 SPACES_PACKAGE = "spaces==0.51.3"
 
-# What a Space starts: it holds the pin, so that code and model change in one commit.
+# What a Space starts. It names the model's commit, so that code and model change together.
 LAUNCHER = '''"""Starts the page on a Space, with the model that it was deployed with."""
 
 import os
@@ -46,7 +47,7 @@ os.environ.setdefault("CXR_MODEL", "{pinned}")
 {extra}
 sys.exit(main([]))
 '''
-# A ZeroGPU Space has to declare a function that would use the GPU; ours computes on the CPU.
+# A ZeroGPU Space must declare a function that uses the GPU; the page computes on the CPU.
 ZERO_GPU = '''
 import spaces
 
@@ -57,8 +58,8 @@ def unused() -> None:
 
 '''
 HARDWARE = {"cpu": SpaceHardware.CPU_BASIC, "zero": SpaceHardware.ZERO_A10G}
-_SOURCES = {".py", ".css", ".js", ".html"}
-_FRESH = {".gitattributes", "README.md"}  # what the Hub puts into a new Space
+_SOURCES = {".py", ".css", ".js", ".html", ".toml"}
+_NEW_SPACE = {".gitattributes", "README.md"}  # what the Hub puts into a new Space
 
 
 @dataclass(frozen=True)
@@ -68,8 +69,8 @@ class Deployment:
     Attributes:
         space: ``"name/space"``.
         model: ``"name/repository@commit"``.
-        url: of the Space.
-        written: paths in it that are ours.
+        url: the Space's address.
+        written: paths of the files that this deployment wrote.
         deleted: paths that an earlier deployment wrote and this one did not.
     """
 
@@ -84,20 +85,20 @@ def deploy(space: str, model: str, *, hardware: Hardware = "cpu") -> Deployment:
     """Make or update a Space.
 
     Args:
-        space: ``NAME/SPACE``; made if it is not there.
-        model: ``NAME/REPO@REVISION``, which is resolved to a commit and stays there.
+        space: ``NAME/SPACE``; made if missing.
+        model: ``NAME/REPO@REVISION``; the Space keeps the commit that the revision names now.
         hardware: ``"cpu"`` for cpu-basic, ``"zero"`` for ZeroGPU.
 
     Raises:
-        HubError: no token, no access, a rule of the Hub, no such model, or no connection. The Space
-            is then as it was.
+        HubError: there is no token, no access, no such model or no connection, or a rule of the Hub
+            forbids it. The Space is then unchanged.
         BundleError: the model is no intact bundle.
     """
     place, source = parse_reference(space), parse_reference(model)
     if place is None or "@" in space:
-        raise HubError(f"{space}: expected NAME/SPACE, as in me/chest-x-rays.")
+        raise HubError(f"{space}: expected NAME/SPACE, for example me/chest-x-rays.")
     if source is None:
-        raise HubError(f"{model}: expected NAME/REPO@REVISION, as in me/cxr@v1.")
+        raise HubError(f"{model}: expected NAME/REPO@REVISION, for example me/cxr@v1.")
     bundle = fetch_bundle(source)
     pinned = str(bundle.origin)
     files = app_files(pinned, hardware=hardware)
@@ -133,36 +134,37 @@ def deploy(space: str, model: str, *, hardware: Hardware = "cpu") -> Deployment:
 
 
 def _require_public(pinned: str) -> None:
-    """Raise a HubError if a Space, which has no token, could not fetch the model."""
+    """Raise a HubError if a Space, which has no token, cannot fetch the model."""
     repo, commit = pinned.split("@")
     try:
         HfApi(token=False).model_info(repo, revision=commit)
     except (RepositoryNotFoundError, RevisionNotFoundError) as error:
         raise HubError(
-            f"{pinned}: not to be seen without a token, and a Space has none. Make it public."
+            f"{pinned}: cannot be seen without a token, and a Space has none. Make it public."
         ) from error
 
 
 def app_files(pinned: str, *, hardware: Hardware = "cpu") -> dict[str, bytes]:
-    """What a Space needs: content by path.
+    """The files that a Space needs: content by path.
 
     Args:
         pinned: ``NAME/REPO@COMMIT`` of the model.
         hardware: see `deploy`.
     """
-    paths = [ROOT / name for name in ("app.py", "requirements.txt", "LICENSE")]
+    paths = [ROOT / name for name in ("app.py", "LICENSE")]
     paths += [
         path
         for path in sorted((ROOT / "cxr").rglob("*"))
         if path.suffix in _SOURCES and path.is_file() and not path.is_symlink()
     ]
     paths += [BUNDLED_MODEL / name for name in FILES]
-    paths += [gate.BUNDLED_GATE / name for name in gate.FILES]
+    paths += [BUNDLED_GATE / name for name in GATE_FILES]
     paths += example_files()
     files = {path.relative_to(ROOT).as_posix(): path.read_bytes() for path in paths}
     zero = hardware == "zero"
     launcher = LAUNCHER.format(pinned=pinned, extra=ZERO_GPU if zero else "")
     files["space.py"] = launcher.encode()
+    files["requirements.txt"] = (ROOT / "requirements-page.txt").read_bytes()
     if zero:
         files["requirements.txt"] += f"{SPACES_PACKAGE}\n".encode()
     files["README.md"] = _readme(pinned, hardware).encode()
@@ -171,7 +173,7 @@ def app_files(pinned: str, *, hardware: Hardware = "cpu") -> dict[str, bytes]:
 
 
 def _readme(pinned: str, hardware: Hardware) -> str:
-    """The Space's README: the project's own front matter, with the model pinned in it."""
+    """The Space's README: the front matter of the project's README, and the pinned model."""
     own = (ROOT / "README.md").read_text(encoding="utf-8")
     match = re.match(r"---\n(.*?)\n---\n", own, re.DOTALL)
     front: dict[str, Any] = yaml.safe_load(match[1]) if match else {}
@@ -185,29 +187,32 @@ def _readme(pinned: str, hardware: Hardware) -> str:
     header = yaml.safe_dump(front, sort_keys=False, allow_unicode=True)
     return (
         f"---\n{header}---\n\n# {front['title']}\n\n"
-        "Drop a chest radiograph of a child: read a probability of pneumonia, a verdict at a "
-        "threshold that you move, and a\nheatmap of where the evidence lies.\n\n"
-        "**For research and teaching. Not a medical device. Use only images without names.**\n\n"
+        "Drop a chest radiograph of a child, and read the probability of pneumonia, a verdict at a "
+        "threshold that\nyou can move, and a heatmap of the evidence.\n\n"
+        "**For research and teaching. Not a medical device. Use only radiographs without "
+        "names.**\n\n"
         f"Model: [{repo}](https://huggingface.co/{repo}/tree/{commit}), commit `{commit}`.\n"
     )
 
 
 def _written_before(space: str, there: set[str], head: str) -> set[str]:
-    """Paths that an earlier deployment wrote.
+    """Paths that earlier deployments wrote.
 
     Raises:
-        HubError: the Space is somebody else's work.
+        HubError: the Space has files, but none from a deployment.
     """
     if WRITTEN not in there:
-        if there <= _FRESH:
+        if there <= _NEW_SPACE:
             return set()
         raise HubError(
-            f"{space}: holds files, and none from an earlier deployment. Take another name, or "
-            "empty it first."
+            f"{space}: has files in it, and none from an earlier deployment. Choose another name, "
+            "or empty the Space first."
         )
     path = hf_hub_download(space, WRITTEN, repo_type="space", revision=head)
     try:
         written = json.loads(Path(path).read_text(encoding="utf-8"))
         return {str(name) for name in written}
     except (ValueError, TypeError) as error:
-        raise HubError(f"{space}: its {WRITTEN} is damaged. Delete it there.") from error
+        raise HubError(
+            f"{space}: its {WRITTEN} is damaged. Delete that file on the Hub, then deploy again."
+        ) from error

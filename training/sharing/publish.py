@@ -1,7 +1,7 @@
-"""A finished run goes to the Hugging Face Hub: all of it in one commit, or nothing.
+"""Publishes a finished run on the Hugging Face Hub: all of it in one commit, or nothing.
 
-The bundle, its card, the evaluation results in the Hub's own form, plots of the run and example
-pictures. Reading it back is `cxr.model.hub`.
+Sends the bundle with its card, the evaluation results in the Hub's own form, plots of the run and
+the example radiographs. `cxr.model.hub` fetches it again.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from huggingface_hub import errors as hub
 from cxr.errors import HubError, RunError
 from cxr.model.bundle import FILES, Bundle, load_bundle
 from cxr.model.hub import first_line, parse_reference
+from cxr.model.session import ModelSession
 from training.files import EXAMPLES
 
 PLOTS = ("learning_curves.png", "confusion_matrix.png", "roc_curve.png")
@@ -54,24 +55,32 @@ def publish(
     """Publish a run's bundle.
 
     Args:
-        run: a run folder, or a bundle.
-        repo: ``NAME/REPO`` on the Hub; made if it is not there.
-        tag: name for the new commit, as ``v1``.
+        run: folder of a run, or of a bundle.
+        repo: ``NAME/REPO`` on the Hub; made if missing.
+        tag: tag for the new commit, for example ``v1``.
         private: make a new repository private.
-        dry_run: send nothing, and ask nothing of the Hub.
+        dry_run: send nothing, and do not contact the Hub.
 
     Raises:
-        BundleError: there is no intact bundle, or its weights do not fit.
-        HubError: no token, no access, an existing tag, a repository that moved on underneath, or a
-            Hub that cannot be reached. Nothing is half-published.
+        BundleError: the bundle is damaged, or its weights do not fit its network.
+        HubError: there is no token or no access, the tag exists, somebody else published
+            meanwhile, or the Hub cannot be reached. Nothing is half-published.
+        RunError: the folder holds no bundle.
     """
     if parse_reference(repo) is None or "@" in repo:
-        raise HubError(f"{repo}: expected NAME/REPO, as in me/chest-x-rays.")
-    # A tag that no reference could name, or that would be taken for something else.
+        raise HubError(f"{repo}: expected NAME/REPO, for example me/chest-x-rays.")
+    # `cxr.model.hub` could not fetch such a tag, or would take it for a branch or a commit.
     if tag and (not parse_reference(f"{repo}@{tag}") or tag == "main" or len(tag) == 40):
-        raise HubError(f"{tag}: expected a tag of letters, digits, dots and dashes, as v1.")
+        raise HubError(
+            f"{tag}: expected a tag of letters, digits, dots and dashes, for example v1."
+        )
     bundle = load_bundle(bundle_of(run))
-    bundle.build_network()  # a bundle that does not load is worth nothing to others
+    # Here, so that the studio need not load Keras to offer this.
+    from training.networks.loading import load_network
+
+    # Either raises if its file does not fit, before anything is sent.
+    ModelSession(bundle.folder, bundle.network)
+    load_network(bundle)
     files = _files(run, bundle)
     sizes = {name: len(content) for name, content in files.items()}
     if dry_run:
@@ -95,11 +104,11 @@ def _files(run: Path, bundle: Bundle) -> dict[str, bytes]:
 
 
 def example_files() -> list[Path]:
-    """The example radiographs and where they come from; nothing else that lies beside them."""
-    pictures = [
+    """The example radiographs and their sources; no other file of that folder."""
+    radiographs = [
         path for path in sorted(EXAMPLES.glob("*.png")) if re.fullmatch(_EXAMPLE, path.name)
     ]
-    return [*pictures, EXAMPLES / "SOURCES.md"]
+    return [*radiographs, EXAMPLES / "SOURCES.md"]
 
 
 def _eval_results(bundle: Bundle, dataset: str) -> str:
@@ -127,22 +136,24 @@ def _commit(
     private: bool,
 ) -> Publication:
     api = HfApi()
-    api.whoami()  # before anything is made: a missing or wrong token ends here
+    api.whoami()  # a missing or wrong token ends here, before anything is made
     api.create_repo(repo, private=private, exist_ok=True)
     if private and not api.model_info(repo).private:
         raise HubError(
-            f"{repo}: is there already, and public. Make it private on its page, or take another "
-            "name. Nothing was published."
+            f"{repo}: exists already, and is public. Make it private on its page on the Hub, or "
+            "choose another name. Nothing was published."
         )
     refs = api.list_repo_refs(repo)
     if tag and any(ref.name == tag for ref in refs.tags):
-        raise HubError(f"{repo}: has a tag {tag} already. Choose another --tag.")
+        raise HubError(
+            f"{repo}: has a tag {tag} already. Choose another tag. Nothing was published."
+        )
     heads = [ref.target_commit for ref in refs.branches if ref.name == "main"]
     operations = [
         CommitOperationAdd(path_in_repo=name, path_or_fileobj=content)
         for name, content in files.items()
     ]
-    # With the parent named, the Hub refuses the commit if somebody else's came in between.
+    # With the parent named, the Hub refuses the commit if somebody else has committed meanwhile.
     info = api.create_commit(
         repo,
         operations,
@@ -156,26 +167,27 @@ def _commit(
             raise HubError(
                 f"{repo}: published as {info.oid}, but the tag {tag} could not be set "
                 f"({first_line(error)}). "
-                f"Set it there, or name the model {repo}@{info.oid}."
+                f"Set it on the Hub, or name the model {repo}@{info.oid}."
             ) from error
     return Publication(repo, sizes, info.oid, info.commit_url)
 
 
 @contextmanager
 def clear_errors(repo: str) -> Iterator[None]:
-    """The client's errors as ours, each with what to do."""
+    """Turn the Hub client's errors into HubErrors that say what to do."""
     try:
         yield
     except hub.LocalTokenNotFoundError as error:
         raise HubError(
-            "No token for the Hub. Log in (hf auth login), or set HF_TOKEN to one that may write."
+            "No token for the Hub. Log in (hf auth login), or set HF_TOKEN to a token that may "
+            "write."
         ) from error
     except hub.HfHubHTTPError as error:
         raise HubError(f"{repo}: {_advice(error)}") from error
     except (httpx2.HTTPError, OSError, ValueError, RuntimeError) as error:
         raise HubError(
-            f"{repo}: sending failed ({first_line(error)}). Unless it was the last answer that got "
-            "lost, nothing was published: look there, then try again."
+            f"{repo}: sending failed ({first_line(error)}). Look at the repository to see whether "
+            "it arrived, then try again."
         ) from error
 
 
@@ -183,35 +195,39 @@ def _advice(error: hub.HfHubHTTPError) -> str:
     status = error.response.status_code
     if status in (409, 412):
         return (
-            "somebody else published in between. Nothing of yours was; look at what is there now, "
+            "somebody else published in between. Nothing was published now: look at what is there, "
             "then publish again."
         )
     if status in (401, 403):
         return (
-            f"the token is not accepted ({status}). Use one that may write there: hf auth login, "
-            "or HF_TOKEN."
+            f"the token is not accepted ({status}). Use a token that may write there: hf auth "
+            "login, or HF_TOKEN."
         )
     if status == 402:
-        return "the Hub wants a paid account for that (402). See `training deploy --help`."
+        return (
+            "the Hub requires a paid account for that (402). See python -m training deploy --help."
+        )
     if status == 429:
-        return "the Hub has had too many requests (429). Nothing was published; wait a while."
+        return "too many requests to the Hub (429). Nothing was published; try again later."
     return f"the Hub answered {status}. Nothing was published; try again later."
 
 
 def describe(publication: Publication, card: str) -> str:
-    """Files, sizes and the card, for a dry run."""
+    """What a dry run shows: files, sizes and the card."""
     rows = [f"{size:>12,}  {name}" for name, size in sorted(publication.files.items())]
     total = sum(publication.files.values())
-    return "\n".join([*rows, f"{total:>12,}  in all, to {publication.repo}", "", card])
+    return "\n".join([*rows, f"{total:>12,}  bytes in all, to {publication.repo}", "", card])
 
 
 def bundle_of(run: Path) -> Path:
-    """The bundle of a run folder, or the folder itself if it is one.
+    """The bundle of a run, or the folder itself if it is a bundle.
 
     Raises:
-        RunError: it is neither.
+        RunError: the folder is neither.
     """
     for folder in (run / "bundle", run):
         if (folder / "manifest.json").is_file():
             return folder
-    raise RunError(f"{run}: holds no bundle. Give a finished run, or a bundle.")
+    raise RunError(
+        f"{run}: holds no bundle. Expected the folder of a finished run, or of a bundle."
+    )

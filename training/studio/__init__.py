@@ -1,8 +1,8 @@
 """The studio: a page on one's own machine to check data, train, tune, compare and publish.
 
-It holds no state of its own: everything is in the folder of runs. What takes long is a command of
-`python -m training`, run by a process of its own (`training.studio.jobs`), so that neither a closed
-tab nor a crash of the page ends it.
+The page keeps no state: everything is in the folder of runs. Whatever takes long is a command of
+`python -m training` in a process of its own (`training.studio.jobs`), so that it continues when the
+tab is closed or the page crashes.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ LAUNCH_SETTINGS: dict[str, Any] = {
     **BASE_SETTINGS,
     "css_paths": Path(__file__).parent / "studio.css",
 }
-_DELETE_FILES = (60, 600)  # look every 60 s, delete what is older than 600 s
+_DELETE_FILES = (60, 600)  # every 60 s, delete uploads that are older than 600 s
 
 
 def build_studio(runs: Path, data: Path | None = None) -> gr.Blocks:
-    """The page.
+    """Build the page.
 
     Args:
-        runs: folder that holds the runs, and where new ones go.
-        data: the data folder to begin with.
+        runs: folder of the runs; new ones are written to it.
+        data: data folder to start with.
 
     Raises:
         RunError: the folder of runs cannot be made.
@@ -51,8 +51,8 @@ def build_studio(runs: Path, data: Path | None = None) -> gr.Blocks:
         title="Training studio", analytics_enabled=False, delete_cache=_DELETE_FILES
     ) as page:
         gr.Markdown(
-            "# Training studio\nTrain a network on chest radiographs, see how it does, and compare "
-            f"it with others. Runs are kept in `{_short(queue.runs)}`.",
+            "# Training studio\nTrain a network on chest radiographs, follow its progress, and "
+            f"compare it with others. Runs are stored in `{_short(queue.runs)}`.",
             elem_id="header",
         )
         with gr.Tabs():
@@ -68,7 +68,7 @@ def build_studio(runs: Path, data: Path | None = None) -> gr.Blocks:
                 create_share_tab(tab, queue)
             with gr.Tab("Search settings", id="tune") as tab:
                 create_tune_tab(tab, queue, data_folder)
-    queue.start_worker()  # what waited when the page was closed
+    queue.start_worker()  # continues with what was queued when the page was closed
     return page
 
 
@@ -89,36 +89,36 @@ def serve_studio(
 
     Args:
         runs: folder of the runs.
-        data: the data folder to begin with.
-        port: instead of the first free one from 7860 on.
-        listen: address to listen on. Beyond this machine, the page asks for a password, which is
-            printed: whoever has it can read folders and run trainings here.
-        browser: whether to open one.
+        data: data folder to start with.
+        port: port to listen on; None for the first free one from 7860.
+        listen: address to listen on. If others can reach it, the page asks for a password, which
+            is printed: with it, one can read folders and run trainings on this machine.
+        browser: whether to open a browser.
 
     Raises:
-        RunError: on a Space; or the folder of runs cannot be made.
+        RunError: this is a Space, or the folder of runs cannot be made.
         PageError: the page cannot be served.
     """
     if on_a_space():
         raise RunError(
-            "The studio reads this machine's folders and runs commands: not on a Space, where "
-            "others could. Run it on your own machine."
+            "The studio does not run on a Space: it reads folders and runs commands, which every "
+            "visitor could then do. Run it on your own machine."
         )
     settings: dict[str, Any] = {
         **LAUNCH_SETTINGS,
         "server_name": listen,
         "server_port": port,
-        "share": False,  # whatever the environment says
+        "share": False,  # even if GRADIO_SHARE is set
         "inbrowser": browser,
     }
     if listen in (LOOPBACK, "localhost"):
-        # A page elsewhere whose name is made to lead here is not answered.
+        # Refuses requests for other host names, against DNS rebinding from a foreign web page.
         here = Middleware(TrustedHostMiddleware, allowed_hosts=[LOOPBACK, "localhost"])
         settings["app_kwargs"] = {"middleware": [here]}
     else:
         password = secrets.token_urlsafe(12)
         settings["auth"] = ("studio", password)
-        print(f"Beyond this machine, the name is studio and the password {password}", flush=True)
+        print(f"To log in, use the name studio and the password {password}", flush=True)
     os.environ.pop("GRADIO_SHARE", None)
     with private_uploads():
         page = build_studio(runs, data)

@@ -1,4 +1,4 @@
-"""Commands that one waits for: run beside the page, their words shown as they come."""
+"""Runs a command in a process of its own, and shows its output on the page as it comes."""
 
 from __future__ import annotations
 
@@ -9,21 +9,22 @@ import time
 from collections.abc import Iterator
 
 from training.files import ROOT, make_folder
-from training.studio.jobs import JobQueue, last_lines
+from training.studio.jobs import JobQueue
+from training.studio.processes import last_lines
 
-_LINES = 500
-_EVERY = 0.4  # seconds between two looks at what was printed
+_MAX_LINES = 500  # of the output that is shown
+_INTERVAL = 0.4  # seconds between two updates
 
 
 def run_command(queue: JobQueue, *arguments: str) -> Iterator[tuple[str, int | None]]:
-    """Run ``python -m training ARGUMENTS``; it goes on if nobody waits for it any more.
+    """Run ``python -m training ARGUMENTS``. It continues if the page is closed meanwhile.
 
     Args:
-        queue: in whose folder its words are kept.
-        arguments: of the command, which names itself first.
+        queue: its folder keeps the output.
+        arguments: name of the command, then its arguments.
 
     Yields:
-        What it has printed so far, the command first, and its exit status once it has ended.
+        The command and its output so far; and its exit status, None until it has ended.
     """
     make_folder(queue.folder / "commands")
     path = queue.folder / "commands" / f"{arguments[0]}-{time.time_ns()}.txt"
@@ -39,9 +40,9 @@ def run_command(queue: JobQueue, *arguments: str) -> Iterator[tuple[str, int | N
         )
     shown = ""
     while process.poll() is None:
-        now = last_lines(path.read_bytes(), _LINES)
+        now = last_lines(path.read_bytes(), _MAX_LINES)
         if now != shown:
             yield now, None
         shown = now
-        time.sleep(_EVERY)
-    yield last_lines(path.read_bytes(), _LINES), process.returncode
+        time.sleep(_INTERVAL)
+    yield last_lines(path.read_bytes(), _MAX_LINES), process.returncode

@@ -1,11 +1,11 @@
-"""Compare: runs side by side, their curves over each other, and two models on the same images."""
+"""Compare: a table of the runs, their curves in one plot, and two models on the same images."""
 
 from __future__ import annotations
 
 import html
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import gradio as gr
 import pandas as pd
@@ -16,6 +16,7 @@ from training.files import write_text
 from training.fitting.config import LAST, SELECTABLE, TrainingConfig
 from training.fitting.runs import Run, images_to_compare_on, list_runs, read_run
 from training.metrics import plots
+from training.metrics.documents import BundleEvaluation
 from training.studio.commands import run_command
 from training.studio.data_tab import chosen_folder
 from training.studio.jobs import JobQueue
@@ -27,10 +28,12 @@ _COLUMNS = ["loss", "accuracy", *SELECTABLE, "learning_rate"]
 
 
 def create_compare_tab(tab: gr.Tab, queue: JobQueue) -> None:
-    """The tab, which looks at the runs when it is opened."""
+    """Create the tab. It reads the runs when it is opened."""
     overview = gr.HTML(elem_id="overview")
     with gr.Row():
-        chosen = gr.Dropdown([], multiselect=True, label="Curves of", scale=3, elem_id="overlaid")
+        chosen = gr.Dropdown(
+            [], multiselect=True, label="Runs in the plot", scale=3, elem_id="overlaid"
+        )
         column = gr.Dropdown(
             [(_column_title(name), name) for name in _COLUMNS],
             value="val_auc",
@@ -39,8 +42,8 @@ def create_compare_tab(tab: gr.Tab, queue: JobQueue) -> None:
         )
     curves = gr.Plot(show_label=False, visible=False, elem_id="compared-curves")
     gr.Markdown(
-        "### Two models on the same images\nBy default on images that the first held out, and that "
-        "the second has not learned from, if there are any. Paired tests tell whether a difference "
+        "### Two models on the same images\nBy default on the first model's validation images that "
+        "the second was not trained on, if there are any. Paired tests tell whether a difference "
         "is more than chance."
     )
     with gr.Row():
@@ -48,11 +51,12 @@ def create_compare_tab(tab: gr.Tab, queue: JobQueue) -> None:
         second = gr.Dropdown([], label="Against", scale=2, elem_id="second")
         images = gr.Textbox(
             label="Other labelled images",
-            info="A folder with NORMAL and PNEUMONIA, or a CSV of path and label.",
+            info="A folder with NORMAL and PNEUMONIA, or a CSV file with the columns path and "
+            "label.",
             scale=3,
         )
     measure = gr.Button("Measure", variant="primary", elem_id="measure")
-    said = gr.Textbox(label="Command", lines=4, max_lines=14, visible=False, elem_id="measured")
+    said = gr.Textbox(label="Output", lines=4, max_lines=14, visible=False, elem_id="measured")
     report = gr.HTML(elem_id="report")
 
     def look(names: list[str] | None) -> list[Any]:
@@ -64,7 +68,7 @@ def create_compare_tab(tab: gr.Tab, queue: JobQueue) -> None:
             _overview_html(runs),
             gr.Dropdown(every, value=kept),
             gr.Dropdown(models),
-            gr.Dropdown([("no other", ""), BUNDLED, *models]),
+            gr.Dropdown([("no other model", ""), BUNDLED, *models]),
         ]
 
     def draw(names: list[str], column: str) -> Any:
@@ -73,7 +77,7 @@ def create_compare_tab(tab: gr.Tab, queue: JobQueue) -> None:
         return plot_or_nothing(plots.compared_curves(histories, column) if histories else None)
 
     def compare(first: str | None, second: str | None, images: str) -> Iterator[tuple[Any, Any]]:
-        """Run the evaluation, and show its report."""
+        """Run the evaluation, and show its report when it has ended."""
         with shown_errors():
             arguments, out = _evaluation(queue, first, second, images.strip())
         for text, status in run_command(queue, *arguments):
@@ -108,23 +112,29 @@ def _column_title(name: str) -> str:
 
 
 def _overview_html(runs: list[Run]) -> str:
-    headers = ("", "preset", "size", "epochs", "balance", *map(plots.metric_title, _FIGURES), "on")
+    headers = (
+        *("run", "preset", "image size", "epochs", "class balance"),
+        *map(plots.metric_title, _FIGURES),
+        "measured on",
+    )
     bundled = load_bundle(BUNDLED_MODEL)
     config = TrainingConfig.from_json(bundled.config["training"])
     rows = [_row(run.name, run.config, len(run.history), run.evaluation) for run in runs]
-    rows.append(_row(BUNDLED, config, config.epochs, bundled.evaluation))
+    evaluation = cast(BundleEvaluation, bundled.evaluation)
+    rows.append(_row(BUNDLED, config, config.epochs, evaluation))
     return table(headers, rows)
 
 
 def _row(
-    name: str, config: TrainingConfig, epochs: int, evaluation: dict[str, Any] | None
+    name: str, config: TrainingConfig, epochs: int, evaluation: BundleEvaluation | None
 ) -> tuple[object, ...]:
     result = evaluation["result"] if evaluation else None
     figures = [result["metrics"][figure] if result else None for figure in _FIGURES]
     on = "not finished"
     if evaluation and result:
         on = (
-            f"{result['images']:,} images, {'out of fold' if 'folds' in evaluation else 'held out'}"
+            f"{result['images']:,} images, "
+            f"{'cross-validation' if 'folds' in evaluation else 'validation split'}"
         )
     size, of = config.network.input_size, f"{epochs} of {config.epochs}"
     return name, config.preset, size, of, config.balance, *figures, on
@@ -139,7 +149,7 @@ def _evaluation(
     """Arguments of the command, and the folder of its report.
 
     Raises:
-        RunError: no run was chosen, or a run against itself.
+        RunError: no run was chosen, or a run is compared with itself.
         DatasetError: there are no images to measure on.
     """
     run = read_run(queue.runs / first) if first else None
@@ -159,14 +169,14 @@ def _evaluation(
         rows, learned = images_to_compare_on(run, others)
         write_text(data, pd.DataFrame(rows).to_csv(index=False))
         if run.config.select_by != LAST:
-            gr.Warning(f"On these images {first}'s epoch was chosen: its figures are too good.")
+            gr.Warning(f"{first}'s epoch was chosen on these images: its figures are too good.")
         if learned:
-            gr.Warning(f"{second} has learned from {learned:,} of these {len(rows):,} images.")
+            gr.Warning(f"{second} was trained on {learned:,} of these {len(rows):,} images.")
     return [*arguments, "--data", str(data), "--out", str(out)], out
 
 
 def _report_html(folder: Path) -> str:
-    """The report, which needs no other file and whose scripts, had it any, would not run."""
+    """The report in a sandboxed frame, in which no script can run."""
     page = html.escape((folder / "report.html").read_text(encoding="utf-8"))
     return (
         f'<iframe sandbox srcdoc="{page}" title="Report"></iframe><p>{html.escape(str(folder))}</p>'

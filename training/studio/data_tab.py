@@ -1,4 +1,4 @@
-"""Data: what is in the folder, what is wrong with it, and how its images look."""
+"""Data: what is in the data folder, what is wrong with it, and some of its images."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from training.data.inspection import Inspection, Problem, inspect_folder
 from training.studio.parts import images_html, shown_errors, table
 
 _IMAGES = 6  # of each class on the contact sheet
-_SIDE = 220  # of a image there, in pixels
-_SHOWN = 20  # files that a problem names
+_SIDE = 220  # pixels, of an image on the contact sheet
+_MAX_FILES = 20  # that a problem names
 
 
 @dataclass(frozen=True)
 class DataFolder:
-    """The controls that say what is trained on.
+    """The controls that say which images are trained on.
 
     Attributes:
-        path: of the data folder, as text.
-        skip_unreadable: whether damaged files are left out.
+        path: the data folder, as text.
+        skip_unreadable: whether files that cannot be read are left out.
     """
 
     path: gr.Textbox
@@ -33,12 +33,12 @@ class DataFolder:
 
 
 def create_data_tab(data: Path | None) -> DataFolder:
-    """The tab; a folder is only looked at when asked."""
+    """Create the tab. It reads the folder only when asked to."""
     path = gr.Textbox(
         str(data) if data else "",
         label="Data folder",
-        info="Holds train/NORMAL and train/PNEUMONIA, as the chest_xray set does; val is pooled "
-        "with train, test is never trained on.",
+        info="With train/NORMAL and train/PNEUMONIA in it, like the chest_xray data set. val is "
+        "added to train; test is never trained on.",
         elem_id="data-path",
     )
     skip = gr.Checkbox(False, label="Leave unreadable files out when training")
@@ -58,14 +58,14 @@ def create_data_tab(data: Path | None) -> DataFolder:
 
 
 def chosen_folder(path: str | None) -> Path:
-    """The folder that the text names, from the home folder on where it begins with a tilde.
+    """The folder that a text names; a tilde at its start is the home folder.
 
     Raises:
-        DatasetError: of a user who has none.
+        DatasetError: the tilde names a user who has no home folder.
     """
     try:
         return Path((path or "").strip() or "no data folder was chosen").expanduser()
-    except RuntimeError as error:  # the home of nobody
+    except RuntimeError as error:  # no such user
         raise DatasetError(f"{path}: no such folder ({error}).") from error
 
 
@@ -100,13 +100,13 @@ def _problems_html(problems: list[Problem]) -> str:
 
 
 def _problem_html(problem: Problem) -> str:
-    files = [html.escape(file) for file in problem.files[:_SHOWN]]
-    if len(problem.files) > _SHOWN:
-        files.append(f"and {len(problem.files) - _SHOWN:,} more")
+    files = [html.escape(file) for file in problem.files[:_MAX_FILES]]
+    if len(problem.files) > _MAX_FILES:
+        files.append(f"and {len(problem.files) - _MAX_FILES:,} more")
     listed = "".join(f"<li>{file}</li>" for file in files)
     count = f" ({len(problem.files):,})" if problem.files else ""
     kind = "stops" if problem.stops else "warns"
-    mark = "Stops a fit" if problem.stops else "Note"
+    mark = "Prevents training" if problem.stops else "Note"
     return (
         f'<details class="problem {kind}"><summary><strong>{mark}:</strong> '
         f"{html.escape(problem.text)}{count}</summary><ul>{listed}</ul></details>"
@@ -114,7 +114,7 @@ def _problem_html(problem: Problem) -> str:
 
 
 def _sheet(inspection: Inspection) -> str:
-    """Some images of each class, and what their names say of them."""
+    """Some images of each class, with their kind and patient."""
     records = inspection.sample(_IMAGES)
     images = read_images(inspection.root, records, lambda image: shrink(image.pixels, _SIDE))
     shown = [
@@ -122,4 +122,4 @@ def _sheet(inspection: Inspection) -> str:
         for image, record in zip(images, records, strict=True)
         if not isinstance(image, RadiographError)
     ]
-    return "<h3>Some of them</h3>" + images_html(shown)
+    return "<h3>Examples</h3>" + images_html(shown)

@@ -1,21 +1,20 @@
-"""Commands that wait for each other: a queue on disk, and the process that works it off.
+"""A queue of commands on disk, and the worker that runs them one after the other.
 
-RUNS/.studio/jobs/NAME/job.json     the command, and how far it is
-RUNS/.studio/jobs/NAME/preset.json  the settings that the command names
+RUNS/.studio/jobs/NAME/job.json     the command and its state
+RUNS/.studio/jobs/NAME/preset.json  the configuration that the command names
 RUNS/.studio/jobs/NAME/log.txt      what it printed
-RUNS/.studio/jobs/NAME/stop         there once it was asked to stop
+RUNS/.studio/jobs/NAME/stop         exists once it was asked to stop
 RUNS/.studio/worker.lock            held by the worker
 
-Whoever queues writes new jobs, queues stopped ones again, and asks for a stop; the worker, a
-process of its own that outlives whoever started it, writes everything else. So nobody overwrites
-the other's word. A command ends with its worker, however that ends
-(`training.parent_process`): a run without a live worker is shown as stopped.
+The worker is a process of its own that goes on when the page is closed. The page writes new jobs,
+queues stopped ones again, and asks for a stop; the worker writes every other state, so that the two
+never write at the same time. A command ends when its worker ends, even if that was killed
+(`training.parent_process`): a job that is recorded as running without a worker is shown as stopped.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import re
 import shlex
@@ -24,34 +23,31 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 
 from cxr.errors import RunError
-from training.files import ROOT, make_folder, write_text
+from training.files import ROOT, make_folder, read_json, write_json, write_text
 from training.fitting.config import TrainingConfig
-from training.parent_process import TETHERED
+from training.studio.processes import last_lines, run_until_stopped
 
+Command = Literal["fit", "tune"]
 State = Literal["queued", "running", "stopped", "finished", "failed"]
 
 _NAME = re.compile(r"\w[\w.-]{0,63}", re.ASCII)
-# TensorFlow says at every start, before its log level counts, that it runs on a processor.
-_CHATTER = re.compile(r"I0000 |WARNING: All log messages before absl")
-_LOOK = 0.3  # seconds between two looks at a running command
-_PATIENCE = 20.0  # seconds from asking a command to end to ending it
-_HANDOVER = 2.0  # seconds that a worker waits for the lock, which others hold for a glance
+_HANDOVER = 2.0  # seconds that a worker waits for the lock, since `is_worked` takes it briefly
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """A command of the training package, and how far it is.
+    """A command of the training package and its state: the content of job.json.
 
     Attributes:
         name: of the job, and of the folder that its results go to.
-        arguments: what follows ``python -m training``.
-        state: "stopped" also where the worker died over it, or will pass it over.
-        queued: when it was queued last, in seconds since 1970: the queue's order.
+        arguments: what follows ``python -m training``; the command is the first.
+        state: ``"stopped"`` also if its worker died, or if it was asked to stop while it waited.
+        queued: when it was last queued, in seconds since 1970; it decides the order.
     """
 
     name: str
@@ -61,7 +57,7 @@ class Job:
 
     @property
     def command(self) -> str:
-        """The command as one would type it, in the project's folder."""
+        """The command line, to be run in the project's folder."""
         return shlex.join(["python", "-m", "training", *self.arguments])
 
 
@@ -75,10 +71,10 @@ class JobQueue:
         self.jobs_folder = self.folder / "jobs"
         self._worker: subprocess.Popen[bytes] | None = None
 
-    # --- For whoever queues ----------------------------------------------------------------------
+    # --- For the page ----------------------------------------------------------------------------
 
     def add(
-        self, command: str, name: str, config: TrainingConfig, data: Path, *options: str
+        self, command: Command, name: str, config: TrainingConfig, data: Path, *options: str
     ) -> Job:
         """Queue a command that takes a preset and a data folder.
 
@@ -87,10 +83,10 @@ class JobQueue:
             name: of the job, and of a new folder in the folder of runs.
             config: written to a file, which the command's ``--preset`` names.
             data: the data folder.
-            options: further ones.
+            options: further options of the command.
 
         Raises:
-            RunError: the name is none, or taken; or the folder cannot be made.
+            RunError: the name is not allowed, or taken; or the folder cannot be made.
         """
         if not _NAME.fullmatch(name):
             raise RunError(
@@ -102,7 +98,7 @@ class JobQueue:
             raise RunError(f"{name}: there is a run of this name already. Choose another.")
         make_folder(folder)
         preset = folder / "preset.json"
-        write_text(preset, json.dumps(config.to_json(), indent=1) + "\n")
+        write_json(preset, config.to_json())
         arguments = [command, "--data", str(data.resolve()), "--out", str(self.runs / name)]
         arguments += ["--preset", str(preset), *options]
         job = Job(name=name, arguments=tuple(arguments), state="queued", queued=time.time())
@@ -112,55 +108,55 @@ class JobQueue:
     def jobs(self) -> list[Job]:
         """All jobs, in the order in which they were queued."""
         found = self._recorded()
-        dead = any(job.state == "running" for job in found) and not self.is_worked()
+        orphaned = any(job.state == "running" for job in found) and not self.is_worked()
 
-        def will_not_run(job: Job) -> bool:
+        def is_stopped(job: Job) -> bool:
             if job.state == "queued":
                 return (self.jobs_folder / job.name / "stop").exists()
-            return dead and job.state == "running"
+            return orphaned and job.state == "running"
 
         return [
-            dataclasses.replace(job, state="stopped") if will_not_run(job) else job for job in found
+            dataclasses.replace(job, state="stopped") if is_stopped(job) else job for job in found
         ]
 
     def job(self, name: str) -> Job | None:
-        """One job; None if there is none of this name."""
+        """The job of this name; None if there is none."""
         return next((job for job in self.jobs() if job.name == name), None)
 
     def stop(self, name: str) -> None:
-        """Ask for the end of a job that runs or waits; what it has finished stays."""
+        """Ask a job that runs or waits to stop; its results so far are kept."""
         job = self.job(name)
         if job and job.state in ("queued", "running"):
             write_text(self.jobs_folder / name / "stop", "")
 
     def resume(self, name: str) -> None:
-        """Queue a job again that was stopped or has failed; it goes on where it was.
+        """Queue a job again that was stopped or has failed; it continues where it ended.
 
         Raises:
             RunError: there is no such job.
         """
         job = self.job(name)
         if job is None or job.state not in ("stopped", "failed"):
-            raise RunError(f"{name}: no job that was stopped or has failed.")
+            raise RunError(f"{name}: not a job that was stopped or has failed.")
         (self.jobs_folder / name / "stop").unlink(missing_ok=True)
         self._write(dataclasses.replace(job, state="queued", queued=time.time()))
 
     def remove(self, name: str) -> None:
-        """Forget a job that neither waits nor runs.
+        """Remove a job that neither waits nor runs from the list.
 
-        Its results stay in the folder of runs, and its settings, which the command names.
+        Its results are kept, and so is its configuration, which the command names.
 
         Raises:
             RunError: there is no such job.
         """
         job = self.job(name)
         if job is None or job.state in ("queued", "running"):
-            raise RunError(f"{name}: no job that has ended. Stop it first.")
+            raise RunError(f"{name}: not a job that has ended. Stop it first.")
         for file in ("job.json", "stop"):
             (self.jobs_folder / name / file).unlink(missing_ok=True)
 
     def log(self, name: str, *, lines: int = 12) -> str:
-        """The end of what a job has printed; of a bar that was drawn over, the last state."""
+        """The last lines that a job has printed; see `training.studio.processes.last_lines`."""
         try:
             with (self.jobs_folder / name / "log.txt").open("rb") as file:
                 file.seek(max(0, file.seek(0, os.SEEK_END) - 65_536))
@@ -171,7 +167,7 @@ class JobQueue:
     # --- The worker -------------------------------------------------------------------------------
 
     def is_worked(self) -> bool:
-        """Whether a worker is at it."""
+        """Whether a worker is running."""
         if not self.folder.is_dir():
             return False
         try:
@@ -181,7 +177,7 @@ class JobQueue:
             return True
 
     def start_worker(self) -> None:
-        """Have a worker, if anything waits: a process that goes on when this one ends."""
+        """Start a worker if a job waits and none is running; it goes on when this process ends."""
         if self._worker and self._worker.poll() is not None:
             self._worker = None
         if self._worker or not self._next() or self.is_worked():
@@ -202,26 +198,27 @@ class JobQueue:
             )
 
     def work(self) -> None:
-        """Run what waits, one after the other, until nothing does; or leave it to another worker.
+        """Run the waiting jobs one after the other; return at once if another worker does.
 
         Raises:
             RunError: the folder cannot be made.
         """
         make_folder(self.folder)
+        # Checked again after the lock is released: a job may have been queued just before that.
         while self._next():
             try:
                 with self._lock(timeout=_HANDOVER):
-                    self._note_what_a_dead_worker_left()
+                    self._mark_orphans()
                     while job := self._next():
                         self._run(job)
             except Timeout:
                 return
-            # What was queued just before the lock was given back is seen by the loop's condition.
 
     def _next(self) -> Job | None:
         return next((job for job in self._recorded() if job.state == "queued"), None)
 
-    def _note_what_a_dead_worker_left(self) -> None:
+    def _mark_orphans(self) -> None:
+        """Record jobs whose worker died as stopped."""
         for job in self._recorded():
             if job.state == "running":
                 self._write(dataclasses.replace(job, state="stopped"))
@@ -233,7 +230,9 @@ class JobQueue:
         if not stop.exists():
             self._write(dataclasses.replace(job, state="running"))
             with (folder / "log.txt").open("ab") as log:
-                status = _run_command(job, stop, log)
+                log.write(f"$ {job.command}\n".encode())
+                log.flush()
+                status = run_until_stopped(job.arguments, stop, log)
             state = "finished" if status == 0 else "stopped" if stop.exists() else "failed"
         self._write(dataclasses.replace(job, state=state))
         stop.unlink(missing_ok=True)
@@ -248,45 +247,11 @@ class JobQueue:
         found = []
         for path in self.jobs_folder.glob("*/job.json"):
             try:
-                document = json.loads(path.read_text(encoding="utf-8"))
+                document = read_json(path)
                 found.append(Job(**{**document, "arguments": tuple(document["arguments"])}))
             except (OSError, ValueError, TypeError, KeyError):
-                continue  # taken off the list just now, or none of ours
+                continue  # just removed, or not a job
         return sorted(found, key=lambda job: job.queued)
 
     def _write(self, job: Job) -> None:
-        text = json.dumps(dataclasses.asdict(job), indent=1) + "\n"
-        write_text(self.jobs_folder / job.name / "job.json", text)
-
-
-def _run_command(job: Job, stop: Path, log: IO[bytes]) -> int:
-    """Run a job's command until it ends, or until the file `stop` is there; its exit status."""
-    log.write(f"$ {job.command}\n".encode())
-    log.flush()
-    with subprocess.Popen(
-        [sys.executable, "-m", "training", *job.arguments],
-        cwd=ROOT,
-        env={**os.environ, TETHERED: "1"},
-        stdin=subprocess.PIPE,  # which is closed when this process ends
-        stdout=log,
-        stderr=subprocess.STDOUT,
-    ) as process:
-        asked: float | None = None
-        while process.poll() is None:
-            if asked is None and stop.exists():
-                asked = time.monotonic()
-                process.terminate()
-            elif asked is not None and time.monotonic() - asked > _PATIENCE:
-                process.kill()
-            time.sleep(_LOOK)
-    if asked is not None:
-        log.write(b"\nStopped. What it had finished stays; it can be resumed.\n")
-    return process.returncode
-
-
-def last_lines(printed: bytes, count: int) -> str:
-    """The last lines of what a command has printed: a bar as it was drawn last, no chatter."""
-    lines = printed.decode("utf-8", errors="replace").split("\n")
-    shown = [line.rstrip("\r").rpartition("\r")[2] for line in lines]
-    told = [line for line in shown if line.strip() and not _CHATTER.match(line)]
-    return "\n".join(told[-count:])
+        write_json(self.jobs_folder / job.name / "job.json", dataclasses.asdict(job))

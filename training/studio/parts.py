@@ -1,4 +1,4 @@
-"""What the studio's tabs share: errors as messages, tables and pictures as HTML."""
+"""What the tabs share: errors as messages, tables and images as HTML."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from matplotlib.figure import Figure
 from cxr.errors import CXRError
 from cxr.page.pictures import grey_data_uri
 
-QUIET = {"show_progress": "hidden", "api_visibility": "private"}  # events that nobody waits for
+QUIET = {"show_progress": "hidden", "api_visibility": "private"}  # for events that take no time
 
 
 @contextlib.contextmanager
 def shown_errors() -> Iterator[None]:
-    """Show our errors to the user, and leave everything as it was."""
+    """Show the project's own errors as a message, and leave the page as it was."""
     try:
         yield
     except CXRError as error:
@@ -28,7 +28,7 @@ def shown_errors() -> Iterator[None]:
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A table as HTML; numbers stand to the right."""
+    """A table as HTML. Cells with numbers have the class `number`."""
     head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in headers)
     body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
     return (
@@ -46,7 +46,7 @@ def _cell(value: object) -> str:
 
 
 def images_html(images: Iterable[tuple[npt.NDArray[np.floating], str]]) -> str:
-    """Images (H, W) in [0, 1] side by side, with a caption each."""
+    """Images (H, W) in [0, 1] side by side as HTML, each with a caption."""
     tiles = "".join(
         f'<figure><img src="{grey_data_uri(image)}" alt="{html.escape(caption)}">'
         f"<figcaption>{html.escape(caption)}</figcaption></figure>"
@@ -56,7 +56,7 @@ def images_html(images: Iterable[tuple[npt.NDArray[np.floating], str]]) -> str:
 
 
 def create_command(label: str, *, elem_id: str) -> gr.Code:
-    """A command to copy; not there while there is none."""
+    """A box with a command to copy; hidden until there is one."""
     return gr.Code(
         label=label,
         language="shell",
@@ -72,12 +72,12 @@ def create_command(label: str, *, elem_id: str) -> gr.Code:
 
 
 def plot_or_nothing(figure: Figure | None) -> gr.Plot:
-    """The value of a plot, which is not there while it has none."""
+    """An update of a plot; without a figure it is hidden."""
     return gr.Plot(figure, visible=figure is not None)
 
 
 def duration(seconds: float | None) -> str:
-    """A time in words, as "3 h 20 min"."""
+    """A time in words, for example "3 h 20 min"."""
     if seconds is None:
         return "–"
     minutes, rest = divmod(round(seconds), 60)

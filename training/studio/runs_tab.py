@@ -1,4 +1,4 @@
-"""Runs: what waits, what runs and how it does, what has ended."""
+"""Runs: the queue, and the progress and figures of each run."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from training.studio.parts import (
     table,
 )
 
-_EVERY = 2.0  # seconds between two looks at the runs
-_WATCHABLE = (
+_INTERVAL = 2.0  # seconds between two updates
+_METRICS = (
     "loss",
     "accuracy",
     "auc",
@@ -38,42 +38,40 @@ _WATCHABLE = (
     "calibration_error",
     "learning_rate",
 )
-_WATCHED = [*plots.WATCHED, "learning_rate"]
+_SHOWN = [*plots.WATCHED, "learning_rate"]  # at first
 
 
 def create_runs_tab(page: gr.Blocks, queue: JobQueue) -> None:
-    """The tab, which looks at the runs every few seconds."""
+    """Create the tab. It reads the runs every few seconds."""
     jobs = gr.HTML(elem_id="jobs")
-    chosen = gr.Dropdown([], label="Look at", elem_id="run")
+    chosen = gr.Dropdown([], label="Run", elem_id="run")
     about = gr.HTML(elem_id="about-run")
     with gr.Row():
         stop = gr.Button("Stop", size="sm", elem_id="stop")
         resume = gr.Button("Resume", size="sm", elem_id="resume")
-        forget = gr.Button("Take off the list", size="sm", elem_id="forget")
+        forget = gr.Button("Remove from the list", size="sm", elem_id="forget")
     watch = gr.CheckboxGroup(
-        [(plots.metric_title(name), name) for name in _WATCHABLE],
-        value=_WATCHED,
-        label="Watch",
+        [(plots.metric_title(name), name) for name in _METRICS],
+        value=_SHOWN,
+        label="Metrics in the plot",
         elem_id="watch",
     )
     with gr.Row():
         curves = gr.Plot(show_label=False, scale=3, visible=False, elem_id="curves")
         confusion = gr.Plot(show_label=False, scale=2, visible=False, elem_id="confusion")
     gr.Markdown(
-        "Curves are of each epoch as it is, a image called pneumonia from 0.50 on. The finished "
-        "model is calibrated and has a threshold of its own, chosen on the images held out: its "
-        "figures differ from the curves' end."
+        "The curves show each epoch without calibration, at a threshold of 0.50. The finished "
+        "model is calibrated and has its own threshold, chosen on the validation split, so its "
+        "figures differ from the end of the curves."
     )
-    log = gr.Textbox(
-        label="What it printed last", lines=4, max_lines=12, visible=False, elem_id="log"
-    )
+    log = gr.Textbox(label="Output", lines=4, max_lines=12, visible=False, elem_id="log")
     command = create_command("Command", elem_id="command")
-    drawn = gr.State()  # what the plots show, so that they are drawn only when that changes
+    drawn = gr.State()  # what the plots show; they are drawn again only when that changes
 
     def look(name: str | None, known: Any) -> list[Any]:
-        """What the tab says of the jobs and of one run, as far as that has changed.
+        """Updates of what has changed about the jobs and the chosen run.
 
-        The rest is left alone, so that a command can be marked and copied while a run goes on.
+        The rest is not updated, so that a command can be selected and copied during a run.
         """
         queue.start_worker()
         names = _names(queue)
@@ -107,7 +105,7 @@ def create_runs_tab(page: gr.Blocks, queue: JobQueue) -> None:
         return [*changed, now]
 
     def draw(name: str | None, watch: list[str], drawn: Any) -> tuple[Any, Any, Any]:
-        """Curves and confusion matrix of a run, if they have changed."""
+        """Curves and confusion matrix of the chosen run, if they have changed."""
         run = read_run(queue.runs / name) if name else None
         now = [name, watch, len(run.history) if run else 0, bool(run and run.bundle)]
         if now == drawn:
@@ -125,7 +123,7 @@ def create_runs_tab(page: gr.Blocks, queue: JobQueue) -> None:
     known = gr.State()
     details = [jobs, chosen, about, log, command, stop, resume, forget, known]
     plotted = [curves, confusion, drawn]
-    timer = gr.Timer(_EVERY)
+    timer = gr.Timer(_INTERVAL)
     for event in (timer.tick, page.load, chosen.input):
         event(look, [chosen, known], details, trigger_mode="always_last", **QUIET).then(
             draw, [chosen, watch, drawn], plotted, **QUIET
@@ -136,7 +134,7 @@ def create_runs_tab(page: gr.Blocks, queue: JobQueue) -> None:
 
 
 def _names(queue: JobQueue) -> list[str]:
-    """Jobs, the newest first, then runs that were begun otherwise."""
+    """Names of the jobs, newest first, then of runs that were not started here."""
     jobs = [job.name for job in reversed(queue.jobs())]
     return [*jobs, *(run.name for run in list_runs(queue.runs) if run.name not in jobs)]
 
@@ -144,8 +142,8 @@ def _names(queue: JobQueue) -> list[str]:
 def _jobs_html(queue: JobQueue) -> str:
     jobs = queue.jobs()
     if not jobs:
-        return "<p>Nothing was queued yet. Begin with 2 Train.</p>"
-    headers = ("", "what", "state", "epoch", "validation AUC", "time left")
+        return "<p>Nothing is queued yet. Start in 2 Train.</p>"
+    headers = ("name", "type", "state", "epoch", "validation AUC", "time left")
     return table(headers, [_job_row(job, read_run(queue.runs / job.name)) for job in jobs])
 
 
@@ -161,19 +159,19 @@ def _job_row(job: Job, run: Run | None) -> tuple[object, ...]:
 
 
 def _about_html(job: Job | None, run: Run | None) -> str:
-    """Where a run is, as a line and a bar."""
+    """Progress and figures of a run: a line of text and a bar."""
     if job and job.arguments[0] == "tune":
         return f"<p><strong>{job.state.capitalize()}</strong>; see Search settings.</p>"
     if run is None:
-        said = {"queued": "Waits for its turn.", "running": "Reads its images."}
-        return f"<p>{said.get(job.state, job.state.capitalize() + '.')}</p>" if job else ""
+        states = {"queued": "Waiting for its turn.", "running": "Reading the images."}
+        return f"<p>{states.get(job.state, job.state.capitalize() + '.')}</p>" if job else ""
     done, epochs = len(run.history), run.config.epochs
     state = job.state if job else ("finished" if run.bundle else "not finished")
     parts = [f"<strong>{state.capitalize()}</strong>", f"epoch {done} of {epochs}"]
     if job and job.state == "running":
         left = run.seconds_left()
         if done == epochs:
-            parts.append("measures it and writes the model")
+            parts.append("measuring and writing the model")
         elif left is not None:
             parts.append(f"about {duration(left)} left")
     kept = run.config.best_epoch(run.history)
@@ -203,7 +201,7 @@ def _confusion(run: Run | None) -> Figure | None:
     if run is None or counts is None:
         return None
     evaluation = run.evaluation
-    title = "Newest epoch, at 0.50"
+    title = "Latest epoch, at a threshold of 0.50"
     if evaluation:
-        title = f"Finished model, at its threshold {evaluation['result']['threshold']:.2f}"
+        title = f"Finished model, at its threshold of {evaluation['result']['threshold']:.2f}"
     return plots.confusion_matrix(counts, CLASS_NAMES, title=title)

@@ -1,4 +1,4 @@
-"""Use and publish: a run becomes this machine's model, or a model on the Hugging Face Hub."""
+"""Use and publish: makes a run this machine's model, or a model on the Hugging Face Hub."""
 
 from __future__ import annotations
 
@@ -20,26 +20,29 @@ from training.studio.parts import QUIET, shown_errors
 
 
 def create_share_tab(tab: gr.Tab, queue: JobQueue) -> None:
-    """The tab, which looks at the runs when it is opened."""
+    """Create the tab. It reads the runs when it is opened."""
     chosen = gr.Dropdown([], label="Finished run", elem_id="shared-run")
-    gr.Markdown("### On this machine\n`python app.py` and `python -m cxr classify` answer with it.")
+    gr.Markdown(
+        "### On this machine\nThe model that `python app.py` and `python -m cxr classify` use here."
+    )
     local = gr.Markdown(elem_id="local-model")
     with gr.Row():
         take = gr.Button("Use this run's model", variant="primary", elem_id="use")
         back = gr.Button("Use the bundled model", elem_id="use-bundled")
     gr.Markdown(
-        "### On the Hugging Face Hub\nModel, card, figures and plots, in one commit. Log in once "
-        "with `hf auth login`: the page asks for no token. Look at what would be sent first."
+        "### On the Hugging Face Hub\nPublishes model, card, figures and plots in one commit. "
+        "Log in once with `hf auth login`; this page does not ask for a token. Before publishing, "
+        "look at what will be sent."
     )
     with gr.Row():
         repo = gr.Textbox(label="Repository", placeholder="me/chest-x-rays", elem_id="repo")
         tag = gr.Textbox(label="Tag", placeholder="v1", elem_id="tag")
-        private = gr.Checkbox(False, label="Private, if it is new")
+        private = gr.Checkbox(False, label="Private, if the repository is new")
     with gr.Row():
         preview = gr.Button("Show what would be sent", elem_id="dry-run")
         publish = gr.Button("Publish", variant="primary", elem_id="publish")
     said = gr.Textbox(
-        label="Command", lines=4, max_lines=24, autoscroll=False, visible=False, elem_id="published"
+        label="Output", lines=4, max_lines=24, autoscroll=False, visible=False, elem_id="published"
     )
 
     def look(name: str | None) -> tuple[Any, str]:
@@ -61,13 +64,13 @@ def create_share_tab(tab: gr.Tab, queue: JobQueue) -> None:
 
     def arguments_of(name: str | None, repo: str, tag: str, private: bool) -> list[str]:
         if not repo.strip():
-            raise RunError("Name a repository, as me/chest-x-rays.")
+            raise RunError("Enter a repository, for example me/chest-x-rays.")
         arguments = ["publish", str(queue.runs / _required(name)), "--repo", repo.strip()]
         arguments += ["--tag", tag.strip()] if tag.strip() else []
         return [*arguments, *(["--private"] if private else [])]
 
     def look_first(*asked: Any) -> Iterator[tuple[Any, Any]]:
-        """Show what would be sent, and keep in mind what that was."""
+        """Show what would be sent, and remember which command and model that was."""
         with shown_errors():
             arguments = arguments_of(*asked)
             of_model = _model_of(arguments)
@@ -76,7 +79,7 @@ def create_share_tab(tab: gr.Tab, queue: JobQueue) -> None:
             yield gr.Textbox(text, visible=True), seen
 
     def send(seen: Any, *asked: Any) -> Iterator[Any]:
-        """Publish what was looked at, and nothing else."""
+        """Publish, but only the command and the model that were looked at."""
         with shown_errors():
             arguments = arguments_of(*asked)
             if seen != [arguments, _model_of(arguments)]:
@@ -85,7 +88,7 @@ def create_share_tab(tab: gr.Tab, queue: JobQueue) -> None:
             yield gr.Textbox(text, visible=True)
 
     asked = [chosen, repo, tag, private]
-    seen = gr.State()  # what was shown: command and model
+    seen = gr.State()  # the command and the model that were shown
     tab.select(look, chosen, [chosen, local], **QUIET)
     take.click(take_run, chosen, local, api_visibility="private")
     back.click(take_bundled, None, local, api_visibility="private")
@@ -96,7 +99,7 @@ def create_share_tab(tab: gr.Tab, queue: JobQueue) -> None:
 
 
 def _model_of(arguments: list[str]) -> str:
-    """Which model a command would publish."""
+    """Digest of the model that a command would publish."""
     return load_bundle(bundle_of(Path(arguments[1]))).sha256
 
 
@@ -110,7 +113,7 @@ def _local_line() -> str:
     try:
         local = chosen_model()
     except BundleError as error:
-        return f"The model that was chosen cannot be used: {error}"
+        return f"The model that was chosen for this machine cannot be used: {error}"
     bundle = local or load_bundle()
     which = "a run's model" if local else "the bundled model"
     return f"In use: {which}, {bundle.name} {bundle.version} (`{bundle.sha256[:12]}`)."

@@ -1,4 +1,4 @@
-"""Train: settings, what augmentation makes of a image, and the command that fits a network."""
+"""Train: settings, a preview of the augmentation, and the command that trains a network."""
 
 from __future__ import annotations
 
@@ -32,24 +32,24 @@ from training.studio.settings import (
     preset_choices,
 )
 
-_VARIANTS = 7  # of the image, beside itself
-_BEGIN_WITH = "default"
+_VARIANTS = 7  # shown beside the image itself
+_FIRST_PRESET = "default"
 _OUTLINES = (
-    ("lungs", "lung_mask", "Without any, the gate outlines the lungs."),
-    ("opacities", "opacity_mask, or of image, x, y, width and height", "Needed by none."),
+    ("lungs", "lung_mask", "Without them, the gate outlines the lungs."),
+    ("opacities", "opacity_mask, or image, x, y, width and height", "Optional."),
 )
 
 
 def create_train_tab(queue: JobQueue, data: DataFolder) -> None:
-    """The tab."""
-    begin = find_preset(queue.runs, _BEGIN_WITH)
+    """Create the tab."""
+    begin = find_preset(queue.runs, _FIRST_PRESET)
     with gr.Row():
         with gr.Column(scale=3, min_width=340):
             with gr.Row():
                 preset = gr.Dropdown(
                     preset_choices(queue.runs),
-                    value=_BEGIN_WITH,
-                    label="Begin with",
+                    value=_FIRST_PRESET,
+                    label="Start from",
                     elem_id="preset",
                 )
                 name = gr.Textbox(_free_name(queue), label="Name of the run", elem_id="run-name")
@@ -60,18 +60,19 @@ def create_train_tab(queue: JobQueue, data: DataFolder) -> None:
                 outlines = [
                     gr.Textbox(
                         label=f"Tables of {what}",
-                        info=f"CSVs of image and {column}, one a line. {otherwise}",
+                        info=f"CSV files with the columns image and {column}; one file a line. "
+                        f"{otherwise}",
                         lines=2,
                         elem_id=f"outlines-{what}",
                     )
                     for what, column, otherwise in _OUTLINES
                 ]
             start = gr.Button("Queue this run", variant="primary", elem_id="queue")
-            command = create_command("It runs as this command", elem_id="queued-command")
+            command = create_command("The run's command", elem_id="queued-command")
         with gr.Column(scale=4, min_width=340):
             with gr.Row():
                 gr.Markdown(
-                    "### What the network sees\nA image, and what augmentation makes of it."
+                    "### What the network sees\nAn image, and variants of it by augmentation."
                 )
                 another = gr.Button("Another image", size="sm", scale=0, min_width=140)
             preview = gr.HTML(elem_id="preview")
@@ -87,11 +88,11 @@ def create_train_tab(queue: JobQueue, data: DataFolder) -> None:
         opacities: str | None,
         *chosen: Any,
     ) -> tuple[Any, str]:
-        """Queue a fit; its command, and a name for the next."""
+        """Queue a training; returns its command, and a name for the next run."""
         with shown_errors():
             config = changed(find_preset(queue.runs, preset), chosen)
             folder = chosen_folder(path)
-            present_splits(folder, FITTED)  # says what is wrong before the run would
+            present_splits(folder, FITTED)  # raises now what the run would raise later
             name = (name or "").strip()
             options = ["--name", name, *(["--skip-unreadable"] if skip else [])]
             options += outline_options(lungs, opacities)
@@ -101,14 +102,14 @@ def create_train_tab(queue: JobQueue, data: DataFolder) -> None:
         return gr.Code(job.command, visible=True), _free_name(queue)
 
     def show_preset(name: str | None, loaded: str) -> list[Any]:
-        """The controls' values; none where the list was only opened and closed again."""
+        """Updates of the controls; none if the list was opened and closed without a change."""
         if name == loaded:
             return [gr.skip()] * (len(SETTINGS) + 1)
         with shown_errors():
             config = find_preset(queue.runs, name)
         return [*(setting.update(config) for setting in SETTINGS), name]
 
-    loaded = gr.State(_BEGIN_WITH)
+    loaded = gr.State(_FIRST_PRESET)
     image_number = gr.Number(0, visible=False)
     seen = [data.path, image_number, preset, *controls]
 
@@ -116,14 +117,14 @@ def create_train_tab(queue: JobQueue, data: DataFolder) -> None:
         try:
             config = changed(find_preset(queue.runs, preset), chosen)
             return preview_html(config, _image(path, number))
-        except CXRError as error:  # in its place, since a slider may be on its way
+        except CXRError as error:  # in place of the preview: a slider may still be moving
             return f'<p class="problem stops">{html.escape(str(error))}</p>'
 
     start.click(
         queue_run,
         [data.path, data.skip_unreadable, preset, name, *outlines, *controls],
         [command, name],
-        preprocess=False,  # what a control may hold is for `changed` to say, in our words
+        preprocess=False,  # `changed` checks the values, with better messages than Gradio's
         **QUIET,
     )
     show: dict[str, Any] = {"inputs": seen, "outputs": preview, "preprocess": False, **QUIET}
@@ -139,23 +140,27 @@ def create_train_tab(queue: JobQueue, data: DataFolder) -> None:
     ]
     moved = [control.input for control in shown]
     gr.on(moved, show_preview, trigger_mode="always_last", **show)
-    # As the page opens:
+    # When the page opens:
     gr.on(None, show_preview, **show)
     gr.on(None, lambda: _free_name(queue), None, name, **QUIET)
 
 
 def outline_options(lungs: str | None, opacities: str | None) -> list[str]:
-    """The options of `fit` for tables of outlines, as the page's boxes name them, one a line.
+    """The options of `fit` for tables of outlines.
+
+    Args:
+        lungs: paths of tables, one a line, as in the text box.
+        opacities: likewise.
 
     Raises:
-        DatasetError: one of them is not there.
+        DatasetError: a table does not exist.
     """
     options: list[str] = []
     for option, text in (("--lungs", lungs), ("--opacities", opacities)):
         tables = [line.strip() for line in (text or "").splitlines() if line.strip()]
         for table in tables:
             if not Path(table).is_file():
-                raise DatasetError(f"{table}: no such file. Expected a CSV of outlines.")
+                raise DatasetError(f"{table}: no such file. Expected a CSV file of outlines.")
         options += [option, *(str(Path(table).resolve()) for table in tables)] if tables else []
     return options
 
@@ -172,19 +177,19 @@ def _free_name(queue: JobQueue) -> str:
 
 
 def preview_html(config: TrainingConfig, radiograph: Radiograph) -> str:
-    """A image as the network sees it, and variants of it, the same for equal settings."""
+    """An image as the network sees it, and augmented variants; equal settings give equal ones."""
     image = config.preprocessing.resize(radiograph)
     variants = [
         augment(image, config.augmentation, np.random.default_rng((config.seed, number)))
         for number in range(_VARIANTS)
     ]
-    shown: list[tuple[npt.NDArray[np.float32], str]] = [(image, "as it is")]
+    shown: list[tuple[npt.NDArray[np.float32], str]] = [(image, "original")]
     shown += [(variant, f"variant {number}") for number, variant in enumerate(variants, 1)]
     return images_html(shown)
 
 
 def _image(path: str | None, number: int) -> Radiograph:
-    """A image of the data folder; an example where there is none."""
+    """The radiograph of this number in the data folder, or an example if there is no folder."""
     try:
         folder = chosen_folder(path)
         splits = present_splits(folder, FITTED)

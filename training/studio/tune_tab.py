@@ -1,4 +1,4 @@
-"""Search settings: many short fits, what they found, and how much each setting matters."""
+"""Search settings: many short trainings, their results, and how much each setting matters."""
 
 from __future__ import annotations
 
@@ -19,30 +19,29 @@ from training.studio.jobs import JobQueue
 from training.studio.parts import QUIET, plot_or_nothing, shown_errors, table
 from training.studio.settings import find_preset, preset_choices
 
-_EVERY = 5.0  # seconds between two looks at a search
-_ROWS = 12  # trials shown, the best first
+_INTERVAL = 5.0  # seconds between two updates
+_MAX_ROWS = 12  # trials shown, best first
 
 
 def create_tune_tab(tab: gr.Tab, queue: JobQueue, data: DataFolder) -> None:
-    """The tab, which looks at the searches every few seconds."""
+    """Create the tab. It reads the searches every few seconds."""
     gr.Markdown(
-        "Short fits on settings that [Optuna](https://optuna.org) proposes; those that do badly "
-        "end early. The best become a preset to begin with in 2 Train. The best of many is too "
-        "good by chance: train and measure it before believing it."
+        "Runs many short trainings with settings that [Optuna](https://optuna.org) proposes; those "
+        "that do badly end early. The best settings become a preset that you can start from in "
+        "2 Train. The best of many trials looks better than it is: train it in full, and measure "
+        "it."
     )
     with gr.Row():
         preset = gr.Dropdown(
-            preset_choices(queue.runs), value="default", label="Begin with", scale=2
+            preset_choices(queue.runs), value="default", label="Start from", scale=2
         )
         name = gr.Textbox("search", label="Name of the search", scale=2, elem_id="search-name")
         trials = gr.Slider(1, 200, 20, step=1, label="Trials", scale=2, elem_id="trials")
         epochs = gr.Slider(
-            1, 50, 10, step=1, label="Epochs of each", scale=2, elem_id="trial-epochs"
+            1, 50, 10, step=1, label="Epochs per trial", scale=2, elem_id="trial-epochs"
         )
     start = gr.Button("Queue this search", variant="primary", elem_id="queue-search")
-    chosen = gr.Dropdown(
-        [], label="Look at", info="It is stopped and resumed in 3 Runs.", elem_id="search"
-    )
+    chosen = gr.Dropdown([], label="Search", info="Stop and resume it in 3 Runs.", elem_id="search")
     found = gr.HTML(elem_id="trials-found")
     importance = gr.Plot(show_label=False, visible=False, elem_id="importance")
 
@@ -59,7 +58,7 @@ def create_tune_tab(tab: gr.Tab, queue: JobQueue, data: DataFolder) -> None:
             folder = chosen_folder(path)
             present_splits(folder, FITTED)
             if not trials or not epochs:
-                raise RunError("Expected a number of trials, and of the epochs of each.")
+                raise RunError("Choose a number of trials, and of epochs per trial.")
             options = ["--until", str(int(trials)), "--epochs", str(int(epochs))]
             options += ["--skip-unreadable"] if skip else []
             job = queue.add("tune", (name or "").strip(), config, folder, *options)
@@ -68,7 +67,7 @@ def create_tune_tab(tab: gr.Tab, queue: JobQueue, data: DataFolder) -> None:
         return gr.Dropdown(_searches(queue), value=job.name)
 
     def look(name: str | None, drawn: Any) -> tuple[Any, Any, Any, Any]:
-        """Choice, table and picture of a search, those that have changed."""
+        """Updates of the list of searches, the table of trials and the plot, if they changed."""
         names = _searches(queue)
         if name not in names:
             name = names[0] if names else None
@@ -77,18 +76,18 @@ def create_tune_tab(tab: gr.Tab, queue: JobQueue, data: DataFolder) -> None:
         now = [names, name, job.state if job else None, _trials_ended(folder)]
         if now == drawn:
             return gr.skip(), gr.skip(), gr.skip(), gr.skip()
-        found = _found_html(folder, job.state) if job else ""
-        picture = plot_or_nothing(_importance(folder) if job else None)
-        return gr.Dropdown(names, value=name), found, picture, now
+        found = _trials_html(folder, job.state) if job else ""
+        plot = plot_or_nothing(_importance(folder) if job else None)
+        return gr.Dropdown(names, value=name), found, plot, now
 
-    drawn = gr.State()  # what is shown, so that it is drawn only when that changes
+    drawn = gr.State()  # what is shown; it is drawn again only when that changes
     shown = [chosen, found, importance, drawn]
     inputs = [data.path, data.skip_unreadable, preset, name, trials, epochs]
     asking: dict[str, Any] = {"preprocess": False, "api_visibility": "private"}
     start.click(queue_search, inputs, chosen, **asking).success(
         look, [chosen, drawn], shown, **QUIET
     )
-    timer = gr.Timer(_EVERY)
+    timer = gr.Timer(_INTERVAL)
     gr.on(
         [tab.select, chosen.input, timer.tick],
         look,
@@ -101,12 +100,12 @@ def create_tune_tab(tab: gr.Tab, queue: JobQueue, data: DataFolder) -> None:
 
 
 def _searches(queue: JobQueue) -> list[str]:
-    """Names of the searches, the newest first."""
+    """Names of the searches, newest first."""
     return [job.name for job in reversed(queue.jobs()) if job.arguments[0] == "tune"]
 
 
 def _trials_ended(folder: Path) -> dict[str, int]:
-    """How many trials ended how, as the search's report has it."""
+    """Numbers of trials by how they ended, from the search's report."""
     try:
         document = json.loads((folder / "report.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -115,8 +114,8 @@ def _trials_ended(folder: Path) -> dict[str, int]:
     return counts
 
 
-def _found_html(folder: Path, state: str) -> str:
-    """The trials that have ended, the best first."""
+def _trials_html(folder: Path, state: str) -> str:
+    """State of the search, and a table of the trials that have ended, best first."""
     path = folder / "trials.csv"
     if not path.exists():
         return f"<p><strong>{state.capitalize()}</strong>; no trial has ended yet.</p>"
@@ -126,7 +125,7 @@ def _found_html(folder: Path, state: str) -> str:
     headers = ("trial", "state", "validation AUC", *(n.removeprefix("params_") for n in settings))
     rows = [
         (row["number"], row["state"].lower(), *(_number(row[n]) for n in ("value", *settings)))
-        for row in trials[:_ROWS]
+        for row in trials[:_MAX_ROWS]
     ]
     return f"<p><strong>{state.capitalize()}</strong></p>{table(headers, rows)}"
 
@@ -139,5 +138,5 @@ def _importance(folder: Path) -> Figure | None:
     path = folder / "report.json"
     if not path.exists():
         return None
-    shares = json.loads(path.read_text(encoding="utf-8"))["importance"]
-    return plots.importance(shares) if shares else None
+    importance = json.loads(path.read_text(encoding="utf-8"))["importance"]
+    return plots.importance(importance) if importance else None

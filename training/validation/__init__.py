@@ -1,1 +1,1 @@
-"""What a model is worth on images that it has not seen."""
+"""Measures models on images that they were not trained on."""

@@ -1,20 +1,19 @@
-"""Every image is scored by a network that never saw its patient; also as if taken otherwise.
+"""Cross-validation: every image is scored by a network that has not seen its patient.
 
-OUT/config.json             what was fitted, on which images, and how they were parted OUT/fold-1/ …
-a run folder each (see run_folder.py), and in it: OUT/fold-1/held_out.csv     logits of the images
-that this fold's network never saw OUT/fold-1/perturbed.csv      logits of a sample of them under
-each perturbation (see perturbations.py) OUT/out_of_fold.csv         the folds' held-out images
-together OUT/cross_validation.json   figures: all images, each fold, each perturbation
+OUT/config.json             configuration, images and folds
+OUT/fold-1/ …               a run folder for each fold (see run_folder.py), and in it:
+OUT/fold-1/held_out.csv     logits of the images that this fold holds out
+OUT/fold-1/perturbed.csv    logits of a sample of them under each perturbation (perturbations.py)
+OUT/out_of_fold.csv         the held-out images of all folds
+OUT/cross_validation.json   figures: all images, each fold, each perturbation
 """
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypedDict, get_args
 
 import keras
 import numpy as np
@@ -26,40 +25,61 @@ from cxr.errors import DatasetError, RunError
 from cxr.model.bundle import CLASS_NAMES
 from cxr.reading.radiograph import read_radiograph
 from training.data.acquisition import acquisition_features, acquisition_groups, typicality_groups
-from training.data.dataset import Record, file_list_digest, patient_folds
-from training.data.images import Split, Splits
-from training.files import make_folder, read_json, write_text
+from training.data.dataset import Record, file_list_digest
+from training.data.images import Split, Splits, StoredImages
+from training.data.patients import folds_digest, patient_folds
+from training.files import as_json, make_folder, read_json, write_json, write_text
 from training.fitting.config import TrainingConfig, as_written_now
 from training.fitting.fit import fit
 from training.fitting.prediction import predict_logits
 from training.fitting.run_folder import RunFolder
+from training.metrics.documents import CrossValidation
 from training.validation.fold_figures import measure_folds
 from training.validation.perturbations import PERTURBATIONS
 
-WAYS = {
-    "patient": "at random, by patient",
-    "acquisition": "by how the images were taken (k-means), one group left out",
-    "typicality": "from the images least to those most typical of how their class was taken",
-}
-CONFIG = "config.json"
+By = Literal["patient", "acquisition", "typicality"]
 RESULT = "cross_validation.json"
+
+_CONFIG = "config.json"
+_IN_WORDS: dict[By, str] = {
+    "patient": "at random, by patient",
+    "acquisition": "by how the images were acquired (k-means), one group held out",
+    "typicality": "by how typical their acquisition is of their class, the least typical first",
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Plan:
-    """How images are parted, and what is done with each fold.
+    """How images are divided into folds, and how many are perturbed.
 
     Attributes:
-        by: a key of `WAYS`.
-        folds: how many parts.
+        by: ``"patient"``, at random; ``"acquisition"``, into groups of images that were acquired
+            alike; ``"typicality"``, from those acquired least like their class to the most typical.
+        folds: how many.
         perturbed_images: how many images, half of each class, are scored under each perturbation.
         seed: of the folds and of the sample.
     """
 
-    by: str = "patient"
-    folds: int = 5
-    perturbed_images: int = 1000
-    seed: int = 1
+    by: By
+    folds: int
+    perturbed_images: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        if self.by not in get_args(By):
+            raise ValueError(
+                f"Expected by to be one of {', '.join(get_args(By))}. Received: {self.by!r}"
+            )
+
+
+class _Start(TypedDict):
+    """The content of config.json: what has to be the same to go on with a cross-validation."""
+
+    plan: dict[str, Any]
+    training: dict[str, Any]
+    file_list_sha256: str
+    folds_sha256: str
+    outlines_sha256: str | None
 
 
 def cross_validate(
@@ -70,21 +90,21 @@ def cross_validate(
     plan: Plan,
     *,
     only: Sequence[int] | None = None,
-) -> dict[str, Any]:
-    """Fit a network for each fold and score the images that it was not shown.
+) -> CrossValidation:
+    """Fit a network for each fold and score the images that it has not seen.
 
-    Interrupted, it goes on where it stopped.
+    An interrupted cross-validation is resumed.
 
     Args:
         config: of every fit.
         whole: all images.
         data: the folder that their paths are relative to.
         out: where everything goes.
-        plan: how images are parted.
+        plan: how images are divided into folds.
         only: numbers of the folds to fit, from 1; all by default.
 
     Returns:
-        What was written to ``OUT/cross_validation.json``.
+        The content of ``OUT/cross_validation.json``.
 
     Raises:
         RunError: `out` holds another cross-validation.
@@ -99,44 +119,45 @@ def cross_validate(
         folder = out / f"fold-{number}"
         if (folder / "perturbed.csv").exists():
             continue
-        inside = folds == number - 1
-        tqdm.write(f"fold {number} of {plan.folds}: {inside.sum()} images held out")
+        held_out = folds == number - 1
+        tqdm.write(f"fold {number} of {plan.folds}: {held_out.sum()} images held out")
         splits = Splits(
-            train=whole.take(np.flatnonzero(~inside)),
-            validation=whole.take(np.flatnonzero(inside)),
+            train=whole.take(np.flatnonzero(~held_out)),
+            validation=whole.take(np.flatnonzero(held_out)),
             duplicates=[],
         )
         run = RunFolder(folder)
         run.start(config, data, splits)
-        # Nothing is chosen by the held-out images, so nothing is measured on them on the way.
+        # Nothing is chosen by the held-out images, so the fit does not validate on them.
         network = fit(config, dataclasses.replace(splits, validation=whole.take([])), run)
         _score(network, config, splits.validation, number, folder / "held_out.csv")
-        perturbed = whole.take(np.flatnonzero(inside & sample))
+        perturbed = whole.take(np.flatnonzero(held_out & sample))
         _score_perturbed(network, config, perturbed, data, folder / "perturbed.csv")
-    return summarize(out, config, plan)
+    return _summarize(out, config, plan)
 
 
 def _folds(plan: Plan, whole: Split, data: Path) -> npt.NDArray[np.int64]:
     """The fold (N,) that holds each image out, from 0."""
-    fewest = max(plan.folds, 5 if plan.by == "typicality" else 2)  # it looks at five folds itself
+    # Typicality is itself estimated by five folds.
+    min_patients = max(plan.folds, 5 if plan.by == "typicality" else 2)
     for label, name in enumerate(CLASS_NAMES):
         patients = {record.patient for record in whole.records if record.label == label}
-        if plan.folds < 2 or len(patients) < fewest:
+        if plan.folds < 2 or len(patients) < min_patients:
             raise DatasetError(
-                f"{data}: expected 2 folds or more, and {fewest} patients of each class for that. "
-                f"Found: {plan.folds} folds, {len(patients)} patients of {name}."
+                f"{data}: expected 2 folds or more, and for these at least {min_patients} patients "
+                f"of each class. Found: {plan.folds} folds, {len(patients)} patients of {name}."
             )
     if plan.by == "patient":
         folds = patient_folds(whole.records, folds=plan.folds, seed=plan.seed)
     else:
-        group = {"acquisition": acquisition_groups, "typicality": typicality_groups}[plan.by]
+        group = acquisition_groups if plan.by == "acquisition" else typicality_groups
         features = acquisition_features(data, whole.records)
         folds = group(features, whole.records, groups=plan.folds, seed=plan.seed)
     for number in range(plan.folds):
         present = set(whole.labels[folds == number])
         if present != {0, 1}:
             raise DatasetError(
-                f"{data}: fold {number + 1} of {plan.folds} would lack a class. Take fewer folds."
+                f"{data}: fold {number + 1} of {plan.folds} would lack a class. Use fewer folds."
             )
     return folds
 
@@ -144,17 +165,17 @@ def _folds(plan: Plan, whole: Split, data: Path) -> npt.NDArray[np.int64]:
 def _start(
     out: Path, config: TrainingConfig, whole: Split, plan: Plan, folds: npt.NDArray[np.int64]
 ) -> None:
-    """Record what is done, or check that it is what was begun here."""
-    document = {
+    """Record what is fitted, or check that a cross-validation begun here has the same."""
+    document: _Start = {
         "plan": dataclasses.asdict(plan),
         "training": as_written_now(config.to_json()),
         "file_list_sha256": file_list_digest(whole.records),
-        "folds_sha256": _digest(whole, folds),
+        "folds_sha256": folds_digest(whole.records, folds),
         "outlines_sha256": whole.outlines_sha256,
     }
-    now = json.loads(json.dumps(document))
-    if (out / CONFIG).exists():
-        before = read_json(out / CONFIG)
+    now = as_json(document)
+    if (out / _CONFIG).exists():
+        before = read_json(out / _CONFIG)
         before["training"] = as_written_now(before.get("training", {}))
         differing = sorted(key for key in now if before.get(key) != now[key])
         if differing:
@@ -164,14 +185,7 @@ def _start(
             )
         return
     make_folder(out)
-    write_text(out / CONFIG, json.dumps(document, indent=1) + "\n")
-
-
-def _digest(whole: Split, folds: npt.NDArray[np.int64]) -> str:
-    """SHA-256 over which image is in which fold."""
-    pairs = zip(whole.records, folds, strict=True)
-    lines = sorted(f"{fold}  {record.path}\n" for record, fold in pairs)
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+    write_json(out / _CONFIG, document)
 
 
 def _perturbation_sample(whole: Split, plan: Plan) -> npt.NDArray[np.bool_]:
@@ -204,7 +218,7 @@ def _score(
 
 
 def _logits(
-    network: keras.Model, images: npt.NDArray[np.float16], config: TrainingConfig
+    network: keras.Model, images: StoredImages, config: TrainingConfig
 ) -> npt.NDArray[np.float32]:
     return predict_logits(network, images, config.preprocessing, flip_tta=config.flip_tta)
 
@@ -213,11 +227,11 @@ def _score_perturbed(
     network: keras.Model, config: TrainingConfig, split: Split, data: Path, path: Path
 ) -> None:
     rows = []
-    for column, images in _perturbed(split.records, config, data):
+    for number, images in _perturbed(split.records, config, data):
         logits = _logits(network, images, config)
         rows += [
             {
-                "perturbation": column,
+                "perturbation": number,
                 "path": record.path,
                 "label": record.label,
                 "logit": float(logit),
@@ -230,8 +244,8 @@ def _score_perturbed(
 
 def _perturbed(
     records: Sequence[Record], config: TrainingConfig, data: Path
-) -> Iterator[tuple[int, npt.NDArray[np.float16]]]:
-    """Number of a perturbation and its images (N, S, S); first -1 and the images as they are."""
+) -> Iterator[tuple[int, StoredImages]]:
+    """Numbers of perturbations and images (N, S, S); first -1 and the images as they are."""
     if not records:
         return
     read = [read_radiograph(data / record.path, name=record.path) for record in records]
@@ -248,16 +262,16 @@ def _perturbed(
         yield number, images
 
 
-def summarize(out: Path, config: TrainingConfig, plan: Plan) -> dict[str, Any]:
-    """Measure what the finished folds have left, and write it down."""
-    started = read_json(out / CONFIG)
-    document = {
-        "by": WAYS[plan.by],
+def _summarize(out: Path, config: TrainingConfig, plan: Plan) -> CrossValidation:
+    """Measure the finished folds, and write ``OUT/cross_validation.json``."""
+    start: _Start = read_json(out / _CONFIG)
+    document: CrossValidation = {
+        "by": _IN_WORDS[plan.by],
         "plan": dataclasses.asdict(plan),
         "training": config.to_json(),
-        "file_list_sha256": started["file_list_sha256"],
-        "folds_sha256": started["folds_sha256"],
+        "file_list_sha256": start["file_list_sha256"],
+        "folds_sha256": start["folds_sha256"],
         **measure_folds(out, folds=plan.folds),
     }
-    write_text(out / RESULT, json.dumps(document, indent=1, allow_nan=False) + "\n")
+    write_json(out / RESULT, document)
     return document

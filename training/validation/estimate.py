@@ -1,32 +1,38 @@
-"""A finished cross-validation stands for a fit on all images: thresholds, calibration, figures."""
+"""Thresholds, calibration and figures for a fit on all images, from its cross-validation.
+
+A model that is trained on all images has none left to be measured on. A finished cross-validation
+of the same settings gives its figures, and the thresholds are chosen on its out-of-fold images.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from cxr.errors import RunError
 from cxr.model.operating_points import OperatingPoints
 from training.data.dataset import Record, file_list_digest
 from training.files import read_json
 from training.fitting.config import TrainingConfig
+from training.metrics.documents import CrossValidation
 from training.validation.cross_validation import RESULT, Plan
 from training.validation.fold_figures import measure_folds
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """What a cross-validation says of networks fitted like the one at hand.
+    """What a cross-validation found for networks that are fitted by the same settings.
 
     Attributes:
-        points: calibration and thresholds, from out-of-fold images alone.
-        document: the content of ``cross_validation.json``.
+        points: calibration and thresholds, chosen on out-of-fold images.
+        document: the content of ``cross_validation.json``, with the section elsewhere if a second
+            cross-validation was given.
     """
 
     points: OperatingPoints
-    document: dict[str, Any]
+    document: CrossValidation
 
 
 def read_estimate(
@@ -40,10 +46,10 @@ def read_estimate(
 
     Args:
         folder: its folder.
-        config: of the fit that it is to stand for.
+        config: of the fit that it is used for.
         images: of that fit.
-        elsewhere: folder of a second cross-validation, by typicality or acquisition, whose
-            held-out images thresholds and calibration have to hold for, too.
+        elsewhere: folder of a second cross-validation, by typicality or acquisition. Thresholds and
+            calibration are chosen to hold for its held-out images, too.
 
     Raises:
         RunError: it is missing, unfinished, not by patient, of other images, or of another
@@ -60,24 +66,27 @@ def read_estimate(
         if missing:
             raise KeyError(*missing)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{path}: no finished cross-validation ({error!r}).") from error
+        raise RunError(
+            f"{path}: no finished cross-validation ({error!r}). Run cross-validate first."
+        ) from error
     if plan.by != "patient" or folds != plan.folds:
         raise RunError(
             f"{path}: expected all folds by patient, so that every image is scored. Received: "
-            f"{folds} of {plan.folds} folds by {plan.by}."
+            f"{folds} of {plan.folds} folds by {plan.by}. Run cross-validate --by patient for all "
+            "folds."
         )
     now = config.to_json()
-    # A longer fit on more images is what the estimate is for; the floor is of heatmaps alone.
-    free = {"epochs", "seed", "floor"}
-    differing = sorted(key for key in now.keys() - free if trained.get(key) != now[key])
+    # The fit on all images may take other epochs; the floor only decides whether it is kept.
+    may_differ = {"epochs", "seed", "floor"}
+    differing = sorted(key for key in now.keys() - may_differ if trained.get(key) != now[key])
     if differing:
         raise RunError(
-            f"{path}: was fitted with another {', '.join(differing)}. Give the settings that it "
-            "was made with, or make it anew."
+            f"{path}: was fitted with another {', '.join(differing)}. Give the settings of that "
+            "cross-validation, or run it again with these."
         )
     if document["file_list_sha256"] != file_list_digest(images):
-        raise RunError(f"{path}: was made on other images. Make it anew on these.")
+        raise RunError(f"{path}: was made on other images. Run cross-validate on these.")
     if elsewhere:
         document |= measure_folds(folder, folds=plan.folds, elsewhere=elsewhere)
         points = OperatingPoints.from_json(document["operating_points"])
-    return Estimate(points=points, document=document)
+    return Estimate(points=points, document=cast(CrossValidation, document))

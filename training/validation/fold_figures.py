@@ -1,35 +1,32 @@
-"""Figures of a cross-validation: what its folds' networks made of images that they never saw."""
+"""Figures of a cross-validation, from the scores that its folds have written."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from cxr.errors import RunError
+from cxr.model.operating_points import OperatingPoints
 from training.files import write_text
 from training.metrics.calibration import Group, calibrate, operating_points
+from training.metrics.documents import FoldsDocument, GroupFigures
 from training.metrics.evaluation import classification_metrics, evaluate
 from training.validation.perturbations import PERTURBATIONS
 
-OUT_OF_FOLD = "out_of_fold.csv"
+_OUT_OF_FOLD = "out_of_fold.csv"
 
 
-def measure_folds(out: Path, *, folds: int, elsewhere: Path | None = None) -> dict[str, Any]:
-    """Operating points of a cross-validation's finished folds, and every figure by them.
+def measure_folds(out: Path, *, folds: int, elsewhere: Path | None = None) -> FoldsDocument:
+    """Choose operating points on a cross-validation's finished folds, and compute all figures.
 
     Args:
-        out: folder of the cross-validation; gets ``out_of_fold.csv``.
+        out: folder of the cross-validation; ``out_of_fold.csv`` is written there.
         folds: how many it has.
-        elsewhere: folder of another one, by typicality or acquisition. Its held-out images stand
-            for images taken otherwise: thresholds and calibration have to hold for them, too.
-
-    Returns:
-        Plain JSON values: source, operating_points, result, folds, perturbations, and elsewhere
-        where it was given.
+        elsewhere: folder of another one, by typicality or acquisition. Its held-out images
+            represent images from elsewhere: thresholds and calibration have to hold for them, too.
 
     Raises:
         RunError: `elsewhere` is missing or unfinished.
@@ -37,7 +34,7 @@ def measure_folds(out: Path, *, folds: int, elsewhere: Path | None = None) -> di
     numbers = [n for n in range(1, folds + 1) if (out / f"fold-{n}" / "perturbed.csv").exists()]
     scores = _read(out, numbers, "held_out.csv").sort_values("path")
     perturbed = _read(out, numbers, "perturbed.csv")
-    write_text(out / OUT_OF_FOLD, scores.to_csv(index=False, float_format="%.6f"))
+    write_text(out / _OUT_OF_FOLD, scores.to_csv(index=False, float_format="%.6f"))
     labels, logits = _group(scores)
     source = (
         f"{len(labels):,} images of {scores['patient'].nunique():,} patients, each scored by a "
@@ -50,18 +47,13 @@ def measure_folds(out: Path, *, folds: int, elsewhere: Path | None = None) -> di
     conditions = [_group(table) for table in (*groups, *([] if others is None else [others]))]
     points = operating_points(labels, logits, source=source, conditions=conditions)
 
-    def measure(table: pd.DataFrame) -> dict[str, float]:
-        targets, values = _group(table)
-        found = dict(
-            classification_metrics(targets, calibrate(values, points), threshold=points.threshold)
-        )
-        names = ("auc", "accuracy", "sensitivity", "specificity", "calibration_error")
-        return {"images": len(table), **{name: found[name] for name in names}}
+    def measure(table: pd.DataFrame) -> GroupFigures:
+        return _measure(table, points)
 
     names = {-1: ("as they are", "")} | {
         i: (s.name, s.strength) for i, s in enumerate(PERTURBATIONS)
     }
-    document: dict[str, Any] = {
+    document: FoldsDocument = {
         "source": source,
         "operating_points": points.to_json(),
         "result": evaluate(
@@ -86,11 +78,29 @@ def measure_folds(out: Path, *, folds: int, elsewhere: Path | None = None) -> di
     return document
 
 
+def _measure(table: pd.DataFrame, points: OperatingPoints) -> GroupFigures:
+    labels, logits = _group(table)
+    found = dict(
+        classification_metrics(labels, calibrate(logits, points), threshold=points.threshold)
+    )
+    return {
+        "images": len(table),
+        "auc": found["auc"],
+        "accuracy": found["accuracy"],
+        "sensitivity": found["sensitivity"],
+        "specificity": found["specificity"],
+        "calibration_error": found["calibration_error"],
+    }
+
+
 def _read_elsewhere(folder: Path) -> pd.DataFrame:
     try:
-        return _read_csv(folder / OUT_OF_FOLD)
+        return _read_csv(folder / _OUT_OF_FOLD)
     except (OSError, ValueError) as error:
-        raise RunError(f"{folder}: no finished cross-validation ({error}).") from error
+        raise RunError(
+            f"{folder}: no finished cross-validation ({error}). Run cross-validate --by typicality "
+            "or --by acquisition first."
+        ) from error
 
 
 def _group(table: pd.DataFrame) -> Group:
@@ -104,7 +114,7 @@ def _read(out: Path, numbers: Sequence[int], name: str) -> pd.DataFrame:
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
-    # Ids stay text: "0012" is not 12, and "NA" is a name.
+    # Patients' ids are kept as text: "0012" is not 12, and "NA" is not a missing value.
     types = {
         "path": str,
         "patient": str,

@@ -1,9 +1,9 @@
-"""What may differ between two hospitals, or two years of one, applied to images at two strengths.
+"""Perturbations: what may differ between hospitals or between years of one, at two strengths.
 
-A network that learned how its images were taken, and not what they show, loses its accuracy here.
-Gamma, contrast, exposure, blur, sharpening, noise and rotation are varied in training as well
-(`training/fitting/augmentation.py`): those rows say that the lesson was learned. JPEG, borders,
-crops, markers and resolution are new to the network.
+A network that learned the acquisition instead of the disease loses accuracy under them. Gamma,
+contrast, exposure, blur, sharpening, noise and rotation are also varied in training
+(`training/fitting/augmentation.py`): their figures show whether it learned to ignore them.
+JPEG, borders, crops, markers and resolution are new to it.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ class Perturbation:
 
     Attributes:
         name: what changes.
-        strength: how much, in words of a reader.
-        change: float32 (H, W) in [0, 1] and a generator -> float32 (h, w), not yet clipped.
+        strength: how much, in words.
+        change: makes of an image, float32 (H, W) in [0, 1], and a generator the changed image,
+            float32 (h, w), not clipped.
     """
 
     name: str
@@ -38,10 +39,10 @@ class Perturbation:
 
         Args:
             image: float32 of shape (H, W) in [0, 1].
-            rng: decides directions and places.
+            rng: chooses directions and places.
 
         Returns:
-            float32 in [0, 1]; of another shape where borders are added or cut.
+            float32 (h, w) in [0, 1]; of another shape where borders are added or cut off.
         """
         changed = np.clip(self.change(image, rng), 0, 1)
         return np.ascontiguousarray(changed, dtype=np.float32)
@@ -85,19 +86,19 @@ def _rotation(image: Image, rng: np.random.Generator, *, degrees: float) -> Imag
     return _array(cv2.warpAffine(image, matrix, (width, height), borderValue=0))
 
 
-def _crop(image: Image, _: np.random.Generator, *, share: float) -> Image:
-    cut = round(share * min(image.shape))
+def _crop(image: Image, _: np.random.Generator, *, fraction: float) -> Image:
+    cut = round(fraction * min(image.shape))
     return image[cut : image.shape[0] - cut, cut : image.shape[1] - cut]
 
 
-def _black_border(image: Image, _: np.random.Generator, *, share: float) -> Image:
-    return np.pad(image, round(share * min(image.shape)))
+def _black_border(image: Image, _: np.random.Generator, *, fraction: float) -> Image:
+    return np.pad(image, round(fraction * min(image.shape)))
 
 
-def _add_marker(image: Image, rng: np.random.Generator, *, share: float) -> Image:
-    """Burn a white R or L into a corner, `share` of the side high."""
+def _add_marker(image: Image, rng: np.random.Generator, *, fraction: float) -> Image:
+    """Draw a white R or L into a corner, `fraction` of the height high."""
     height, width = image.shape
-    size, margin = share * height, 0.03 * height
+    size, margin = fraction * height, 0.03 * height
     left = margin if rng.random() < 0.5 else width - margin - 0.8 * size
     baseline = margin + size if rng.random() < 0.5 else height - margin
     letter = np.zeros(image.shape, dtype=np.uint8)
@@ -115,7 +116,7 @@ def _add_marker(image: Image, rng: np.random.Generator, *, share: float) -> Imag
 
 
 def _remove_markers(image: Image, _: np.random.Generator, *, contrast: float) -> Image:
-    """Paint over what is thin and much brighter than around it, in the outer quarter."""
+    """Paint over what is thin and much brighter than its surroundings, in the outer quarter."""
     height, width = image.shape
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width // 24 | 1, height // 24 | 1))
     marker = _array(cv2.morphologyEx(image, cv2.MORPH_TOPHAT, kernel)) > contrast
@@ -136,8 +137,8 @@ def _direction(rng: np.random.Generator) -> int:
     return 1 if rng.random() < 0.5 else -1
 
 
-def _array(picture: object) -> Image:
-    return np.asarray(picture, dtype=np.float32)
+def _array(image: object) -> Image:
+    return np.asarray(image, dtype=np.float32)
 
 
 PERTURBATIONS = (
@@ -157,12 +158,12 @@ PERTURBATIONS = (
     Perturbation("JPEG", "quality 15", partial(_jpeg, quality=15)),
     Perturbation("rotation", "6° either way", partial(_rotation, degrees=6.0)),
     Perturbation("rotation", "12° either way", partial(_rotation, degrees=12.0)),
-    Perturbation("crop", "5 % off each edge", partial(_crop, share=0.05)),
-    Perturbation("crop", "10 % off each edge", partial(_crop, share=0.1)),
-    Perturbation("black border", "5 % of the side", partial(_black_border, share=0.05)),
-    Perturbation("black border", "10 % of the side", partial(_black_border, share=0.1)),
-    Perturbation("marker added", "letter of 7 % of the side", partial(_add_marker, share=0.07)),
-    Perturbation("marker added", "letter of 14 % of the side", partial(_add_marker, share=0.14)),
+    Perturbation("crop", "5 % off each edge", partial(_crop, fraction=0.05)),
+    Perturbation("crop", "10 % off each edge", partial(_crop, fraction=0.1)),
+    Perturbation("black border", "5 % of the side", partial(_black_border, fraction=0.05)),
+    Perturbation("black border", "10 % of the side", partial(_black_border, fraction=0.1)),
+    Perturbation("marker added", "letter of 7 % of the side", partial(_add_marker, fraction=0.07)),
+    Perturbation("marker added", "letter of 14 % of the side", partial(_add_marker, fraction=0.14)),
     Perturbation("markers removed", "the brightest", partial(_remove_markers, contrast=0.25)),
     Perturbation("markers removed", "all that may be one", partial(_remove_markers, contrast=0.15)),
     Perturbation("resolution", "112 pixels", partial(_resolution, side=112)),

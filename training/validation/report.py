@@ -1,43 +1,77 @@
-"""A bundle is measured on labelled images: figures, probabilities, plots, and a page of them.
+"""The report on a bundle, measured on labelled images.
 
 REPORT/report.json         figures with intervals, and which model and images they are of
-REPORT/probabilities.csv   a row a image
-REPORT/report.html         all of it on one page that needs no other file
-REPORT/*.png               the plots on it
+REPORT/probabilities.csv   one row for each image
+REPORT/report.html         figures and plots on one page that needs no other file
+REPORT/*.png               the plots
 """
 
 from __future__ import annotations
 
 import base64
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict, cast
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from cxr.classifier import Classifier
 from cxr.model.bundle import CLASS_NAMES, Bundle
 from cxr.output.overlay import draw_overlay
 from cxr.reading.radiograph import read_radiograph
-from training.data.dataset import Record, file_list_digest, require_both_classes
+from training.data.dataset import (
+    Record,
+    count_trained_on,
+    file_list_digest,
+    require_both_classes,
+)
 from training.data.images import load_images
 from training.data.labelled import read_labelled
-from training.files import make_folder, write_text
+from training.files import make_folder, write_json, write_text
 from training.fitting.prediction import predict_logits
 from training.metrics import plots
 from training.metrics.calibration import calibrate
-from training.metrics.comparison import compare
+from training.metrics.comparison import Predictions, compare
+from training.metrics.documents import Comparison, Evaluation
 from training.metrics.evaluation import Labels, Logits, Probabilities, evaluate, sigmoid
+from training.networks.loading import load_network
 from training.templates import render
 
-MISTAKES = 12  # of each kind on the picture
+_MISTAKES = 12  # shown of each class
+
+
+class MeasuredImages(TypedDict):
+    """The images of a report.
+
+    name: the last two parts of their path. positive: the label that counts as pneumonia.
+    trained_on: how many of the images the model was trained on.
+    """
+
+    name: str
+    positive: str
+    file_list_sha256: str
+    trained_on: int
+
+
+class Against(Evaluation):
+    """Figures of a second model on the same images, and paired tests of both."""
+
+    model: dict[str, str]
+    trained_on: int
+    comparison: Comparison
+
+
+class Report(Evaluation):
+    """The content of report.json; model: see `cxr.model.bundle.Bundle.identity`."""
+
+    model: dict[str, str]
+    data: MeasuredImages
+    against: NotRequired[Against]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Scored:
+class _Scored:
     """One model's answers on N images.
 
     Attributes:
@@ -58,13 +92,13 @@ class Scored:
         return sigmoid(self.logits)
 
     @property
-    def called(self) -> npt.NDArray[np.bool_]:
-        """(N,): called pneumonia at the model's shipped threshold."""
+    def predicted(self) -> Predictions:
+        """(N,), whether pneumonia is predicted at the model's shipped threshold."""
         return self.probabilities >= self.bundle.operating_points.threshold
 
     @property
     def name(self) -> str:
-        """What to call the model on plots."""
+        """The model's name on plots."""
         return f"{self.bundle.name} {self.bundle.version}"
 
 
@@ -77,8 +111,8 @@ def write_report(
     positive: str | None = None,
     skip_unreadable: bool = False,
     resamples: int = 1000,
-) -> dict[str, Any]:
-    """Measure a model and write everything under `out`.
+) -> Report:
+    """Measure a model and write the report.
 
     Args:
         bundle: the model.
@@ -90,7 +124,7 @@ def write_report(
         resamples: of the bootstrap.
 
     Returns:
-        What was written to ``report.json``.
+        The content of ``report.json``.
 
     Raises:
         DatasetError: there is nothing to measure on.
@@ -100,51 +134,41 @@ def write_report(
     scored = _score(bundle, root, records, skip_unreadable=skip_unreadable)
     other = _score(against, root, scored.records) if against else None
     make_folder(out)
-    document = {
+    figures = {
         "model": bundle.identity(),
         "data": {
-            "name": _name(data),
+            "name": "/".join(data.resolve().parts[-2:]),  # without the rest of a private path
             "positive": positive or CLASS_NAMES[1],
             "file_list_sha256": file_list_digest(records),
-            "trained_on": _trained_on(scored),
+            "trained_on": count_trained_on(bundle, scored.records),
         },
-        **_figures(scored, resamples),
+        **_evaluate(scored, resamples),
     }
+    document = cast(Report, figures)
     if other:
-        document["against"] = {
-            "model": other.bundle.identity(),
-            "trained_on": _trained_on(other),
-            **_figures(other, resamples),
-            "comparison": compare(
-                scored.labels,
-                (scored.logits, scored.called),
-                (other.logits, other.called),
-                [record.patient for record in scored.records],
-                resamples=resamples,
-            ),
-        }
-    write_text(out / "report.json", json.dumps(document, indent=1, allow_nan=False) + "\n")
+        document["against"] = _against(scored, other, resamples)
+    write_json(out / "report.json", document)
     write_text(out / "probabilities.csv", _table(scored, other).to_csv(index=False))
-    pictures = _draw(scored, other, document, out)
-    pictures.append(("The worst mistakes", _draw_mistakes(scored, root, out)))
-    write_text(out / "report.html", _page(document, pictures))
+    drawn = _draw(scored, other, document, out)
+    drawn.append(("The worst mistakes", _draw_mistakes(scored, root, out)))
+    write_text(out / "report.html", _page(document, drawn))
     return document
 
 
 def _score(
     bundle: Bundle, root: Path, records: list[Record], *, skip_unreadable: bool = False
-) -> Scored:
+) -> _Scored:
     images, kept = load_images(root, records, bundle.preprocessing, skip_unreadable=skip_unreadable)
     require_both_classes(root, [root.name], (record.label for record in kept))
     logits = predict_logits(
-        bundle.build_network(), images, bundle.preprocessing, flip_tta=bundle.flip_tta
+        load_network(bundle), images, bundle.preprocessing, flip_tta=bundle.flip_tta
     )
     labels = np.array([record.label for record in kept])
     calibrated = calibrate(logits, bundle.operating_points)
-    return Scored(bundle=bundle, records=kept, labels=labels, logits=calibrated)
+    return _Scored(bundle=bundle, records=kept, labels=labels, logits=calibrated)
 
 
-def _figures(scored: Scored, resamples: int) -> dict[str, Any]:
+def _evaluate(scored: _Scored, resamples: int) -> Evaluation:
     return evaluate(
         scored.labels,
         scored.logits,
@@ -155,18 +179,22 @@ def _figures(scored: Scored, resamples: int) -> dict[str, Any]:
     )
 
 
-def _name(data: Path) -> str:
-    """The last two parts of a path: which data it was, and not whose machine."""
-    return "/".join(data.resolve().parts[-2:])
+def _against(scored: _Scored, other: _Scored, resamples: int) -> Against:
+    return {
+        "model": other.bundle.identity(),
+        "trained_on": count_trained_on(other.bundle, other.records),
+        **_evaluate(other, resamples),
+        "comparison": compare(
+            scored.labels,
+            (scored.logits, scored.predicted),
+            (other.logits, other.predicted),
+            [record.patient for record in scored.records],
+            resamples=resamples,
+        ),
+    }
 
 
-def _trained_on(scored: Scored) -> int:
-    """How many of the images the model learned from, whatever their names."""
-    learned = set(scored.bundle.evaluation.get("trained_images", "").split())
-    return sum(record.digest[:12] in learned for record in scored.records)
-
-
-def _table(scored: Scored, other: Scored | None) -> pd.DataFrame:
+def _table(scored: _Scored, other: _Scored | None) -> pd.DataFrame:
     table = pd.DataFrame(
         {
             "path": [record.path for record in scored.records],
@@ -174,25 +202,25 @@ def _table(scored: Scored, other: Scored | None) -> pd.DataFrame:
             "kind": [record.kind for record in scored.records],
             "label": scored.labels,
             "probability": scored.probabilities.round(6),
-            "called": scored.called.astype(int),
+            "called": scored.predicted.astype(int),
         }
     )
     if other:
         table["probability_against"] = other.probabilities.round(6)
-        table["called_against"] = other.called.astype(int)
+        table["called_against"] = other.predicted.astype(int)
     return table
 
 
-# --- Pictures -------------------------------------------------------------------------------------
+# --- Plots ----------------------------------------------------------------------------------------
 
 
 def _draw(
-    scored: Scored, other: Scored | None, document: dict[str, Any], out: Path
+    scored: _Scored, other: _Scored | None, document: Report, out: Path
 ) -> list[tuple[str, Path]]:
-    """Every plot's title and file."""
+    """Draw and save every plot; their titles and files."""
     points, history = scored.bundle.operating_points, scored.bundle.evaluation.get("history")
     curves = {model.name: model.probabilities for model in (scored, other) if model}
-    if other and len(curves) == 1:  # two versions of one name
+    if other and len(curves) == 1:  # both have one name and version
         curves = {"this": scored.probabilities, "the other": other.probabilities}
     figures = {
         "Confusion matrix": plots.confusion_matrix(np.array(document["confusion"]), CLASS_NAMES),
@@ -220,14 +248,14 @@ def _draw(
     return list(paths.items())
 
 
-def _draw_mistakes(scored: Scored, root: Path, out: Path) -> Path:
-    """The most confident mistakes with their heatmaps: missed above, false alarms below."""
+def _draw_mistakes(scored: _Scored, root: Path, out: Path) -> Path:
+    """Draw the most confident mistakes with their heatmaps, false negatives first."""
     classifier = Classifier(scored.bundle)
     wrongness = np.where(scored.labels == 1, -scored.logits, scored.logits)
-    rows = []
+    groups = []
     for label in (1, 0):
-        wrong = np.flatnonzero((scored.labels == label) & (scored.called != (label == 1)))
-        worst = wrong[np.argsort(-wrongness[wrong])][:MISTAKES]
+        wrong = np.flatnonzero((scored.labels == label) & (scored.predicted != (label == 1)))
+        worst = wrong[np.argsort(-wrongness[wrong])][:_MISTAKES]
         tiles = []
         for i in worst:
             record = scored.records[i]
@@ -235,15 +263,15 @@ def _draw_mistakes(scored: Scored, root: Path, out: Path) -> Path:
             _, heatmap = classifier.answer(radiograph)
             caption = f"{Path(record.path).stem}  p={scored.probabilities[i]:.3f}"
             tiles.append((draw_overlay(radiograph, heatmap), caption))
-        rows.append((f"{CLASS_NAMES[label]} called otherwise: {len(wrong)}", tiles))
+        groups.append((f"{CLASS_NAMES[label]}, predicted wrongly: {len(wrong)}", tiles))
     path = out / "mistakes.png"
-    plots.save(plots.picture_rows(rows), path)
+    plots.save(plots.image_grid(groups), path)
     return path
 
 
 # --- The page -------------------------------------------------------------------------------------
 
 
-def _page(document: dict[str, Any], pictures: list[tuple[str, Path]]) -> str:
-    embedded = [(title, base64.b64encode(path.read_bytes()).decode()) for title, path in pictures]
-    return render("report.html.jinja", report=document, pictures=embedded)
+def _page(document: Report, drawn: list[tuple[str, Path]]) -> str:
+    embedded = [(title, base64.b64encode(path.read_bytes()).decode()) for title, path in drawn]
+    return render("report.html.jinja", report=document, plots=embedded)

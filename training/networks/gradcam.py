@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import cv2
 import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
 from cxr.errors import BackendError
-from cxr.model.heatmap_method import Method
-from cxr.model.network import gate, has_evidence, pool
+from cxr.model.heatmap import Method
+from training.networks.network import gate, has_evidence, pool
 
 
 class GradCAM:
@@ -35,7 +34,7 @@ class GradCAM:
         """Prepare a network.
 
         Args:
-            network: as `cxr.model.network.build_network` makes it.
+            network: as `training.networks.network.build_network` makes it.
             method: how features and gradient become a map.
             flip_tta: answer with the mean over a radiograph and its mirror image, logit and map
                 alike. Of the evidence network, evidence and lungs are averaged, and the logit
@@ -146,26 +145,3 @@ _METHODS: dict[Method, Callable[[tf.Tensor, tf.Tensor], tf.Tensor]] = {
     "hirescam": _hirescam,
     "gradcam++": _gradcam_plus_plus,
 }
-
-
-def scale_heatmap(
-    activation: npt.NDArray[np.float32], *, reference: float, shape: tuple[int, int]
-) -> npt.NDArray[np.float32]:
-    """Bring one map to [0, 1] and onto a radiograph's pixel grid.
-
-    Maps are divided by one `reference` for all radiographs, which belongs to the model, and cut at
-    1. So equal colours mean equal evidence on any two radiographs, and a radiograph with nothing to
-    show stays dark; dividing each map by its own maximum would make every radiograph glow.
-
-    Args:
-        activation: float32 of shape (h, w), at least 0.
-        reference: the activation that becomes 1, above 0.
-        shape: height and width of the radiograph.
-
-    Returns:
-        float32 of shape `shape` in [0, 1]; zero stays zero.
-    """
-    height, width = shape
-    scaled = np.clip(activation / np.float32(reference), 0, 1)
-    resized = cv2.resize(scaled, (width, height), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(resized, dtype=np.float32)

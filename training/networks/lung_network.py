@@ -1,25 +1,29 @@
-"""The lung network: where the lungs are, and what kind of picture this is.
+"""The lung network: where the lungs are, and what kind of image this is.
 
-A U-Net (Ronneberger 2015, arXiv 1505.04597) whose decoder outlines the lung fields; from its
-deepest features, a second head tells frontal chest radiographs from other pictures. Whoever knows
-lungs well enough to outline them knows best where there are none.
+A U-Net (Ronneberger 2015, arXiv 1505.04597) whose decoder outlines the lung fields. Its deepest
+features also feed two classifiers: one tells frontal chest radiographs from other images, the other
+adults from children. Learning to outline lungs gives features that also show when there are none.
 """
 
 from __future__ import annotations
 
 import keras
+import numpy as np
+import numpy.typing as npt
 from keras import layers
 
 from cxr.gate.lungs import KINDS, LungNetworkConfig
+from training.data.masks import ComputeLungs
 
 
 def build_lung_network(config: LungNetworkConfig) -> keras.Model:
     """Build the network with fresh weights.
 
     Returns:
-        A functional model from float32 (N, S, S, 1), radiograph-wise standardised, to a dictionary:
-        ``lungs`` (N, S, S, 1), logits, positive inside; ``kind`` (N, K), logits in the order of
-        `KINDS`; ``adult`` (N, 1), logit; ``embedding`` (N, E), what the heads are computed from.
+        A functional model from float32 (N, S, S, 1), each image standardised by itself, to a
+        dictionary: ``lungs`` (N, S, S, 1), logits, positive inside lungs; ``kind`` (N, K), logits
+        in the order of `KINDS`; ``adult`` (N, 1), logits; ``embedding`` (N, E), the features that
+        the two classifiers are computed from.
     """
     image = keras.Input((config.size, config.size, 1), name="image")
     x, skips = image, []
@@ -31,7 +35,7 @@ def build_lung_network(config: LungNetworkConfig) -> keras.Model:
     embedding = layers.Concatenate(name="embedding")(
         [
             layers.GlobalAveragePooling2D(name="mean")(x),
-            layers.GlobalMaxPooling2D(name="most")(x),
+            layers.GlobalMaxPooling2D(name="max")(x),
         ]
     )
     for level in reversed(range(len(skips))):
@@ -61,3 +65,13 @@ def _convolutions(x: keras.KerasTensor, width: int, *, name: str) -> keras.Keras
         x = layers.BatchNormalization(name=f"{name}_{letter}_norm")(x)
         x = layers.ReLU(name=f"{name}_{letter}_relu")(x)
     return x
+
+
+def lung_computer(network: keras.Model) -> ComputeLungs:
+    """What a lung network answers for images, as `training.data.masks.read_lungs` takes it."""
+
+    def compute(batch: npt.NDArray[np.float32]) -> dict[str, npt.NDArray[np.float32]]:
+        answer: dict[str, npt.NDArray[np.float32]] = network.predict_on_batch(batch)
+        return answer
+
+    return compute

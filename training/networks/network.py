@@ -47,7 +47,8 @@ def _published(image: keras.KerasTensor, config: NetworkConfig) -> list[keras.Ke
         x = layers.MaxPooling2D(2, name=f"pool_{i + 1}")(features)
     height, width, channels = x.shape[1:]
     x = layers.Reshape((height, width * channels), name="sequence_of_rows")(x)
-    x = layers.LSTM(config.lstm_units, name="lstm")(x)
+    # Unrolled: only so can its gradient be exported.
+    x = layers.LSTM(config.lstm_units, unroll=True, name="lstm")(x)
     x = layers.Dropout(config.dropout, name="dropout")(x)
     return [features, layers.Dense(1, name="logit")(x)]
 

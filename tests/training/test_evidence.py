@@ -8,10 +8,10 @@ import pytest
 import tensorflow as tf
 
 from cxr.model.evidence import lung_weights, pool_evidence
-from cxr.model.gradcam import GradCAM
-from cxr.model.network import build_network
 from cxr.model.network_config import NetworkConfig
 from training.fitting.prediction import batch_logits
+from training.networks.gradcam import GradCAM
+from training.networks.network import build_network
 
 SIDE = 32
 SHARPNESS = 2.0

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cxr.model.network import build_network
 from cxr.model.network_config import NetworkConfig
 from training.fitting.presets import baseline, default
+from training.networks.network import build_network
 
 TINY = NetworkConfig(input_size=32, stem_width=4, widths=(4, 8), blocks=(1, 1), lstm_units=4)
 
 
-@pytest.mark.parametrize("config", [default().network, baseline().network], ids=str)
+@pytest.mark.parametrize("config", [default.CONFIG.network, baseline.CONFIG.network], ids=str)
 def test_presets_give_features_and_a_logit(config: NetworkConfig) -> None:
     network = build_network(config)
     side = config.input_size
@@ -27,7 +27,7 @@ def test_presets_give_features_and_a_logit(config: NetworkConfig) -> None:
 
 
 def test_the_default_has_an_lstm_and_fits_in_ten_megabytes() -> None:
-    network = build_network(default().network)
+    network = build_network(default.CONFIG.network)
     assert network.count_params() * 4 < 10e6
     kinds = {type(layer) for layer in network.layers}
     assert keras.layers.Bidirectional in kinds

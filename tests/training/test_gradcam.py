@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from cxr.model.gradcam import GradCAM, scale_heatmap
-from cxr.model.network import build_network
+from cxr.model.heatmap import scale_heatmap
 from cxr.model.network_config import NetworkConfig
 from cxr.preprocessing import Preprocessing
 from cxr.reading.radiograph import Radiograph
+from training.networks.gradcam import GradCAM
+from training.networks.network import build_network
 
 
 def two_channel_network(weights: tuple[float, float]) -> keras.Model:

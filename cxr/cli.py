@@ -1,0 +1,96 @@
+"""The command line: cxr classify FILE|FOLDER… | benchmark."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+from collections.abc import Sequence
+
+import cxr
+from cxr.errors import CXRError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    options = _parser().parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name may be no text
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        if options.command == "benchmark":
+            from cxr.benchmark import run_benchmark
+
+            return run_benchmark(options.model, image=options.image, as_json=options.json)
+        from cxr.classify import classify_files
+
+        return classify_files(
+            options.sources,
+            model=options.model,
+            threshold=options.threshold,
+            as_json=options.json,
+            overlays=options.overlay,
+            heatmaps=options.heatmaps,
+            resume=options.resume,
+        )
+    except CXRError as error:
+        print(f"cxr: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="cxr",
+        description="Pneumonia on children's chest radiographs. For research and teaching; "
+        "not a medical device.",
+    )
+    parser.add_argument("--version", action="version", version=f"cxr {cxr.__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    classify = commands.add_parser(
+        "classify",
+        help="classify radiographs",
+        description="Classify radiographs: JPEG, PNG or DICOM. What is no frontal chest "
+        "radiograph is refused, with the reasons. Exit status: 0 if every file was classified, "
+        "1 if some were refused or failed, 2 for bad usage.",
+    )
+    classify.add_argument(
+        "sources",
+        nargs="+",
+        metavar="FILE",
+        help="a radiograph, a folder of radiographs, or a pattern",
+    )
+    classify.add_argument(
+        "--json", action="store_true", help="one JSON object a line, and nothing else"
+    )
+    classify.add_argument(
+        "--threshold",
+        type=_share,
+        metavar="T",
+        help="call pneumonia from this probability on (0 to 1) instead of the model's threshold",
+    )
+    classify.add_argument("--overlay", metavar="DIR", help="write radiographs with heatmap, as PNG")
+    classify.add_argument("--heatmaps", metavar="DIR", help="write heatmaps as float32 .npy")
+
+    classify.add_argument(
+        "--resume",
+        metavar="FILE",
+        help="append JSON lines to this file, and leave out what it answers already",
+    )
+
+    benchmark = commands.add_parser("benchmark", help="measure speed and memory on this machine")
+    benchmark.add_argument("--image", help="a chest radiograph to classify, instead of an example")
+    benchmark.add_argument("--json", action="store_true", help="one JSON object")
+    for command in (classify, benchmark):
+        command.add_argument(
+            "--model",
+            metavar="FOLDER | NAME/REPO[@REVISION]",
+            help="a bundle, or a model of the Hugging Face Hub, instead of the bundled one",
+        )
+    return parser
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, received {text}")
+    return value

@@ -1,0 +1,197 @@
+"""The gate's rules: which measurements refuse an image, and which add a warning to its answer.
+
+Some limits are fixed here; those that depend on the lung network come with its files, chosen on
+known radiographs by ``python -m training fit-gate``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from cxr.gate.lungs import KINDS, LungFields
+from cxr.gate.result import Correction
+from cxr.messages import Message
+from cxr.reading.radiograph import Radiograph
+
+MAX_COLOUR = 0.06  # radiographs scanned in colour have less, photographs more
+MIN_TINT = 0.02  # colour from which a warning is given
+MIN_PIXELS = 150  # on the shorter side; the networks take 128 and 160
+MIN_CONTRAST = 0.12  # between the 2nd and the 98th percentile
+MAX_CLIPPED = 0.5  # fraction of the pixels in the middle that are black, or that are white
+BLACK, WHITE = 0.004, 0.996  # up to the second darkest, from the second brightest of 256 levels
+ADULT_AGE = 6.0  # years; the models are trained on children of 1-5 years
+INFANT_AGE = 1.0  # years, below
+MIN_FIELD_AREA = 0.04  # of the smaller lung field, as a fraction of the image, to have a position
+# From this probability of a frontal radiograph, an accepted image is not tried in other
+# orientations; and only above it is an image turned or inverted.
+FRONTAL_CERTAIN = 0.98
+OTHER_BODY_PARTS = {  # of DICOM's Body Part Examined (PS3.16, Annex L)
+    *("ABDOMEN", "ANKLE", "ARM", "BREAST", "CSPINE", "ELBOW", "EXTREMITY", "FEMUR", "FINGER"),
+    *("FOOT", "FOREARM", "HAND", "HEAD", "HIP", "HUMERUS", "JAW", "KNEE", "LEG", "LSPINE", "NECK"),
+    *("PELVIS", "SHOULDER", "SKULL", "TIBIA", "TOE", "WRIST"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """Limits chosen on known radiographs; saved with the gate.
+
+    Attributes:
+        frontal: minimum probability of a frontal chest radiograph.
+        area: minimum fraction of the image that the lungs cover.
+        distance: maximum distance of the features from those of known radiographs.
+        cut: maximum `LungFields.cut` without a warning.
+        tilt: maximum tilt in degrees, either way, without a warning.
+        adult: maximum probability of an adult without a warning.
+    """
+
+    frontal: float
+    area: float
+    distance: float
+    cut: float
+    tilt: float
+    adult: float
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class KnownFeatures:
+    """The distribution of known radiographs' features, as a Gaussian; saved with the gate.
+
+    Attributes:
+        mean: float32 (E,).
+        precision: float32 (E, E), the inverse of the covariance.
+    """
+
+    mean: npt.NDArray[np.float32]
+    precision: npt.NDArray[np.float32]
+
+    def distances(self, embedding: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Mahalanobis distances (N,) of features (N, E) from the mean."""
+        away = embedding - self.mean
+        squared = np.einsum("ne,ef,nf->n", away, self.precision, away)
+        return np.asarray(np.sqrt(squared.clip(0)))
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Measurements:
+    """What is measured of one image with the lung network.
+
+    Attributes:
+        kinds: float32 (K,), the probability of each of `KINDS`.
+        adult: the probability that it shows an adult.
+        lungs: its lung fields.
+        distance: of its features from those of known radiographs.
+    """
+
+    kinds: npt.NDArray[np.float32]
+    adult: float
+    lungs: LungFields
+    distance: float
+
+    @property
+    def frontal(self) -> float:
+        """The probability of a frontal chest radiograph."""
+        return float(self.kinds[KINDS.index("frontal")])
+
+
+# --- Reasons to refuse an image -------------------------------------------------------------------
+
+
+def file_reasons(radiograph: Radiograph) -> list[Message]:
+    """Reasons from colours and the DICOM header, which need no network."""
+    acquisition = radiograph.acquisition
+    reasons = []
+    if radiograph.colour > MAX_COLOUR:
+        reasons.append(Message("colour"))
+    if acquisition.lateral:
+        reasons.append(Message("header_lateral"))
+    if acquisition.body_part in OTHER_BODY_PARTS:
+        reasons.append(Message("header_body_part", {"part": acquisition.body_part.lower()}))
+    return reasons
+
+
+def image_reasons(measured: Measurements, limits: Limits) -> list[Message]:
+    """Reasons from what the lung network finds in the image."""
+    reasons = []
+    has_lungs = measured.lungs.area >= limits.area
+    if measured.frontal < limits.frontal:
+        # A radiograph that is turned or inverted shows lungs; without any it is something else.
+        kinds = [kind for kind in KINDS[1:] if kind != "turned" or has_lungs]
+        likeliest = max(kinds, key=lambda kind: measured.kinds[KINDS.index(kind)])
+        reasons.append(Message(f"kind_{likeliest}"))
+    if not has_lungs:
+        reasons.append(Message("no_lungs"))
+    if measured.distance > limits.distance:
+        reasons.append(Message("unlike_all"))
+    return reasons
+
+
+# --- Warnings about an accepted radiograph --------------------------------------------------------
+
+
+def answer_warnings(
+    radiograph: Radiograph, measured: Measurements, correction: Correction, limits: Limits
+) -> list[Message]:
+    """What a reader has to know about the answer.
+
+    Args:
+        radiograph: as it came.
+        measured: of the corrected image.
+        correction: what was done to it.
+        limits: of the gate.
+    """
+    return [
+        *_correction_warnings(correction),
+        *_pixel_warnings(radiograph),
+        *_lung_warnings(measured.lungs, limits),
+        *_age_warnings(radiograph.acquisition.age, probably_adult=measured.adult > limits.adult),
+    ]
+
+
+def _correction_warnings(correction: Correction) -> list[Message]:
+    warnings = []
+    if correction.inverted:
+        warnings.append(Message("inverted"))
+    if correction.turns == 2:
+        warnings.append(Message("upside_down"))
+    elif correction.turns:
+        warnings.append(Message("on_its_side"))
+    return warnings
+
+
+def _pixel_warnings(radiograph: Radiograph) -> list[Message]:
+    warnings = []
+    if min(radiograph.shape) < MIN_PIXELS:
+        height, width = radiograph.shape
+        warnings.append(Message("few_pixels", {"width": width, "height": height}))
+    low, high = np.percentile(radiograph.pixels[::2, ::2], [2, 98])
+    if high - low < MIN_CONTRAST:
+        warnings.append(Message("low_contrast"))
+    middle = tuple(slice(side // 4, side - side // 4) for side in radiograph.shape)
+    centre = radiograph.pixels[middle]
+    if max(np.mean(centre <= BLACK), np.mean(centre >= WHITE)) > MAX_CLIPPED:
+        warnings.append(Message("clipped"))
+    if radiograph.colour > MIN_TINT:
+        warnings.append(Message("tinted"))
+    return warnings
+
+
+def _lung_warnings(lungs: LungFields, limits: Limits) -> list[Message]:
+    warnings = []
+    if lungs.cut > limits.cut:
+        warnings.append(Message("lungs_cut_off"))
+    if abs(lungs.tilt) > limits.tilt and lungs.areas[1] > MIN_FIELD_AREA:
+        warnings.append(Message("tilted", {"degrees": f"{abs(lungs.tilt):.0f}"}))
+    return warnings
+
+
+def _age_warnings(age: float | None, *, probably_adult: bool) -> list[Message]:
+    """From the age in the header; from the image where the header has none."""
+    if age is None:
+        return [Message("adult")] if probably_adult else []
+    if age >= ADULT_AGE:
+        return [Message("age", {"years": f"{age:.0f}"})]
+    return [Message("infant")] if age < INFANT_AGE else []

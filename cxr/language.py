@@ -1,0 +1,69 @@
+"""The languages of the page and the report: how each writes numbers and chooses the plural.
+
+The browser does the same in `page/rules.js`; both are tested with the cases of
+`tests/cxr/rules.json`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Literal, get_args
+
+Language = Literal["en", "fr"]
+LANGUAGES: tuple[Language, ...] = get_args(Language)
+
+_THIN_SPACE = "\u202f"  # between French thousands
+_SPACE = "\xa0"  # before other French signs; neither breaks the line
+_UNBREAKABLE = re.compile(r" (?=[;:?!%»])|(?<=«) ")  # in French, beside these signs
+_DASH = "–"  # where there is no number
+
+
+def is_singular(count: int, language: Language) -> bool:
+    """Whether a noun after this number is singular: after 0 it is in French, but not in English."""
+    return abs(count) < 2 if language == "fr" else abs(count) == 1
+
+
+def keep_together(sentence: str, language: Language) -> str:
+    """A sentence in which the spaces beside French signs such as ``;`` do not break the line."""
+    return _UNBREAKABLE.sub(_SPACE, sentence) if language == "fr" else sentence
+
+
+def format_number(count: int, language: Language) -> str:
+    """A whole number with its thousands grouped: ``1,234``."""
+    return _localize(f"{count:,}", language)
+
+
+def format_decimal(value: float, language: Language, *, digits: int = 2) -> str:
+    """A number with a fixed number of decimal places, half rounded up: ``0.50``."""
+    return _localize(f"{_round(Decimal(repr(float(value))), digits):,}", language)
+
+
+def format_percent(fraction: float, language: Language, *, digits: int = 1) -> str:
+    """A fraction as a percentage: ``12.5%``; a dash for a fraction that is not a number."""
+    if not math.isfinite(fraction):
+        return _DASH
+    number = _localize(f"{_round(100 * Decimal(repr(float(fraction))), digits):,}", language)
+    return f"{number}{_SPACE}%" if language == "fr" else f"{number}%"
+
+
+def format_probability(probability: float, language: Language) -> str:
+    """A probability as a percentage, never 0 or 100%: no answer is that certain."""
+    if probability > 0.999:
+        return f"> {format_percent(0.999, language)}"
+    if probability < 0.001:
+        return f"< {format_percent(0.001, language)}"
+    return format_percent(probability, language)
+
+
+def _round(value: Decimal, digits: int) -> Decimal:
+    """Half rounded up, as the browser does; Python's own formatting rounds half to even."""
+    return value.quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_UP)
+
+
+def _localize(number: str, language: Language) -> str:
+    """From English signs to those of a language."""
+    if language == "en":
+        return number
+    return number.translate({ord(","): _THIN_SPACE, ord("."): ","})

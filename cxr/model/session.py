@@ -1,0 +1,111 @@
+"""A model that answers: its graph, and what makes one answer of a radiograph and its mirror image.
+
+Of the evidence network the graph gives evidence and lungs at each place, and the logit follows from
+them by `cxr.model.evidence`. Of the published network it gives the logit and its Grad-CAM, one
+image at a time, since the gradient's graph has a fixed batch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from cxr.model.evidence import pool_evidence
+from cxr.model.graph import GRAPH, Graph, Shape
+from cxr.model.network_config import NetworkConfig
+
+Array = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What a model makes of N images.
+
+    Attributes:
+        logits: (N,), float32, positive towards pneumonia.
+        maps: (N, h, w), float32, at least 0: the evidence in the unit of the logit, or Grad-CAM.
+        places: of the evidence network, what the logits follow from: evidence of either sign and
+            how surely each place lies in a lung, in [0, 1]; (N, h, w) each.
+    """
+
+    logits: Array
+    maps: Array
+    places: tuple[Array, Array] | None = None
+
+    def take(self, rows: slice) -> Answer:
+        """The answers to some of the images."""
+        places = self.places and (self.places[0][rows], self.places[1][rows])
+        return Answer(self.logits[rows], self.maps[rows], places)
+
+
+class ModelSession:
+    """A model's graph, ready to run. Safe to share between threads."""
+
+    def __init__(self, folder: Path, network: NetworkConfig, *, threads: int | None = None) -> None:
+        """Load the graph of a bundle.
+
+        Args:
+            folder: of the bundle.
+            network: what the graph was exported from.
+            threads: of one run; all cores if None.
+
+        Raises:
+            BundleError: the graph is missing or not what the configuration says.
+        """
+        self._network = network
+        self._graph = Graph(
+            folder / GRAPH,
+            side=network.input_size,
+            outputs=graph_outputs(network),
+            threads=threads,
+        )
+
+    def __call__(self, images: Array) -> Answer:
+        """Answer each image on its own.
+
+        Args:
+            images: float32 (N, S, S, 1), as `cxr.preprocessing.Preprocessing` makes them.
+        """
+        if self._network.architecture == "published":
+            each = [self._graph.run(images[i : i + 1]) for i in range(len(images))]
+            logits, maps = (
+                np.concatenate([one[name] for one in each]) for name in ("logit", "map")
+            )
+            return Answer(logits, maps)
+        found = self._graph.run(images)
+        return self._from_places(found["evidence"], found["lungs"])
+
+    def average(self, answer: Answer, mirrored: Answer) -> Answer:
+        """The mean of images' answers and those of their mirror images (flip TTA).
+
+        Of the evidence network, evidence and lungs are averaged, and the logit follows.
+        """
+        if answer.places is None or mirrored.places is None:
+            return Answer(
+                _mean(answer.logits, mirrored.logits),
+                _mean(answer.maps, mirrored.maps[:, :, ::-1]),
+            )
+        evidence, lungs = (
+            _mean(ours, theirs[:, :, ::-1])
+            for ours, theirs in zip(answer.places, mirrored.places, strict=True)
+        )
+        return self._from_places(evidence, lungs)
+
+    def _from_places(self, evidence: Array, lungs: Array) -> Answer:
+        logits = pool_evidence(evidence, lungs, sharpness=self._network.sharpness)
+        return Answer(logits, np.maximum(evidence, 0), (evidence, lungs))
+
+
+def _mean(one: Array, other: Array) -> Array:
+    return np.asarray((one + other) / np.float32(2), dtype=np.float32)
+
+
+def graph_outputs(network: NetworkConfig) -> dict[str, Shape]:
+    """Names and shapes of what a network's graph gives."""
+    side = network.map_side
+    if network.architecture == "published":
+        return {"logit": (None,), "map": (None, side, side)}
+    return {"evidence": (None, side, side), "lungs": (None, side, side)}

@@ -1,0 +1,92 @@
+"""An outcome as JSON: the object that the command line prints and HTTP returns."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from cxr.classifier import Classifier, Prediction
+from cxr.messages import sentences
+from cxr.model.operating_points import Verdict
+from cxr.outcome import Outcome, Status
+
+
+class Evidence(TypedDict):
+    """What the heatmap and the answer are worth.
+
+    Keys:
+        text: in words, in English.
+        places: fraction of the evidence in each of `cxr.checks.PLACES`.
+        blurring: by how much blurring the tenth of the radiograph with the most evidence lowers
+            the logit, and a tenth elsewhere.
+        variants: probability of each single view: as it is, mirrored, moved up and down.
+        verdict_holds: whether each of them gives the same verdict at this threshold.
+    """
+
+    text: str
+    places: dict[str, float]
+    blurring: dict[str, float]
+    variants: dict[str, float]
+    verdict_holds: bool
+
+
+class Record(TypedDict):
+    """What became of one file; see `cxr.outcome.Outcome` for the status."""
+
+    file: str
+    status: Status
+    probability: float | None
+    label: Verdict | None
+    threshold: float
+    reasons: list[str]
+    warnings: list[str]
+    heatmap: str | None
+    overlay: str | None
+    evidence: Evidence | None
+    model: dict[str, str]
+
+
+def to_record(outcome: Outcome, classifier: Classifier, *, threshold: float | None) -> Record:
+    """The outcome as JSON values; heatmap and overlay are for who writes them to fill in.
+
+    Args:
+        outcome: of `cxr.outcome.answer_file`.
+        classifier: that answered.
+        threshold: the reader's own in [0, 1]; the model's if None.
+    """
+    shipped = classifier.bundle.operating_points.threshold
+    record: Record = {
+        "file": outcome.file,
+        "status": outcome.status,
+        "probability": None,
+        "label": None,
+        "threshold": shipped if threshold is None else threshold,
+        "reasons": [str(reason) for reason in outcome.reasons],
+        "warnings": [],
+        "heatmap": None,
+        "overlay": None,
+        "evidence": None,
+        "model": classifier.identity(),
+    }
+    if outcome.detail:
+        record["reasons"].append(outcome.detail)
+    if outcome.answer:
+        _, prediction = outcome.answer
+        record["probability"] = round(prediction.probability, 6)
+        record["label"] = prediction.verdict(threshold)
+        record["warnings"] = [str(warning) for warning in prediction.gate_result.warnings]
+        record["evidence"] = _evidence(prediction, record["threshold"])
+    return record
+
+
+def _evidence(prediction: Prediction, threshold: float) -> Evidence:
+    checks = prediction.checks
+    return {
+        "text": sentences(checks.messages(prediction.probability, threshold)),
+        "places": {place: round(fraction, 4) for place, fraction in checks.evidence.items()},
+        "blurring": {
+            "hottest_tenth": round(checks.strongest, 4),
+            "elsewhere": round(checks.elsewhere, 4),
+        },
+        "variants": {name: round(value, 6) for name, value in checks.variants.items()},
+        "verdict_holds": checks.holds(prediction.probability, threshold),
+    }

@@ -1,0 +1,67 @@
+// Files that come in by dropping and pasting, and files that the reader keeps.
+window.cxrFiles ??= (() => {
+  // One file goes to the viewer; several, a folder or an archive go to the list of many radiographs.
+  const handOver = (files, items, { asList }) => {
+    if (!files.length) return;
+    window.cxr.setView(asList ? "many" : "one");
+    const detail = asList ? { files: [...files], items } : files[0];
+    document.dispatchEvent(new CustomEvent(asList ? "cxr:drop" : "cxr:open", { detail }));
+  };
+  const needsList = (files) => document.body.dataset.view === "many" || files.length > 1;
+
+  const carriesFile = (event) => event.dataTransfer?.types.includes("Files");
+  const mark = (dropping) => document.body.classList.toggle("dropping", dropping);
+  document.addEventListener("dragover", (event) => {
+    if (carriesFile(event)) { event.preventDefault(); mark(true); }
+  });
+  document.addEventListener("dragleave", (event) => { if (!event.relatedTarget) mark(false); });
+  document.addEventListener("drop", (event) => {
+    if (!carriesFile(event)) return;
+    event.preventDefault();
+    mark(false);
+    const { files } = event.dataTransfer;
+    const items = [...event.dataTransfer.items];
+    const folder = items.some((item) => item.webkitGetAsEntry?.()?.isDirectory);
+    const archive = [...files].some((file) => /\.zip$/i.test(file.name));
+    handOver(files, items, { asList: folder || archive || needsList(files) });
+  });
+  document.addEventListener("paste", (event) => {
+    const files = event.clipboardData?.files ?? [];
+    handOver(files, [], { asList: needsList(files) });
+  });
+
+  // What was dropped, folders with all their subfolders.
+  const filesIn = async (entry) => {
+    if (entry.isFile) return [await new Promise((found, failed) => entry.file(found, failed))];
+    const reader = entry.createReader();
+    const files = [];
+    for (;;) {
+      const batch = await new Promise((found, failed) => reader.readEntries(found, failed));
+      if (!batch.length) return files;
+      for (const inner of batch) files.push(...(await filesIn(inner)));
+    }
+  };
+  const listFiles = async ({ items, files }) => {
+    const entries = items.map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+    return entries.length ? (await Promise.all(entries.map(filesIn))).flat() : files;
+  };
+
+  const download = (uri, name) => {
+    const link = document.createElement("a");
+    link.href = uri;
+    link.download = name;
+    link.click();
+  };
+  // Objects as the rows of a CSV file, for spreadsheets.
+  const downloadTable = (name, columns, rows) => {
+    const quote = (value) => {
+      // A spreadsheet would run a cell that begins like a formula; an apostrophe makes it text.
+      const text = String(value ?? "").replace(/^([=+\-@\t\r])/, "'$1");
+      return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+    };
+    const lines = rows.map((row) => columns.map((column) => quote(row[column])).join(","));
+    const text = `\ufeff${[columns.join(","), ...lines].join("\r\n")}\r\n`;
+    download(URL.createObjectURL(new Blob([text], { type: "text/csv" })), name);
+  };
+  return { listFiles, download, downloadTable };
+})();

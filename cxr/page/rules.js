@@ -1,0 +1,77 @@
+// Rules that Python follows too, so that the page can answer while the reader drags: what a threshold means
+// (cxr/model/operating_points.py, cxr/checks.py) and how numbers and sentences are written
+// (cxr/language.py, cxr/messages.py). tests/cxr/rules.json holds both to the same cases.
+window.cxrRules ??= (() => {
+  // The reader's own threshold decides every radiograph; without one (null), those between the model's two outer
+  // thresholds are uncertain.
+  const verdict = (probability, points, own) => {
+    const { high_sensitivity: low, high_specificity: high } = points;
+    if (own === null && probability >= low && probability < high) return "UNCERTAIN";
+    return probability >= (own ?? points.threshold) ? "PNEUMONIA" : "NORMAL";
+  };
+
+  // Whether each single view of a radiograph is on the same side of the threshold as the answer.
+  const viewsAgree = (probability, views, threshold) =>
+    views.every((view) => view >= threshold === probability >= threshold);
+
+  // The point of the curve that is nearest to a threshold.
+  const nearestPoint = (curve, threshold) => curve.reduce((best, other) =>
+    Math.abs(other.threshold - threshold) < Math.abs(best.threshold - threshold) ? other : best);
+
+  // Positive and negative predictive value, by Bayes' rule; NaN where no radiograph would be predicted so.
+  const predictiveValues = ({ sensitivity, specificity }, prevalence) => {
+    const found = sensitivity * prevalence;
+    const missed = (1 - sensitivity) * prevalence;
+    const cleared = specificity * (1 - prevalence);
+    const alarms = (1 - specificity) * (1 - prevalence);
+    return [found / (found + alarms), cleared / (cleared + missed)];
+  };
+
+  // The same of 1,000 children, in whole children that add up.
+  const ofThousand = ({ sensitivity, specificity }, prevalence) => {
+    const positive = Math.round(1000 * prevalence);
+    const negative = 1000 - positive;
+    const found = Math.round(sensitivity * positive);
+    return { positive, found, missed: positive - found, negative,
+      alarms: negative - Math.round(specificity * negative) };
+  };
+
+  // --- Numbers and sentences in a language --------------------------------------------------------------
+
+  const number = (count, language) => new Intl.NumberFormat(language).format(count);
+  const decimal = (value, language, digits = 2) => new Intl.NumberFormat(language, {
+    minimumFractionDigits: digits, maximumFractionDigits: digits,
+  }).format(value);
+  const percent = (fraction, language, digits = 1) => (Number.isFinite(fraction)
+    ? new Intl.NumberFormat(language, {
+        style: "percent", minimumFractionDigits: digits, maximumFractionDigits: digits,
+      }).format(fraction)
+    : "–");
+  // Never 0 or 100%: no answer is that certain.
+  const probability = (value, language) => {
+    if (value > 0.999) return `> ${percent(0.999, language)}`;
+    if (value < 0.001) return `< ${percent(0.001, language)}`;
+    return percent(value, language);
+  };
+
+  const isSingular = (count, language) =>
+    (language === "fr" ? Math.abs(count) < 2 : Math.abs(count) === 1);
+  // {name} or {name|one|many}; see the head of messages.toml.
+  const fill = (sentence, language, values = {}) =>
+    sentence.replace(/\{(\w+)(?:\|([^{}|]*)\|([^{}|]*))?\}/g, (found, name, one, many) => {
+      if (!(name in values)) throw new Error(`${name}: no value was given for it. Sentence: ${sentence}`);
+      const value = values[name];
+      if (typeof value === "string") return value;
+      if (one === undefined) return number(value, language);
+      return isSingular(value, language) ? one : many;
+    });
+  const asSentence = (said) => {
+    const stop = said === "" || ".?!".includes(said.at(-1)) ? "" : ".";
+    return `${said.slice(0, 1).toUpperCase()}${said.slice(1)}${stop}`;
+  };
+
+  return {
+    verdict, viewsAgree, nearestPoint, predictiveValues, ofThousand,
+    number, decimal, percent, probability, fill, asSentence,
+  };
+})();

@@ -1,0 +1,81 @@
+"""Reads, checks and identifies saved networks. Models and the gate share these rules."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from cxr.errors import BundleError
+from cxr.renamed import with_new_names
+
+_REMEDY = "Copy, download or install its folder again."
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object of a file; fields of earlier versions get their present names.
+
+    Raises:
+        BundleError: the file is missing, or holds no JSON object.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise BundleError(f"{path}: missing. {_REMEDY}") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise BundleError(f"{path}: cannot be read as JSON ({error}).") from error
+    if not isinstance(document, dict):
+        raise BundleError(f"{path}: expected a JSON object. Received: {type(document).__name__}.")
+    renamed: dict[str, Any] = with_new_names(document)
+    return renamed
+
+
+def write_json(path: Path, document: Mapping[str, Any]) -> None:
+    """Write a JSON object; tuples become lists."""
+    path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+
+
+def file_digests(folder: Path, names: Iterable[str]) -> dict[str, str]:
+    """SHA-256 of each of these files of a folder, by name and in this order.
+
+    Raises:
+        BundleError: a file is missing or cannot be read.
+    """
+    return {name: _sha256(folder / name) for name in names}
+
+
+def verify_digests(folder: Path, expected: Mapping[str, str], *, listed_in: str) -> None:
+    """Check that files are as they were saved.
+
+    Args:
+        folder: where they are.
+        expected: their SHA-256, by name.
+        listed_in: the file of the folder that lists the digests, for the message.
+
+    Raises:
+        BundleError: a file is missing, cannot be read, or is another one.
+    """
+    for name, digest in file_digests(folder, expected).items():
+        if digest != expected[name]:
+            raise BundleError(
+                f"{folder / name}: differs from what {listed_in} says: damaged or altered. "
+                f"{_REMEDY}"
+            )
+
+
+def combined_digest(digests: Mapping[str, str]) -> str:
+    """SHA-256 over several files: of their digests and names, as ``sha256sum`` prints them."""
+    lines = (f"{digest}  {name}\n" for name, digest in digests.items())
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError as error:
+        raise BundleError(f"{path}: missing. {_REMEDY}") from error
+    except OSError as error:
+        raise BundleError(f"{path}: cannot be read ({error.strerror}).") from error

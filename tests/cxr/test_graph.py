@@ -1,0 +1,143 @@
+"""Graphs are untrusted: other graphs than expected are refused, with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from cxr.errors import BundleError
+from cxr.model import graph as graphs
+from cxr.model.graph import Graph
+
+SIDE = 4
+OUTPUTS: dict[str, graphs.Shape] = {"logit": (None,)}
+
+
+def doubled_mean() -> onnx.ModelProto:
+    """From images (N, 4, 4, 1) to twice their means (N,)."""
+    axes = numpy_helper.from_array(np.array([1, 2, 3]), "axes")
+    two = numpy_helper.from_array(np.array([2], np.float32), "two")
+    nodes = [
+        helper.make_node("ReduceMean", ["image", "axes"], ["mean"], keepdims=0),
+        helper.make_node("Mul", ["mean", "two"], ["logit"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "test",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["N", SIDE, SIDE, 1])],
+        [helper.make_tensor_value_info("logit", TensorProto.FLOAT, ["N"])],
+        [axes, two],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)])
+
+
+def load(tmp_path: Path, model: onnx.ModelProto | bytes) -> Graph:
+    path = tmp_path / "network.onnx"
+    path.write_bytes(model if isinstance(model, bytes) else model.SerializeToString())
+    return Graph(path, side=SIDE, outputs=OUTPUTS, threads=1)
+
+
+@pytest.mark.parametrize("images", [1, 3])
+def test_a_graph_runs_batches_of_any_length(tmp_path: Path, images: int) -> None:
+    batch = np.random.default_rng(0).random((images, SIDE, SIDE, 1), dtype=np.float32)
+    found = load(tmp_path, doubled_mean()).run(batch)
+    np.testing.assert_allclose(found["logit"], 2 * batch.mean((1, 2, 3)), rtol=1e-6)
+
+
+def with_another_input(model: onnx.ModelProto) -> None:
+    model.graph.input[0].name = model.graph.node[0].input[0] = "pixels"
+
+
+def with_another_side(model: onnx.ModelProto) -> None:
+    model.graph.input[0].type.tensor_type.shape.dim[1].dim_value = 99
+
+
+def with_another_output(model: onnx.ModelProto) -> None:
+    model.graph.output[0].name = model.graph.node[1].output[0] = "probability"
+
+
+def with_a_second_output(model: onnx.ModelProto) -> None:
+    extra = helper.make_tensor_value_info("mean", TensorProto.FLOAT, ["N"])
+    model.graph.output.append(extra)
+
+
+def with_an_output_of_another_type(model: onnx.ModelProto) -> None:
+    model.graph.output[0].type.tensor_type.elem_type = TensorProto.DOUBLE
+
+
+def with_a_loop(model: onnx.ModelProto) -> None:
+    body = helper.make_graph([], "body", [], [])
+    model.graph.node.append(helper.make_node("Loop", ["", "forever"], [], body=body))
+    model.graph.initializer.append(numpy_helper.from_array(np.array(True), "forever"))
+
+
+def with_a_custom_operator(model: onnx.ModelProto) -> None:
+    model.graph.node.append(helper.make_node("Evil", ["mean"], ["evil"], domain="com.example"))
+    model.opset_import.append(helper.make_opsetid("com.example", 1))
+
+
+def with_a_function(model: onnx.ModelProto) -> None:
+    node = helper.make_node("Relu", ["x"], ["y"])
+    opset = helper.make_opsetid("", 18)
+    model.opset_import.append(helper.make_opsetid("ours", 1))
+    model.functions.append(helper.make_function("ours", "Mine", ["x"], ["y"], [node], [opset]))
+
+
+def with_external_data(model: onnx.ModelProto) -> None:
+    tensor = model.graph.initializer[1]
+    tensor.ClearField("raw_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    entry = tensor.external_data.add()
+    entry.key, entry.value = "location", "../../secret"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (with_another_input, "expected the inputs image"),
+        (with_another_side, r"expected the input image as float32 \(N, 4, 4, 1\)"),
+        (with_another_output, "expected the outputs logit. Received: probability"),
+        (with_a_second_output, "expected the outputs logit. Received: logit, mean"),
+        (with_an_output_of_another_type, "expected the output logit as float32|no ONNX model"),
+        (with_a_loop, "uses the operator Loop|no ONNX model"),
+        (with_a_custom_operator, "uses the operator com.example::Evil"),
+        (with_a_function, "defines functions of its own"),
+        (with_external_data, "refers to data outside the file|no ONNX model"),
+    ],
+)
+def test_other_graphs_are_refused(
+    tmp_path: Path, change: Callable[[onnx.ModelProto], None], said: str
+) -> None:
+    model = doubled_mean()
+    change(model)
+    with pytest.raises(BundleError, match=said) as refusal:
+        load(tmp_path, model)
+    assert "network.onnx" in str(refusal.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"no graph", b"\x08\x07\x12" + bytes(40)])
+def test_what_is_no_graph_is_refused(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(BundleError, match=r"network\.onnx"):
+        load(tmp_path, content)
+
+
+def test_a_missing_graph_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match=r"network\.onnx: cannot be read"):
+        Graph(tmp_path / "network.onnx", side=SIDE, outputs=OUTPUTS)
+
+
+def test_a_large_graph_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(graphs, "MAX_BYTES", 10)
+    with pytest.raises(BundleError, match="larger than 10 bytes"):
+        load(tmp_path, doubled_mean())
+
+
+def test_images_that_do_not_fit_are_an_error_of_ours(tmp_path: Path) -> None:
+    graph = load(tmp_path, doubled_mean())
+    with pytest.raises(BundleError, match="cannot be run"):
+        graph.run(np.zeros((1, 5, 5, 1), np.float32))

@@ -1,0 +1,158 @@
+"""Rules that Python and the browser both follow, held to one table of cases: `rules.json`."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser
+
+from cxr.checks import PLACES, Checks
+from cxr.language import (
+    LANGUAGES,
+    format_decimal,
+    format_number,
+    format_percent,
+    format_probability,
+)
+from cxr.messages import as_sentence, fill
+from cxr.model.operating_points import OperatingPoint, OperatingPoints
+from tests.conftest import PAGE_MARKS, ROOT
+
+RULES: dict[str, Any] = json.loads(Path(__file__).with_name("rules.json").read_text("utf-8"))
+FORMATS = {
+    "number": format_number,
+    "decimal": format_decimal,
+    "percent": format_percent,
+    "probability": format_probability,
+}
+
+
+def counted(**counts: int) -> OperatingPoint:
+    return OperatingPoint(threshold=0.5, **counts)
+
+
+@pytest.mark.parametrize(("probability", "own", "verdict"), RULES["verdict"]["cases"])
+def test_verdict(
+    points: OperatingPoints, probability: float, own: float | None, verdict: str
+) -> None:
+    ours = dataclasses.replace(points, **RULES["verdict"]["points"])
+    assert ours.verdict(probability, own) == verdict
+
+
+@pytest.mark.parametrize(("probability", "views", "threshold", "agree"), RULES["views_agree"])
+def test_views_agree(probability: float, views: list[float], threshold: float, agree: bool) -> None:
+    checks = Checks(
+        evidence=dict.fromkeys(PLACES, 0.0),
+        strongest=0.0,
+        elsewhere=0.0,
+        variants={str(i): view for i, view in enumerate(views)},
+    )
+    assert checks.holds(probability, threshold) is agree
+
+
+@pytest.mark.parametrize(("threshold", "nearest"), RULES["nearest_point"]["cases"])
+def test_nearest_point(points: OperatingPoints, threshold: float, nearest: float) -> None:
+    curve = tuple(
+        dataclasses.replace(points.curve[0], threshold=known)
+        for known in RULES["nearest_point"]["thresholds"]
+    )
+    assert dataclasses.replace(points, curve=curve).at(threshold).threshold == nearest
+
+
+@pytest.mark.parametrize(
+    ("counts", "prevalence", "positive", "negative"), RULES["predictive_values"]
+)
+def test_predictive_values(
+    counts: dict[str, int], prevalence: float, positive: float | None, negative: float | None
+) -> None:
+    for value, expected in zip(
+        counted(**counts).predictive_values(prevalence), (positive, negative), strict=True
+    ):
+        assert math.isnan(value) if expected is None else value == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_formats(name: str) -> None:
+    for value, *texts in RULES[name]:
+        number = math.nan if value is None else value
+        assert [FORMATS[name](number, language) for language in LANGUAGES] == texts
+
+
+def test_sentences() -> None:
+    for template, values, *texts in RULES["fill"]:
+        assert [fill(template, language, values) for language in LANGUAGES] == texts
+    for said, expected in RULES["as_sentence"]:
+        assert as_sentence(said) == expected
+
+
+def test_a_value_that_is_missing_is_an_error() -> None:
+    with pytest.raises(KeyError, match="count: no value was given"):
+        fill("{count|radiograph|radiographs}", "en", {"number": 1})
+
+
+# What rules.js answers to every case, and what it should answer, as pairs.
+_IN_THE_BROWSER = """
+(cases) => {
+  const rules = window.cxrRules;
+  const pairs = [];
+  const expect = (name, given, answer, expected) =>
+    pairs.push([name, JSON.stringify(given), JSON.stringify(answer), JSON.stringify(expected)]);
+  const { points } = cases.verdict;
+  for (const [probability, own, expected] of cases.verdict.cases) {
+    expect("verdict", [probability, own], rules.verdict(probability, points, own), expected);
+  }
+  for (const [probability, views, threshold, expected] of cases.views_agree) {
+    const answer = rules.viewsAgree(probability, views, threshold);
+    expect("views_agree", [probability, views, threshold], answer, expected);
+  }
+  const curve = cases.nearest_point.thresholds.map((threshold) => ({ threshold }));
+  for (const [threshold, expected] of cases.nearest_point.cases) {
+    const answer = rules.nearestPoint(curve, threshold).threshold;
+    expect("nearest_point", threshold, answer, expected);
+  }
+  const rounded = (value) => (Number.isNaN(value) ? null : Number(value.toFixed(10)));
+  for (const [counts, prevalence, ...expected] of cases.predictive_values) {
+    const point = {
+      sensitivity: counts.true_positives / (counts.true_positives + counts.false_negatives),
+      specificity: counts.true_negatives / (counts.true_negatives + counts.false_positives),
+    };
+    const answer = rules.predictiveValues(point, prevalence).map(rounded);
+    expect("predictive_values", [counts, prevalence], answer, expected);
+  }
+  for (const [point, prevalence, expected] of cases.of_thousand) {
+    expect("of_thousand", [point, prevalence], rules.ofThousand(point, prevalence), expected);
+  }
+  const languages = ["en", "fr"];
+  for (const name of ["number", "decimal", "percent", "probability"]) {
+    for (const [value, ...expected] of cases[name]) {
+      const answer = languages.map((language) => rules[name](value ?? NaN, language));
+      expect(name, value, answer, expected);
+    }
+  }
+  for (const [sentence, values, ...expected] of cases.fill) {
+    const answer = languages.map((language) => rules.fill(sentence, language, values));
+    expect("fill", [sentence, values], answer, expected);
+  }
+  for (const [said, expected] of cases.as_sentence) {
+    expect("as_sentence", said, rules.asSentence(said), expected);
+  }
+  return pairs;
+}
+"""
+
+
+class TestInTheBrowser:
+    pytestmark = PAGE_MARKS
+
+    def test_every_case(self, browser: Browser) -> None:
+        page = browser.new_page()
+        page.add_script_tag(path=ROOT / "cxr" / "page" / "rules.js")
+        pairs = page.evaluate(_IN_THE_BROWSER, RULES)
+        page.close()
+        assert {name for name, *_ in pairs} == RULES.keys()
+        assert not [pair for pair in pairs if pair[2] != pair[3]]

@@ -1,0 +1,88 @@
+"""Splits and folds in which no patient is on both sides, and the patients that no fit learns from.
+
+A random split by image would put images of one patient on both sides: the network could recognise
+the patient instead of the disease.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.model_selection import StratifiedGroupKFold
+
+from cxr.errors import DatasetError
+from cxr.model.bundle import CLASS_NAMES
+from training.data.dataset import Record, is_kermany
+from training.data.digests import list_digest
+
+HELD_OUT = Path(__file__).parent / "held_out.txt"
+
+
+def split_by_patient(
+    records: Sequence[Record], *, fraction: float, seed: int
+) -> tuple[list[Record], list[Record]]:
+    """Split into training and validation, stratified by class, no patient in both.
+
+    Args:
+        records: the images to divide.
+        fraction: of the images to hold out, in (0, 0.5]; rounded to the nearest 1/n.
+        seed: of the shuffle.
+
+    Raises:
+        DatasetError: a class has too few patients to be in both splits.
+    """
+    held_out = patient_folds(records, folds=round(1 / fraction), seed=seed) == 0
+    splits: tuple[list[Record], list[Record]] = ([], [])
+    for record, out in zip(records, held_out, strict=True):
+        splits[int(out)].append(record)
+    return splits
+
+
+def patient_folds(records: Sequence[Record], *, folds: int, seed: int) -> npt.NDArray[np.int64]:
+    """Fold numbers (N,) from 0, stratified by class, each patient in one fold only.
+
+    Args:
+        records: the N images to divide.
+        folds: how many, 2 or more.
+        seed: of the shuffle.
+
+    Raises:
+        DatasetError: a class has fewer patients than there are folds.
+    """
+    labels = [record.label for record in records]
+    patients = [record.patient for record in records]
+    for label, name in enumerate(CLASS_NAMES):
+        count = len({record.patient for record in records if record.label == label})
+        if count < folds:
+            raise DatasetError(
+                f"{name} has {count} patients; a split into {folds} needs at least {folds} in each "
+                "class. Add images."
+            )
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    numbers = np.zeros(len(records), dtype=np.int64)
+    for number, (_, held_out) in enumerate(splitter.split(records, labels, patients)):
+        numbers[held_out] = number
+    return numbers
+
+
+def folds_digest(records: Sequence[Record], folds: npt.NDArray[np.int64]) -> str:
+    """SHA-256 over which image is in which fold (N,)."""
+    pairs = zip(records, folds, strict=True)
+    return list_digest(f"{fold}  {record.path}" for record, fold in pairs)
+
+
+def held_out_patients() -> frozenset[str]:
+    """Patients of chest_xray that every fit leaves out: examples and heatmaps are shown on them."""
+    lines = HELD_OUT.read_text(encoding="utf-8").splitlines()
+    return frozenset(line for line in lines if line and not line.startswith("#"))
+
+
+def without_held_out(records: Sequence[Record]) -> list[Record]:
+    """The records without those of `held_out_patients`; all records of any other data set."""
+    if not is_kermany(records):
+        return list(records)
+    held_out = held_out_patients()
+    return [record for record in records if record.patient not in held_out]

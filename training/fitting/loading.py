@@ -1,0 +1,142 @@
+"""A data folder becomes the images of a fit: split by patient, with the outlines that it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from training.data.dataset import Record, read_folder, require_both_classes
+from training.data.images import Split, Splits, load_images
+from training.data.outlines import (
+    LUNGS,
+    OPACITIES,
+    outline_by_gate,
+    read_elsewhere,
+    read_outlines,
+)
+from training.data.patients import split_by_patient, without_held_out
+from training.fitting.config import TrainingConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutlineTables:
+    """Tables of outlines that people drew; see `training.data.outlines.read_outlines`.
+
+    Attributes:
+        lungs: of lungs; without any, the gate outlines them.
+        opacities: of opacities; without any, none are known.
+    """
+
+    lungs: tuple[Path, ...] = ()
+    opacities: tuple[Path, ...] = ()
+
+
+def load_splits(
+    config: TrainingConfig,
+    data: Path,
+    *,
+    outlines: OutlineTables = OutlineTables(),
+    skip_unreadable: bool = False,
+) -> Splits:
+    """Read a data folder for a fit.
+
+    Its train and val splits are pooled and split anew by patient, since the published val split has
+    16 images only. Its test split is never opened.
+
+    Args:
+        config: preprocessing, validation fraction and seed.
+        data: the data folder.
+        outlines: what people drew.
+        skip_unreadable: leave damaged files out instead of stopping.
+
+    Raises:
+        DatasetError: the folder, or a table of outlines, is not what was expected.
+    """
+    whole, duplicates = load_whole(config, data, outlines=outlines, skip_unreadable=skip_unreadable)
+    if not config.validation_fraction:
+        return Splits(whole, whole.take([]), duplicates)
+    row = {record.path: i for i, record in enumerate(whole.records)}
+    train, validation = (
+        whole.take([row[record.path] for record in records])
+        for records in split_by_patient(
+            whole.records, fraction=config.validation_fraction, seed=config.seed
+        )
+    )
+    return Splits(train, validation, duplicates)
+
+
+def load_whole(
+    config: TrainingConfig,
+    data: Path,
+    *,
+    outlines: OutlineTables = OutlineTables(),
+    skip_unreadable: bool = False,
+) -> tuple[Split, list[Record]]:
+    """All images of a data folder's train and val splits, and the duplicates that were left out.
+
+    Images of the held-out patients (`training.data.patients.HELD_OUT`) are left out, too.
+
+    Args:
+        config: its preprocessing is used, and its network decides whether outlines are needed.
+        data: the data folder.
+        outlines: what people drew.
+        skip_unreadable: leave damaged files out instead of stopping.
+
+    Raises:
+        DatasetError: the folder, or a table of outlines, is not what was expected.
+    """
+    records, duplicates = read_folder(data)
+    whole = _load(
+        config, data, without_held_out(records), outlines, skip_unreadable=skip_unreadable
+    )
+    require_both_classes(data, ("train", "val"), (record.label for record in whole.records))
+    return whole, duplicates
+
+
+def load_held_out(
+    config: TrainingConfig, data: Path, *, outlines: OutlineTables, skip_unreadable: bool = False
+) -> Split | None:
+    """The images of a data folder that every fit leaves out; None where a class has none.
+
+    Args:
+        config: as for `load_whole`.
+        data: the data folder.
+        outlines: what people drew.
+        skip_unreadable: leave damaged files out instead of stopping.
+
+    Raises:
+        DatasetError: the folder, or a table of outlines, is not what was expected.
+    """
+    records, _ = read_folder(data)
+    fitted = {record.path for record in without_held_out(records)}
+    held_out = [record for record in records if record.path not in fitted]
+    if {record.label for record in held_out} != {0, 1}:
+        return None
+    return _load(config, data, held_out, outlines, skip_unreadable=skip_unreadable)
+
+
+def _load(
+    config: TrainingConfig,
+    data: Path,
+    records: Sequence[Record],
+    outlines: OutlineTables,
+    *,
+    skip_unreadable: bool,
+) -> Split:
+    """Images of these records, with outlines if the network learns them."""
+    images, records = load_images(
+        data, records, config.preprocessing, skip_unreadable=skip_unreadable
+    )
+    if config.network.architecture != "evidence":
+        return Split(images, records)
+    size = config.preprocessing.size
+    if outlines.lungs:
+        lungs = read_outlines(outlines.lungs, LUNGS, data, records, size)
+        elsewhere = read_elsewhere(outlines.lungs, data, records, config.preprocessing)
+    else:
+        lungs, elsewhere = outline_by_gate(images), None
+    opacities = None
+    if outlines.opacities:
+        opacities = read_outlines(outlines.opacities, OPACITIES, data, records, size)
+    return Split(images, records, lungs, opacities, elsewhere)

@@ -1,0 +1,155 @@
+"""Scores of images that a network did not learn from, and the limits and figures that follow."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.covariance import LedoitWolf
+
+from cxr.gate.files import GateEvaluation, Refusals
+from cxr.gate.lungs import KINDS, LungReading, Mask, lung_fields
+from cxr.gate.rules import MIN_FIELD_AREA, KnownFeatures, Limits
+from training.data.images import StoredImages
+from training.data.masks import read_lungs
+from training.gate.data import GateImages
+from training.networks.lung_network import lung_computer
+
+# Fractions of known radiographs, none of them seen by the network, that a limit may get wrong.
+_REFUSED = 0.0005  # by each of the three limits that refuse an image
+_WARNED = 0.02  # of children, by each limit that gives a warning
+_ADULTS_MISSED = 0.05  # adults without a warning, before the limit is halved
+_MARGIN = 1.5  # radiographs of other hospitals are further from the known ones than these
+
+
+class Folds(NamedTuple):
+    """Fold numbers from 0 of children (M,), adults (N,) and other images (K,)."""
+
+    children: npt.NDArray[np.int64]
+    adults: npt.NDArray[np.int64]
+    others: npt.NDArray[np.int64]
+
+
+def score_fold(network: keras.Model, images: GateImages, folds: Folds, number: int) -> pd.DataFrame:
+    """Score the images of a fold with a network that did not learn from them.
+
+    Args:
+        network: of `training.gate.fit.fit_lung_network`, fitted on the other folds.
+        images: all of them.
+        folds: of the images.
+        number: of the fold.
+
+    Returns:
+        A row for each image of the fold. Distances are from the known radiographs of the other
+        folds; ``dice`` is empty where no mask is known.
+    """
+    known = [images.children[folds.children != number], images.adults[folds.adults != number]]
+    features = known_features(network, np.concatenate(known))
+    groups = [
+        ("children", images.children, [record.path for record in images.records]),
+        ("adults", images.adults, images.adult_names),
+        ("others", images.others, images.other_names),
+    ]
+    rows = []
+    for (group, pixels, names), fold in zip(groups, folds, strict=True):
+        held_out = np.flatnonzero(fold == number)
+        reading = read_lungs(lung_computer(network), pixels[held_out])
+        distances = features.distances(reading.embedding)
+        for row, i in enumerate(held_out):
+            rows.append(
+                {
+                    "group": group,
+                    "name": names[i],
+                    "kind": images.other_kinds[i] if group == "others" else "frontal",
+                    "fold": number + 1,
+                    **_image_scores(reading, row),
+                    "distance": distances[row],
+                    "dice": _dice(reading.lungs[row] > 0.5, images.adult_masks[i] > 0)
+                    if group == "adults"
+                    else "",
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _image_scores(reading: LungReading, row: int) -> dict[str, float | str]:
+    fields = lung_fields(reading.lungs[row])
+    return {
+        "looks_like": KINDS[int(reading.kinds[row].argmax())],
+        "frontal": reading.kinds[row, KINDS.index("frontal")],
+        "adult": reading.adult[row],
+        "area": fields.area,
+        "cut": fields.cut,
+        "tilt": fields.tilt if fields.areas[1] > MIN_FIELD_AREA else 0.0,
+    }
+
+
+def _dice(predicted: Mask, drawn: Mask) -> float:
+    return float(2 * (predicted & drawn).sum() / max(predicted.sum() + drawn.sum(), 1))
+
+
+def known_features(network: keras.Model, images: StoredImages) -> KnownFeatures:
+    """The distribution of known radiographs' features, with a shrunk covariance.
+
+    Args:
+        network: whose features.
+        images: of known radiographs, (N, S, S).
+    """
+    # Ledoit and Wolf 2004: well-conditioned though there may be fewer images than features.
+    embedding = read_lungs(lung_computer(network), images).embedding
+    fitted = LedoitWolf().fit(embedding.astype(np.float64))
+    return KnownFeatures(
+        mean=fitted.location_.astype(np.float32), precision=fitted.precision_.astype(np.float32)
+    )
+
+
+def choose_limits(scores: pd.DataFrame) -> Limits:
+    """Limits that accept known radiographs, and somewhat different ones of other hospitals.
+
+    Args:
+        scores: of `score_fold`, of all folds.
+    """
+    known = scores[scores["group"] != "others"]
+    children, adults = (known[known["group"] == group] for group in ("children", "adults"))
+    return Limits(
+        frontal=min(0.9, float(known["frontal"].quantile(_REFUSED))),
+        area=float(known["area"].quantile(_REFUSED)) / _MARGIN,
+        # Of adults, too: their features are far from the mean, which is mostly of children.
+        distance=_MARGIN * float(known["distance"].quantile(1 - _REFUSED)),
+        cut=float(children["cut"].quantile(1 - _WARNED)),
+        tilt=float(children["tilt"].abs().quantile(1 - _WARNED)),
+        adult=max(
+            float(children["adult"].quantile(1 - _WARNED)),
+            float(adults["adult"].quantile(_ADULTS_MISSED)) / 2,
+        ),
+    )
+
+
+def is_refused(scores: pd.DataFrame, limits: Limits) -> pd.Series[bool]:
+    """Which images of a table of scores the limits refuse, as `cxr.gate.rules.image_reasons`."""
+    return (
+        (scores["frontal"] < limits.frontal)
+        | (scores["area"] < limits.area)
+        | (scores["distance"] > limits.distance)
+    )
+
+
+def evaluate(scores: pd.DataFrame) -> GateEvaluation:
+    """How well the gate does.
+
+    Args:
+        scores: of `score_fold`, of all folds, with the column ``refused`` of `is_refused`.
+    """
+    known = scores[scores["group"] != "others"]
+    dice = known.loc[known["group"] == "adults", "dice"].astype(float)
+    groups = [*known.groupby("group"), *scores[scores["group"] == "others"].groupby("kind")]
+    return GateEvaluation(
+        refused={
+            str(name): Refusals(images=len(rows), refused=int(rows["refused"].sum()))
+            for name, rows in groups
+        },
+        dice={"images": len(dice), "mean": float(dice.mean()), "worst": float(dice.min())},
+    )

@@ -1,0 +1,25 @@
+"""The look of all plots: a white grid."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import seaborn as sns
+from matplotlib import rc_context
+from matplotlib.rcsetup import cycler
+
+_settings_lock = threading.Lock()  # the studio draws in several threads
+
+
+@contextmanager
+def theme() -> Iterator[None]:
+    """Draw with our look, and leave Matplotlib's settings as they were; also as a decorator."""
+    settings = {
+        **sns.axes_style("whitegrid"),
+        **sns.plotting_context("notebook"),
+        "axes.prop_cycle": cycler(color=sns.color_palette("deep")),
+    }
+    with _settings_lock, rc_context(settings):
+        yield

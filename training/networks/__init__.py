@@ -1,0 +1,1 @@
+"""The networks in Keras, their Grad-CAM, and their export to graphs."""
