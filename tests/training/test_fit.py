@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import keras
@@ -33,7 +33,7 @@ from training.fitting.run_folder import RunFolder, rounded
 from training.metrics.evaluation import classification_metrics
 
 pytestmark = pytest.mark.slow
-EPOCHS = 15
+EPOCHS = 8
 # Learns what little there is to learn within these epochs.
 CONFIG = dataclasses.replace(
     tiny.CONFIG, epochs=EPOCHS, batch_size=4, learning_rate=5e-3, ema_momentum=0.9, mixup_alpha=0.0
@@ -86,6 +86,17 @@ def end(process: subprocess.Popen[bytes], stop: signal.Signals) -> None:
             continue
 
 
+@pytest.fixture
+def _heeds_interrupts() -> Iterator[None]:
+    """Let processes that are started heed Ctrl-C, also where this one was told to ignore it.
+
+    A shell's background jobs ignore it, and what they start does, too.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture(scope="module")
 def finished(arguments: Arguments, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An uninterrupted run, logged for TensorBoard in the folder `logs` beside it."""
@@ -94,6 +105,7 @@ def finished(arguments: Arguments, tmp_path_factory: pytest.TempPathFactory) -> 
     return out
 
 
+@pytest.mark.usefixtures("_heeds_interrupts")
 def test_an_interrupted_fit_goes_on_where_it_stopped(
     arguments: Arguments, tmp_path: Path, finished: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -242,7 +242,7 @@ def about(page: Page) -> Locator:
 def test_from_a_data_folder_to_a_compared_model(
     browser: Browser, chest_images: Path, tmp_path: Path
 ) -> None:
-    runs, epochs = tmp_path / "runs", 40
+    runs, epochs = tmp_path / "runs", 24
     studio = Studio(runs, "--data", str(chest_images))
     try:
         with opened(browser, studio.url) as page:
@@ -259,7 +259,7 @@ def test_from_a_data_folder_to_a_compared_model(
             expect(command).to_contain_text("python -m training fit")
             expect(command).to_contain_text("--name mine")
             tab(page, "3 Runs")
-            expect(about(page)).to_contain_text("Running", timeout=60_000)
+            expect(about(page)).to_contain_text("Running", timeout=120_000)
             wait_until(lambda: epoch_of(runs, "mine") >= 2)
         studio.kill()
 
@@ -277,7 +277,7 @@ def test_from_a_data_folder_to_a_compared_model(
             expect(page.locator("#log textarea")).to_have_value(re.compile("it can be resumed"))
 
             page.click("#resume")
-            expect(about(page)).to_contain_text("Finished", timeout=240_000)
+            expect(about(page)).to_contain_text("Finished", timeout=600_000)
             expect(about(page)).to_contain_text(f"epoch {epochs} of {epochs}")
             expect(about(page)).to_contain_text("on 12 images: AUC")
             expect(page.locator("#curves img")).to_be_visible()
@@ -294,11 +294,11 @@ def test_from_a_data_folder_to_a_compared_model(
             choose(page, "Against", "the bundled model")
             page.click("#measure")
             report = page.frame_locator("#report iframe")
-            expect(report.locator("h1")).to_contain_text("mine", timeout=120_000)
+            expect(report.locator("h1")).to_contain_text("mine", timeout=300_000)
             expect(report.get_by_text("McNemar").first).to_be_attached()
 
             tab(page, "5 Use")
-            page.get_by_label("Repository").fill("me/mine")
+            page.get_by_role("textbox", name="Repository").fill("me/mine")
             page.click("#dry-run")
             expect(page.locator("#published textarea")).to_have_value(
                 re.compile("model.weights.h5"), timeout=60_000

@@ -27,6 +27,7 @@ from cxr.model.session import graph_outputs as model_outputs
 from cxr.preprocessing import Preprocessing
 from training.data.images import StoredImages
 from training.files import write_atomically
+from training.networks.canonical import canonical
 from training.networks.network import gate
 
 IMAGES = 32  # that both engines are compared on
@@ -65,13 +66,10 @@ def export_graph(
     traced = tf.function(compute, input_signature=[signature])
 
     def write(partial: Path) -> None:
-        tf2onnx.convert.from_function(
-            traced,
-            input_signature=[signature],
-            opset=_OPSET,
-            custom_op_handlers=_GRADIENTS,
-            output_path=str(partial),
+        model, _ = tf2onnx.convert.from_function(
+            traced, input_signature=[signature], opset=_OPSET, custom_op_handlers=_GRADIENTS
         )
+        partial.write_bytes(canonical(model).SerializeToString(deterministic=True))
         _compare(traced, Graph(partial, side=side, outputs=outputs), images, batch or len(images))
 
     write_atomically(path, write)

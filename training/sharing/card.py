@@ -76,7 +76,7 @@ def update_bundle(folder: Path, sections: Mapping[str, Path]) -> Bundle:
         evaluation.pop("official_test", None)
     try:
         card = model_card(bundle.config, bundle.operating_points, evaluation)
-    except jinja2.UndefinedError as error:
+    except (jinja2.UndefinedError, TypeError) as error:  # of `format`, where a figure is missing
         raise DatasetError(
             f"{', '.join(map(str, sections.values()))}: lacks a figure that the card "
             f"needs ({error}). Measure again with this version."
