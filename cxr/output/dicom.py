@@ -45,8 +45,8 @@ _KEPT = (
     "ReferringPhysicianName",
 )
 _VERDICTS = {  # codes of our own: no public one means a classifier's call
-    "PNEUMONIA": sr.CodedConcept("PNEUMONIA", "99CXR", "Called pneumonia"),
-    "NORMAL": sr.CodedConcept("NORMAL", "99CXR", "Called normal"),
+    "PNEUMONIA": sr.CodedConcept("PNEUMONIA", "99CXR", "Predicted pneumonia"),
+    "NORMAL": sr.CodedConcept("NORMAL", "99CXR", "Predicted normal"),
     "UNCERTAIN": sr.CodedConcept("UNCERTAIN", "99CXR", "Uncertain"),
 }
 

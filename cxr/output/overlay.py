@@ -12,6 +12,7 @@ from cxr.reading.radiograph import Radiograph
 # and in print, and no grey radiograph shows these hues by itself.
 _COLOUR_MAP = cv2.COLORMAP_INFERNO
 _DARKEST = 90  # of 255; the map's black and violet below would pass for radiograph
+_STRIP = 256  # rows
 
 
 def colour_heatmap(heatmap: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
@@ -43,10 +44,14 @@ def draw_overlay(
     Returns:
         RGB, uint8 of shape (H, W, 3).
     """
-    layer = colour_heatmap(heatmap).astype(np.float32)
-    alpha = layer[..., 3:] / 255 * np.float32(opacity)
-    image = radiograph.pixels[..., np.newaxis] * np.float32(255)
-    return np.rint(image * (1 - alpha) + layer[..., :3] * alpha).astype(np.uint8)
+    overlay = np.empty((*heatmap.shape, 3), dtype=np.uint8)
+    for top in range(0, len(heatmap), _STRIP):  # in strips: as floats, all takes 100 MB and more
+        rows = slice(top, top + _STRIP)
+        layer = colour_heatmap(heatmap[rows]).astype(np.float32)
+        alpha = layer[..., 3:] / 255 * np.float32(opacity)
+        image = radiograph.pixels[rows, :, np.newaxis] * np.float32(255)
+        overlay[rows] = np.rint(image * (1 - alpha) + layer[..., :3] * alpha).astype(np.uint8)
+    return overlay
 
 
 def png(picture: npt.NDArray[np.uint8]) -> bytes:

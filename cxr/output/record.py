@@ -84,7 +84,7 @@ def _evidence(prediction: Prediction, threshold: float) -> Evidence:
         "text": sentences(checks.messages(prediction.probability, threshold)),
         "places": {place: round(fraction, 4) for place, fraction in checks.evidence.items()},
         "blurring": {
-            "hottest_tenth": round(checks.strongest, 4),
+            "strongest_tenth": round(checks.strongest, 4),
             "elsewhere": round(checks.elsewhere, 4),
         },
         "variants": {name: round(value, 6) for name, value in checks.variants.items()},
