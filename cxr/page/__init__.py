@@ -14,7 +14,7 @@ from cxr.messages import text
 from cxr.outcome import answer_file
 from cxr.page.about import card_text, create_curves
 from cxr.page.api import create_api
-from cxr.page.downloads import Shown, create_download, dicom_value, for_report, report_value
+from cxr.page.downloads import ASKED, Shown, create_download, dicom_value, for_report, report_value
 from cxr.page.examples import create_examples, list_examples
 from cxr.page.lines import (
     Line,
@@ -85,7 +85,7 @@ def build_page(classifier: Classifier, *, notice: str = "", notes: Path | None =
         """A file for the reader, or why there is none."""
         if shown is None:
             return gr.skip(), {"text": "expired"}
-        asked: dict[str, Any] = event._data
+        asked = {name: getattr(event, name, None) for name in ASKED}
         try:
             if asked.get("kind") == "dicom":
                 return dicom_value(shown, classifier, asked), None

@@ -20,6 +20,8 @@ from cxr.output.report_pdf import Reading, pdf_report
 from cxr.page.pictures import shrink
 from cxr.reading.radiograph import Radiograph, read_radiograph
 
+# What the browser says of the file that it wants.
+ASKED = ("kind", "threshold", "language", "keep_identifiers")
 _SIDE = 1200  # pixels that a report needs; a session keeps no more of a radiograph
 _SCRIPT = """
 watch("value", () => {

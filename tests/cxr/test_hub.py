@@ -163,7 +163,7 @@ def test_a_private_model_wants_a_token(
     assert fetch(REPO).sha256 == bundle.sha256
     monkeypatch.delenv("HF_TOKEN")
     with pytest.raises(HubError, match="or private"):
-        fetch(f"{REPO}@{hub.repositories[REPO].branches['main'][:39]}0")
+        fetch(f"{REPO}@{'0' * 40}")  # a commit that is not in the cache
 
 
 def test_a_file_that_is_no_part_of_a_bundle_never_arrives(

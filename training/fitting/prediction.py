@@ -50,7 +50,7 @@ def batch_logits(
     """Logits of shape (N,) of images (N, S, S, 1) as `Preprocessing` makes them."""
 
     def logits(images: Batch) -> Logits:
-        return np.asarray(network.predict(images, batch_size=batch_size, verbose=0)[1])[:, 0]
+        return _outputs(network, images, batch_size)[1][:, 0]
 
     if flip_tta and has_evidence(network):
         return _mirrored_evidence(network, batch, batch_size)
@@ -62,8 +62,8 @@ def _mirrored_evidence(network: keras.Model, batch: Batch, batch_size: int) -> L
     """Logits from the evidence and lungs averaged over images and mirror images."""
 
     def maps(images: Batch) -> tuple[Evidence, Evidence]:
-        _, _, evidence, lungs = network.predict(images, batch_size=batch_size, verbose=0)
-        return np.asarray(evidence)[..., 0], lung_weights(np.asarray(lungs)[..., 0])
+        _, _, evidence, lungs = _outputs(network, images, batch_size)
+        return evidence[..., 0], lung_weights(lungs[..., 0])
 
     evidence, weights = maps(batch)
     mirrored_evidence, mirrored_weights = maps(batch[:, :, ::-1])
@@ -72,6 +72,16 @@ def _mirrored_evidence(network: keras.Model, batch: Batch, batch_size: int) -> L
         (weights + mirrored_weights[:, :, ::-1]) / np.float32(2),
         sharpness=network.get_layer("logit").sharpness,
     )
+
+
+def _outputs(network: keras.Model, images: Batch, batch_size: int) -> list[npt.NDArray[np.float32]]:
+    """Every output of a network for at least one image."""
+    # `predict` would set up a dataset at each call, which takes longer than a small batch does.
+    batches = [
+        network.predict_on_batch(np.ascontiguousarray(images[i : i + batch_size]))
+        for i in range(0, len(images), batch_size)
+    ]
+    return [np.concatenate(output) for output in zip(*batches, strict=True)]
 
 
 def explain_in_batches(
