@@ -48,7 +48,6 @@ def answer_file(source: Source, classifier: Classifier, *, file: str) -> Outcome
 
     Raises:
         BundleError: the model or the gate cannot be used; no file would be answered.
-        BackendError: likewise.
     """
     try:
         radiograph = read_radiograph(source, name=Path(file).name)
