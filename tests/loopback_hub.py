@@ -80,7 +80,8 @@ def serve() -> Iterator[LoopbackHub]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     state.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    # Looks for the end of its block often: each test has a Hub of its own.
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
         yield state
@@ -93,6 +94,7 @@ def serve() -> Iterator[LoopbackHub]:
 class _Handler(BaseHTTPRequestHandler):
     hub: LoopbackHub
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # which delays what comes after the headers by 40 ms
 
     def log_message(self, *_: object) -> None:
         """Keep the test's output clean."""
