@@ -7,10 +7,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
-from sklearn import metrics
 
 from training.metrics.documents import Comparison, McNemar
-from training.metrics.evaluation import Labels, Logits, bootstrap_intervals
+from training.metrics.evaluation import Labels, Logits, auc, bootstrap_intervals
 
 Predictions = npt.NDArray[np.bool_]
 
@@ -34,9 +33,9 @@ def compare(
     """
 
     def difference(rows: npt.NDArray[np.int64]) -> Iterator[tuple[str, float]]:
-        aucs = [metrics.roc_auc_score(labels[rows], logits[rows]) for logits, _ in (first, second)]
+        aucs = [auc(labels[rows], logits[rows]) for logits, _ in (first, second)]
         accuracies = [np.mean(made[rows] == labels[rows]) for _, made in (first, second)]
-        yield "auc", float(aucs[0] - aucs[1])
+        yield "auc", aucs[0] - aucs[1]
         yield "accuracy", float(accuracies[0] - accuracies[1])
 
     intervals = bootstrap_intervals(difference, labels, patients, resamples=resamples)
