@@ -56,11 +56,11 @@ class GateEvaluation(TypedDict):
     Keys:
         refused: by group of radiographs, ``"adults"`` and ``"children"``, and by kind of other
             images.
-        dice: of adults' lungs.
+        dice: by the same groups of radiographs.
     """
 
     refused: dict[str, Refusals]
-    dice: DiceFigures
+    dice: dict[str, DiceFigures]
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)

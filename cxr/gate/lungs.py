@@ -34,7 +34,7 @@ class LungNetworkConfig:
     """
 
     size: int = 128
-    widths: tuple[int, ...] = (12, 24, 40, 64, 96)
+    widths: tuple[int, ...] = (8, 16, 32, 64, 96)
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> LungNetworkConfig:

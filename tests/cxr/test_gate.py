@@ -311,9 +311,8 @@ def test_an_answer_names_the_gate(tiny_bundle: Bundle) -> None:
 def test_the_bundled_gate_is_small_and_its_figures_are_good(gate: Gate) -> None:
     figures = gate.saved.evaluation
     assert (BUNDLED_GATE / GRAPH).stat().st_size < 2e6
-    assert figures["dice"]["mean"] >= 0.95
-    assert figures["dice"]["images"] == figures["refused"]["adults"]["images"]
     for group, most in (("children", 0.005), ("adults", 0.05)):
+        assert figures["dice"][group]["mean"] >= 0.95
         row = figures["refused"][group]
         assert row["refused"] <= most * row["images"]
 

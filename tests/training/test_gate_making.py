@@ -29,8 +29,8 @@ OTHERS = ["ct_1.png", "ct_2.png", "lateral_1.png", "lateral_2.png", "photo_1.png
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Adults with two dark lungs and masks of them, and other images, one of them broken."""
+def folder(tmp_path_factory: pytest.TempPathFactory, chest_images: Path) -> Path:
+    """Adults and children with masks of their lungs, and other images, one of them broken."""
     root = tmp_path_factory.mktemp("gate")
     rng = np.random.default_rng(0)
     rows = []
@@ -42,6 +42,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         cv2.imwrite(str(root / f"mask_{i}.png"), mask)
         rows.append({"image": f"image_{i}.png", "lung_mask": f"mask_{i}.png"})
     pd.DataFrame(rows).to_csv(root / "lungs.csv", index=False)
+    # Of two of the children, too; their images are found by their names, which are unique.
+    children = [path for path in sorted(chest_images.rglob("train/*/*")) if path.is_file()][:2]
+    rows = [{"image": path.name, "lung_mask": "mask_0.png"} for path in children]
+    pd.DataFrame(rows).to_csv(root / "children.csv", index=False)
     for name in OTHERS:
         cv2.imwrite(str(root / name), rng.integers(0, 255, (SIDE, SIDE), np.uint8))
     (root / "broken.png").write_bytes(b"no picture")
@@ -52,14 +56,23 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_gate_is_made_measured_and_read(
     chest_images: Path, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = (chest_images, folder / "lungs.csv", folder / "others.csv", tmp_path, TINY)
+    lungs = [folder / "lungs.csv", folder / "children.csv"]
+    arguments = (chest_images, lungs, folder / "others.csv", tmp_path, TINY)
     made = make_gate(*arguments)
     scores = pd.read_csv(tmp_path / "pictures.csv")
     # Every image once; the broken one is left out.
     assert scores["name"].is_unique
     assert dict(scores["group"].value_counts()) == {"children": 48, "adults": 6, "others": 6}
     assert set(scores["fold"]) == {1, 2}
-    assert scores[scores["group"] == "adults"]["dice"].between(0, 1).all()
+    assert dict(scores.dropna(subset="dice")["group"].value_counts()) == {
+        "adults": 6,
+        "children": 2,
+    }
+    assert scores["dice"].dropna().between(0, 1).all()
+    assert {group: row["images"] for group, row in made.evaluation["dice"].items()} == {
+        "adults": 6,
+        "children": 2,
+    }
     assert {name: row["images"] for name, row in made.evaluation["refused"].items()} == {
         "children": 48,
         "adults": 6,
@@ -92,12 +105,16 @@ def test_a_gate_is_made_measured_and_read(
 
 
 def test_kinds_come_from_a_column_or_from_names(chest_images: Path, folder: Path) -> None:
-    images = load_gate_images(chest_images, folder / "lungs.csv", folder / "others.csv", size=SIDE)
+    lungs = [folder / "lungs.csv"]
+    images = load_gate_images(chest_images, lungs, folder / "others.csv", size=SIDE)
+    assert np.isnan(images.child_masks).all()
     assert images.other_kinds == ["ct", "ct", "lateral", "lateral", "other", "bones"]
     table = pd.DataFrame({"path": OTHERS, "kind": ["other"] * 5 + ["cat"]})
     table.to_csv(folder / "odd.csv", index=False)
     with pytest.raises(DatasetError, match="Received: 'cat'"):
-        load_gate_images(chest_images, folder / "lungs.csv", folder / "odd.csv", size=SIDE)
+        load_gate_images(chest_images, lungs, folder / "odd.csv", size=SIDE)
+    with pytest.raises(DatasetError, match="expected images of adults, too"):
+        load_gate_images(chest_images, [folder / "children.csv"], folder / "others.csv", size=SIDE)
 
 
 def test_each_kind_is_spread_over_the_folds() -> None:
@@ -108,17 +125,17 @@ def test_each_kind_is_spread_over_the_folds() -> None:
     assert len(set(folds[12:])) == 2
 
 
-def data(child_masks: bool) -> LungData:
+def data(*, child_masks: bool) -> LungData:
     images = np.random.default_rng(0).random((8, SIDE, SIDE)).astype(np.float16)
     masks = np.zeros_like(images)
     masks[:, 8:24, 4:28] = 1
     partly_known = masks.copy()
-    partly_known[::2] = np.nan
+    partly_known[:: 2 if child_masks else 1] = np.nan
     return LungData(
         adults=images,
         adult_masks=masks,
         children=images,
-        child_masks=partly_known if child_masks else None,
+        child_masks=partly_known,
         others=images,
         other_kinds=["ct", "lateral", "bones", "other"] * 2,
     )
@@ -126,7 +143,7 @@ def data(child_masks: bool) -> LungData:
 
 @pytest.mark.parametrize("child_masks", [False, True])
 def test_batches(child_masks: bool) -> None:
-    batches = LungBatches(data(child_masks), batches=4, batch_size=64, seed=1)
+    batches = LungBatches(data(child_masks=child_masks), batches=4, batch_size=64, seed=1)
     images, targets, weights = batches[0]
     assert images.shape == targets["lungs"].shape == (64, SIDE, SIDE, 1)
     for values in (images, *targets.values(), *weights.values()):
@@ -145,7 +162,7 @@ def test_batches(child_masks: bool) -> None:
     assert learned[frontal_children].any() == child_masks
     assert not weights["adult"][others].any()
     # An equal seed gives equal batches; the next epoch has different ones.
-    again = LungBatches(data(child_masks), batches=4, batch_size=64, seed=1)
+    again = LungBatches(data(child_masks=child_masks), batches=4, batch_size=64, seed=1)
     np.testing.assert_array_equal(again[0][0], images)
     again.on_epoch_end()
     assert (again[0][0] != images).any()

@@ -22,7 +22,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--lungs",
         type=Path,
         required=True,
-        help="CSV file with the columns image and lung_mask, for radiographs of adults",
+        nargs="+",
+        metavar="TABLE",
+        help="CSV files with the columns image and lung_mask. Images in the data folder are "
+        "children's, all others adults'",
     )
     parser.add_argument(
         "--others",
@@ -51,6 +54,7 @@ def run(options: argparse.Namespace) -> int:
     gate = make_gate(options.data, options.lungs, options.others, options.out, plan)
     for name, row in gate.evaluation["refused"].items():
         print(f"{name:<10} refused {row['refused']} of {row['images']:,}")
-    print(f"Lung outlines of adults: Dice {gate.evaluation['dice']['mean']:.3f}")
+    for group, dice in gate.evaluation["dice"].items():
+        print(f"Lung outlines of {group}: Dice {dice['mean']:.3f}")
     print(f"Gate: {gate.folder}")
     return 0

@@ -30,7 +30,13 @@ _BOX = ("x", "y", "width", "height")
 
 
 def read_outlines(
-    tables: Sequence[Path], column: str, root: Path, records: Sequence[Record], size: int
+    tables: Sequence[Path],
+    column: str,
+    root: Path,
+    records: Sequence[Record],
+    size: int,
+    *,
+    required: bool = True,
 ) -> Outlines:
     """Draw the outlines that tables hold of the images of a data folder.
 
@@ -42,12 +48,14 @@ def read_outlines(
         root: the folder that the records' paths are relative to.
         records: of the N images.
         size: side S.
+        required: whether tables with none of the images are an error.
 
     Returns:
         Outlines (N, S, S) in [0, 1]; NaN throughout the images that no table names.
 
     Raises:
-        DatasetError: a table cannot be read or lacks a column, or no table has any of the images.
+        DatasetError: a table cannot be read or lacks a column, or none of the images are in any
+            though some are required.
         UnreadableRadiograph: a mask cannot be read.
     """
     found = np.full((len(records), size, size), np.nan, dtype=np.float16)
@@ -62,7 +70,7 @@ def read_outlines(
             else:
                 shape = read_radiograph(root / records[int(number)].path).shape
                 found[int(number)] = _draw_boxes(group, shape, size)
-    if np.isnan(found).all():
+    if required and np.isnan(found).all():
         named = ", ".join(map(str, tables))
         raise DatasetError(
             f"{named}: none of its images is among those of {root}. Expected paths relative to the "

@@ -1,4 +1,4 @@
-"""Batches for the lung network: chest images with and without masks, turned ones, other images."""
+"""Batches for the lung network: chest radiographs, turned ones, and other images."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ from training.fitting.augmentation import AugmentationConfig, augment, augment_w
 
 Image = npt.NDArray[np.float32]  # (S, S) in [0, 1]
 
-# Wider than for the classifier: only adults' images have masks, and children's are brighter, more
-# rotated and more cropped than those.
+# Wider than for the classifier, since radiographs of other hospitals have to be recognised.
 CHEST_AUGMENTATION = AugmentationConfig(
     flip=0.5,
     rotation=20.0,
@@ -37,9 +36,9 @@ CHEST_AUGMENTATION = AugmentationConfig(
 # Wider still: other images have no lungs that have to stay in the image.
 OTHER_AUGMENTATION = replace(CHEST_AUGMENTATION, rotation=30.0, zoom=0.4, shift=0.15)
 
-# Probability of each group in a batch: adults, whose masks are known; children; either of them
-# turned or inverted; images that are no frontal chest radiographs.
-_GROUPS = {"masked": 0.35, "unmasked": 0.33, "turned": 0.12, "others": 0.20}
+# Probability of each group in a batch: adults; children; either of them turned or inverted; images
+# that are no frontal chest radiographs.
+_GROUPS = {"adults": 0.28, "children": 0.40, "turned": 0.12, "others": 0.20}
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,8 +49,7 @@ class LungData:
         adults: frontal chest radiographs of adults, (N, S, S).
         adult_masks: their lungs, (N, S, S), 0 or 1.
         children: frontal chest radiographs of children, (M, S, S).
-        child_masks: their lungs as an earlier network outlines them, (M, S, S), 0 or 1; NaN
-            throughout where those outlines are too uncertain. None in the first round.
+        child_masks: their lungs, (M, S, S), 0 or 1; NaN throughout where they are not known.
         others: images that are no frontal chest radiographs, (K, S, S).
         other_kinds: what each of them is.
     """
@@ -59,7 +57,7 @@ class LungData:
     adults: StoredImages
     adult_masks: Outlines
     children: StoredImages
-    child_masks: Outlines | None
+    child_masks: Outlines
     others: StoredImages
     other_kinds: list[Kind]
 
@@ -124,7 +122,7 @@ class LungBatches(keras.utils.PyDataset):  # type: ignore[misc]
                 images[row], kind = self._other_image(rng)
                 weights["adult"][row] = 0
             else:
-                adult = group == "masked" or (group == "turned" and rng.random() < 0.4)
+                adult = group == "adults" or (group == "turned" and rng.random() < 0.4)
                 images[row], mask = self._chest_image(rng, adult=adult)
                 adults[row] = adult
                 kind = "frontal"
@@ -146,9 +144,8 @@ class LungBatches(keras.utils.PyDataset):  # type: ignore[misc]
             (data.adults, data.adult_masks) if adult else (data.children, data.child_masks)
         )
         row = rng.integers(len(images))
-        image = images[row].astype(np.float32)
-        mask = None if masks is None else masks[row].astype(np.float32)
-        if mask is None or np.isnan(mask[0, 0]):
+        image, mask = images[row].astype(np.float32), masks[row].astype(np.float32)
+        if np.isnan(mask[0, 0]):
             return _frame(augment(image, CHEST_AUGMENTATION, rng), None, rng)[0], None
         if adult and rng.random() < 0.5:
             image = _add_opacities(image, mask, rng)

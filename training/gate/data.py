@@ -1,4 +1,4 @@
-"""What the gate learns from: images of children, of adults with lung masks, and other images."""
+"""What the gate learns from: radiographs with masks of their lungs, and other images."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cxr.preprocessing import Preprocessing
 from cxr.reading.radiograph import read_radiograph
 from training.data.dataset import Record, read_folder
 from training.data.images import Outlines, StoredImages, load_images
-from training.data.masks import read_mask
+from training.data.outlines import LUNGS, read_elsewhere, read_outlines
 
 # What an image shows, by the first word of its file's name; "other" for any other word.
 _KIND_BY_NAME: dict[str, Kind] = {
@@ -33,6 +33,7 @@ class GateImages:
 
     Attributes:
         children: (M, S, S), frontal chest radiographs of children.
+        child_masks: (M, S, S), their lungs, 0 or 1; NaN throughout where nobody outlined them.
         records: of the children's images.
         adults: (N, S, S), frontal chest radiographs of adults.
         adult_masks: (N, S, S), their lungs, 0 or 1.
@@ -43,6 +44,7 @@ class GateImages:
     """
 
     children: StoredImages
+    child_masks: Outlines
     records: list[Record]
     adults: StoredImages
     adult_masks: Outlines
@@ -52,34 +54,37 @@ class GateImages:
     other_kinds: list[Kind]
 
 
-def load_gate_images(data: Path, lungs: Path, others: Path, *, size: int) -> GateImages:
+def load_gate_images(data: Path, lungs: Sequence[Path], others: Path, *, size: int) -> GateImages:
     """Read all images that a gate is made from.
 
     Args:
         data: a data folder of children's images; its test split is never opened.
-        lungs: a CSV of adults' images, with the columns image and lung_mask.
+        lungs: CSVs with the columns image and lung_mask. Images of the data folder are children's,
+            all others adults'.
         others: a CSV of images of anything else, with the column path. The optional column kind
             says what each shows; without it, the first word of the file's name does. Files that
             cannot be read are left out and listed.
         size: side S of the resized images.
 
     Raises:
-        DatasetError: a folder or table is not what was expected.
+        DatasetError: a folder or table is not what was expected, or names no adult's image.
         RadiographError: an adult's image or mask cannot be read.
     """
     preprocessing = Preprocessing(size=size)
     records, _ = read_folder(data)
     children, records = load_images(data, records, preprocessing)
-    table = _read_lung_table(lungs)
-    adults = [preprocessing.resize(read_radiograph(path)) for path in table["image"]]
-    masks = [read_mask(path, size) for path in table["lung_mask"]]
+    adults = read_elsewhere(lungs, data, records, preprocessing)
+    if adults is None or adults.lungs is None:
+        named = ", ".join(map(str, lungs))
+        raise DatasetError(f"{named}: expected images of adults, too: none lies outside {data}.")
     other_images, names, kinds = _read_others(others, preprocessing)
     return GateImages(
         children=children,
+        child_masks=read_outlines(lungs, LUNGS, data, records, size, required=False),
         records=records,
-        adults=np.stack(adults).astype(np.float16),
-        adult_masks=np.stack(masks).astype(np.float16),
-        adult_names=[path.name for path in table["image"]],
+        adults=adults.images,
+        adult_masks=adults.lungs,
+        adult_names=[Path(record.path).name for record in adults.records],
         others=np.stack(other_images).astype(np.float16),
         other_names=names,
         other_kinds=kinds,
@@ -89,7 +94,7 @@ def load_gate_images(data: Path, lungs: Path, others: Path, *, size: int) -> Gat
 def _read_others(
     table: Path, preprocessing: Preprocessing
 ) -> tuple[list[npt.NDArray[np.float32]], list[str], list[Kind]]:
-    rows = _read_table(table, {"path"})
+    rows = _read_table(table)
     images, names, kinds = [], [], []
     for _, row in rows.iterrows():
         name = Path(row["path"]).name
@@ -115,26 +120,19 @@ def _read_others(
     return images, names, kinds
 
 
-def _read_lung_table(table: Path) -> pd.DataFrame:
-    """Paths of images and of their lung masks, columns ``image`` and ``lung_mask``."""
-    rows = _read_table(table, {"image", "lung_mask"})
-    return rows[["image", "lung_mask"]].map(lambda name: table.parent / name)
-
-
-def _read_table(table: Path, columns: set[str]) -> pd.DataFrame:
-    """The rows of a CSV that has these columns.
+def _read_table(table: Path) -> pd.DataFrame:
+    """The rows of a CSV of other images.
 
     Raises:
-        DatasetError: it cannot be read, lacks a column, or has no rows.
+        DatasetError: it cannot be read, lacks the column path, or has no rows.
     """
     try:
         rows = pd.read_csv(table, dtype=str)
     except (OSError, ValueError) as error:
         raise DatasetError(f"{table}: cannot be read as CSV ({error}).") from error
-    if not columns <= set(rows.columns) or not len(rows):
-        named = " and ".join(sorted(columns))
+    if "path" not in rows or not len(rows):
         raise DatasetError(
-            f"{table}: expected rows with the columns {named}. Found {len(rows)} rows with "
+            f"{table}: expected rows with the column path. Found {len(rows)} rows with "
             f"{', '.join(map(str, rows.columns))}."
         )
     return rows

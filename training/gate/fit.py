@@ -1,16 +1,18 @@
-"""Fits the lung network: on masks of adults' lungs, then also on its own masks of children's."""
+"""Fits the lung network: on masks that people drew, then also on its own masks of other images."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 import keras
+import numpy as np
 from keras import ops
 
 from cxr.gate.lungs import LungNetworkConfig
+from training.data.images import Outlines
 from training.data.masks import predict_masks
 from training.gate.batches import LungBatches, LungData
-from training.networks.lung_network import build_lung_network
+from training.networks.lung_network import build_lung_network, lung_computer
 
 _LEARNING_RATE = 2e-3
 _SMOOTHING = 10  # pixels that 1 - Dice is smoothed by: it is 0, not undefined, without any lung
@@ -26,11 +28,12 @@ def fit_lung_network(
 ) -> keras.Model:
     """Fit a network in two rounds.
 
-    The first round learns from adults' masks. The network then outlines the children's lungs, and
-    the second round learns from these masks as well (pseudo-labels, Lee 2013).
+    The first round learns from the masks that people drew. The network then outlines the lungs of
+    the children whose lungs nobody outlined, and the second round learns from these masks as well
+    (pseudo-labels, Lee 2013).
 
     Args:
-        data: what to learn from, without masks of the children's lungs.
+        data: what to learn from.
         config: which network.
         epochs: of each round.
         batches: in an epoch.
@@ -46,7 +49,7 @@ def fit_lung_network(
     fitted = keras.Model(network.input, outputs)
     for number, round_epochs in enumerate(epochs):
         if number:
-            data = replace(data, child_masks=predict_masks(network, data.children))
+            data = replace(data, child_masks=_completed_masks(network, data))
         steps = round_epochs * batches
         schedule = keras.optimizers.schedules.CosineDecay(
             _LEARNING_RATE / 20,
@@ -64,6 +67,8 @@ def fit_lung_network(
             },
             loss_weights={"lungs": 1.0, "kind": 0.5, "adult": 0.2},
         )
+        # With nothing left to make, the step is traced once and not twice.
+        fitted.optimizer.build(fitted.trainable_variables)
         fitted.fit(
             LungBatches(data, batches=batches, seed=seed + 1000 * number),
             epochs=round_epochs,
@@ -71,6 +76,15 @@ def fit_lung_network(
             verbose=2,
         )
     return network
+
+
+def _completed_masks(network: keras.Model, data: LungData) -> Outlines:
+    """The children's masks, with the network's own where none is known and it is certain."""
+    masks = data.child_masks.copy()
+    unknown = np.isnan(masks[:, 0, 0])
+    if unknown.any():
+        masks[unknown] = predict_masks(lung_computer(network), data.children[unknown])
+    return masks
 
 
 def lung_loss(targets: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:

@@ -27,6 +27,7 @@ from cxr.errors import DatasetError, RunError
 from cxr.gate.files import SavedGate, write_gate
 from cxr.gate.lungs import LungNetworkConfig, Mask, lung_fields
 from training.data.dataset import file_list_digest
+from training.data.digests import array_digest
 from training.data.masks import read_lungs
 from training.data.patients import patient_folds
 from training.files import as_json, make_folder, read_json, write_atomically, write_json, write_text
@@ -71,12 +72,14 @@ class GatePlan:
     seed: int = 1
 
 
-def make_gate(data: Path, lungs: Path, others: Path, out: Path, plan: GatePlan) -> SavedGate:
+def make_gate(
+    data: Path, lungs: Sequence[Path], others: Path, out: Path, plan: GatePlan
+) -> SavedGate:
     """Fit, score, choose limits and write the gate. After an interruption, call it again.
 
     Args:
         data: a data folder of children's images.
-        lungs: a CSV of adults' images and their lung masks.
+        lungs: CSVs of adults' images and their lung masks, and of children's in the data folder.
         others: a CSV of images that are no frontal chest radiographs.
         out: where everything is written; see the top of this file. Networks that were fitted before
             an interruption are not fitted again.
@@ -126,6 +129,7 @@ def _start(path: Path, images: GateImages, plan: GatePlan) -> None:
     document = {
         "plan": dataclasses.asdict(plan),
         "images_sha256": file_list_digest(images.records),
+        "masks_sha256": array_digest([images.child_masks, images.adult_masks]),
         "names_sha256": hashlib.sha256("\n".join(names).encode()).hexdigest(),
     }
     if path.exists() and read_json(path) != as_json(document):
@@ -183,7 +187,7 @@ def _fit(images: GateImages, chosen: Sequence[Mask], plan: GatePlan) -> keras.Mo
         adults=images.adults[adults],
         adult_masks=images.adult_masks[adults],
         children=images.children[children],
-        child_masks=None,
+        child_masks=images.child_masks[children],
         others=images.others[others],
         other_kinds=[images.other_kinds[i] for i in np.flatnonzero(others)],
     )

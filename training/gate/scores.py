@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.covariance import LedoitWolf
 
-from cxr.gate.files import GateEvaluation, Refusals
+from cxr.gate.files import DiceFigures, GateEvaluation, Refusals
 from cxr.gate.lungs import KINDS, LungReading, Mask, lung_fields
 from cxr.gate.rules import MIN_FIELD_AREA, KnownFeatures, Limits
 from training.data.images import StoredImages
@@ -49,12 +49,17 @@ def score_fold(network: keras.Model, images: GateImages, folds: Folds, number: i
     known = [images.children[folds.children != number], images.adults[folds.adults != number]]
     features = known_features(network, np.concatenate(known))
     groups = [
-        ("children", images.children, [record.path for record in images.records]),
-        ("adults", images.adults, images.adult_names),
-        ("others", images.others, images.other_names),
+        (
+            "children",
+            images.children,
+            images.child_masks,
+            [record.path for record in images.records],
+        ),
+        ("adults", images.adults, images.adult_masks, images.adult_names),
+        ("others", images.others, np.full_like(images.others, np.nan), images.other_names),
     ]
     rows = []
-    for (group, pixels, names), fold in zip(groups, folds, strict=True):
+    for (group, pixels, masks, names), fold in zip(groups, folds, strict=True):
         held_out = np.flatnonzero(fold == number)
         reading = read_lungs(lung_computer(network), pixels[held_out])
         distances = features.distances(reading.embedding)
@@ -67,9 +72,9 @@ def score_fold(network: keras.Model, images: GateImages, folds: Folds, number: i
                     "fold": number + 1,
                     **_image_scores(reading, row),
                     "distance": distances[row],
-                    "dice": _dice(reading.lungs[row] > 0.5, images.adult_masks[i] > 0)
-                    if group == "adults"
-                    else "",
+                    "dice": ""
+                    if np.isnan(masks[i, 0, 0])
+                    else _dice(reading.lungs[row] > 0.5, masks[i] > 0),
                 }
             )
     return pd.DataFrame(rows)
@@ -144,12 +149,17 @@ def evaluate(scores: pd.DataFrame) -> GateEvaluation:
         scores: of `score_fold`, of all folds, with the column ``refused`` of `is_refused`.
     """
     known = scores[scores["group"] != "others"]
-    dice = known.loc[known["group"] == "adults", "dice"].astype(float)
+    outlined = known.dropna(subset="dice").groupby("group")["dice"]
     groups = [*known.groupby("group"), *scores[scores["group"] == "others"].groupby("kind")]
     return GateEvaluation(
         refused={
             str(name): Refusals(images=len(rows), refused=int(rows["refused"].sum()))
             for name, rows in groups
         },
-        dice={"images": len(dice), "mean": float(dice.mean()), "worst": float(dice.min())},
+        dice={
+            str(group): DiceFigures(
+                images=len(dice), mean=float(dice.mean()), worst=float(dice.min())
+            )
+            for group, dice in outlined
+        },
     )
