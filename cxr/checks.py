@@ -21,11 +21,18 @@ from cxr.gate.lungs import LungFields
 from cxr.messages import Message
 
 Image = npt.NDArray[np.float32]
+# What the heatmap is worth as an explanation of the answer; "none" where there is next to no heat.
+Worth = Literal["supported", "weak", "not_supported", "none"]
+Effect = Literal["matters", "matters_little", "does_not_matter"]  # of blurring, on the answer
 Place = Literal["lungs", "between", "above", "below", "beside", "edge"]
 # between: heart and mediastinum. above: neck and shoulders. below: below the diaphragm. beside:
 # chest wall and arms. edge: the outermost twentieth, where markers and collimators are.
+WORTHS: tuple[Worth, ...] = get_args(Worth)
 PLACES: tuple[Place, ...] = get_args(Place)
 
+_LITTLE = 0.1  # of the heatmap's scale: below, the heatmap shows nothing
+_MOSTLY_LUNGS = 0.75  # of the evidence, for it to support the answer
+_HALF_LUNGS = 0.5
 _TENTH = 0.1
 _EDGE = 0.05
 _SHIFT = 0.04  # of the side
@@ -45,13 +52,33 @@ class Checks:
         strongest: by how much blurring the tenth of the image with the strongest evidence lowers
             the logit.
         elsewhere: by how much blurring a tenth elsewhere lowers it, on average.
+        hottest: the strongest evidence, on the heatmap's scale in [0, 1].
         variants: probabilities of single views: as it is, mirrored, moved up, moved down.
     """
 
     evidence: dict[Place, float]
     strongest: float
     elsewhere: float
+    hottest: float
     variants: dict[str, float]
+
+    @property
+    def worth(self) -> Worth:
+        """What the heatmap is worth as an explanation of the answer."""
+        if self.hottest < _LITTLE:
+            return "none"
+        lungs, effect = self.evidence["lungs"], self._effect_of_blurring()
+        if lungs < _HALF_LUNGS or effect == "does_not_matter":
+            return "not_supported"
+        if lungs < _MOSTLY_LUNGS or effect == "matters_little":
+            return "weak"
+        return "supported"
+
+    @property
+    def regions(self) -> tuple[float, float, float]:
+        """Fractions of the evidence in the lungs, between them, and outside."""
+        lungs, between = self.evidence["lungs"], self.evidence["between"]
+        return lungs, between, sum(self.evidence.values()) - lungs - between
 
     def holds(self, probability: float, threshold: float) -> bool:
         """Whether every single view is on the same side of the threshold as the answer."""
@@ -73,16 +100,19 @@ class Checks:
             "rest": round(100 * self.evidence[rest]),
         }
         if percents["lungs"] == 100:
-            return [Message("evidence_lungs"), self._of_blurring()]
-        return [Message(f"evidence_{rest}", percents), self._of_blurring()]
+            return [Message("evidence_lungs"), Message(f"blurring_{self._effect_of_blurring()}")]
+        return [
+            Message(f"evidence_{rest}", percents),
+            Message(f"blurring_{self._effect_of_blurring()}"),
+        ]
 
-    def _of_blurring(self) -> Message:
+    def _effect_of_blurring(self) -> Effect:
         elsewhere = max(self.elsewhere, _NEGLIGIBLE)
         if self.strongest > 2 * elsewhere:
-            return Message("blurring_matters")
+            return "matters"
         if self.strongest > elsewhere:
-            return Message("blurring_matters_little")
-        return Message("blurring_does_not_matter")
+            return "matters_little"
+        return "does_not_matter"
 
 
 def evidence_by_place(evidence: Image, fields: LungFields) -> dict[Place, float]:
@@ -162,6 +192,7 @@ def summarize(
     evidence: Image,
     fields: LungFields,
     *,
+    reference: float,
     of_variants: Mapping[str, float],
     of_blurred: Sequence[float],
     probability: Callable[[float], float],
@@ -171,6 +202,7 @@ def summarize(
     Args:
         evidence: float32 (h, w), at least 0.
         fields: the radiograph's lung fields.
+        reference: the evidence that is 1 on the heatmap's scale.
         of_variants: logits of `variants`, by name.
         of_blurred: logits of `blurred`.
         probability: gives the calibrated probability of a logit.
@@ -180,6 +212,7 @@ def summarize(
         evidence=evidence_by_place(evidence, fields),
         strongest=as_it_is - strongest,
         elsewhere=as_it_is - sum(others) / len(others),
+        hottest=min(1.0, float(evidence.max()) / reference),
         variants={name: probability(logit) for name, logit in of_variants.items()},
     )
 

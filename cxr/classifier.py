@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -20,12 +21,14 @@ from cxr.gate.gate import Gate
 from cxr.gate.result import GateResult
 from cxr.messages import Message
 from cxr.model.bundle import Bundle
+from cxr.model.evidence import EvidenceMap
 from cxr.model.heatmap import scale_heatmap
 from cxr.model.hub import find_bundle
 from cxr.model.operating_points import OperatingPoints, Verdict
 from cxr.model.session import Answer, ModelSession
 from cxr.reading.radiograph import Radiograph
 
+ShownVerdict = Verdict | Literal["OUTSIDE"]
 Heatmap = npt.NDArray[np.float32]  # (H, W) in [0, 1]
 
 
@@ -37,6 +40,8 @@ class Prediction:
         probability: of pneumonia, calibrated, in [0, 1].
         heatmap: float32 of shape (H, W) in [0, 1] on the radiograph's own pixel grid: where the
             evidence for pneumonia lies, on one scale for all radiographs of a model.
+        map: the same of the upright radiograph as the network gives it, float32 (h, w), at least 0.
+        evidence: what the probability follows from; None for a network that has no such map.
         operating_points: of the model that answered.
         gate_result: what was found of the radiograph before it was classified: warnings, and
             whether it was set right.
@@ -45,6 +50,8 @@ class Prediction:
 
     probability: float
     heatmap: Heatmap
+    map: npt.NDArray[np.float32]
+    evidence: EvidenceMap | None
     operating_points: OperatingPoints
     gate_result: GateResult
     checks: Checks
@@ -52,6 +59,10 @@ class Prediction:
     def verdict(self, threshold: float | None = None) -> Verdict:
         """NORMAL or PNEUMONIA at the reader's threshold; see `OperatingPoints.verdict`."""
         return self.operating_points.verdict(self.probability, threshold)
+
+    def shown_verdict(self, threshold: float | None = None) -> ShownVerdict:
+        """The verdict as people are told it: OUTSIDE where the model's range does not reach."""
+        return self.verdict(threshold) if self.gate_result.in_range else "OUTSIDE"
 
     def remarks(self, threshold: float | None = None) -> list[Message]:
         """What the heatmap is worth, and whether the verdict at this threshold is firm."""
@@ -113,18 +124,21 @@ class Classifier:
         views = variants(image)
         answers = self._answer(np.stack(list(views.values())))
         answer = self._average(answers)
-        evidence = answer.maps[0]
+        found = answer.maps[0]
         points = self.bundle.operating_points
         return Prediction(
             probability=points.probability(float(answer.logits[0])),
-            heatmap=correction.undo(self._scale(evidence, upright)),
+            heatmap=correction.undo(self._scale(found, upright)),
+            map=found,
+            evidence=self._session.evidence(answer),
             operating_points=points,
             gate_result=gate_result,
             checks=summarize(
-                evidence,
+                found,
                 gate_result.lungs,
+                reference=self.bundle.heatmap_reference,
                 of_variants=dict(zip(views, answers.logits.tolist(), strict=True)),
-                of_blurred=self._answer(blurred(image, evidence)).logits.tolist(),
+                of_blurred=self._answer(blurred(image, found)).logits.tolist(),
                 probability=points.probability,
             ),
         )

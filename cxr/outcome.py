@@ -11,7 +11,12 @@ from pathlib import Path
 from typing import Literal
 
 from cxr.classifier import Classifier, Prediction
-from cxr.errors import NotAChestRadiograph, RadiographError, UnsupportedRadiograph
+from cxr.errors import (
+    NotAChestRadiograph,
+    RadiographError,
+    RadiographTooLarge,
+    UnsupportedRadiograph,
+)
 from cxr.messages import Message
 from cxr.reading.radiograph import Radiograph, Source, read_radiograph
 
@@ -26,16 +31,27 @@ class Outcome:
         file: what the file is called.
         status: ``"ok"`` if it was answered; ``"refused"`` if it is an image, but no frontal chest
             radiograph or of a kind that is not read; ``"error"`` if it cannot be read.
-        answer: the radiograph and its prediction, if it was answered.
+        radiograph: what was read, if anything was.
+        prediction: its answer, if it was answered.
         reasons: why the gate refused it, if that did.
         detail: why it was not answered otherwise, in English.
+        too_large: whether that is why.
     """
 
     file: str
     status: Status
-    answer: tuple[Radiograph, Prediction] | None = None
+    radiograph: Radiograph | None = None
+    prediction: Prediction | None = None
     reasons: tuple[Message, ...] = ()
     detail: str = ""
+    too_large: bool = False
+
+    @property
+    def answer(self) -> tuple[Radiograph, Prediction] | None:
+        """The radiograph and its prediction, if it was answered."""
+        if self.radiograph is None or self.prediction is None:
+            return None
+        return self.radiograph, self.prediction
 
 
 def answer_file(source: Source, classifier: Classifier, *, file: str) -> Outcome:
@@ -49,13 +65,16 @@ def answer_file(source: Source, classifier: Classifier, *, file: str) -> Outcome
     Raises:
         BundleError: the model or the gate cannot be used; no file would be answered.
     """
+    radiograph = None
     try:
         radiograph = read_radiograph(source, name=Path(file).name)
         prediction = classifier.predict(radiograph)
     except NotAChestRadiograph as error:
-        return Outcome(file=file, status="refused", reasons=error.gate_result.reasons)
+        reasons = error.gate_result.reasons
+        return Outcome(file=file, status="refused", radiograph=radiograph, reasons=reasons)
     except UnsupportedRadiograph as error:
         return Outcome(file=file, status="refused", detail=str(error))
     except RadiographError as error:
-        return Outcome(file=file, status="error", detail=str(error))
-    return Outcome(file=file, status="ok", answer=(radiograph, prediction))
+        too_large = isinstance(error, RadiographTooLarge)
+        return Outcome(file=file, status="error", detail=str(error), too_large=too_large)
+    return Outcome(file=file, status="ok", radiograph=radiograph, prediction=prediction)

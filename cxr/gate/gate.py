@@ -18,6 +18,7 @@ from cxr.gate.lungs import LungReading, lung_fields
 from cxr.gate.result import CORRECTIONS, Correction, GateResult
 from cxr.gate.rules import (
     FRONTAL_CERTAIN,
+    MARGIN,
     Measurements,
     answer_warnings,
     file_reasons,
@@ -99,9 +100,12 @@ class Gate:
             range(len(CORRECTIONS)),
             key=lambda i: (self._accepts(corrected[i]), corrected[i].frontal),
         )
-        if self._accepts(corrected[best]) and corrected[best].frontal > FRONTAL_CERTAIN:
-            return corrected[best], CORRECTIONS[best]
-        return measured, Correction()
+        certain = (
+            self._accepts(corrected[best])
+            and corrected[best].frontal > FRONTAL_CERTAIN
+            and corrected[best].distance <= self.saved.limits.distance / MARGIN
+        )
+        return (corrected[best], CORRECTIONS[best]) if certain else (measured, Correction())
 
     def _measure(self, images: npt.NDArray[np.float32]) -> list[Measurements]:
         """What the lung network finds in images, float32 (N, S, S) in [0, 1]."""

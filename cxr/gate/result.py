@@ -17,6 +17,10 @@ from cxr.messages import Message
 Image = npt.NDArray[np.float32]  # (H, W) in [0, 1]
 
 
+# Warnings that the radiograph is of a kind that no model was trained on.
+_OUTSIDE = {"adult", "age", "infant", "few_pixels"}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Correction:
     """What makes an image upright, with dark lungs.
@@ -75,3 +79,8 @@ class GateResult:
     correction: Correction = Correction()
     lungs: LungFields | None = None
     measurements: dict[str, float]
+
+    @property
+    def in_range(self) -> bool:
+        """Whether the radiograph is of a kind that the models were trained on, as far as known."""
+        return not any(warning.code in _OUTSIDE for warning in self.warnings)

@@ -28,6 +28,10 @@ MIN_FIELD_AREA = 0.04  # of the smaller lung field, as a fraction of the image, 
 # From this probability of a frontal radiograph, an accepted image is not tried in other
 # orientations; and only above it is an image turned or inverted.
 FRONTAL_CERTAIN = 0.98
+# Limits allow for radiographs of other hospitals, which are this much further from the known ones.
+# An image that has to be turned or inverted gets no such allowance: seven attempts at anything
+# would find one that looks somewhat like a chest.
+MARGIN = 1.5
 OTHER_BODY_PARTS = {  # of DICOM's Body Part Examined (PS3.16, Annex L)
     *("ABDOMEN", "ANKLE", "ARM", "BREAST", "CSPINE", "ELBOW", "EXTREMITY", "FEMUR", "FINGER"),
     *("FOOT", "FOREARM", "HAND", "HEAD", "HIP", "HUMERUS", "JAW", "KNEE", "LEG", "LSPINE", "NECK"),

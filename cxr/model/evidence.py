@@ -7,6 +7,8 @@ alone, so whoever holds them can check it, or ask what it would be without some 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
@@ -17,6 +19,35 @@ GATE_RANGE = 0.5
 LEAST_WEIGHT = 1e-6
 
 Maps = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class EvidenceMap:
+    """What the logit of one radiograph follows from.
+
+    Attributes:
+        evidence: float32 (h, w), of either sign, in the unit of the logit.
+        weights: float32 (h, w) in [0, 1], how much each place counts; see `lung_weights`.
+        sharpness: of `pool_evidence`.
+    """
+
+    evidence: Maps
+    weights: Maps
+    sharpness: float
+
+    def logit(self, erased: Maps | None = None) -> float:
+        """The logit, or what it would be without some of the places.
+
+        Args:
+            erased: (h, w), 1 at the places that are left out and 0 elsewhere.
+        """
+        evidence, weights = self.evidence, self.weights
+        if erased is not None:
+            # Every place keeps the least weight, which a lot of evidence would make itself felt by.
+            evidence = np.where(erased > 0, evidence.min(), evidence)
+            weights = weights * (1 - erased)
+        pooled = pool_evidence(evidence[np.newaxis], weights[np.newaxis], sharpness=self.sharpness)
+        return float(pooled[0])
 
 
 def lung_weights(lung_logits: Maps) -> Maps:

@@ -155,6 +155,18 @@ class OperatingPoints:
         return cls(**{**document, "curve": curve})
 
 
+def at_prevalence(probability: float, prevalence: float) -> float:
+    """A probability that holds where both classes are as frequent, at another prevalence.
+
+    Args:
+        probability: calibrated, in [0, 1].
+        prevalence: fraction of patients with pneumonia, in (0, 1).
+    """
+    positive = probability * prevalence
+    negative = (1 - probability) * (1 - prevalence)
+    return positive / (positive + negative) if positive + negative else probability
+
+
 def wilson_interval(successes: int, trials: int, *, z: float = 1.959964) -> Interval:
     """Wilson's score interval of a share (Wilson 1927), by default at 95 %.
 

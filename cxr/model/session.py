@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from cxr.model.evidence import pool_evidence
+from cxr.model.evidence import EvidenceMap, pool_evidence
 from cxr.model.graph import GRAPH, Graph, Shape
 from cxr.model.network_config import NetworkConfig
 
@@ -93,6 +93,13 @@ class ModelSession:
             for ours, theirs in zip(answer.places, mirrored.places, strict=True)
         )
         return self._from_places(evidence, lungs)
+
+    def evidence(self, answer: Answer) -> EvidenceMap | None:
+        """What the logit of the first image follows from; None for the published network."""
+        if answer.places is None:
+            return None
+        evidence, weights = (maps[0] for maps in answer.places)
+        return EvidenceMap(evidence=evidence, weights=weights, sharpness=self._network.sharpness)
 
     def _from_places(self, evidence: Array, lungs: Array) -> Answer:
         logits = pool_evidence(evidence, lungs, sharpness=self._network.sharpness)

@@ -11,7 +11,6 @@ import io
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import highdicom as hd
 import numpy as np
 import numpy.typing as npt
@@ -24,13 +23,14 @@ from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 from cxr import __version__
 from cxr.classifier import Prediction
 from cxr.errors import UnreadableRadiograph
+from cxr.language import Language
+from cxr.messages import text
 from cxr.model.bundle import Bundle
-from cxr.output.overlay import draw_overlay
+from cxr.output.overlay import NOTICE, draw_overlay, with_caption
 from cxr.reading.dicom import quietly
 from cxr.reading.radiograph import Radiograph
 
 MANUFACTURER = "cxr (research use only)"
-NOTICE = "RESEARCH USE ONLY - NOT FOR DIAGNOSIS"
 _SERIES = 9001  # above what modalities number their series with
 _KEPT = (
     "PatientID",
@@ -44,11 +44,7 @@ _KEPT = (
     "AccessionNumber",
     "ReferringPhysicianName",
 )
-_VERDICTS = {  # codes of our own: no public one means a classifier's call
-    "PNEUMONIA": sr.CodedConcept("PNEUMONIA", "99CXR", "Predicted pneumonia"),
-    "NORMAL": sr.CodedConcept("NORMAL", "99CXR", "Predicted normal"),
-    "UNCERTAIN": sr.CodedConcept("UNCERTAIN", "99CXR", "Uncertain"),
-}
+_SCHEME = "99CXR"  # codes of our own: no public one means a classifier's verdict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +67,7 @@ def dicom_objects(
     bundle: Bundle,
     *,
     threshold: float | None = None,
+    language: Language = "en",
     keep_identifiers: bool = False,
 ) -> DicomObjects:
     """Write an answer as DICOM.
@@ -81,16 +78,18 @@ def dicom_objects(
         prediction: its answer.
         bundle: the model that gave it.
         threshold: the reader's own; the model's if None.
+        language: of the report's words; its codes are the same in all.
         keep_identifiers: whether patient and study are named as in the radiograph's header.
 
     Raises:
         UnreadableRadiograph: the header's identifiers cannot be carried over.
     """
-    picture = _with_notice(draw_overlay(radiograph, prediction.heatmap))
+    overlay = draw_overlay(radiograph, prediction.heatmap)
+    picture = with_caption(overlay, model=f"{bundle.name} {bundle.version}")
     try:
         with quietly():
             capture = _capture(picture, _study(content, keep_identifiers=keep_identifiers))
-            report = _report(capture, prediction, bundle, threshold)
+            report = _report(capture, prediction, bundle, threshold, language)
             return DicomObjects(capture=_bytes(capture), report=_bytes(report))
     except Exception as error:
         raise UnreadableRadiograph(
@@ -148,8 +147,14 @@ def _capture(picture: npt.NDArray[np.uint8], study: Dataset) -> Dataset:
 
 
 def _report(
-    capture: Dataset, prediction: Prediction, bundle: Bundle, threshold: float | None
+    capture: Dataset,
+    prediction: Prediction,
+    bundle: Bundle,
+    threshold: float | None,
+    language: Language,
 ) -> Dataset:
+    verdict = prediction.shown_verdict(threshold)
+    worth = prediction.checks.worth
     at = prediction.operating_points.threshold if threshold is None else threshold
     device = sr.DeviceObserverIdentifyingAttributes(
         uid=generate_uid(entropy_srcs=[bundle.sha256]),
@@ -166,14 +171,18 @@ def _report(
         tracking_identifier=sr.TrackingIdentifier(uid=generate_uid(), identifier="Image"),
         source_images=[sr.SourceImageForMeasurementGroup.from_source_image(capture)],
         measurements=[
-            _share("PROBABILITY", "Probability of pneumonia", prediction.probability),
-            _share("THRESHOLD", "Threshold of the verdict", at),
+            _share("PROBABILITY", text("probability", language), prediction.probability),
+            _share("THRESHOLD", text("threshold", language), at),
         ],
         qualitative_evaluations=[
             sr.QualitativeEvaluation(
-                name=sr.CodedConcept("VERDICT", "99CXR", "Verdict; research use only"),
-                value=_VERDICTS[prediction.verdict(threshold)],
-            )
+                name=_concept("VERDICT", text("verdict_research", language)),
+                value=_concept(verdict, text(f"verdict_{verdict}", language)),
+            ),
+            sr.QualitativeEvaluation(
+                name=_concept("EVIDENCE", text("evidence", language)),
+                value=_concept(worth.upper(), text(f"worth_{worth}", language)),
+            ),
         ],
     )
     content = sr.MeasurementReport(
@@ -205,24 +214,17 @@ def _in_unicode(dataset: Dataset) -> None:
     dataset.SpecificCharacterSet = "ISO_IR 192"
 
 
+def _concept(code: str, meaning: str) -> Any:
+    """A code of ours; DICOM allows 64 characters for its meaning."""
+    return sr.CodedConcept(code, _SCHEME, meaning)
+
+
 def _share(code: str, meaning: str, value: float) -> Any:
     return sr.Measurement(
-        name=sr.CodedConcept(code, "99CXR", meaning),
+        name=_concept(code, meaning),
         value=round(value, 6),
         unit=codes.UCUM.NoUnits,
     )
-
-
-def _with_notice(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """A strip below the picture that says what it is."""
-    width = picture.shape[1]
-    scale = max(0.3, width / 900)
-    strip = np.zeros((max(24, round(40 * scale)), width, 3), dtype=np.uint8)
-    font = cv2.FONT_HERSHEY_SIMPLEX
-    cv2.putText(
-        strip, NOTICE, (round(10 * scale), round(27 * scale)), font, scale, (255, 200, 0), 1
-    )
-    return np.vstack([picture, strip])
 
 
 def _bytes(dataset: Dataset) -> bytes:

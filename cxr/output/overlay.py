@@ -8,27 +8,22 @@ import numpy.typing as npt
 
 from cxr.reading.radiograph import Radiograph
 
-# Dark red to pale yellow: rises evenly in lightness, so that it reads the same to colour-blind eyes
-# and in print, and no grey radiograph shows these hues by itself.
-_COLOUR_MAP = cv2.COLORMAP_INFERNO
-_DARKEST = 90  # of 255; the map's black and violet below would pass for radiograph
+NOTICE = "RESEARCH USE ONLY - NOT FOR DIAGNOSIS"
+# Purple over red to yellow: rises evenly in lightness, so that it reads the same to colour-blind
+# eyes and in print, and is nowhere so pale that it could pass for an opacity.
+_COLOUR_MAP = cv2.COLORMAP_PLASMA
+_COLOURS = (40, 235)  # of its 256: the ends are too dark, and too bright, to be seen on a lung
+# Heat from which a place is coloured at all, and from which in full: weak heat everywhere would be
+# a veil over the radiograph.
+_LEAST, _FULL = 0.1, 0.25
 _STRIP = 256  # rows
 
 
-def colour_heatmap(heatmap: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
-    """The heatmap as a layer to lay over its radiograph.
-
-    Args:
-        heatmap: float32 of shape (H, W) in [0, 1].
-
-    Returns:
-        RGBA, uint8 of shape (H, W, 4). Alpha equals the heat: where there is none, the radiograph
-        shows through unchanged.
-    """
-    levels = np.rint(heatmap * 255).astype(np.uint8)
-    hues = _DARKEST + np.rint(heatmap * (250 - _DARKEST)).astype(np.uint8)
-    rgb = cv2.cvtColor(cv2.applyColorMap(hues, _COLOUR_MAP), cv2.COLOR_BGR2RGB)
-    return np.dstack([rgb, levels])
+def colour_table() -> npt.NDArray[np.uint8]:
+    """The colours of heat from 0 to 1: RGB, uint8 of shape (256, 3)."""
+    shades = np.rint(np.linspace(*_COLOURS, 256)).astype(np.uint8)[np.newaxis]
+    colours = cv2.cvtColor(cv2.applyColorMap(shades, _COLOUR_MAP), cv2.COLOR_BGR2RGB)
+    return np.asarray(colours[0], dtype=np.uint8)
 
 
 def draw_overlay(
@@ -39,24 +34,64 @@ def draw_overlay(
     Args:
         radiograph: the radiograph, (H, W).
         heatmap: float32 of shape (H, W) in [0, 1].
-        opacity: of the hottest places, in [0, 1]; 0 gives the radiograph alone.
+        opacity: of the places with heat, in [0, 1]; 0 gives the radiograph alone.
 
     Returns:
         RGB, uint8 of shape (H, W, 3).
     """
+    colours = colour_table()
     overlay = np.empty((*heatmap.shape, 3), dtype=np.uint8)
     for top in range(0, len(heatmap), _STRIP):  # in strips: as floats, all takes 100 MB and more
         rows = slice(top, top + _STRIP)
-        layer = colour_heatmap(heatmap[rows]).astype(np.float32)
-        alpha = layer[..., 3:] / 255 * np.float32(opacity)
+        heat = heatmap[rows]
+        seen = np.clip((heat - _LEAST) / (_FULL - _LEAST), 0, 1) * np.float32(opacity)
+        alpha = seen[..., np.newaxis].astype(np.float32)
         image = radiograph.pixels[rows, :, np.newaxis] * np.float32(255)
-        overlay[rows] = np.rint(image * (1 - alpha) + layer[..., :3] * alpha).astype(np.uint8)
+        layer = colours[np.rint(heat * 255).astype(np.uint8)]
+        overlay[rows] = np.rint(image * (1 - alpha) + layer * alpha).astype(np.uint8)
     return overlay
 
 
+def with_caption(picture: npt.NDArray[np.uint8], *, model: str) -> npt.NDArray[np.uint8]:
+    """A picture with a strip below it: what it is, the scale of its colours, and the model.
+
+    Args:
+        picture: RGB, (H, W, 3).
+        model: its name and version.
+
+    Returns:
+        RGB, higher by the strip.
+    """
+    width = picture.shape[1]
+    scale = max(0.3, width / 900)
+    line = round(34 * scale)
+    margin, thickness = round(10 * scale), max(1, round(scale))
+    strip = np.zeros((2 * line + margin, width, 3), dtype=np.uint8)
+
+    def write(said: str, left: int, row: int, colour: tuple[int, int, int]) -> None:
+        place = (left, round((row + 0.75) * line))
+        cv2.putText(
+            strip,
+            said,
+            place,
+            cv2.FONT_HERSHEY_SIMPLEX,
+            0.8 * scale,
+            colour,
+            thickness,
+            cv2.LINE_AA,
+        )
+
+    write(NOTICE, margin, 0, (255, 200, 0))
+    bar = width // 4
+    top = line + line // 4
+    shades = np.linspace(0, 255, bar).astype(np.uint8)
+    strip[top : top + line // 2, margin : margin + bar] = colour_table()[shades]
+    write(f"no evidence - strongest     {model}", 2 * margin + bar, 1, (220, 220, 220))
+    return np.vstack([picture, strip])
+
+
 def png(picture: npt.NDArray[np.uint8]) -> bytes:
-    """A picture of shape (H, W), (H, W, 3) RGB or (H, W, 4) RGBA, uint8, as a PNG file."""
+    """A picture of shape (H, W) or (H, W, 3) RGB, uint8, as a PNG file."""
     if picture.ndim == 3:
-        codes = {3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}
-        return cv2.imencode(".png", cv2.cvtColor(picture, codes[picture.shape[2]]))[1].tobytes()
+        picture = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
     return cv2.imencode(".png", picture)[1].tobytes()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
+from cxr.checks import Worth
 from cxr.classifier import Classifier, Prediction
 from cxr.messages import sentences
 from cxr.model.operating_points import Verdict
@@ -14,6 +15,7 @@ class Evidence(TypedDict):
     """What the heatmap and the answer are worth.
 
     Keys:
+        worth: what the heatmap is worth as an explanation; see `cxr.checks.Worth`.
         text: in words, in English.
         places: fraction of the evidence in each of `cxr.checks.PLACES`.
         blurring: by how much blurring the tenth of the radiograph with the most evidence lowers
@@ -22,6 +24,7 @@ class Evidence(TypedDict):
         verdict_holds: whether each of them gives the same verdict at this threshold.
     """
 
+    worth: Worth
     text: str
     places: dict[str, float]
     blurring: dict[str, float]
@@ -30,12 +33,16 @@ class Evidence(TypedDict):
 
 
 class Record(TypedDict):
-    """What became of one file; see `cxr.outcome.Outcome` for the status."""
+    """What became of one file; see `cxr.outcome.Outcome` for the status.
+
+    `in_range` says whether the radiograph is of a kind that the model was trained on.
+    """
 
     file: str
     status: Status
     probability: float | None
     label: Verdict | None
+    in_range: bool | None
     threshold: float
     reasons: list[str]
     warnings: list[str]
@@ -59,6 +66,7 @@ def to_record(outcome: Outcome, classifier: Classifier, *, threshold: float | No
         "status": outcome.status,
         "probability": None,
         "label": None,
+        "in_range": None,
         "threshold": shipped if threshold is None else threshold,
         "reasons": [str(reason) for reason in outcome.reasons],
         "warnings": [],
@@ -73,6 +81,7 @@ def to_record(outcome: Outcome, classifier: Classifier, *, threshold: float | No
         _, prediction = outcome.answer
         record["probability"] = round(prediction.probability, 6)
         record["label"] = prediction.verdict(threshold)
+        record["in_range"] = prediction.gate_result.in_range
         record["warnings"] = [str(warning) for warning in prediction.gate_result.warnings]
         record["evidence"] = _evidence(prediction, record["threshold"])
     return record
@@ -81,6 +90,7 @@ def to_record(outcome: Outcome, classifier: Classifier, *, threshold: float | No
 def _evidence(prediction: Prediction, threshold: float) -> Evidence:
     checks = prediction.checks
     return {
+        "worth": checks.worth,
         "text": sentences(checks.messages(prediction.probability, threshold)),
         "places": {place: round(fraction, 4) for place, fraction in checks.evidence.items()},
         "blurring": {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Literal
 from xml.sax.saxutils import escape
 
 import cv2
@@ -20,11 +20,12 @@ from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Paragraph
 
 from cxr.classifier import Prediction
+from cxr.gate.result import Correction
 from cxr.language import Language, format_decimal, format_percent, format_probability
 from cxr.messages import sentences, text
 from cxr.model.bundle import Bundle
-from cxr.model.operating_points import Interval, OperatingPoint
-from cxr.output.overlay import draw_overlay
+from cxr.model.operating_points import Interval, OperatingPoint, at_prevalence
+from cxr.output.overlay import colour_table, draw_overlay
 from cxr.reading.radiograph import Radiograph
 
 _MARGIN = 18 * mm
@@ -41,10 +42,16 @@ class Reading:
     Attributes:
         threshold: the reader's own in [0, 1]; the model's if None.
         language: of the report.
+        prevalence: of pneumonia among the reader's patients, in (0, 1); None if not chosen.
+        own: the reader's own reading, made before the answer was shown; None without one.
+        confidence: how sure the reader was of it, in [0, 1].
     """
 
     threshold: float | None = None
     language: Language = "en"
+    prevalence: float | None = None
+    own: Literal["NORMAL", "PNEUMONIA"] | None = None
+    confidence: float | None = None
 
 
 def pdf_report(
@@ -74,10 +81,11 @@ def pdf_report(
     y = _write(page, y, text("report_file", language, name=radiograph.name), colour=_MUTED)
     today = date.today().isoformat()
     y = _write(page, y, text("report_date", language, date=today), colour=_MUTED)
-    normal = prediction.verdict(reading.threshold) == "NORMAL"
-    with_heatmap = text("report_heatmap_normal" if normal else "report_heatmap", language)
+    worth = text(f"worth_{prediction.checks.worth}", language)
+    with_heatmap = f"{text('report_heatmap', language)}: {worth}"
     captions = [text("report_plain", language), with_heatmap]
     y = _images(page, y - 2 * mm, radiograph, prediction, captions)
+    y = _legend(page, y, language)
     y = _table(page, y, _rows(prediction, bundle, reading))
     page.setStrokeColor(_RULE)
     page.line(_MARGIN, y, _MARGIN + _WIDTH, y)
@@ -96,12 +104,15 @@ def _rows(prediction: Prediction, bundle: Bundle, reading: Reading) -> list[tupl
     counts = bundle.measured_on
     measured_on = text("measured_on", language, **counts) if counts else points.source
     warnings = sentences(prediction.gate_result.warnings, language)
-    verdict = prediction.verdict(reading.threshold)
+    verdict = prediction.shown_verdict(reading.threshold)
     identity = bundle.identity()
     identity["sha256"] = identity["sha256"][:12]
     return [
-        (text("probability", language), format_probability(prediction.probability, language)),
+        *_own_reading(reading),
+        (text("probability", language), _probability(prediction, reading)),
         (text("verdict", language), text(f"verdict_{verdict}", language)),
+        (text("evidence", language), _evidence(prediction, language)),
+        *_orientation(prediction, language),
         (text("threshold", language), f"{format_decimal(threshold, language)} ({whose})"),
         *_cost(points.at(threshold), language),
         (text("report_measured", language), measured_on),
@@ -117,13 +128,51 @@ def _rows(prediction: Prediction, bundle: Bundle, reading: Reading) -> list[tupl
     ]
 
 
+def _own_reading(reading: Reading) -> list[tuple[str, str]]:
+    if reading.own is None:
+        return []
+    language, said = reading.language, text(f"verdict_{reading.own}", reading.language)
+    if reading.confidence is not None:
+        sure = format_percent(reading.confidence, language, digits=0)
+        said = text("report_own", language, verdict=said, confidence=sure)
+    return [(text("own_title", language), said)]
+
+
+def _probability(prediction: Prediction, reading: Reading) -> str:
+    """At equal frequency of both classes, and at the reader's prevalence."""
+    language, even = reading.language, prediction.probability
+    said = f"{format_probability(even, language)} {text('if_even', language)}"
+    if reading.prevalence is None:
+        return said
+    here = at_prevalence(even, reading.prevalence)
+    return f"{said}; " + text(
+        "at_prevalence",
+        language,
+        probability=format_probability(here, language),
+        prevalence=format_percent(reading.prevalence, language, digits=0),
+    )
+
+
+def _evidence(prediction: Prediction, language: Language) -> str:
+    worth = prediction.checks.worth
+    return f"{text(f'worth_{worth}', language)}. {text(f'worth_{worth}_means', language)}"
+
+
+def _orientation(prediction: Prediction, language: Language) -> list[tuple[str, str]]:
+    """That the radiograph was turned or inverted, and lies here as it came."""
+    if prediction.gate_result.correction == Correction():
+        return []
+    return [(text("report_orientation", language), text("report_as_it_came", language))]
+
+
 def _cost(point: OperatingPoint, language: Language) -> list[tuple[str, str]]:
     """Sensitivity and specificity at a threshold, with their intervals and in plain words."""
 
     def measured(fraction: float, interval: Interval, means: str) -> str:
         said, low, high = (format_percent(part, language) for part in (fraction, *interval))
-        numbers = text("measured_fraction", language, fraction=said, low=low, high=high)
-        return text("report_measured_fraction", language, measured=numbers, means=means)
+        return text(
+            "report_measured_fraction", language, fraction=said, low=low, high=high, means=means
+        )
 
     positives = point.true_positives + point.false_negatives
     negatives = point.true_negatives + point.false_positives
@@ -171,6 +220,17 @@ def _write(
     _, height = paragraph.wrap(width, y)
     paragraph.drawOn(page, x, y - height)
     return float(y - height - 1.2 * mm)
+
+
+def _legend(page: Canvas, y: float, language: Language) -> float:
+    """The heatmap's colours from nothing to the strongest, below the second image."""
+    left, width, height = _MARGIN + (_WIDTH + _GAP) / 2, 34 * mm, 2.5 * mm
+    shades = np.repeat(colour_table()[np.newaxis], 8, axis=0)
+    page.drawImage(_encode(shades), left, y - height, width, height)
+    said = f"{text('legend_low', language)} – {text('legend_high', language)}"
+    beside = left + width + 2 * mm
+    _write(page, y + 0.6 * mm, said, x=beside, width=_WIDTH / 2 - width, colour=_MUTED, size=8)
+    return float(y - height - 4 * mm)
 
 
 def _images(

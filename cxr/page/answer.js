@@ -1,19 +1,34 @@
-// --- The answer: probability, verdict, and what the threshold costs; in the scope of viewer.js -----------
+// --- The answer: verdict, evidence, probability, and what a threshold costs ------------------------------
 
 const showAnswer = () => {
-  const value = radiograph();
+  const value = answered();
   if (!value) return;
   const at = threshold();
-  const verdict = cxr.verdict(value.probability, points(), value.model);
+  const verdict = cxr.verdict(value);
   $(".viewer").dataset.verdict = verdict;
+  $(".verdict .name").textContent = value.name;
   $(".verdict .label").textContent = say(`verdict_${verdict}`);
-  $(".verdict .reason").textContent = say(`reason_${verdict}`);
-  $(".meaning").textContent = say(verdict === "NORMAL" ? "legend_normal" : "legend");
+  $(".verdict .reason").textContent = say(`reason_${verdict}`, reasonValues());
+  // Outside the model's range the number means little: it is there for who asks for it.
+  $(".outside").hidden = value.in_range;
+  (value.in_range ? $(".outside").after($(".number")) : $(".outside").append($(".number")));
+  $(".dicom").hidden = !value.is_dicom;
   showBar(value.probability, at);
+  showWorth(value);
+  showWhatIf();
   showThreshold(at);
   showCost(cxrRules.nearestPoint(points().curve, at));
   showChecks(value, at);
 };
+
+const reasonValues = () => {
+  const { high_sensitivity: low, high_specificity: high } = points();
+  return {
+    threshold: cxr.decimal(threshold()), whose: whoseThreshold(),
+    low: cxr.decimal(low), high: cxr.decimal(high),
+  };
+};
+const whoseThreshold = () => say(ownThreshold() === null ? "model_threshold" : "own_threshold");
 
 const showBar = (probability, at) => {
   $(".probability output").textContent = cxr.probability(probability);
@@ -24,17 +39,35 @@ const showBar = (probability, at) => {
   $(".bar .band").style.left = `${100 * low}%`;
   $(".bar .band").style.width = `${100 * (high - low)}%`;
   $(".bar .band").hidden = ownThreshold() !== null;
+  const prevalence = state.prevalence / 100;
+  const here = say("at_prevalence", {
+    probability: cxr.probability(cxrRules.atPrevalence(probability, prevalence)),
+    prevalence: cxr.percent(prevalence, 0),
+  });
+  $(".condition").textContent = cxrRules.asSentence(`${say("if_even")}; ${here}`);
+};
+
+const showWorth = ({ worth, regions }) => {
+  $(".worth").dataset.worth = worth;
+  $(".worth .word").textContent = say(`worth_${worth}`);
+  $(".worth .means").textContent = say(`worth_${worth}_means`);
+  const some = worth !== "none";
+  $(".regions").hidden = !some;
+  const [lungs, between, outside] = regions.map((fraction) => cxr.percent(fraction, 0));
+  $(".places").textContent = some ? say("regions", { lungs, between, outside }) : "";
+  $(".regions").setAttribute("aria-label", $(".places").textContent);
+  $(".regions").querySelectorAll("i").forEach((part, i) => { part.style.flexGrow = regions[i]; });
 };
 
 const showThreshold = (at) => {
-  const whose = say(ownThreshold() === null ? "model_threshold" : "own_threshold");
   $(".threshold").value = at;
-  $(".threshold-control output").textContent = `${cxr.decimal(at)} (${whose})`;
+  $(".threshold-control output").textContent = `${cxr.decimal(at)} (${whoseThreshold()})`;
   $(".reset").hidden = ownThreshold() === null;
   for (const button of element.querySelectorAll("[data-stop]")) {
     const stop = points()[button.dataset.stop];
     button.textContent = `${say(`stop_${button.dataset.stop}`)} ${cxr.decimal(stop)}`;
-    button.setAttribute("aria-pressed", String(Math.abs(stop - at) < 0.005));
+    // Pressed only where the reader chose it: without a choice, some radiographs stay uncertain.
+    button.setAttribute("aria-pressed", String(ownThreshold() !== null && Math.abs(stop - at) < 0.005));
   }
 };
 
@@ -51,18 +84,17 @@ const showChecks = ({ warnings, checks, probability, variants }, at) => {
 };
 
 const showCost = (point) => {
-  const measured = (fraction, [low, high]) => say("measured_fraction", {
-    fraction: cxr.percent(fraction), low: cxr.percent(low), high: cxr.percent(high),
-  });
-  $("output.sensitivity").textContent = measured(point.sensitivity, point.sensitivity_interval);
-  $("small.sensitivity").textContent = say("sensitivity_means", {
-    count: point.true_positives, all: point.true_positives + point.false_negatives,
-  });
-  $("output.specificity").textContent = measured(point.specificity, point.specificity_interval);
-  $("small.specificity").textContent = say("specificity_means", {
-    count: point.true_negatives, all: point.true_negatives + point.false_positives,
-  });
-  const { images, patients, folds, text } = radiograph().source;
+  $("output.sensitivity").textContent = cxr.percent(point.sensitivity);
+  $("output.specificity").textContent = cxr.percent(point.specificity);
+  const counted = (name, [low, high], count, all) => {
+    const interval = say("interval", { low: cxr.percent(low), high: cxr.percent(high) });
+    $(`p.${name}`).textContent = `${cxrRules.asSentence(say(`${name}_means`, { count, all }))} ${interval}`;
+  };
+  counted("sensitivity", point.sensitivity_interval, point.true_positives,
+    point.true_positives + point.false_negatives);
+  counted("specificity", point.specificity_interval, point.true_negatives,
+    point.true_negatives + point.false_positives);
+  const { images, patients, folds, text } = answered().source;
   const source = images ? say("measured_on", { images, patients, folds }) : text;
   $(".source").textContent = say("source", { measured: source });
 
@@ -75,7 +107,7 @@ const showCost = (point) => {
   if (document.activeElement !== input) input.value = state.prevalence;
 };
 
-const setThreshold = (value) => cxr.setThreshold(radiograph().model, value);
+const setThreshold = (value) => cxr.setThreshold(answered().model, value);
 
 element.addEventListener("input", (event) => {
   if (event.target.matches(".threshold")) setThreshold(Number(event.target.value));
@@ -91,5 +123,49 @@ element.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (button?.dataset.stop) setThreshold(points()[button.dataset.stop]);
   if (button?.matches(".reset")) setThreshold(null);
+  if (button?.dataset.keep) keep(button.dataset.keep);
 });
 
+// --- Files that the reader keeps ---------------------------------------------------------------------------
+
+const keep = async (kind) => {
+  $(".not-kept").textContent = "";
+  if (kind === "overlay") return keepOverlay();
+  const mine = notes().findLast((other) => other.id === answered().id);
+  const own = ["NORMAL", "PNEUMONIA"].includes(state.own) ? state.own : null;
+  let made = { problem: "state_offline" };
+  try {
+    made = await server.keep_file({
+      ...state.asked, kind, own, language: cxr.language, threshold: ownThreshold(),
+      prevalence: state.prevalence / 100, confidence: own ? mine?.confidence : null,
+      keep_identifiers: $(".identifiers").checked,
+    });
+  } catch { /* said below */ }
+  if (made.uri) cxrFiles.download(made.uri, made.name);
+  else $(".not-kept").textContent = cxrRules.asSentence(say(made.problem));
+};
+
+// Radiograph and heatmap as the reader has set them, at the radiograph's own size, with a caption below.
+const keepOverlay = () => {
+  const { width, height, stem, model_name: model } = answered();
+  const canvas = document.createElement("canvas");
+  const line = Math.max(14, Math.round(width / 32));
+  [canvas.width, canvas.height] = [width, height + Math.round(3.4 * line)];
+  const context = canvas.getContext("2d");
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  drawFilm(context, new DOMMatrix(), { forFile: true });
+  context.resetTransform();
+  const write = (text, row, colour, left = line / 2) => {
+    context.font = `${line}px system-ui, sans-serif`;
+    context.fillStyle = colour;
+    context.fillText(text, left, height + (row + 0.9) * 1.5 * line, width - left - line / 2);
+  };
+  write(say("report_disclaimer"), 0, "#fbbf24");
+  const scale = context.createLinearGradient(line / 2, 0, line / 2 + width / 4, 0);
+  for (let i = 0; i <= 8; i += 1) scale.addColorStop(i / 8, `rgb(${props.colours[Math.round(i * 31.8)]})`);
+  context.fillStyle = scale;
+  context.fillRect(line / 2, height + 2.1 * line, width / 4, 0.8 * line);
+  write(`${say("legend_low")} – ${say("legend_high")} · ${say(`worth_${answered().worth}`)} · ${model}`,
+    1, "#e2e8f0", line + width / 4);
+  cxrFiles.download(canvas.toDataURL("image/png"), `${stem}_overlay.png`);
+};

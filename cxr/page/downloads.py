@@ -1,128 +1,91 @@
-"""Files that the reader downloads: made when asked for, and not stored on the server."""
+"""Files that the reader keeps: made from the upload when asked for, and not stored here."""
 
 from __future__ import annotations
 
 import base64
-import dataclasses
 import io
-import time
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import gradio as gr
-
-from cxr.classifier import Classifier, Prediction
+from cxr.classifier import Classifier
 from cxr.errors import UnreadableRadiograph
-from cxr.model.bundle import Bundle
+from cxr.language import Language
 from cxr.output.dicom import dicom_objects
 from cxr.output.report_pdf import Reading, pdf_report
-from cxr.page.pictures import shrink
-from cxr.reading.radiograph import Radiograph, read_radiograph
-
-# What the browser says of the file that it wants.
-ASKED = ("kind", "threshold", "language", "keep_identifiers")
-_SIDE = 1200  # pixels that a report needs; a session keeps no more of a radiograph
-_SCRIPT = """
-watch("value", () => {
-  if (props.value) window.cxrFiles.download(props.value.uri, props.value.name);
-});
-"""
+from cxr.reading.radiograph import read_radiograph
 
 
-@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
-class Shown:
-    """The radiograph that a session shows.
-
-    Attributes:
-        radiograph: shrunk to the size that a report needs.
-        prediction: its answer, with a heatmap of the same size.
-        path: of the upload, which is deleted within minutes.
-    """
-
-    radiograph: Radiograph
-    prediction: Prediction
-    path: str
-
-
-def create_download(*, elem_id: str) -> gr.HTML:
-    """An invisible component: the browser saves each value that it gets, a ``{uri, name}``."""
-    return gr.HTML(
-        html_template="<span></span>",
-        js_on_load=_SCRIPT,
-        apply_default_css=False,
-        elem_id=elem_id,
-        visible=True,
-    )
-
-
-def for_report(radiograph: Radiograph, prediction: Prediction, path: str) -> Shown:
-    """The radiograph and its answer, shrunk to the size that a report needs."""
-    return Shown(
-        radiograph=dataclasses.replace(radiograph, pixels=shrink(radiograph.pixels, _SIDE)),
-        prediction=dataclasses.replace(prediction, heatmap=shrink(prediction.heatmap, _SIDE)),
-        path=path,
-    )
-
-
-def report_value(shown: Shown, bundle: Bundle, asked: dict[str, Any]) -> dict[str, str]:
-    """A PDF report on the radiograph that is shown.
+def make_file(
+    path: Path, name: str, classifier: Classifier, asked: Mapping[str, Any]
+) -> dict[str, str]:
+    """The file that the reader asked for.
 
     Args:
-        shown: what `for_report` returned.
-        bundle: the model that answered.
-        asked: what the browser sent: the reader's threshold or None, and the language.
-    """
-    reading = Reading(
-        threshold=_threshold(asked), language="fr" if asked.get("language") == "fr" else "en"
-    )
-    pdf = pdf_report(shown.radiograph, shown.prediction, bundle, reading)
-    return _file(pdf, "application/pdf", shown, "report.pdf")
+        path: of the radiograph.
+        name: what the reader calls it.
+        classifier: answers again, which is quicker than keeping what it answered.
+        asked: what the browser sent: kind (``"dicom"``, or anything else for the PDF report),
+            language, the reader's own threshold, reading, confidence and prevalence, and
+            keep_identifiers. It may be anything.
 
-
-def dicom_value(shown: Shown, classifier: Classifier, asked: dict[str, Any]) -> dict[str, str]:
-    """A ZIP of two DICOM objects, at the radiograph's full size.
-
-    Args:
-        shown: what `for_report` returned of a DICOM radiograph.
-        classifier: the one that answered.
-        asked: what the browser sent: the reader's threshold or None, and whether to keep the
-            identifiers of patient and study.
+    Returns:
+        ``uri``, the file as a data URI, and ``name``.
 
     Raises:
         RadiographError: the upload has been deleted, or its header cannot be carried over.
+        BundleError: the model cannot be used.
     """
-    name = shown.radiograph.name
     try:
-        content = Path(shown.path).read_bytes()
+        content = path.read_bytes()
     except OSError as error:
         raise UnreadableRadiograph(
             f"{name}: the upload has been deleted. Choose the radiograph again."
         ) from error
     radiograph = read_radiograph(content, name=name)
+    prediction = classifier.predict(radiograph)
+    reading = _reading(asked)
+    if asked.get("kind") != "dicom":
+        pdf = pdf_report(radiograph, prediction, classifier.bundle, reading)
+        return _file(pdf, "application/pdf", f"{Path(name).stem}_report.pdf")
     objects = dicom_objects(
         content,
         radiograph,
-        classifier.predict(radiograph),
+        prediction,
         classifier.bundle,
-        threshold=_threshold(asked),
+        threshold=reading.threshold,
+        language=reading.language,
         keep_identifiers=asked.get("keep_identifiers") is True,
     )
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("secondary_capture.dcm", objects.capture)
         archive.writestr("structured_report.dcm", objects.report)
-    return _file(buffer.getvalue(), "application/zip", shown, "dicom.zip")
+    return _file(buffer.getvalue(), "application/zip", f"{Path(name).stem}_dicom.zip")
 
 
-def _threshold(asked: dict[str, Any]) -> float | None:
-    threshold = asked.get("threshold")
-    return None if threshold is None else min(1.0, max(0.0, float(threshold)))
+def _reading(asked: Mapping[str, Any]) -> Reading:
+    """What the reader chose; whatever is not as expected counts as not chosen."""
+    own = asked.get("own")
+    language: Language = "fr" if asked.get("language") == "fr" else "en"
+    return Reading(
+        threshold=_fraction(asked.get("threshold")),
+        language=language,
+        prevalence=_fraction(asked.get("prevalence")),
+        own=own if own in ("NORMAL", "PNEUMONIA") else None,
+        confidence=_fraction(asked.get("confidence")),
+    )
 
 
-def _file(content: bytes, media_type: str, shown: Shown, ending: str) -> dict[str, str]:
+def _fraction(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        return None
+    return float(value)
+
+
+def _file(content: bytes, media_type: str, name: str) -> dict[str, str]:
     return {
         "uri": f"data:{media_type};base64,{base64.b64encode(content).decode()}",
-        "name": f"{Path(shown.radiograph.name).stem}_{ending}",
-        "made_at": str(time.time_ns()),  # so that asking for the same file again changes the value
+        "name": name,
     }

@@ -66,13 +66,16 @@ cxr.onChange(() => {
 });
 element.addEventListener("click", (event) => {
   const button = event.target.closest("button");
-  if (button) trigger("select", { index: Number(button.dataset.index) });
+  if (!button) return;
+  const name = button.querySelector("span").textContent;
+  const detail = { index: Number(button.dataset.index), name };
+  document.dispatchEvent(new CustomEvent("cxr:open-example", { detail }));
 });
 """
 
 
 def create_examples(paths: list[Path], *, elem_id: str) -> gr.HTML:
-    """A grid of thumbnails; its ``select`` event carries the ``index`` of the one clicked.
+    """A grid of thumbnails; a click on one opens it in the viewer.
 
     Args:
         paths: the examples; a file's stem is its kind and number, as ``viral_2``.

@@ -6,21 +6,18 @@ browser fills them in and changes them with the language.
 
 from __future__ import annotations
 
-from typing import Any, NotRequired, TypedDict
+from typing import NotRequired, TypedDict
 
 import gradio as gr
 
-from cxr.errors import CXRError, RadiographError
 from cxr.messages import all_texts
 from cxr.model.bundle import Bundle
-from cxr.outcome import Outcome
-from cxr.page.viewer import MessageValue, message_values
 
 _HEADER = """
 <header>
   <div>
     <h1 data-t="title"></h1>
-    <p data-t="disclaimer" id="disclaimer"></p>
+    <p data-t="disclaimer" id="disclaimer" tabindex="-1"></p>
     <nav data-t-label="sections">
       <button type="button" data-view="one" data-t="view_one"></button>
       <button type="button" data-view="many" data-t="view_many"></button>
@@ -35,7 +32,6 @@ _HEADER = """
 """
 _HEADER_STYLE = """
 header { display: flex; gap: 1.5rem; justify-content: space-between; align-items: start; }
-@media (max-width: 40rem) { header { flex-direction: column-reverse; gap: 0.5rem; } }
 h1 { font-size: 1.3rem; margin: 0; color: var(--body-text-color); }
 p { margin: 0.25rem 0 0; font-size: 0.85rem; line-height: 1.4; color: var(--quiet); }
 nav { display: flex; gap: 1.2rem; margin-top: 0.5rem; }
@@ -57,6 +53,21 @@ button {
   font: inherit;
   font-size: 0.85rem;
   cursor: pointer;
+}
+@media (max-width: 60rem) {
+  h1 { font-size: 1.05rem; }
+  header { display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: 0.3rem 0.5rem; }
+  header > div:first-child { display: contents; }
+  .switches { grid-area: 1 / 2; }
+  #disclaimer, nav { grid-column: 1 / -1; margin: 0; min-width: 0; }
+  nav { gap: 0.9rem; overflow-x: auto; }
+  nav button { min-height: 44px; font-size: 0.85rem !important; white-space: nowrap; }
+  /* Beside a radiograph its first line; a touch shows the rest. */
+  body[data-shown] & #disclaimer:not(:focus) {
+    overflow: hidden;
+    text-overflow: ellipsis;
+    white-space: nowrap;
+  }
 }
 """
 _HEADER_SCRIPT = """
@@ -96,19 +107,17 @@ _CHOOSE_SCRIPT = """
 const { cxr } = window;
 const say = cxr.speaker(props.texts);
 cxr.onChange(() => cxr.translate(element, say));
-element.addEventListener("click", () => document.querySelector(props.upload_selector)?.click());
+element.addEventListener("click", () => document.dispatchEvent(new CustomEvent("cxr:choose")));
 """
 
 _LINE = '<div><p class="said"></p><p class="detail" lang="en"></p></div>'
-_NOTICE = _LINE.replace("<div>", '<div role="alert">')
 _LINE_SCRIPT = """
 const { cxr } = window;
 const say = cxr.speaker(props.texts);
 const show = () => {
   const line = props.value;
-  const reasons = cxr.sentences(line?.reasons ?? [], say);
   const [said, detail] = element.querySelectorAll("p");
-  said.textContent = line ? `${say(line.text, line.values)} ${reasons}`.trim() : "";
+  said.textContent = line ? `${say(line.text, line.values)}` : "";
   detail.textContent = line?.detail ?? "";
 };
 watch("value", show);
@@ -122,13 +131,11 @@ class Line(TypedDict):
     Keys:
         text: its key in `cxr/messages.toml`.
         values: what its sentence names in braces.
-        reasons: messages that are said after it.
         detail: an error's own words, in English, shown below it.
     """
 
     text: str
     values: NotRequired[dict[str, str]]
-    reasons: NotRequired[list[MessageValue]]
     detail: NotRequired[str]
 
 
@@ -137,21 +144,9 @@ def create_header(*, elem_id: str) -> gr.HTML:
     return _component(None, _HEADER, _HEADER_SCRIPT, style=_HEADER_STYLE, elem_id=elem_id)
 
 
-def create_choose_button(*, upload_selector: str, elem_id: str) -> gr.HTML:
-    """A button that opens the file dialogue of the ``<input type=file>`` of this selector."""
-    return _component(
-        None,
-        _CHOOSE,
-        _CHOOSE_SCRIPT,
-        style=_CHOOSE_STYLE,
-        elem_id=elem_id,
-        upload_selector=upload_selector,
-    )
-
-
-def create_notice(*, elem_id: str) -> gr.HTML:
-    """A line that is read out as soon as it appears: why a radiograph has no answer."""
-    return _component(None, _NOTICE, _LINE_SCRIPT, elem_id=elem_id)
+def create_choose_button(*, elem_id: str) -> gr.HTML:
+    """A button that opens the viewer's file dialogue."""
+    return _component(None, _CHOOSE, _CHOOSE_SCRIPT, style=_CHOOSE_STYLE, elem_id=elem_id)
 
 
 def create_line(value: Line | None, *, elem_id: str) -> gr.HTML:
@@ -160,7 +155,7 @@ def create_line(value: Line | None, *, elem_id: str) -> gr.HTML:
 
 
 def _component(
-    value: Line | None, template: str, script: str, *, style: str = "", elem_id: str, **props: Any
+    value: Line | None, template: str, script: str, *, style: str = "", elem_id: str
 ) -> gr.HTML:
     return gr.HTML(
         value,
@@ -170,27 +165,7 @@ def _component(
         apply_default_css=False,
         elem_id=elem_id,
         texts=all_texts(),
-        **props,
     )
-
-
-def outcome_line(outcome: Outcome) -> Line:
-    """What the notice says of a file that was not answered."""
-    if outcome.reasons:
-        return {
-            "text": "refused",
-            "values": {"name": outcome.file},
-            "reasons": message_values(outcome.reasons),
-        }
-    return {"text": "unread", "detail": outcome.detail}
-
-
-def problem_line(error: CXRError | None) -> Line:
-    """What the notice says of an error; None stands for one of no known kind."""
-    if error is None:
-        return {"text": "failed"}
-    unread = isinstance(error, RadiographError)
-    return {"text": "unread" if unread else "model_failed", "detail": str(error)}
 
 
 def model_line(bundle: Bundle) -> Line:

@@ -6,7 +6,7 @@ const say = cxr.speaker(props.texts);
 const MAX_FILES = 5000;
 const state = { rows: [], total: 0, running: false, cancelled: false, notice: "" };
 
-const verdictOf = (row) => cxr.verdict(row.probability, row.operating_points, row.model);
+const verdictOf = cxr.verdict;
 
 const show = () => {
   cxr.translate(element, say);
@@ -21,6 +21,9 @@ const show = () => {
   $(".progress [role=status]").textContent = state.notice || say("many_status", {
     done: rows.length, total, refused: count("refused"), failed: count("error"),
   });
+  const own = rows.map((row) => row.model && cxr.ownThreshold(row.model)).find((one) => one != null);
+  $(".own").hidden = own === undefined;
+  $(".own").textContent = own === undefined ? "" : say("many_own", { threshold: cxr.decimal(own) });
   $("table").hidden = !rows.length;
   // The highest probability first; radiographs without an answer last.
   const sorted = [...rows].sort((a, b) => (b.probability ?? -1) - (a.probability ?? -1));
@@ -48,6 +51,7 @@ const line = (row) => {
   if (row.status === "ok") tr.dataset.verdict = verdictOf(row);
   cell("verdict", say(row.status === "ok" ? `verdict_${verdictOf(row)}` : `status_${row.status}`));
   cell("number", row.status === "ok" ? cxr.probability(row.probability) : "–");
+  cell("worth", row.status === "ok" ? say(`worth_${row.worth}`) : "–");
   const remark = cell("remarks", remarks(row));
   if (row.detail) remark.lang = "en"; // errors of reading a file are said in English only
   return tr;
@@ -105,11 +109,12 @@ const gather = async (files) => {
 // --- What the reader does -------------------------------------------------------------------------
 
 const csv = () => {
-  const columns = ["file", "status", "probability", "label", "threshold", "remarks", "model"];
+  const columns = ["file", "status", "probability", "label", "threshold", "evidence", "remarks", "model"];
   cxrFiles.downloadTable("radiographs.csv", columns, state.rows.map((row) => ({
     file: row.name, status: row.status, probability: row.probability, remarks: remarks(row),
     ...(row.status === "ok" && {
       label: verdictOf(row),
+      evidence: row.worth,
       threshold: cxr.ownThreshold(row.model) ?? row.operating_points.threshold,
       model: row.model,
     }),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import logging
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +17,16 @@ from cxr.classifier import Classifier
 from cxr.errors import CXRError
 from cxr.messages import Message, all_texts
 from cxr.outcome import Outcome, Status, answer_file
-from cxr.output.overlay import draw_overlay, png
+from cxr.output.overlay import draw_overlay, png, with_caption
 from cxr.page.pictures import grey_data_uri, shrink
-from cxr.page.uploads import uploaded_file
-from cxr.page.viewer import MessageValue, message_values
+from cxr.page.turns import Busy, Turns
+from cxr.page.uploads import asked_name, uploaded_file
+from cxr.page.values import MessageValue, message_values
 from cxr.reading.radiograph import Radiograph, read_radiograph
 
 _FOLDER = Path(__file__).parent
 _THUMBNAIL_SIDE = 96
 _OVERLAY_SIDE = 1200
-_MAX_WAIT = 60  # seconds until a radiograph that waits for its turn is given up
 
 Row = dict[str, Any]
 
@@ -40,28 +39,23 @@ def create_many(classifier: Classifier, *, at_once: int, elem_id: str) -> gr.HTM
         at_once: how many radiographs it classifies at a time.
         elem_id: of the component.
     """
-    # Gradio's queue does not limit these calls.
-    turns = threading.BoundedSemaphore(at_once)
+    turns = Turns(at_once)  # Gradio's queue does not limit these calls
 
     def classify_one(asked: Any) -> Row:
         """One row: status, probability, messages, thumbnail."""
-        if not turns.acquire(timeout=_MAX_WAIT):
-            return _unanswered("error", messages=message_values([Message("busy")]))
         try:
-            return _row(asked, classifier)
-        finally:
-            turns.release()
+            with turns.take():
+                return _row(asked, classifier)
+        except Busy:
+            return _unanswered("error", messages=message_values([Message("busy")]))
 
     def overlay_of(asked: Any) -> dict[str, str | None]:
         """The radiograph with its heatmap, a PNG in base64; null if there is none."""
-        if not turns.acquire(timeout=_MAX_WAIT):
-            return {"overlay": None}
         try:
-            return {"overlay": base64.b64encode(_overlay(asked, classifier)).decode()}
-        except CXRError:  # its row says why; a log would name the file
+            with turns.take():
+                return {"overlay": base64.b64encode(_overlay(asked, classifier)).decode()}
+        except (Busy, CXRError):  # its row says why; a log would name the file
             return {"overlay": None}
-        finally:
-            turns.release()
 
     return gr.HTML(
         html_template=(_FOLDER / "many.html").read_text(encoding="utf-8"),
@@ -94,6 +88,8 @@ def _outcome_row(outcome: Outcome, classifier: Classifier) -> Row:
     return {
         "status": outcome.status,
         "probability": prediction.probability,
+        "worth": prediction.checks.worth,
+        "in_range": prediction.gate_result.in_range,
         "messages": message_values(prediction.gate_result.warnings),
         "detail": "",
         "thumbnail": grey_data_uri(shrink(radiograph.pixels, _THUMBNAIL_SIDE)),
@@ -119,7 +115,7 @@ def _upload(asked: Any) -> tuple[Path, str]:
         RadiographError: it is no upload.
     """
     asked = asked if isinstance(asked, dict) else {}
-    name = Path(str(asked.get("name") or "the picture")).name
+    name = asked_name(asked)
     return uploaded_file(str(asked.get("path")), name=name), name
 
 
@@ -128,4 +124,6 @@ def _overlay(asked: Any, classifier: Classifier) -> bytes:
     radiograph = read_radiograph(path, name=name)
     heatmap = classifier.predict(radiograph).heatmap
     small = Radiograph(pixels=shrink(radiograph.pixels, _OVERLAY_SIDE), name=name)
-    return png(draw_overlay(small, shrink(heatmap, _OVERLAY_SIDE)))
+    overlay = draw_overlay(small, shrink(heatmap, _OVERLAY_SIDE))
+    model = f"{classifier.bundle.name} {classifier.bundle.version}"
+    return png(with_caption(overlay, model=model))

@@ -71,9 +71,11 @@ window.cxr ??= (() => {
     get dark() { return document.body.classList.contains("dark"); },
     remember, recall, setLanguage, setDark, setView, speaker, translate, ownThreshold, setThreshold,
     onChange: (listener) => { listeners.add(listener); listener(); },
-    verdict: (probability, points, model) => rules.verdict(probability, points, ownThreshold(model)),
+    // At the reader's own threshold; OUTSIDE where the model's range does not reach.
+    verdict: ({ probability, operating_points: points, model, in_range: inRange }) =>
+      (inRange ? rules.verdict(probability, points, ownThreshold(model)) : "OUTSIDE"),
     number: (count) => rules.number(count, language),
-    decimal: (value) => rules.decimal(value, language),
+    decimal: (value, digits) => rules.decimal(value, language, digits),
     percent: (fraction, digits) => rules.percent(fraction, language, digits),
     probability: (value) => rules.probability(value, language),
     // Messages of Python, a code and its values each, as sentences one after the other.

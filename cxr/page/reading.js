@@ -7,14 +7,14 @@ const notes = () => {
 };
 const note = (values) => {
   const all = notes();
-  const value = radiograph();
+  const value = answered();
   let mine = all.findLast((other) => other.id === value.id);
   if (!mine) all.push(mine = { id: value.id, file: value.name });
   // The verdict that the reader answered to is kept, even if the threshold is moved later.
   if (!mine.verdict) {
     Object.assign(mine, {
       probability: value.probability,
-      verdict: cxr.verdict(value.probability, points(), value.model),
+      verdict: cxr.verdict(value),
       threshold: threshold(),
       model: value.model,
     });
@@ -25,14 +25,14 @@ const note = (values) => {
 };
 
 const readFirst = () => cxr.recall("read_first") === true;
-const waiting = () => readFirst() && radiograph() && !state.own;
+const waiting = () => readFirst() && answered() && !state.own;
 
 const showSession = () => {
   $(".viewer").dataset.reading = waiting() ? "own" : "answer";
   $(".own-reading").hidden = !waiting();
   $(".read-first").checked = readFirst();
   $(".own-reading output").textContent = cxr.percent($(".confidence").value / 100, 0);
-  if (radiograph()) $(".own-reading .name").textContent = radiograph().name;
+  if (answered()) $(".own-reading .name").textContent = answered().name;
   const all = notes();
   const read = all.filter((one) => one.own);
   const agreed = read.filter((one) => one.own === one.verdict).length;
@@ -45,7 +45,7 @@ const showSession = () => {
 };
 
 const showNote = () => {
-  const mine = radiograph() && notes().findLast((other) => other.id === radiograph().id);
+  const mine = answered() && notes().findLast((other) => other.id === answered().id);
   for (const choice of element.querySelectorAll("[name=agree]")) {
     choice.checked = choice.value === mine?.feedback;
   }
@@ -100,6 +100,4 @@ element.addEventListener("click", async (event) => {
   }
 });
 
-watch("value", () => { show(); showNote(); });
 cxr.onChange(show);
-showNote();

@@ -1,5 +1,6 @@
 // Rules that Python follows too, so that the page can answer while the reader drags: what a threshold means
-// (cxr/model/operating_points.py, cxr/checks.py) and how numbers and sentences are written
+// (cxr/model/operating_points.py, cxr/checks.py), how the logit follows from the evidence
+// (cxr/model/evidence.py), and how numbers and sentences are written
 // (cxr/language.py, cxr/messages.py). tests/cxr/rules.json holds both to the same cases.
 window.cxrRules ??= (() => {
   // The reader's own threshold decides every radiograph; without one (null), those between the model's two outer
@@ -36,6 +37,34 @@ window.cxrRules ??= (() => {
       alarms: negative - Math.round(specificity * negative) };
   };
 
+  // A probability that holds where both classes are as frequent, at another prevalence.
+  const atPrevalence = (probability, prevalence) => {
+    const positive = probability * prevalence;
+    const negative = (1 - probability) * (1 - prevalence);
+    return positive + negative ? positive / (positive + negative) : probability;
+  };
+
+  // The smooth maximum of the evidence over the lungs, log-mean-exp; weights say how much each place counts.
+  const LEAST_WEIGHT = 1e-6;
+  const pooled = (evidence, weights, sharpness) => {
+    const highest = Math.max(...evidence);
+    let [powers, total] = [0, 0];
+    evidence.forEach((value, i) => {
+      const weight = weights[i] + LEAST_WEIGHT;
+      powers += weight * Math.exp(sharpness * (value - highest));
+      total += weight;
+    });
+    return highest + Math.log(powers / total) / sharpness;
+  };
+  // The same without the places that are erased. Each keeps the least weight, which a lot of evidence would make
+  // itself felt by; so they get the least evidence, too.
+  const pooledWithout = (evidence, weights, erased, sharpness) => {
+    const least = Math.min(...evidence);
+    return pooled(evidence.map((value, i) => (erased[i] ? least : value)),
+      weights.map((weight, i) => (erased[i] ? 0 : weight)), sharpness);
+  };
+  const calibrated = (logit, { temperature, offset }) => 1 / (1 + Math.exp(-(logit / temperature + offset)));
+
   // --- Numbers and sentences in a language --------------------------------------------------------------
 
   const number = (count, language) => new Intl.NumberFormat(language).format(count);
@@ -71,7 +100,8 @@ window.cxrRules ??= (() => {
   };
 
   return {
-    verdict, viewsAgree, nearestPoint, predictiveValues, ofThousand,
+    verdict, viewsAgree, nearestPoint, predictiveValues, ofThousand, atPrevalence, pooled, pooledWithout,
+    calibrated,
     number, decimal, percent, probability, fill, asSentence,
   };
 })();

@@ -1,106 +1,289 @@
-// --- The stage: tools, keys, zoom, moving, contrast and brightness; in the scope of viewer.js ------------
+// --- The stage: what is drawn where, and what pointers do ------------------------------------------------
 
-const zoom = (factor, at) => {
+const MAX_ZOOM = 16;
+const LENS = { radius: 110, zoom: 2.5 }; // CSS pixels, and how much larger than around it
+const stage = { pointer: null, ruler: null, waiting: false };
+
+// From the film's pixels to a canvas's.
+const fitOf = (canvas) => {
+  const { width, height } = answered();
+  const [across, down] = state.view.turn % 2 ? [height, width] : [width, height];
+  return Math.min(canvas.width / across, canvas.height / down);
+};
+const matrixOf = (canvas) => {
+  const { zoom, x, y, turn, flip } = state.view;
+  const { width, height } = answered();
+  const scale = fitOf(canvas) * zoom;
+  return new DOMMatrix()
+    .translate(canvas.width / 2 + x * devicePixelRatio, canvas.height / 2 + y * devicePixelRatio)
+    .scale(flip ? -scale : scale, scale)
+    .rotate(90 * turn)
+    .translate(-width / 2, -height / 2);
+};
+
+const draw = () => {
+  if (stage.waiting) return;
+  stage.waiting = true;
+  requestAnimationFrame(() => { stage.waiting = false; drawNow(); });
+};
+const drawNow = () => {
+  const value = answered();
+  $(".panes").hidden = !value;
+  if (!value || !element.offsetParent) return;
+  paintFilm();
+  paintHeat();
+  $(".plain").hidden = !state.pressed.side;
+  for (const canvas of element.querySelectorAll(".panes canvas:not([hidden])")) {
+    const box = canvas.getBoundingClientRect();
+    canvas.width = Math.round(box.width * devicePixelRatio);
+    canvas.height = Math.round(box.height * devicePixelRatio);
+    canvas.setAttribute("aria-label", say("radiograph", { name: value.name }));
+    const matrix = matrixOf(canvas);
+    const context = canvas.getContext("2d");
+    const plain = canvas.matches(".plain");
+    drawFilm(context, matrix, { plain });
+    if (state.pressed.lens && stage.pointer) drawLens(context, canvas, matrix, { plain });
+  }
+  drawSmall();
+  showReadout();
+};
+
+const drawFilm = (context, matrix, { plain = false, forFile = false } = {}) => {
+  const { width, height } = answered();
+  const line = 1.5 * devicePixelRatio / Math.hypot(matrix.a, matrix.b); // in the film's pixels
+  context.setTransform(matrix);
+  context.imageSmoothingQuality = "high";
+  context.drawImage(film.canvas, 0, 0);
+  if (!plain) drawEvidence(context, { width, height, line, forFile });
+  if (!forFile && stage.ruler) drawRuler(context, line);
+};
+
+const drawEvidence = (context, { width, height, line, forFile }) => {
+  const { heatmap, contour, lungs, grid } = state.pressed;
+  context.save();
+  if ((heatmap && (!notSupported() || state.forced)) || forFile) {
+    context.globalAlpha = state.opacity;
+    context.drawImage(heat.canvas, 0, 0, width, height);
+    context.globalAlpha = 1;
+  }
+  context.lineWidth = line;
+  if (contour) {
+    heat.contours.forEach((path, level) => {
+      context.strokeStyle = `rgb(${props.colours[[64, 128, 200][level]]})`;
+      context.stroke(path);
+    });
+  }
+  if (lungs) {
+    context.strokeStyle = "#7dd3fc";
+    context.setLineDash([4 * line, 3 * line]);
+    context.stroke(heat.lungs);
+    context.setLineDash([]);
+  }
+  if (grid) drawGrid(context, width, height);
+  if (!forFile && anyErased()) drawErased(context, width, height);
+  context.restore();
+};
+
+const drawGrid = (context, width, height) => {
+  const { map } = answered();
+  context.globalAlpha = 0.35;
+  context.strokeStyle = "#fff";
+  context.beginPath();
+  for (let row = 0; row <= map.length; row += 1) {
+    context.moveTo(0, (row / map.length) * height);
+    context.lineTo(width, (row / map.length) * height);
+  }
+  for (let column = 0; column <= map[0].length; column += 1) {
+    context.moveTo((column / map[0].length) * width, 0);
+    context.lineTo((column / map[0].length) * width, height);
+  }
+  context.stroke();
+  context.globalAlpha = 1;
+};
+
+const drawErased = (context, width, height) => {
+  const columns = answered().map[0].length;
+  const [across, down] = [width / columns, height / answered().map.length];
+  context.fillStyle = "rgb(15 23 42 / 65%)";
+  erased.forEach((gone, i) => {
+    if (!gone) return;
+    context.fillRect((i % columns) * across, Math.floor(i / columns) * down, across, down);
+  });
+};
+
+const lengthOf = ([from, to]) => {
+  const [rows, columns] = answered().spacing ?? [1, 1];
+  const length = Math.hypot((to.x - from.x) * columns, (to.y - from.y) * rows);
+  return say(answered().spacing ? "length_mm" : "length_pixels", { length: cxr.decimal(length, 1) });
+};
+const drawRuler = (context, line) => {
+  const [from, to] = stage.ruler;
+  $(".stage").dataset.length = lengthOf(stage.ruler);
+  context.strokeStyle = "#fde047";
+  context.lineWidth = line;
+  context.beginPath();
+  context.moveTo(from.x, from.y);
+  context.lineTo(to.x, to.y);
+  context.stroke();
+  const at = context.getTransform().transformPoint(to);
+  context.save();
+  context.resetTransform();
+  context.font = `${14 * devicePixelRatio}px system-ui, sans-serif`;
+  context.lineWidth = 4 * devicePixelRatio;
+  context.strokeStyle = "#000";
+  context.fillStyle = "#fde047";
+  context.strokeText(lengthOf(stage.ruler), at.x + 8, at.y - 8);
+  context.fillText(lengthOf(stage.ruler), at.x + 8, at.y - 8);
+  context.restore();
+};
+
+const drawLens = (context, canvas, matrix, options) => {
+  const { x, y } = stage.pointer;
+  const [left, top] = [x * devicePixelRatio, y * devicePixelRatio];
+  context.save();
+  context.resetTransform();
+  context.beginPath();
+  context.arc(left, top, LENS.radius * devicePixelRatio, 0, 2 * Math.PI);
+  context.clip();
+  const larger = new DOMMatrix().translate(left, top).scale(LENS.zoom).translate(-left, -top);
+  context.fillStyle = "#000";
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  drawFilm(context, larger.multiply(matrix), options);
+  context.resetTransform();
+  context.lineWidth = 3 * devicePixelRatio;
+  context.strokeStyle = "#94a3b8";
+  context.stroke();
+  context.restore();
+};
+
+// The film in small beside the words about its evidence: with the outline of its lungs, always with heat.
+const drawSmall = () => {
+  const canvas = $(".worth .small");
+  const { width, height } = answered();
+  const context = canvas.getContext("2d");
+  const scale = Math.min(canvas.width / width, canvas.height / height);
+  context.resetTransform();
+  context.clearRect(0, 0, canvas.width, canvas.height);
+  const left = (canvas.width - scale * width) / 2;
+  context.setTransform(scale, 0, 0, scale, left, (canvas.height - scale * height) / 2);
+  context.imageSmoothingQuality = "high";
+  context.drawImage(film.canvas, 0, 0);
+  context.globalAlpha = 0.7;
+  context.drawImage(heat.canvas, 0, 0, width, height);
+  context.globalAlpha = 1;
+  context.lineWidth = 1.5 / scale;
+  context.strokeStyle = "#7dd3fc";
+  context.stroke(heat.lungs);
+};
+
+const showReadout = () => {
+  const { width, level } = windowValues();
+  const parts = [
+    say("readout_zoom", { zoom: cxr.percent(zoomFactor(), 0) }),
+    say("readout_window", { width, level }),
+  ];
+  const at = stage.pointer && filmPoint(stage.pointer);
+  const value = at && valueAt(at.x, at.y);
+  if (value !== null && value !== undefined) {
+    parts.push(say("readout_value", { value }));
+    if (state.pressed.heatmap || state.pressed.contour) {
+      parts.push(say("readout_evidence", { evidence: cxr.decimal(evidenceAt(at.x, at.y), 1) }));
+    }
+  }
+  $(".readout").textContent = parts.join(" · ");
+};
+
+// --- Zoom and moving --------------------------------------------------------------------------------------
+
+// How many of the screen's pixels one of the film's takes.
+const zoomFactor = () => state.view.zoom * fitOf($("canvas.main"));
+const zoom = (factor, at = { x: 0, y: 0 }) => {
   const { view } = state;
-  const box = $(".pane.main").getBoundingClientRect();
-  const [x, y] = at ?? [box.width / 2, box.height / 2];
-  const scale = Math.min(12, Math.max(1, view.scale * factor));
-  // The point under the pointer stays where it is.
-  view.x = x - ((x - view.x) * scale) / view.scale;
-  view.y = y - ((y - view.y) * scale) / view.scale;
-  view.scale = scale;
+  const next = Math.min(MAX_ZOOM, Math.max(1, view.zoom * factor));
+  // The point under the pointer, given from the middle of its pane, stays where it is.
+  view.x = at.x - ((at.x - view.x) * next) / view.zoom;
+  view.y = at.y - ((at.y - view.y) * next) / view.zoom;
+  view.zoom = next;
   keepInSight();
 };
 const move = (dx, dy) => { state.view.x += dx; state.view.y += dy; keepInSight(); };
 const keepInSight = () => {
   const { view } = state;
-  const box = $(".pane.main").getBoundingClientRect();
-  view.x = Math.min(0, Math.max(box.width * (1 - view.scale), view.x));
-  view.y = Math.min(0, Math.max(box.height * (1 - view.scale), view.y));
-  showTools();
-};
-const setLevels = (dx, dy) => {
-  const clamp = (value) => Math.min(4, Math.max(0.25, value));
-  state.view.contrast = clamp(state.view.contrast * Math.exp(dx / 250));
-  state.view.brightness = clamp(state.view.brightness * Math.exp(-dy / 250));
-  showTools();
-};
-
-const use = (tool) => {
-  const { pressed } = state;
-  if (!radiograph()) return;
-  // The heatmap would give the answer away before the reader's own reading.
-  if (waiting() && (tool === "heatmap" || tool === "contour")) return;
-  if (tool in pressed) pressed[tool] = !pressed[tool];
-  // Heatmap and contours hide each other, so that one is shown at a time.
-  if (tool === "heatmap" && pressed.heatmap) pressed.contour = false;
-  if (tool === "contour" && pressed.contour) pressed.heatmap = false;
-  if (tool === "closer") zoom(1.3);
-  if (tool === "further") zoom(1 / 1.3);
-  if (tool === "whole") state.view = { ...FRESH_VIEW };
-  showTools();
+  const canvas = $("canvas.main");
+  const { width, height } = answered();
+  const scale = (fitOf(canvas) * view.zoom) / devicePixelRatio;
+  const [across, down] = view.turn % 2 ? [height, width] : [width, height];
+  const room = (side, shown) => Math.max(0, (side * scale - shown) / 2);
+  const [x, y] = [room(across, canvas.clientWidth), room(down, canvas.clientHeight)];
+  view.x = Math.min(x, Math.max(-x, view.x));
+  view.y = Math.min(y, Math.max(-y, view.y));
+  draw();
 };
 
-element.addEventListener("input", (event) => {
-  if (!event.target.matches(".opacity")) return;
-  state.opacity = Number(event.target.value);
-  showTools();
-});
-element.addEventListener("click", (event) => {
-  const tool = event.target.closest("button")?.dataset.tool;
-  if (tool) use(tool);
-});
+// --- Pointers: one moves, changes the window, measures or rubs out; two fingers zoom ---------------------
 
-const KEYS = {
-  h: "heatmap", c: "contour", s: "side", i: "invert", b: "levels", 0: "whole",
-  "+": "closer", "=": "closer", "-": "further",
+const pointers = new Map();
+const paneOf = (event) => {
+  const panes = [...element.querySelectorAll(".panes canvas:not([hidden])")];
+  return panes.find((pane) => {
+    const box = pane.getBoundingClientRect();
+    return event.clientX >= box.left && event.clientX <= box.right;
+  }) ?? $("canvas.main");
 };
-const ARROWS = { ArrowLeft: [40, 0], ArrowRight: [-40, 0], ArrowUp: [0, 40], ArrowDown: [0, -40] };
-const typing = (target) => target.closest?.("input:not([type=range]), textarea, select");
-document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
-  if (!element.isConnected || !element.offsetParent || !radiograph()) return;
-  const tool = KEYS[event.key.toLowerCase()];
-  if (tool) use(tool);
-  else if (ARROWS[event.key] && event.target.closest?.(".stage")) move(...ARROWS[event.key]);
-  else return;
-  event.preventDefault();
-});
+const placeIn = (event) => {
+  const box = paneOf(event).getBoundingClientRect();
+  return { x: event.clientX - box.left, y: event.clientY - box.top };
+};
+const filmPoint = ({ x, y }) => matrixOf($("canvas.main")).inverse()
+  .transformPoint(new DOMPoint(x * devicePixelRatio, y * devicePixelRatio));
+const fromMiddle = (event) => {
+  const { x, y } = placeIn(event);
+  const { clientWidth, clientHeight } = $("canvas.main");
+  return { x: x - clientWidth / 2, y: y - clientHeight / 2 };
+};
+const onStage = (event) => answered() && event.target.closest(".stage")
+  && !event.target.closest("button, .legend, .help");
+const doingOf = (event) => (event.shiftKey || event.buttons === 2 ? "window" : state.mode);
 
-const onStage = (event) => radiograph() && event.target.closest(".stage");
-const place = (event) => {
-  const box = event.target.closest(".pane")?.getBoundingClientRect();
-  return box ? [event.clientX - box.left, event.clientY - box.top] : undefined;
-};
 element.addEventListener("wheel", (event) => {
   if (!onStage(event)) return;
   event.preventDefault();
-  zoom(Math.exp(-event.deltaY / 400), place(event));
+  zoom(Math.exp(-event.deltaY / 400), fromMiddle(event));
 }, { passive: false });
-
-// One pointer moves the radiograph or changes its levels; two fingers zoom.
-const pointers = new Map();
 element.addEventListener("pointerdown", (event) => {
-  if (!onStage(event) || event.target.closest("button")) return;
+  if (!onStage(event)) return;
   $(".stage").setPointerCapture(event.pointerId);
   $(".stage").focus({ preventScroll: true });
   pointers.set(event.pointerId, event);
+  const at = filmPoint(placeIn(event));
+  if (pointers.size > 1) return;
+  if (doingOf(event) === "ruler") stage.ruler = [at, at];
+  if (doingOf(event) === "erase") { beginStroke(); eraseAt(at.x, at.y); }
 });
 element.addEventListener("pointermove", (event) => {
-  const before = pointers.get(event.pointerId);
-  if (!before) return;
-  const [dx, dy] = [event.clientX - before.clientX, event.clientY - before.clientY];
+  if (!answered()) return;
+  stage.pointer = onStage(event) ? placeIn(event) : null;
+  const last = pointers.get(event.pointerId);
+  if (last) drag(event, last);
+  else draw();
+});
+const drag = (event, last) => {
+  const [dx, dy] = [event.clientX - last.clientX, event.clientY - last.clientY];
+  const at = filmPoint(placeIn(event));
   if (pointers.size === 2) {
-    const [other] = [...pointers.values()].filter((p) => p.pointerId !== event.pointerId);
-    const apart = (p) => Math.hypot(p.clientX - other.clientX, p.clientY - other.clientY);
-    zoom(apart(event) / Math.max(1, apart(before)));
-  } else if (state.pressed.levels || event.shiftKey || event.buttons === 2) setLevels(dx, dy);
+    const [other] = [...pointers.values()].filter((one) => one.pointerId !== event.pointerId);
+    const apart = (one) => Math.hypot(one.clientX - other.clientX, one.clientY - other.clientY);
+    zoom(apart(event) / Math.max(1, apart(last)), fromMiddle(event));
+  } else if (doingOf(event) === "window") changeWindow(dx, dy);
+  else if (doingOf(event) === "ruler") { stage.ruler[1] = at; draw(); }
+  else if (doingOf(event) === "erase") eraseAt(at.x, at.y);
   else move(dx, dy);
   pointers.set(event.pointerId, event);
-});
+};
 for (const end of ["pointerup", "pointercancel"]) {
   element.addEventListener(end, (event) => pointers.delete(event.pointerId));
 }
+element.addEventListener("pointerleave", () => { stage.pointer = null; draw(); });
 element.addEventListener("contextmenu", (event) => { if (onStage(event)) event.preventDefault(); });
-element.addEventListener("dblclick", (event) => { if (onStage(event)) use("whole"); });
-
+element.addEventListener("dblclick", (event) => { if (onStage(event)) fill(); });
+new ResizeObserver(draw).observe($(".stage"));

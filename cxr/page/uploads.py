@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from gradio.utils import get_upload_folder
 
 from cxr.errors import UnreadableRadiograph
+
+
+def asked_name(asked: Mapping[str, Any]) -> str:
+    """What a browser calls a file: the last part of a name, which may be any value."""
+    return Path(str(asked.get("name") or "the picture")).name
 
 
 def uploaded_file(path: str, *, name: str) -> Path:

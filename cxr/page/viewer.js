@@ -1,116 +1,122 @@
-// The viewer, with answer.js, stage.js and reading.js in the same scope; Gradio puts `element`, `props`, `watch`,
-// `trigger` and `server` into it. A radiograph arrives once; everything else happens here, without a request to
-// the server.
+// The viewer: one state at a time, and what leads from one to the next. film.js, heat.js, stage.js, tools.js,
+// whatif.js, answer.js and reading.js follow in the same scope; Gradio puts `element`, `props`, `upload` and
+// `server` into it.
+//
+//   empty → reading → answered | refused | unreadable | too_large | busy | offline | failed
 const { cxr, cxrFiles, cxrRules } = window;
 const $ = (selector) => element.querySelector(selector);
 const say = cxr.speaker(props.texts);
 
-const FRESH_VIEW = { scale: 1, x: 0, y: 0, brightness: 1, contrast: 1 };
+const FRESH_VIEW = { zoom: 1, x: 0, y: 0, turn: 0, flip: false };
 const state = {
-  opacity: 0.5,
+  kind: "empty",
+  source: null, // what was chosen: its name, and a file or the number of an example
+  asked: null, // how the server knows it: a path of an upload, or the number of an example
+  picture: null, // an address of the image itself, for the states without an answer
+  value: null, // an answer, or why there is none; see cxr/page/values.py
+  opacity: cxr.recall("opacity") ?? 0.6,
+  least: 0.1, // evidence from which a place is coloured, on the heatmap's scale
   prevalence: cxr.recall("prevalence") ?? 20, // per cent
-  pressed: { heatmap: false, contour: false, side: false, invert: false, levels: false },
+  pressed: { heatmap: false, contour: false, lungs: false, grid: false, side: false, invert: false, lens: false },
+  mode: "move", // what a pointer does on the stage: move, window, ruler or erase
   view: { ...FRESH_VIEW },
-  shown: null, // id of the radiograph on the stage
+  window: [0, 1], // the levels shown black and white
   own: null, // the reader's own reading of it, once there is one
+  forced: false, // whether the reader asked for a heatmap that does not support the answer
 };
-const radiograph = () => props.value;
-const points = () => radiograph().operating_points;
-const ownThreshold = () => cxr.ownThreshold(radiograph().model);
+const answered = () => (state.kind === "answered" ? state.value : null);
+const points = () => answered().operating_points;
+const ownThreshold = () => cxr.ownThreshold(answered().model);
 const threshold = () => ownThreshold() ?? points().threshold;
 
-const showTexts = () => {
-  cxr.translate(element, say);
-  $(".legend .scale").style.backgroundImage = props.legend;
+// --- From one state to the next -------------------------------------------------------------------------
+
+const become = (kind, values = {}) => {
+  Object.assign(state, { kind, value: null, ...values });
+  document.body.toggleAttribute("data-shown", kind !== "empty");
+  show();
 };
 
-const showRadiograph = () => {
-  const value = radiograph();
-  $(".viewer").dataset.state = value ? "radiograph" : "empty";
-  if (!value) return;
-  for (const image of element.querySelectorAll("img.radiograph")) {
-    image.src = value.image;
-    image.alt = say("radiograph", { name: value.name });
-    image.hidden = false;
-  }
-  $("img.heatmap").src = value.heatmap;
-  $(".contour").setAttribute("viewBox", `0 0 ${value.width} ${value.height}`);
-  $(".contour").innerHTML = value.contours
-    .map((outline, level) => `<path d="${outline}" data-level="${level}"></path>`).join("");
-  $(".verdict .name").textContent = value.name;
-  $(".dicom").hidden = !value.is_dicom;
-  if (state.shown === value.id) return;
-  // A new radiograph is shown whole and without its heatmap, so that the reader sees it unbiased.
-  state.own = null;
-  state.shown = value.id;
-  state.view = { ...FRESH_VIEW };
+let chosen = 0; // only the file chosen last may become an answer
+const open = async (source) => {
+  const mine = ++chosen;
+  if (state.picture?.startsWith("blob:")) URL.revokeObjectURL(state.picture);
+  const picture = source.file?.type.startsWith("image/") ? URL.createObjectURL(source.file) : null;
+  // Nothing of the radiograph before stays: neither its verdict nor its heatmap.
+  Object.assign(state, { source, picture, asked: null, own: null, forced: false, view: { ...FRESH_VIEW } });
   Object.assign(state.pressed, { heatmap: false, contour: false, invert: false });
+  become("reading");
+  const next = await ask(source);
+  if (mine !== chosen) return;
+  if (next.kind === "answered") await loadFilm(next);
+  if (mine !== chosen) return;
+  become(next.kind, { value: next, picture: next.picture ?? picture });
+  showNote();
 };
 
-const showTools = () => {
-  for (const button of element.querySelectorAll("[data-tool][aria-pressed]")) {
-    button.setAttribute("aria-pressed", String(state.pressed[button.dataset.tool]));
+const ask = async (source) => {
+  const { name, file } = source;
+  if (file?.size > props.max_bytes) return { kind: "too_large" };
+  try {
+    const asked = file ? { name, path: (await upload(file)).path } : { example: source.example };
+    if (file && !asked.path) throw new Error("not uploaded");
+    state.asked = asked;
+    return await server.answer_one(asked);
+  } catch {
+    return { kind: "offline" };
   }
-  if (!radiograph()) return;
-  const { heatmap, contour, side, invert } = state.pressed;
-  $("img.heatmap").hidden = !heatmap;
-  $("img.heatmap").style.opacity = state.opacity;
-  $(".contour").toggleAttribute("hidden", !contour);
-  $(".contour").style.opacity = Math.max(state.opacity, 0.3);
-  $(".plain").hidden = !side;
-  $(".stage").classList.toggle("two", side);
-  $(".legend").hidden = !(heatmap || contour);
-  $(".opacity").value = state.opacity;
-  $(".legend output").textContent = cxr.percent(state.opacity, 0);
-  const { scale, x, y, brightness, contrast } = state.view;
-  for (const sheet of element.querySelectorAll(".sheet")) {
-    sheet.style.transform = `translate(${x}px, ${y}px) scale(${scale})`;
-  }
-  const levels = `invert(${Number(invert)}) brightness(${brightness}) contrast(${contrast})`;
-  for (const image of element.querySelectorAll("img.radiograph")) image.style.filter = levels;
 };
 
-const show = () => { showTexts(); showRadiograph(); showTools(); showAnswer(); showSession(); };
-
-// --- Files ----------------------------------------------------------------------------------------------
-
-// The events are handled on `element`: Gradio renders what is in it anew with each radiograph.
+document.addEventListener("cxr:open", ({ detail }) => {
+  cxr.setView("one");
+  open({ name: detail.name, file: detail });
+});
+document.addEventListener("cxr:open-example", ({ detail }) => {
+  cxr.setView("one");
+  open({ name: detail.name, example: detail.index });
+});
+document.addEventListener("cxr:choose", () => $(".file").click());
+element.addEventListener("change", (event) => {
+  if (!event.target.matches(".file")) return;
+  const [file] = event.target.files;
+  if (file) open({ name: file.name, file });
+  event.target.value = ""; // so that the same file can be chosen again
+});
 element.addEventListener("click", (event) => {
   const button = event.target.closest("button");
-  const kind = button?.dataset.keep;
-  if (kind === "overlay") keepOverlay();
-  if (kind === "report" || kind === "dicom") {
-    trigger("submit", {
-      kind, threshold: ownThreshold(), language: cxr.language,
-      keep_identifiers: $(".identifiers").checked,
-    });
-  }
-  if (button?.matches(".invitation")) fileInput()?.click();
+  if (button?.matches(".invitation, .problem .choose")) $(".file").click();
+  if (button?.matches(".again")) open(state.source);
 });
 
-// Radiograph and heatmap as they look on the stage, at the radiograph's own size.
-const keepOverlay = () => {
-  const value = radiograph();
-  const canvas = document.createElement("canvas");
-  [canvas.width, canvas.height] = [value.width, value.height];
-  const drawing = canvas.getContext("2d");
-  drawing.filter = $(".pane.main .radiograph").style.filter || "none";
-  drawing.drawImage($(".pane.main .radiograph"), 0, 0, value.width, value.height);
-  drawing.filter = "none";
-  drawing.globalAlpha = state.opacity;
-  drawing.drawImage($("img.heatmap"), 0, 0, value.width, value.height);
-  cxrFiles.download(canvas.toDataURL("image/png"), `${value.stem}_overlay.png`);
+// --- What is shown ----------------------------------------------------------------------------------------
+
+const PROBLEMS = ["refused", "unreadable", "too_large", "busy", "offline", "failed"];
+const CAN_BE_TRIED_AGAIN = ["busy", "offline", "failed"];
+
+const showState = () => {
+  const { kind, value, source } = state;
+  $(".viewer").dataset.state = kind;
+  const picture = kind !== "answered" && kind !== "empty" ? state.picture : null;
+  $(".picture").hidden = !picture;
+  if (picture) $(".picture").src = picture;
+  $(".reading").textContent = kind === "reading" ? say("reading_file", { name: source.name }) : "";
+  const problem = PROBLEMS.includes(kind);
+  $(".problem").hidden = !problem;
+  $(".answer").hidden = kind !== "answered" || waiting();
+  if (!problem) return;
+  $(".problem .name").textContent = source.name;
+  $(".problem .label").textContent = say(`state_${kind}`);
+  $(".problem .why").textContent = cxr.sentences(value?.reasons ?? [], say);
+  $(".problem .detail").textContent = value?.detail ?? "";
+  $(".problem .todo").textContent = say(`todo_${kind}`);
+  $(".again").hidden = !CAN_BE_TRIED_AGAIN.includes(kind);
 };
 
-// A dropped, pasted or listed radiograph goes through the upload button, as a chosen one does.
-const fileInput = () => document.querySelector(props.upload_selector);
-document.addEventListener("cxr:open", (event) => {
-  const input = fileInput();
-  if (!input) return;
-  cxr.setView("one");
-  const transfer = new DataTransfer();
-  transfer.items.add(event.detail);
-  input.files = transfer.files;
-  input.dispatchEvent(new Event("change", { bubbles: true }));
-});
-
+const show = () => {
+  cxr.translate(element, say);
+  showState();
+  showTools();
+  showAnswer();
+  showSession();
+  draw();
+};

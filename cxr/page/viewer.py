@@ -1,121 +1,110 @@
-"""The viewer: radiograph, heatmap, probability, verdict and thresholds, as one component.
+"""The viewer: a file becomes an answer, or is told why not; everything after that is the browser's.
 
-Python sends a radiograph and its answer once; from then on the scripts in the browser do the rest.
+The browser sends a file and gets the value of one state (`cxr.page.values`); tools, thresholds and
+what-ifs need no further request.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable
+import logging
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 
-import cv2
 import gradio as gr
-import numpy as np
-import numpy.typing as npt
 
-from cxr.classifier import Prediction
-from cxr.messages import Message, all_texts
-from cxr.model.bundle import Bundle
-from cxr.model.operating_points import OperatingPoints
-from cxr.output.overlay import colour_heatmap
-from cxr.page.pictures import data_uri, grey_data_uri, shrink
-from cxr.reading.acquisition import UNKNOWN
-from cxr.reading.radiograph import Radiograph
+from cxr.classifier import Classifier
+from cxr.errors import CXRError
+from cxr.messages import all_texts
+from cxr.outcome import answer_file
+from cxr.output.overlay import colour_table
+from cxr.page.downloads import make_file
+from cxr.page.turns import Busy, Turns
+from cxr.page.uploads import asked_name, uploaded_file
+from cxr.page.values import outcome_value
+from cxr.reading.radiograph import MAX_BYTES
 
 _FOLDER = Path(__file__).parent
-_IMAGE_SIDE = 4096  # longest side sent to the browser; detectors for children have fewer pixels
-_HEATMAP_SIDE = 512  # the browser interpolates it to the size of the radiograph
-_CONTOURS = (0.25, 0.5, 0.75)  # levels on the heatmap's scale
-_SCRIPTS = ("viewer.js", "answer.js", "stage.js", "reading.js")
+_SCRIPTS = (
+    "viewer.js",
+    "film.js",
+    "heat.js",
+    "stage.js",
+    "tools.js",
+    "whatif.js",
+    "answer.js",
+    "reading.js",
+)
 
 
 def create_viewer(
-    *, upload_selector: str, elem_id: str, keep_note: Callable[[Any], None] | None = None
+    classifier: Classifier,
+    *,
+    examples: Sequence[Path],
+    at_once: int,
+    elem_id: str,
+    keep_note: Callable[[Any], None] | None = None,
 ) -> gr.HTML:
-    """The viewer; its value is what `image_value` returns, or None.
+    """The viewer of one radiograph.
 
     Args:
-        upload_selector: CSS selector of the ``<input type=file>`` that receives dropped and pasted
-            radiographs.
+        classifier: answers.
+        examples: radiographs that the browser may ask for by their number.
+        at_once: how many radiographs are classified at a time.
         elem_id: of the component.
         keep_note: stores a reader's comment on an answer, if the operator of the page wants them.
     """
+    turns = Turns(at_once)
+
+    def source_of(asked: dict[str, Any]) -> tuple[Path, str]:
+        """The file that the browser means: an upload, or an example by its number."""
+        number = asked.get("example")
+        if isinstance(number, int) and 0 <= number < len(examples):
+            return examples[number], examples[number].name
+        name = asked_name(asked)
+        return uploaded_file(str(asked.get("path")), name=name), name
+
+    def answer_one(asked: Any) -> dict[str, Any]:
+        """The state that a file leads to, with all that the browser needs to show it."""
+        try:
+            path, name = source_of(asked if isinstance(asked, dict) else {})
+            with turns.take():
+                return outcome_value(answer_file(path, classifier, file=name), classifier.bundle)
+        except Busy:
+            return {"kind": "busy"}
+        except CXRError as error:
+            return {"kind": "unreadable", "detail": str(error)}
+        except Exception:
+            logging.exception("a radiograph was not classified")
+            return {"kind": "failed"}
+
+    def keep_file(asked: Any) -> dict[str, str]:
+        """A file for the reader, or why there is none."""
+        try:
+            asked = asked if isinstance(asked, dict) else {}
+            path, name = source_of(asked)
+            with turns.take():
+                return make_file(path, name, classifier, asked)
+        except Busy:
+            return {"problem": "busy"}
+        except CXRError as error:
+            return {"problem": "not_kept", "detail": str(error)}
+        except Exception:
+            logging.exception("a file for the reader was not made")
+            return {"problem": "failed"}
+
     return gr.HTML(
         html_template=(_FOLDER / "viewer.html").read_text(encoding="utf-8"),
-        css_template=(_FOLDER / "viewer.css").read_text(encoding="utf-8"),
+        css_template="".join(
+            (_FOLDER / name).read_text(encoding="utf-8")
+            for name in ("viewer.css", "stage.css", "panel.css")
+        ),
         js_on_load="".join((_FOLDER / name).read_text(encoding="utf-8") for name in _SCRIPTS),
         apply_default_css=False,
         elem_id=elem_id,
         texts=all_texts(),
-        legend=_legend(),
-        upload_selector=upload_selector,
-        server_functions=[keep_note] if keep_note else None,
+        colours=colour_table().tolist(),
+        max_bytes=MAX_BYTES,
+        server_functions=[answer_one, keep_file, *([keep_note] if keep_note else [])],
         keeps_notes=keep_note is not None,
     )
-
-
-def image_value(radiograph: Radiograph, prediction: Prediction, bundle: Bundle) -> dict[str, Any]:
-    """What the viewer needs of one radiograph: images as data URIs, answer, checks."""
-    image = grey_data_uri(shrink(radiograph.pixels, _IMAGE_SIDE))
-    height, width = radiograph.shape
-    return {
-        "id": hashlib.sha256(image.encode()).hexdigest(),
-        "name": radiograph.name,
-        "stem": Path(radiograph.name).stem,
-        "image": image,
-        "is_dicom": radiograph.acquisition is not UNKNOWN,
-        "width": width,
-        "height": height,
-        "heatmap": data_uri(colour_heatmap(shrink(prediction.heatmap, _HEATMAP_SIDE))),
-        "contours": [_contours(prediction.heatmap, level) for level in _CONTOURS],
-        "probability": prediction.probability,
-        "model": bundle.sha256,
-        "operating_points": _with_fractions(prediction.operating_points),
-        "source": bundle.measured_on or {"text": prediction.operating_points.source},
-        "warnings": message_values(prediction.gate_result.warnings),
-        "checks": message_values(prediction.checks.of_evidence()),
-        "variants": list(prediction.checks.variants.values()),
-    }
-
-
-class MessageValue(TypedDict):
-    """A `Message` as JSON, for the browser to say in its language."""
-
-    code: str
-    values: dict[str, str | int]
-
-
-def message_values(messages: Iterable[Message]) -> list[MessageValue]:
-    """Messages as JSON, for the browser to say in its language."""
-    return [{"code": message.code, "values": dict(message.values)} for message in messages]
-
-
-def _with_fractions(points: OperatingPoints) -> dict[str, Any]:
-    """As JSON, with the sensitivity and specificity of each point and their intervals."""
-    document = points.to_json()
-    for point, values in zip(points.curve, document["curve"], strict=True):
-        values["sensitivity"], values["specificity"] = point.sensitivity, point.specificity
-        values["sensitivity_interval"] = point.sensitivity_interval()
-        values["specificity_interval"] = point.specificity_interval()
-    return document
-
-
-def _contours(heatmap: npt.NDArray[np.float32], level: float) -> str:
-    """Outlines of the regions at or above a level: an SVG path on the radiograph's pixel grid."""
-    small = shrink(heatmap, _HEATMAP_SIDE)
-    scale = heatmap.shape[1] / small.shape[1]
-    inside = (small >= level).astype(np.uint8)
-    outlines, _ = cv2.findContours(inside, cv2.RETR_LIST, cv2.CHAIN_APPROX_TC89_L1)
-    return " ".join(
-        "M" + "L".join(f"{(x + 0.5) * scale:.1f} {(y + 0.5) * scale:.1f}" for x, y in outline) + "Z"
-        for outline in (points.reshape(-1, 2) for points in outlines)
-    )
-
-
-def _legend() -> str:
-    """The heatmap's colours from 0 to 1, as a CSS gradient."""
-    colours = colour_heatmap(np.linspace(0, 1, 9, dtype=np.float32)[np.newaxis])[0]
-    stops = (f"rgba({r},{g},{b},{alpha / 255:.2f})" for r, g, b, alpha in colours.tolist())
-    return f"linear-gradient(90deg, {', '.join(stops)})"

@@ -38,6 +38,7 @@ from pydicom.uid import (
 from cxr.errors import RadiographTooLarge, UnreadableRadiograph, UnsupportedRadiograph
 from cxr.reading.acquisition import Acquisition
 from cxr.reading.dicom_pixels import grey_levels
+from cxr.reading.stored_levels import StoredLevels
 
 # Projection radiographs and captures of anything (PS3.3 section C.7.3.1.1.1). RG was a
 # radiograph's.
@@ -64,7 +65,7 @@ _QUIET = threading.Lock()
 
 def read_dicom(
     content: bytes, name: str, *, max_pixels: int
-) -> tuple[npt.NDArray[np.float32], Acquisition]:
+) -> tuple[npt.NDArray[np.float32], StoredLevels | None, Acquisition]:
     """Decode a DICOM file.
 
     Args:
@@ -73,8 +74,8 @@ def read_dicom(
         max_pixels: more are not decoded.
 
     Returns:
-        Pixels, float32 in [0, 1] with 0 for black: of shape (H, W), or (H, W, 3) in colour. And
-        what the header says.
+        Pixels, float32 in [0, 1] with 0 for black: of shape (H, W), or (H, W, 3) in colour; the
+        levels before windowing, None of a colour image; and what the header says.
 
     Raises:
         UnreadableRadiograph: the file is damaged, or holds no pixels.
@@ -86,7 +87,7 @@ def read_dicom(
         with quietly():
             dataset = _read(content, name, max_pixels)
             _check(dataset, name, max_pixels)
-            return grey_levels(dataset, name), _acquisition(dataset)
+            return *grey_levels(dataset, name), _acquisition(dataset)
     except (UnreadableRadiograph, UnsupportedRadiograph, RadiographTooLarge):
         raise
     except MemoryError as error:

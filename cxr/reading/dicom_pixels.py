@@ -16,9 +16,10 @@ from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply
 from pydicom.pixels.utils import pixel_array
 
 from cxr.errors import UnsupportedRadiograph
+from cxr.reading.stored_levels import StoredLevels
 
 
-def grey_levels(dataset: Dataset, name: str) -> npt.NDArray[np.float32]:
+def grey_levels(dataset: Dataset, name: str) -> tuple[npt.NDArray[np.float32], StoredLevels | None]:
     """Decode a data set's one frame.
 
     Args:
@@ -26,7 +27,8 @@ def grey_levels(dataset: Dataset, name: str) -> npt.NDArray[np.float32]:
         name: what to call it in messages.
 
     Returns:
-        float32 in [0, 1] with 0 for black: of shape (H, W), or (H, W, 3) in colour.
+        float32 in [0, 1] with 0 for black: of shape (H, W), or (H, W, 3) in colour. And the levels
+        before windowing; None of a colour image.
 
     Raises:
         UnsupportedRadiograph: its photometric interpretation is not known here.
@@ -36,19 +38,24 @@ def grey_levels(dataset: Dataset, name: str) -> npt.NDArray[np.float32]:
     stored = pixel_array(dataset)  # YBR has become RGB
     if photometric == "PALETTE COLOR":
         colours = apply_color_lut(stored, dataset)
-        return _scaled(colours, 0, np.iinfo(colours.dtype).max)
+        return _scaled(colours, 0, np.iinfo(colours.dtype).max), None
     if stored.ndim == 3:
-        return _scaled(stored, 0, 2 ** int(dataset.BitsStored) - 1)
+        return _scaled(stored, 0, 2 ** int(dataset.BitsStored) - 1), None
     if photometric not in ("MONOCHROME1", "MONOCHROME2"):
         raise UnsupportedRadiograph(
             f"{name}: its photometric interpretation is not known here. Expected MONOCHROME1, "
             "MONOCHROME2 or a colour: export it as one of them."
         )
     values = np.asarray(apply_modality_lut(stored, dataset))
+    low, high = _range(values, stored, dataset)
     pixels = _windowed(values, dataset)
     if pixels is None:
-        pixels = _scaled(values, *_range(values, stored, dataset))
-    return np.float32(1) - pixels if photometric == "MONOCHROME1" else pixels
+        pixels = _scaled(values, low, high)
+    inverted = photometric == "MONOCHROME1"
+    levels = StoredLevels.from_values(
+        values, low=low, high=high, inverted=inverted, window=_window_ends(dataset)
+    )
+    return np.float32(1) - pixels if inverted else pixels, levels
 
 
 def _windowed(values: npt.NDArray[Any], dataset: Dataset) -> npt.NDArray[np.float32] | None:
@@ -72,12 +79,7 @@ def _windowed(values: npt.NDArray[Any], dataset: Dataset) -> npt.NDArray[np.floa
 
 def _through_window(values: npt.NDArray[np.float64], dataset: Dataset) -> npt.NDArray[np.float32]:
     """Values as shares of the display's range (PS3.3 section C.11.2.1.2)."""
-    centre, width = (
-        float(number[0] if isinstance(number, MultiValue) else number)
-        for number in (dataset.WindowCenter, dataset.WindowWidth)
-    )
-    if not (np.isfinite([centre, width]).all() and width > 0):
-        raise ValueError("no window")
+    centre, width = _window(dataset)
     function = str(dataset.get("VOILUTFunction") or "LINEAR")
     if function == "SIGMOID":
         shares = 1 / (1 + np.exp(np.clip(-4 * (values - centre) / width, -500, 500)))
@@ -86,6 +88,28 @@ def _through_window(values: npt.NDArray[np.float64], dataset: Dataset) -> npt.ND
     else:
         shares = (values - (centre - 0.5)) / max(width - 1, 1e-6) + 0.5
     return np.asarray(np.clip(shares, 0, 1), dtype=np.float32)
+
+
+def _window(dataset: Dataset) -> tuple[float, float]:
+    """Centre and width of the first window."""
+    centre, width = (
+        float(number[0] if isinstance(number, MultiValue) else number)
+        for number in (dataset.WindowCenter, dataset.WindowWidth)
+    )
+    if not (np.isfinite([centre, width]).all() and width > 0):
+        raise ValueError("no window")
+    return centre, width
+
+
+def _window_ends(dataset: Dataset) -> tuple[float, float] | None:
+    """The values that the first window shows black and white, unless a VOI LUT takes its place."""
+    try:
+        if dataset.get("VOILUTSequence"):
+            return None
+        centre, width = _window(dataset)
+    except (ValueError, TypeError, IndexError, AttributeError):
+        return None
+    return centre - width / 2, centre + width / 2
 
 
 def _range(

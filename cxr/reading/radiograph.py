@@ -25,6 +25,7 @@ from cxr.errors import (
     UnsupportedRadiograph,
 )
 from cxr.reading.acquisition import UNKNOWN, Acquisition, is_dicom
+from cxr.reading.stored_levels import WHITE, StoredLevels
 
 # The largest flat-panel detectors give about 20 million pixels; checked before decoding, so that a
 # small file that unpacks to gigabytes (a decompression bomb) costs nothing.
@@ -48,12 +49,14 @@ class Radiograph:
         colour: how far its colours are from grey: the mean over pixels of the largest difference
             between two of their channels, in [0, 1].
         acquisition: what a DICOM header says of how it was taken; of other files nothing is known.
+        stored: grey levels before any window, where the file has more than eight bits.
     """
 
     pixels: npt.NDArray[np.float32]
     name: str
     colour: float = 0.0
     acquisition: Acquisition = UNKNOWN
+    stored: StoredLevels | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -83,14 +86,17 @@ def read_radiograph(source: Source, *, name: str | None = None) -> Radiograph:
         RadiographTooLarge: it exceeds `MAX_PIXELS` or `MAX_BYTES`.
     """
     content, name = _read_bytes(source, name)
-    acquisition = UNKNOWN
+    acquisition, stored = UNKNOWN, None
     try:
         if is_dicom(content):
             from cxr.reading.dicom import read_dicom
 
-            levels, acquisition = read_dicom(content, name, max_pixels=MAX_PIXELS)
+            levels, stored, acquisition = read_dicom(content, name, max_pixels=MAX_PIXELS)
         else:
-            levels = _levels(ImageOps.exif_transpose(_open(content, name)), name)
+            image = ImageOps.exif_transpose(_open(content, name))
+            levels = _levels(image, name)
+            if image.mode in _SIXTEEN_BIT_MODES:
+                stored = StoredLevels.from_values(levels * WHITE, low=0, high=WHITE)
     except Image.DecompressionBombError as error:
         raise RadiographTooLarge(
             f"{name}: too many pixels to decode safely. Expected at most "
@@ -112,7 +118,9 @@ def read_radiograph(source: Source, *, name: str | None = None) -> Radiograph:
         )
     pixels, colour = _without_colour(levels)
     pixels.setflags(write=False)
-    return Radiograph(pixels=pixels, name=name, colour=colour, acquisition=acquisition)
+    return Radiograph(
+        pixels=pixels, name=name, colour=colour, acquisition=acquisition, stored=stored
+    )
 
 
 def _read_bytes(source: Source, name: str | None) -> tuple[bytes, str]:

@@ -76,6 +76,7 @@ def check(fields: LungFields, logits: Callable[[Image], Image]) -> Checks:
     return summarize(
         evidence,
         fields,
+        reference=2.0,
         of_variants=dict(zip(views, logits(np.stack(list(views.values()))).tolist(), strict=True)),
         of_blurred=logits(blurred(image, evidence)).tolist(),
         probability=probability,
@@ -134,6 +135,7 @@ def test_no_evidence_is_said_and_whether_the_verdict_holds(agree: bool) -> None:
         evidence=dict.fromkeys(PLACES, 0.0),
         strongest=0.0,
         elsewhere=0.0,
+        hottest=0.0,
         variants={"mirrored": 0.6, "moved up": 0.7 if agree else 0.4},
     )
     views = Message("views_agree" if agree else "views_differ")
@@ -153,6 +155,40 @@ def test_where_most_of_the_other_evidence_lies_is_said(lungs: float, message: Me
         evidence={**dict.fromkeys(PLACES, 0.0), "lungs": lungs, "above": 0.6 * rest},
         strongest=0.08,
         elsewhere=0.02,
+        hottest=1.0,
         variants={},
     )
     assert checks.of_evidence() == [message, Message("blurring_matters_little")]
+
+
+def checks_with(*, lungs: float, strongest: float, hottest: float = 0.5) -> Checks:
+    return Checks(
+        evidence={**dict.fromkeys(PLACES, 0.0), "lungs": lungs, "between": 1 - lungs},
+        strongest=strongest,
+        elsewhere=0.5,
+        hottest=hottest,
+        variants={},
+    )
+
+
+@pytest.mark.parametrize(
+    ("lungs", "strongest", "hottest", "worth"),
+    [
+        (0.8, 1.1, 0.5, "supported"),
+        (0.8, 0.9, 0.5, "weak"),  # blurring the evidence matters a little more
+        (0.7, 1.1, 0.5, "weak"),  # much lies outside the lungs
+        (0.4, 1.1, 0.5, "not_supported"),
+        (0.9, 0.4, 0.5, "not_supported"),  # the answer does not depend on it
+        (0.4, 0.4, 0.05, "none"),
+    ],
+)
+def test_what_the_heatmap_is_worth(
+    lungs: float, strongest: float, hottest: float, worth: str
+) -> None:
+    checks = checks_with(lungs=lungs, strongest=strongest, hottest=hottest)
+    assert checks.worth == worth
+    assert checks.regions == pytest.approx((lungs, 1 - lungs, 0))
+
+
+def test_the_hottest_place_is_on_the_heatmaps_scale(fields: LungFields) -> None:
+    assert check(fields, lambda images: images.mean(axis=(1, 2))).hottest == 0.5  # 1 of 2

@@ -23,6 +23,7 @@ KEYS = [
     "status",
     "probability",
     "label",
+    "in_range",
     "threshold",
     "reasons",
     "warnings",

@@ -14,8 +14,10 @@ from highdicom.sr import srread
 
 from cxr.classifier import Classifier, Prediction
 from cxr.errors import UnreadableRadiograph
+from cxr.messages import text
 from cxr.model.bundle import Bundle
-from cxr.output.dicom import NOTICE, DicomObjects, dicom_objects
+from cxr.output.dicom import DicomObjects, dicom_objects
+from cxr.output.overlay import NOTICE
 from cxr.reading.radiograph import Radiograph, read_radiograph
 from tests.conftest import ROOT
 from tests.cxr.test_dicom import SECRETS, content, header, make
@@ -74,15 +76,17 @@ def test_the_capture_shows_the_image_with_a_notice_below(image: bytes, answered:
 
 def test_the_report_says_what_was_answered(image: bytes, answered: Answered) -> None:
     _, prediction, bundle = answered
-    objects = dicom_objects(image, *answered, threshold=0.0)
+    objects = dicom_objects(image, *answered, threshold=0.0, language="fr")
     report = srread(io.BytesIO(objects.report))
     (group,) = report.content.get_image_measurement_groups()
     values = {m.name.value: m.value for m in group.get_measurements()}
     assert values["PROBABILITY"] == pytest.approx(prediction.probability, abs=1e-6)
     assert values["THRESHOLD"] == 0
-    (verdict,) = group.get_qualitative_evaluations()
+    verdict, evidence = group.get_qualitative_evaluations()
     assert verdict.value.value == "PNEUMONIA"
-    assert verdict.name.meaning == "Verdict; research use only"
+    assert verdict.name.meaning == text("verdict_research", "fr")
+    assert evidence.value.value == prediction.checks.worth.upper()
+    assert evidence.value.meaning == text(f"worth_{prediction.checks.worth}", "fr")
     assert report.VerificationFlag == "UNVERIFIED"
     capture, _ = files(objects)
     assert capture.SOPInstanceUID in str(report)

@@ -11,7 +11,7 @@ from typing import get_args
 
 import pytest
 
-from cxr.checks import PLACES
+from cxr.checks import PLACES, WORTHS, Effect
 from cxr.gate.lungs import KINDS
 from cxr.language import LANGUAGES, Language, keep_together
 from cxr.messages import Message, all_texts, sentences, text
@@ -21,12 +21,21 @@ from tests.conftest import ROOT
 PAGE = ROOT / "cxr" / "page"
 HEADINGS = tomllib.loads((ROOT / "cxr" / "messages.toml").read_text(encoding="utf-8"))
 ENTRIES = {key: entry for entries in HEADINGS.values() for key, entry in entries.items()}
+SCRIPT = "\n".join(path.read_text(encoding="utf-8") for path in sorted(PAGE.glob("*.js")))
+TOOLS = set(re.findall(r'^  \["(\w+)", "."', SCRIPT, re.MULTILINE))
+PROBLEMS = {"refused", "unreadable", "too_large", "busy", "offline", "failed"}
 # Keys that are put together in code: how they begin, and each way in which they can end.
 FAMILIES = {
     "kind_": set(KINDS) - {"frontal"},
     "evidence_": set(PLACES) - {"lungs"},
-    "verdict_": set(get_args(Verdict)),
-    "reason_": set(get_args(Verdict)),
+    "verdict_": {*get_args(Verdict), "OUTSIDE"},
+    "reason_": {*get_args(Verdict), "OUTSIDE"},
+    "blurring_": set(get_args(Effect)),
+    "worth_": {*WORTHS, *(f"{worth}_means" for worth in WORTHS)},
+    "state_": PROBLEMS,
+    "todo_": PROBLEMS,
+    "tool_": {*TOOLS, *(f"{tool}_does" for tool in TOOLS)},
+    "window_": {"file", "full", "lung", "bone", "own"},
     "status_": {"refused", "error"},
     "stop_": {"high_sensitivity", "threshold", "high_specificity"},
     "example_": {"normal", "bacterial", "viral"},
@@ -74,7 +83,7 @@ def keys_in_python(source: str) -> Iterator[str]:
         elif isinstance(node, ast.Dict):
             for key, value in zip(node.keys, node.values, strict=True):
                 # A dictionary of another kind holds a sentence, not its key.
-                is_line = isinstance(key, ast.Constant) and key.value == "text"
+                is_line = isinstance(key, ast.Constant) and key.value in ("text", "problem")
                 if is_line and isinstance(value, ast.Constant | ast.IfExp):
                     yield from keys_of(value)
 
@@ -82,10 +91,10 @@ def keys_in_python(source: str) -> Iterator[str]:
 def keys_in_the_browser(source: str) -> Iterator[str]:
     """Keys that templates name, and those in the first argument of each `say(…)`."""
     yield from re.findall(r'data-t(?:-label)?="(\w+)"', source)
+    yield from (f"{prefix}{{" for prefix in re.findall(r'[`"](\w+_)\$\{', source))
     for argument in re.findall(r"\bsay\(([^,()]*(?:\([^()]*\)[^,()]*)*)", source):
         # The argument is a key, or a choice between two.
         yield from re.findall(r'(?:^|[?:])\s*"(\w+)"', argument)
-        yield from (f"{prefix}{{" for prefix in re.findall(r"`(\w+)\$\{", argument))
 
 
 def used_keys() -> set[str]:

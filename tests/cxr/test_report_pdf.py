@@ -12,7 +12,7 @@ from pypdf import PdfReader
 from cxr.checks import PLACES, Checks
 from cxr.classifier import Prediction
 from cxr.gate.lungs import lung_fields
-from cxr.gate.result import GateResult
+from cxr.gate.result import Correction, GateResult
 from cxr.messages import Message
 from cxr.model.bundle import Bundle
 from cxr.model.operating_points import OperatingPoints
@@ -33,6 +33,8 @@ def prediction(points: OperatingPoints) -> Prediction:
     return Prediction(
         probability=0.8,
         heatmap=heatmap,
+        map=heatmap,
+        evidence=None,
         operating_points=points,
         gate_result=GateResult(
             warnings=(Message("tilted", {"degrees": "17"}),),
@@ -43,6 +45,7 @@ def prediction(points: OperatingPoints) -> Prediction:
             evidence={place: float(place == "lungs") for place in PLACES},
             strongest=1.0,
             elsewhere=0.0,
+            hottest=1.0,
             variants={"mirrored": 0.2},
         ),
     )
@@ -76,13 +79,29 @@ def test_it_says_what_was_answered(
 def test_the_readers_threshold_and_language(
     radiograph: Radiograph, prediction: Prediction, tiny_bundle: Bundle
 ) -> None:
-    reading = Reading(threshold=0.9, language="fr")
+    reading = Reading(
+        threshold=0.9, language="fr", prevalence=0.2, own="PNEUMONIA", confidence=0.75
+    )
     said = words(pdf_report(radiograph, prediction, tiny_bundle, reading))
     assert "Verdict Normal" in said
     assert "0,90 (celui du lecteur)" in said
     assert "80,0 %" in said
     assert "Le thorax est incliné d'environ 17°." in said
-    assert "pas un signe de maladie" in said
+    assert "Indices de la carte Étayé." in said
+    assert "Votre lecture Pneumonie, sûr à 75 %, avant que" in said
+    assert "50,0 % pour une prévalence de 20 %" in said  # 0.8 × 0.2 of 0.8 × 0.2 + 0.2 × 0.8
+
+
+def test_outside_the_models_range_and_as_it_came(
+    radiograph: Radiograph, prediction: Prediction, tiny_bundle: Bundle
+) -> None:
+    gate = dataclasses.replace(
+        prediction.gate_result, warnings=(Message("adult"),), correction=Correction(turns=2)
+    )
+    answer = dataclasses.replace(prediction, gate_result=gate)
+    said = words(pdf_report(radiograph, answer, tiny_bundle, Reading()))
+    assert "Verdict Outside the model's range" in said
+    assert "Orientation shown as it came" in said
 
 
 @pytest.mark.parametrize("shape", [(40, 400), (400, 40), (2500, 2000)])

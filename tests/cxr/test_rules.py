@@ -8,6 +8,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from playwright.sync_api import Browser
 
@@ -20,7 +21,8 @@ from cxr.language import (
     format_probability,
 )
 from cxr.messages import as_sentence, fill
-from cxr.model.operating_points import OperatingPoint, OperatingPoints
+from cxr.model.evidence import EvidenceMap
+from cxr.model.operating_points import OperatingPoint, OperatingPoints, at_prevalence
 from tests.conftest import PAGE_MARKS, ROOT
 
 RULES: dict[str, Any] = json.loads(Path(__file__).with_name("rules.json").read_text("utf-8"))
@@ -30,6 +32,9 @@ FORMATS = {
     "percent": format_percent,
     "probability": format_probability,
 }
+
+
+Maps = list[float]
 
 
 def counted(**counts: int) -> OperatingPoint:
@@ -50,6 +55,7 @@ def test_views_agree(probability: float, views: list[float], threshold: float, a
         evidence=dict.fromkeys(PLACES, 0.0),
         strongest=0.0,
         elsewhere=0.0,
+        hottest=0.0,
         variants={str(i): view for i, view in enumerate(views)},
     )
     assert checks.holds(probability, threshold) is agree
@@ -74,6 +80,25 @@ def test_predictive_values(
         counted(**counts).predictive_values(prevalence), (positive, negative), strict=True
     ):
         assert math.isnan(value) if expected is None else value == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("probability", "prevalence", "expected"), RULES["at_prevalence"])
+def test_at_prevalence(probability: float, prevalence: float, expected: float) -> None:
+    assert at_prevalence(probability, prevalence) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("evidence", "weights", "erased", "sharpness", "logit"), RULES["pooled"])
+def test_pooled(
+    evidence: Maps, weights: Maps, erased: Maps, sharpness: float, logit: float
+) -> None:
+    found = EvidenceMap(
+        evidence=np.array([evidence], np.float32),
+        weights=np.array([weights], np.float32),
+        sharpness=sharpness,
+    )
+    assert found.logit(np.array([erased], np.float32)) == pytest.approx(logit, abs=1e-5)
+    if not any(erased):
+        assert found.logit() == pytest.approx(logit, abs=1e-5)
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -114,6 +139,15 @@ _IN_THE_BROWSER = """
   for (const [threshold, expected] of cases.nearest_point.cases) {
     const answer = rules.nearestPoint(curve, threshold).threshold;
     expect("nearest_point", threshold, answer, expected);
+  }
+  for (const [probability, prevalence, expected] of cases.at_prevalence) {
+    const answer = Number(rules.atPrevalence(probability, prevalence).toFixed(10));
+    expect("at_prevalence", [probability, prevalence], answer, expected);
+  }
+  for (const [evidence, weights, erased, sharpness, expected] of cases.pooled) {
+    const answer = rules.pooledWithout(evidence, weights, erased, sharpness);
+    const near = Math.abs(answer - expected) < 1e-5;
+    expect("pooled", [evidence, weights, erased, sharpness], near ? expected : answer, expected);
   }
   const rounded = (value) => (Number.isNaN(value) ? null : Number(value.toFixed(10)));
   for (const [counts, prevalence, ...expected] of cases.predictive_values) {

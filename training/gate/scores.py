@@ -12,7 +12,7 @@ from sklearn.covariance import LedoitWolf
 
 from cxr.gate.files import DiceFigures, GateEvaluation, Refusals
 from cxr.gate.lungs import KINDS, LungReading, Mask, lung_fields
-from cxr.gate.rules import MIN_FIELD_AREA, KnownFeatures, Limits
+from cxr.gate.rules import MARGIN, MIN_FIELD_AREA, KnownFeatures, Limits
 from training.data.images import StoredImages
 from training.data.masks import read_lungs
 from training.gate.data import GateImages
@@ -22,7 +22,6 @@ from training.networks.lung_network import lung_computer
 _REFUSED = 0.0005  # by each of the three limits that refuse an image
 _WARNED = 0.02  # of children, by each limit that gives a warning
 _ADULTS_MISSED = 0.05  # adults without a warning, before the limit is halved
-_MARGIN = 1.5  # radiographs of other hospitals are further from the known ones than these
 
 
 class Folds(NamedTuple):
@@ -121,9 +120,9 @@ def choose_limits(scores: pd.DataFrame) -> Limits:
     children, adults = (known[known["group"] == group] for group in ("children", "adults"))
     return Limits(
         frontal=min(0.9, float(known["frontal"].quantile(_REFUSED))),
-        area=float(known["area"].quantile(_REFUSED)) / _MARGIN,
+        area=float(known["area"].quantile(_REFUSED)) / MARGIN,
         # Of adults, too: their features are far from the mean, which is mostly of children.
-        distance=_MARGIN * float(known["distance"].quantile(1 - _REFUSED)),
+        distance=MARGIN * float(known["distance"].quantile(1 - _REFUSED)),
         cut=float(children["cut"].quantile(1 - _WARNED)),
         tilt=float(children["tilt"].abs().quantile(1 - _WARNED)),
         adult=max(

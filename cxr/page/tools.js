@@ -1,0 +1,137 @@
+// --- Tools: buttons, keys, and the list of both ----------------------------------------------------------
+
+// Name, key, and the lines of an icon of 16 by 16. Some switch something on and off (state.pressed), some say
+// what a pointer does (state.mode), the others do something once.
+const TOOLS = [
+  ["heatmap", "h", "M3 13C3 8 7 9 7 3C11 5 13 8 13 11A5 5 0 0 1 3 13M7 13C7 11 9 11 9 9C11 10 11 12 10 13"],
+  ["contour", "c", "M2 8A6 5 0 1 0 14 8A6 5 0 1 0 2 8M5 8A3 2.5 0 1 0 11 8A3 2.5 0 1 0 5 8"],
+  ["lungs", "l", "M8 2V8M7 8C7 5 5 4 4 5C2 7 2 10 2 13C4 14 7 13 7 11ZM9 8C9 5 11 4 12 5C14 7 14 10 14 13C12 14 9 13 9 11Z"],
+  ["grid", "g", "M2 2H14V14H2ZM6 2V14M10 2V14M2 6H14M2 10H14"],
+  ["erase", "e", "M3 10L9 4L13 8L8 13H5ZM2 14H14"],
+  ["side", "s", "M2 3H14V13H2ZM8 3V13"],
+  ["invert", "i", "M8 2A6 6 0 1 0 8 14ZM8 2A6 6 0 0 1 8 14"],
+  ["window", "w", "M8 5A3 3 0 1 0 8 11A3 3 0 1 0 8 5M8 1V3M8 13V15M1 8H3M13 8H15M3 3L4 4M12 12L13 13M13 3L12 4M4 12L3 13"],
+  ["preset", "b", "M2 13L6 5L9 10L11 7L14 13Z"],
+  ["turn", "r", "M13 8A5 5 0 1 1 11 4M11 1V4H8"],
+  ["flip", "f", "M8 1V15M6 4L2 12H6ZM10 4L14 12H10Z"],
+  ["lens", "m", "M7 2A5 5 0 1 0 7 12A5 5 0 1 0 7 2M11 11L15 15M7 5V9M5 7H9"],
+  ["ruler", "d", "M1 11L11 1L15 5L5 15ZM5 7L7 9M8 4L10 6"],
+  ["further", "-", "M3 8H13"],
+  ["closer", "+", "M3 8H13M8 3V13"],
+  ["whole", "0", "M2 6V2H6M10 2H14V6M14 10V14H10M6 14H2V10"],
+  ["actual", "1", "M4 5L6 3V13M10 5L12 3V13M8 6V6.5M8 9.5V10"],
+  ["full", "u", "M1 5V1H5M11 1H15V5M15 11V15H11M5 15H1V11M5 5H11V11H5Z"],
+  ["help", "?", "M5 6A3 3 0 1 1 8 9V11M8 13V13.5"],
+];
+const MODES = ["window", "ruler", "erase"];
+const OTHER_KEYS = { x: "erase_hottest", z: "undo" };
+
+const toolbar = () => TOOLS.map(([name, key, icon]) => {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.dataset.tool = name;
+  button.dataset.tLabel = `tool_${name}_does`;
+  const switches = name in state.pressed || MODES.includes(name);
+  if (switches) button.setAttribute("aria-pressed", "false");
+  button.innerHTML = `<svg viewBox="0 0 16 16" aria-hidden="true"><path d="${icon}"></path></svg>`
+    + `<span data-t="tool_${name}"></span>`;
+  button.setAttribute("aria-keyshortcuts", key);
+  return button;
+});
+$(".tools").replaceChildren(...toolbar());
+
+const showTools = () => {
+  const { pressed, mode } = state;
+  for (const button of element.querySelectorAll("[data-tool][aria-pressed]")) {
+    const { tool } = button.dataset;
+    button.setAttribute("aria-pressed", String(pressed[tool] ?? mode === tool));
+  }
+  $(".tools").hidden = !answered();
+  $(".stage").dataset.mode = mode;
+  if (!answered()) return;
+  const { turned, windows, evidence } = answered();
+  for (const tool of ["erase"]) $(`[data-tool=${tool}]`).hidden = !evidence;
+  const names = Object.keys(windows);
+  const now = names.find((name) => String(windows[name]) === String(state.window)) ?? "own";
+  $("[data-tool=preset] [data-t]").textContent = say(`window_${now}`);
+  $(".banner").hidden = !turned && !notSupported();
+  const said = [];
+  if (turned) said.push(say("banner_turned", { degrees: turned }));
+  if (notSupported() && pressed.heatmap) said.push(say("worth_not_supported"));
+  $(".banner").textContent = said.join(" · ");
+  $(".banner").hidden = !said.length;
+  $(".unsupported").hidden = !(pressed.heatmap && notSupported() && !state.forced);
+  showLegend();
+};
+const notSupported = () => answered()?.worth === "not_supported";
+
+// Twice as wide and high as the whole, or the whole again.
+const fill = () => {
+  if (state.view.zoom > 1) state.view = { ...state.view, zoom: 1, x: 0, y: 0 };
+  else zoom(2);
+  draw();
+};
+
+const ACTIONS = {
+  closer: () => zoom(1.3),
+  further: () => zoom(1 / 1.3),
+  whole: () => { state.view = { ...FRESH_VIEW }; },
+  actual: () => zoom(1 / zoomFactor()),
+  turn: () => { state.view.turn = (state.view.turn + 1) % 4; },
+  flip: () => { state.view.flip = !state.view.flip; },
+  preset: nextWindow,
+  full: () => (document.fullscreenElement ? document.exitFullscreen() : $(".desk").requestFullscreen()),
+  help: () => { $(".help").hidden = !$(".help").hidden; showHelp(); },
+  erase_hottest: () => eraseHottest(),
+  undo: () => undo(),
+};
+const use = (tool) => {
+  const { pressed } = state;
+  if (!answered()) return;
+  // The evidence would give the answer away before the reader's own reading.
+  if (waiting() && ["heatmap", "contour", "erase", "erase_hottest"].includes(tool)) return;
+  if (tool in pressed) pressed[tool] = !pressed[tool];
+  if (MODES.includes(tool)) state.mode = state.mode === tool ? "move" : tool;
+  if (tool === "ruler") stage.ruler = null;
+  ACTIONS[tool]?.();
+  showTools();
+  draw();
+};
+
+const showHelp = () => {
+  const keys = [...TOOLS.map(([name, key]) => [key, `tool_${name}_does`]),
+    ...Object.entries(OTHER_KEYS).map(([key, name]) => [key, name])];
+  $(".help").replaceChildren(...keys.map(([key, text]) => {
+    const row = document.createElement("p");
+    row.innerHTML = "<kbd></kbd> <span></span>";
+    row.firstChild.textContent = key.toUpperCase();
+    row.lastChild.textContent = say(text);
+    return row;
+  }));
+};
+
+element.addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  if (button?.dataset.tool) use(button.dataset.tool);
+  if (button?.matches(".unsupported")) {
+    state.forced = true;
+    showTools();
+    draw();
+  }
+  if (!$(".help").hidden && !button) $(".help").hidden = true;
+});
+
+const ARROWS = { ArrowLeft: [40, 0], ArrowRight: [-40, 0], ArrowUp: [0, 40], ArrowDown: [0, -40] };
+const KEYS = Object.fromEntries([...TOOLS.map(([name, key]) => [key, name]), ["=", "closer"],
+  ...Object.entries(OTHER_KEYS)]);
+const typing = (target) => target.closest?.("input:not([type=range]), textarea, select");
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
+  if (!element.isConnected || !element.offsetParent || !answered()) return;
+  const tool = KEYS[event.key.toLowerCase()];
+  if (tool) use(tool);
+  else if (event.key === "Escape") { state.mode = "move"; $(".help").hidden = true; showTools(); }
+  else if (ARROWS[event.key] && event.target.closest?.(".stage")) move(...ARROWS[event.key]);
+  else return;
+  event.preventDefault();
+});

@@ -1,0 +1,203 @@
+"""What the browser is sent of one file: an answer with all that the viewer needs, or why none."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TypedDict
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from cxr.classifier import Prediction
+from cxr.gate.lungs import Mask
+from cxr.messages import Message
+from cxr.model.bundle import Bundle
+from cxr.model.operating_points import OperatingPoints
+from cxr.outcome import Outcome
+from cxr.page.pictures import grey_data_uri, shrink
+from cxr.reading.acquisition import UNKNOWN
+from cxr.reading.radiograph import Radiograph
+from cxr.reading.stored_levels import WHITE
+
+_MAX_SIDE = 4096  # longest side sent to the browser; detectors for children have fewer pixels
+_PICTURE_SIDE = 900  # of a picture that was refused
+_CONTOURS = (0.25, 0.5, 0.75)  # levels on the heatmap's scale
+_CONTOUR_SIDE = 256
+_LUNG_WINDOW = (1, 99)  # percentiles of the grey levels within the lungs
+_BONE_WINDOW = (55, 99.8)  # percentiles of the whole radiograph, whose bright half holds the bones
+
+Window = tuple[float, float]  # the levels shown black and white, as fractions of all levels
+
+
+class MessageValue(TypedDict):
+    """A `Message` as JSON, for the browser to say in its language."""
+
+    code: str
+    values: dict[str, str | int]
+
+
+def message_values(messages: Iterable[Message]) -> list[MessageValue]:
+    """Messages as JSON, for the browser to say in its language."""
+    return [{"code": message.code, "values": dict(message.values)} for message in messages]
+
+
+def outcome_value(outcome: Outcome, bundle: Bundle) -> dict[str, Any]:
+    """The viewer's state that an outcome leads to."""
+    if outcome.answer:
+        return {"kind": "answered", **answer_value(*outcome.answer, bundle)}
+    if outcome.status == "refused":
+        seen = outcome.radiograph
+        return {
+            "kind": "refused",
+            "reasons": message_values(outcome.reasons),
+            "detail": outcome.detail,
+            "picture": grey_data_uri(shrink(seen.pixels, _PICTURE_SIDE)) if seen else None,
+        }
+    return {
+        "kind": "too_large" if outcome.too_large else "unreadable",
+        "detail": outcome.detail,
+    }
+
+
+def answer_value(radiograph: Radiograph, prediction: Prediction, bundle: Bundle) -> dict[str, Any]:
+    """What the viewer needs of one radiograph, upright as it was classified."""
+    levels, bits, values = _levels(radiograph, prediction)
+    height, width = levels.shape
+    lungs = prediction.gate_result.lungs
+    mask = np.zeros((1, 1), dtype=bool) if lungs is None else lungs.mask
+    turns = prediction.gate_result.correction.turns
+    spacing = radiograph.acquisition.pixel_spacing
+    checks = prediction.checks
+    return {
+        "id": hashlib.sha256(levels.tobytes()).hexdigest(),
+        "name": radiograph.name,
+        "stem": Path(radiograph.name).stem,
+        "is_dicom": radiograph.acquisition is not UNKNOWN,
+        "width": width,
+        "height": height,
+        "bits": bits,
+        "levels": base64.b64encode(zlib.compress(_planes(levels), 1)).decode(),
+        "values": values,
+        "windows": _windows(levels, bits, mask, radiograph, values),
+        "turned": prediction.gate_result.correction.turns * 90 % 360,
+        # Millimetres between rows and between columns, of the upright radiograph.
+        "spacing": spacing[::-1] if spacing and turns % 2 else spacing,
+        "map": np.round(prediction.map / bundle.heatmap_reference, 4).tolist(),
+        "reference": bundle.heatmap_reference,
+        "evidence": _evidence(prediction),
+        "contours": [_outlines(_scaled(prediction.map, bundle) >= level) for level in _CONTOURS],
+        "lungs": _outlines(mask),
+        "worth": checks.worth,
+        "regions": checks.regions,
+        "in_range": prediction.gate_result.in_range,
+        "probability": prediction.probability,
+        "model": bundle.sha256,
+        "model_name": f"{bundle.name} {bundle.version}",
+        "operating_points": _with_fractions(prediction.operating_points),
+        "source": bundle.measured_on or {"text": prediction.operating_points.source},
+        "warnings": message_values(prediction.gate_result.warnings),
+        "checks": message_values(checks.of_evidence()),
+        "variants": list(checks.variants.values()),
+    }
+
+
+def _levels(
+    radiograph: Radiograph, prediction: Prediction
+) -> tuple[npt.NDArray[Any], int, tuple[float, float]]:
+    """Upright levels (H, W), their bits, and the file's own values at the lowest and highest."""
+    correction, stored = prediction.gate_result.correction, radiograph.stored
+    if stored is None or max(radiograph.shape) > _MAX_SIDE:
+        pixels = shrink(correction.apply(radiograph.pixels), _MAX_SIDE)
+        return np.rint(pixels * 255).astype(np.uint8), 8, (0.0, 255.0)
+    levels = np.ascontiguousarray(np.rot90(stored.levels, correction.turns))
+    if correction.inverted:
+        return WHITE - levels, 16, (stored.white, stored.black)
+    return levels, 16, (stored.black, stored.white)
+
+
+def _planes(levels: npt.NDArray[Any]) -> bytes:
+    """All high bytes, then all low bytes, which packs better than one beside the other."""
+    if levels.dtype == np.uint8:
+        return levels.tobytes()
+    return (levels >> 8).astype(np.uint8).tobytes() + (levels & 255).astype(np.uint8).tobytes()
+
+
+def _windows(
+    levels: npt.NDArray[Any],
+    bits: int,
+    lungs: Mask,
+    radiograph: Radiograph,
+    values: tuple[float, float],
+) -> dict[str, Window]:
+    """Windows to choose from; the first is shown at first.
+
+    Args:
+        levels: (H, W), unsigned.
+        bits: of them.
+        lungs: (S, S), inside the lungs.
+        radiograph: that the levels are of.
+        values: at the lowest and the highest level.
+    """
+    small = cv2.resize(levels, lungs.shape[::-1], interpolation=cv2.INTER_AREA) / (2**bits - 1)
+    windows = {}
+    stored = radiograph.stored
+    if stored and stored.window and values == (stored.black, stored.white):
+        span = stored.white - stored.black
+        low, high = ((value - stored.black) / span for value in stored.window)
+        windows["file"] = (low, high)
+    windows["full"] = (0.0, 1.0)
+    if lungs.any():
+        windows["lung"] = _between(small[lungs], _LUNG_WINDOW)
+    windows["bone"] = _between(small, _BONE_WINDOW)
+    return windows
+
+
+def _between(shares: npt.NDArray[Any], percentiles: tuple[float, float]) -> Window:
+    low, high = np.percentile(shares, percentiles)
+    return float(low), float(max(high, low + 0.02))
+
+
+def _evidence(prediction: Prediction) -> dict[str, Any] | None:
+    """What the browser computes a what-if from; None where the probability follows from no map."""
+    found = prediction.evidence
+    if found is None:
+        return None
+    return {
+        "evidence": np.round(found.evidence.ravel(), 5).tolist(),
+        "weights": np.round(found.weights.ravel(), 5).tolist(),
+        "sharpness": found.sharpness,
+    }
+
+
+def _with_fractions(points: OperatingPoints) -> dict[str, Any]:
+    """As JSON, with the sensitivity and specificity of each point and their intervals."""
+    document = points.to_json()
+    for point, values in zip(points.curve, document["curve"], strict=True):
+        values["sensitivity"], values["specificity"] = point.sensitivity, point.specificity
+        values["sensitivity_interval"] = point.sensitivity_interval()
+        values["specificity_interval"] = point.specificity_interval()
+    return document
+
+
+def _scaled(found: npt.NDArray[np.float32], bundle: Bundle) -> npt.NDArray[np.float32]:
+    """A map on the heatmap's scale, interpolated to a size whose outlines are smooth."""
+    side = (_CONTOUR_SIDE, _CONTOUR_SIDE)
+    scaled = cv2.resize(found, side, interpolation=cv2.INTER_LINEAR)
+    return np.asarray(scaled / bundle.heatmap_reference, dtype=np.float32)
+
+
+def _outlines(inside: Mask) -> str:
+    """Outlines of a mask (S, S): an SVG path in fractions of width and height."""
+    height, width = inside.shape
+    found, _ = cv2.findContours(inside.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_TC89_L1)
+    return "".join(
+        "M"
+        + "L".join(f"{(x + 0.5) / width:.4f} {(y + 0.5) / height:.4f}" for x, y in outline)
+        + "Z"
+        for outline in (points.reshape(-1, 2) for points in found)
+    )

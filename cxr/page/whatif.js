@@ -1,0 +1,76 @@
+// --- What if: the probability without what the reader rubs out; computed here from the evidence map ------
+
+const BRUSH = 1.3; // radius, in cells
+let erased = null; // 1 for each cell that is rubbed out, else 0
+let before = []; // what was rubbed out before each stroke
+
+const forgetErased = (value) => {
+  erased = new Uint8Array(value.map.length * value.map[0].length);
+  before = [];
+};
+const anyErased = () => erased?.some(Boolean);
+
+const beginStroke = () => before.push(erased.slice());
+const eraseAround = (row, column, radius) => {
+  const { map } = answered();
+  map.forEach((line, r) => line.forEach((_, c) => {
+    if (Math.hypot(r - row, c - column) <= radius) erased[r * line.length + c] = 1;
+  }));
+};
+const eraseAt = (x, y) => {
+  const { map, width, height } = answered();
+  if (!cellAt(x, y)) return;
+  eraseAround((y / height) * map.length - 0.5, (x / width) * map[0].length - 0.5, BRUSH);
+  showWhatIf();
+  draw();
+};
+
+// The cell with the strongest evidence that still counts, with its neighbours.
+const eraseHottest = () => {
+  const { evidence, map } = answered();
+  if (!evidence) return;
+  let [best, at] = [0, null];
+  evidence.evidence.forEach((value, i) => {
+    const counts = erased[i] ? 0 : value * evidence.weights[i];
+    if (counts > best) [best, at] = [counts, i];
+  });
+  if (at === null) return;
+  beginStroke();
+  const columns = map[0].length;
+  eraseAround(Math.floor(at / columns), at % columns, 2);
+  showWhatIf();
+  draw();
+};
+const undo = (all = false) => {
+  if (!before.length) return;
+  erased = all ? before[0] : before.at(-1);
+  before = all ? [] : before.slice(0, -1);
+  showWhatIf();
+  draw();
+};
+
+const probabilityWithout = () => {
+  const { evidence, weights, sharpness } = answered().evidence;
+  return cxrRules.calibrated(cxrRules.pooledWithout(evidence, weights, erased, sharpness), points());
+};
+
+const showWhatIf = () => {
+  const value = answered();
+  if (!value) return;
+  $(".what-if").hidden = !value.evidence;
+  if (!value.evidence) return;
+  const some = anyErased();
+  $(".without").textContent = some
+    ? say("without", { probability: cxr.probability(probabilityWithout()) })
+    : say("what_if");
+  $(".without").classList.toggle("some", some);
+  $("[data-what=hottest]").textContent = say(some ? "erase_next" : "erase_hottest");
+  for (const name of ["undo", "all"]) $(`[data-what=${name}]`).hidden = !some;
+};
+
+element.addEventListener("click", (event) => {
+  const what = event.target.closest("[data-what]")?.dataset.what;
+  if (what === "hottest") eraseHottest();
+  if (what === "undo") undo();
+  if (what === "all") undo(true);
+});

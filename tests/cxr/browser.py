@@ -1,0 +1,61 @@
+"""What tests do on the page in a browser, and what they read from it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+from cxr.classifier import Classifier
+from cxr.messages import all_texts
+from cxr.page import LAUNCH_SETTINGS, build_page
+
+ANSWERED = ".viewer[data-state=answered]"
+EN, FR = all_texts()["en"], all_texts()["fr"]
+
+
+@contextmanager
+def served(classifier: Classifier, *, notes: Path | None = None) -> Iterator[str]:
+    """The address of a page with this model."""
+    page = build_page(classifier, notes=notes)
+    settings = {**LAUNCH_SETTINGS, "server_name": "127.0.0.1"}
+    _, local_url, _ = page.launch(**settings, prevent_thread_lock=True, quiet=True)
+    yield local_url
+    page.close()
+
+
+def choose(page: Page, path: Path) -> None:
+    """Choose a file, as in the file dialogue."""
+    page.set_input_files("#viewer input.file", path)
+
+
+def answered(page: Page, path: Path) -> None:
+    """Choose a radiograph and wait for its answer."""
+    choose(page, path)
+    page.wait_for_selector(ANSWERED)
+
+
+def set_slider(page: Page, selector: str, value: float) -> None:
+    """Move a slider."""
+    page.locator(selector).fill(str(value))
+
+
+def number_in(text: str) -> float:
+    """The percentage in a text, as a fraction."""
+    found = re.search(r"([\d.]+)%", text)
+    assert found, text
+    return float(found[1]) / 100
+
+
+def violations(page: Page) -> list[object]:
+    """What axe finds of WCAG 2.1 A and AA."""
+    rules = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
+    results = Axe().run(page, options=rules)
+    return [
+        (violation["id"], [node["target"] for node in violation["nodes"]])
+        for violation in results.response["violations"]
+    ]
