@@ -8,14 +8,15 @@ from typing import Any
 
 import gradio as gr
 
+from cxr.cases import read_cases
 from cxr.classifier import Classifier
 from cxr.errors import CXRError
 from cxr.messages import text
 from cxr.outcome import answer_file
 from cxr.page.about import card_text, create_curves
 from cxr.page.api import create_api
+from cxr.page.cases import create_case_text, create_cases, create_guide, opened
 from cxr.page.downloads import ASKED, Shown, create_download, dicom_value, for_report, report_value
-from cxr.page.examples import create_examples, list_examples
 from cxr.page.lines import (
     Line,
     create_choose_button,
@@ -36,10 +37,10 @@ _FOLDER = Path(__file__).parent
 # Arguments of Gradio's `launch` for this page.
 LAUNCH_SETTINGS: dict[str, Any] = {
     **BASE_SETTINGS,
-    "css_paths": _FOLDER / "page.css",
+    "css_paths": [_FOLDER / "page.css", _FOLDER / "cases.css"],
     "head": "".join(
         f"<script>{(_FOLDER / name).read_text(encoding='utf-8')}</script>"
-        for name in ("rules.js", "page.js", "files.js", "zip.js")
+        for name in ("rules.js", "page.js", "cases.js", "files.js", "zip.js")
     ),
     "max_file_size": "100mb",
 }
@@ -59,7 +60,7 @@ def build_page(classifier: Classifier, *, notice: str = "", notes: Path | None =
         notes: folder for readers' comments on answers; by default they stay in the browsers.
 
     Raises:
-        CXRError: the folder for notes cannot be made.
+        CXRError: the folder for notes cannot be made, or the cases are damaged.
     """
 
     def answer_upload(path: str | None) -> tuple[Any, Line | None, Any]:
@@ -78,8 +79,17 @@ def build_page(classifier: Classifier, *, notice: str = "", notes: Path | None =
             logging.exception("a radiograph was not classified")
             return gr.skip(), problem_line(None), gr.skip()
 
-    def answer_example(event: gr.EventData) -> tuple[Any, Line | None, Any]:
-        return answer_upload(str(example_paths[event.index]))
+    def answer_chosen(path: str | None) -> tuple[Any, ...]:
+        """The answer, and that it is no case's; an error leaves what the case's text says."""
+        answered = answer_upload(path)
+        return *answered, gr.skip() if path is None or answered[1] else None
+
+    def answer_case(event: gr.EventData) -> tuple[Any, ...]:
+        """The answer, and the name of the case, also if it is refused."""
+        case = cases.by_name.get(str(getattr(event, "case", None)))
+        if case is None:  # not of this page
+            return gr.skip(), {"text": "failed"}, gr.skip(), gr.skip()
+        return *answer_upload(str(case.path)), opened(case)
 
     def keep(shown: Shown | None, event: gr.EventData) -> tuple[Any, Line | None]:
         """A file for the reader, or why there is none."""
@@ -96,7 +106,7 @@ def build_page(classifier: Classifier, *, notice: str = "", notes: Path | None =
             logging.exception("a file for the reader was not made")
             return gr.skip(), problem_line(None)
 
-    example_paths = list_examples()
+    cases = read_cases()
     keep_note = note_keeper(notes, model=classifier.bundle.sha256) if notes else None
     with gr.Blocks(
         title=text("title", "en"), analytics_enabled=False, delete_cache=_DELETE_UPLOADS
@@ -110,11 +120,13 @@ def build_page(classifier: Classifier, *, notice: str = "", notes: Path | None =
                 with gr.Column(elem_id="upload"):  # hidden: the button above opens it
                     upload = gr.UploadButton(type="filepath")
                 problem = create_notice(elem_id="notice")
-                examples = create_examples(example_paths, elem_id="examples")
+                case_list = create_cases(cases, elem_id="cases")
             with gr.Column(scale=6, min_width=320):
+                create_guide(cases, elem_id="guide")
                 viewer = create_viewer(
                     upload_selector=_UPLOAD, elem_id="viewer", keep_note=keep_note
                 )
+                case_text = create_case_text(cases, elem_id="case")
         with gr.Column(elem_id="many-view"):
             create_many(classifier, at_once=_AT_ONCE, elem_id="many")
         with gr.Column(elem_id="about-view"):
@@ -127,15 +139,16 @@ def build_page(classifier: Classifier, *, notice: str = "", notes: Path | None =
         shown = gr.State(time_to_live=_DELETE_UPLOADS[1])
         download = create_download(elem_id="download")
         answer: dict[str, Any] = {
-            "outputs": [viewer, problem, shown],
+            "outputs": [viewer, problem, shown, case_text],
             "api_visibility": "private",
             # One at a time and in order, so that the radiograph chosen last is the one shown.
             "concurrency_limit": 1,
             "concurrency_id": "classify",
             "trigger_mode": "always_last",
         }
-        upload.upload(answer_upload, upload, **answer)
-        examples.select(answer_example, None, **answer)
+        upload.upload(answer_chosen, upload, **answer)
+        # Each in turn: a deferred request would be sent with the name of the case before.
+        case_list.select(answer_case, None, **{**answer, "trigger_mode": "multiple"})
         viewer.submit(keep, shown, [download, problem], api_visibility="private")
         create_api(classifier, at_once=_AT_ONCE)
     return page.queue(max_size=_MAX_WAITING, api_open=True)
