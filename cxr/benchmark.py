@@ -28,7 +28,7 @@ from cxr.errors import CXRError
 
 REPEATS = 30
 PROCESSES = 3
-_EXAMPLE = Path(__file__).parents[1] / "examples" / "normal_1.png"
+_EXAMPLE = Path(__file__).parents[1] / "examples" / "first-look.jpeg"
 _SIZE = (1632, 1224)  # 2 megapixels
 # Runs a module as `python -m` does, and prints the most memory that it held, in megabytes.
 _WITH_MEMORY = """

@@ -10,6 +10,7 @@
     ├── HubError                   a model of the Hub cannot be found, fetched or published
     ├── BackendError               Keras runs on a backend that cannot draw heatmaps
     ├── PageError                  a page cannot be served
+    ├── CasesError                 the examples are damaged or incomplete
     ├── DatasetError               a training folder is not what was expected
     └── RunError                   a training run cannot be started, resumed or exported
 
@@ -73,6 +74,10 @@ class BackendError(CXRError):
 
 class PageError(CXRError):
     """A page cannot be served: its port is taken, or this machine refuses."""
+
+
+class CasesError(CXRError):
+    """The document of the examples is damaged, or a file that it names is missing."""
 
 
 class DatasetError(CXRError):

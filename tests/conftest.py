@@ -209,8 +209,8 @@ def write_bundle(tiny_bundle: Bundle) -> Callable[[Path], Bundle]:
 def image_file(tmp_path: Path) -> Path:
     """A chest image that the gate recognises, 240 wide and 180 high."""
     path = tmp_path / "image.png"
-    composite = cv2.imread(str(ROOT / "examples" / "normal_1.png"), cv2.IMREAD_GRAYSCALE)
-    cv2.imwrite(str(path), cv2.resize(composite, (240, 180), interpolation=cv2.INTER_AREA))
+    example = cv2.imread(str(ROOT / "examples" / "first-look.jpeg"), cv2.IMREAD_GRAYSCALE)
+    cv2.imwrite(str(path), cv2.resize(example, (240, 180), interpolation=cv2.INTER_AREA))
     return path
 
 

@@ -45,7 +45,7 @@ def run(*command: object, cwd: Path | None = None) -> str:
 
 
 def test_the_installed_command_classifies_a_file(installed: Path, tmp_path: Path) -> None:
-    example = ROOT / "examples" / "normal_1.png"
+    example = ROOT / "examples" / "first-look.jpeg"
     record = json.loads(run(installed / "cxr", "classify", example, "--json", cwd=tmp_path))
     assert record["status"] == "ok"
     assert 0 <= record["probability"] <= 1

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from cxr.errors import CXRError
 from training.commands import (
     card,
-    composites,
+    cases,
     cross_validate,
     deploy,
     evaluate,
@@ -43,7 +43,7 @@ _COMMANDS = {
     "studio": studio,
     "work": work,
     "use": use,
-    "composites": composites,
+    "cases": cases,
     "walkthrough": walkthrough,
 }
 _ALIASES = {"fit-gate": ["fit-lungs"]}

@@ -7,11 +7,12 @@ from typing import Any
 
 import gradio as gr
 
+from cxr.cases import read_cases
 from cxr.classifier import Classifier
 from cxr.messages import text
 from cxr.page.about import card_text, create_curves
 from cxr.page.api import create_api
-from cxr.page.examples import create_examples, list_examples
+from cxr.page.cases import create_case_text, create_cases, create_guide
 from cxr.page.lines import create_choose_button, create_header, create_line, model_line
 from cxr.page.many import create_many
 from cxr.page.notes import note_keeper
@@ -23,10 +24,10 @@ _FOLDER = Path(__file__).parent
 # Arguments of Gradio's `launch` for this page.
 LAUNCH_SETTINGS: dict[str, Any] = {
     **BASE_SETTINGS,
-    "css_paths": _FOLDER / "page.css",
+    "css_paths": [_FOLDER / "page.css", _FOLDER / "cases.css"],
     "head": "".join(
         f"<script>{(_FOLDER / name).read_text(encoding='utf-8')}</script>"
-        for name in ("rules.js", "page.js", "files.js", "zip.js")
+        for name in ("rules.js", "page.js", "cases.js", "files.js", "zip.js")
     ),
     "max_file_size": "100mb",
 }
@@ -44,9 +45,9 @@ def build_page(classifier: Classifier, *, notice: str = "", notes: Path | None =
         notes: folder for readers' comments on answers; by default they stay in the browsers.
 
     Raises:
-        CXRError: the folder for notes cannot be made.
+        CXRError: the folder for notes cannot be made, or the cases are damaged.
     """
-    examples = list_examples()
+    cases = read_cases()
     keep_note = note_keeper(notes, model=classifier.bundle.sha256) if notes else None
     with gr.Blocks(
         title=text("title", "en"), analytics_enabled=False, delete_cache=_DELETE_UPLOADS
@@ -57,15 +58,17 @@ def build_page(classifier: Classifier, *, notice: str = "", notes: Path | None =
         with gr.Row(elem_id="one-view"):
             with gr.Column(scale=1, min_width=180, elem_id="sources"):
                 create_choose_button(elem_id="choose")
-                create_examples(examples, elem_id="examples")
+                create_cases(cases, elem_id="cases")
             with gr.Column(scale=7, min_width=320):
+                create_guide(cases, elem_id="guide")
                 create_viewer(
                     classifier,
-                    examples=examples,
+                    cases={name: case.path for name, case in cases.by_name.items()},
                     at_once=_AT_ONCE,
                     elem_id="viewer",
                     keep_note=keep_note,
                 )
+                create_case_text(cases, elem_id="case")
         with gr.Column(elem_id="many-view"):
             create_many(classifier, at_once=_AT_ONCE, elem_id="many")
         with gr.Column(elem_id="about-view"):

@@ -23,7 +23,7 @@ def create_api(classifier: Classifier, *, at_once: int) -> None:
     """
 
     def classify(image: gr.FileData, threshold: float | None = None) -> dict[str, Any]:
-        """Classify one radiograph: JPEG, PNG or DICOM.
+        """Classify one radiograph: JPEG, PNG or DICOM, for example examples/hila.jpeg.
 
         Args:
             image: the file.

@@ -101,3 +101,7 @@ element.addEventListener("click", async (event) => {
 });
 
 cxr.onChange(show);
+cxrCases.connect((name) => {
+  cxr.setView("one");
+  open({ name: cxrCases.state.cases[name].title[cxr.language], case: name });
+});

@@ -89,7 +89,8 @@ const use = (tool) => {
   const { pressed } = state;
   if (!answered()) return;
   // The evidence would give the answer away before the reader's own reading.
-  if (waiting() && ["heatmap", "contour", "erase", "erase_hottest"].includes(tool)) return;
+  const hidden = waiting() || cxrCases.asking();
+  if (hidden && ["heatmap", "contour", "erase", "erase_hottest"].includes(tool)) return;
   if (tool in pressed) pressed[tool] = !pressed[tool];
   if (MODES.includes(tool)) state.mode = state.mode === tool ? "move" : tool;
   if (tool === "ruler") stage.ruler = null;

@@ -3,15 +3,15 @@
 // `server` into it.
 //
 //   empty → reading → answered | refused | unreadable | too_large | busy | offline | failed
-const { cxr, cxrFiles, cxrRules } = window;
+const { cxr, cxrCases, cxrFiles, cxrRules } = window;
 const $ = (selector) => element.querySelector(selector);
 const say = cxr.speaker(props.texts);
 
 const FRESH_VIEW = { zoom: 1, x: 0, y: 0, turn: 0, flip: false };
 const state = {
   kind: "empty",
-  source: null, // what was chosen: its name, and a file or the number of an example
-  asked: null, // how the server knows it: a path of an upload, or the number of an example
+  source: null, // what was chosen: its name, and a file or the name of a case
+  asked: null, // how the server knows it: a path of an upload, or the name of a case
   picture: null, // an address of the image itself, for the states without an answer
   value: null, // an answer, or why there is none; see cxr/page/values.py
   opacity: cxr.recall("opacity") ?? 0.6,
@@ -45,12 +45,14 @@ const open = async (source) => {
   // Nothing of the radiograph before stays: neither its verdict nor its heatmap.
   Object.assign(state, { source, picture, asked: null, own: null, forced: false, view: { ...FRESH_VIEW } });
   Object.assign(state.pressed, { heatmap: false, contour: false, invert: false });
+  if (source.file) cxrCases.show(null);
   become("reading");
   const next = await ask(source);
   if (mine !== chosen) return;
   if (next.kind === "answered") await loadFilm(next);
   if (mine !== chosen) return;
   become(next.kind, { value: next, picture: next.picture ?? picture });
+  if (source.case && !CAN_BE_TRIED_AGAIN.includes(next.kind)) cxrCases.show(source.case);
   showNote();
 };
 
@@ -58,7 +60,7 @@ const ask = async (source) => {
   const { name, file } = source;
   if (file?.size > props.max_bytes) return { kind: "too_large" };
   try {
-    const asked = file ? { name, path: (await upload(file)).path } : { example: source.example };
+    const asked = file ? { name, path: (await upload(file)).path } : { case: source.case };
     if (file && !asked.path) throw new Error("not uploaded");
     state.asked = asked;
     return await server.answer_one(asked);
@@ -70,10 +72,6 @@ const ask = async (source) => {
 document.addEventListener("cxr:open", ({ detail }) => {
   cxr.setView("one");
   open({ name: detail.name, file: detail });
-});
-document.addEventListener("cxr:open-example", ({ detail }) => {
-  cxr.setView("one");
-  open({ name: detail.name, example: detail.index });
 });
 document.addEventListener("cxr:choose", () => $(".file").click());
 element.addEventListener("change", (event) => {

@@ -7,7 +7,7 @@ what-ifs need no further request.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ _SCRIPTS = (
 def create_viewer(
     classifier: Classifier,
     *,
-    examples: Sequence[Path],
+    cases: Mapping[str, Path],
     at_once: int,
     elem_id: str,
     keep_note: Callable[[Any], None] | None = None,
@@ -49,7 +49,7 @@ def create_viewer(
 
     Args:
         classifier: answers.
-        examples: radiographs that the browser may ask for by their number.
+        cases: files that the browser may ask for by their name.
         at_once: how many radiographs are classified at a time.
         elem_id: of the component.
         keep_note: stores a reader's comment on an answer, if the operator of the page wants them.
@@ -57,10 +57,10 @@ def create_viewer(
     turns = Turns(at_once)
 
     def source_of(asked: dict[str, Any]) -> tuple[Path, str]:
-        """The file that the browser means: an upload, or an example by its number."""
-        number = asked.get("example")
-        if isinstance(number, int) and 0 <= number < len(examples):
-            return examples[number], examples[number].name
+        """The file that the browser means: an upload, or a case by its name."""
+        case = asked.get("case")
+        if isinstance(case, str) and case in cases:
+            return cases[case], cases[case].name
         name = asked_name(asked)
         return uploaded_file(str(asked.get("path")), name=name), name
 

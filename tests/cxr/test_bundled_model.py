@@ -1,4 +1,4 @@
-"""What ships: the model, the examples, and what the README says of them."""
+"""What ships: the model, and what the README says of them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 import cxr
-from cxr.classifier import Classifier
 from cxr.model.bundle import Bundle, load_bundle
-from cxr.page.examples import list_examples
-from cxr.reading.radiograph import read_radiograph
 from tests.conftest import ROOT
 from training.fitting.config import TrainingConfig
 from training.fitting.presets import default
@@ -62,18 +59,6 @@ def test_its_heatmaps_were_measured_on_patients_that_it_never_saw(bundle: Bundle
 def test_its_card_says_what_its_json_says(bundle: Bundle) -> None:
     card = model_card(bundle.config, bundle.operating_points, bundle.evaluation)
     assert (bundle.folder / "README.md").read_text(encoding="utf-8") == card
-
-
-def test_every_example_gets_its_classs_verdict(bundle: Bundle) -> None:
-    """The composites were chosen for their likeness, not for the model's answer."""
-    classifier = Classifier(bundle)
-    examples = list_examples()
-    assert len(examples) == 6
-    for path in examples:
-        prediction = classifier.predict(read_radiograph(path))
-        verdict = prediction.verdict(threshold=bundle.operating_points.threshold)
-        expected = "NORMAL" if path.stem.startswith("normal") else "PNEUMONIA"
-        assert verdict == expected, f"{path.name}: {prediction.probability:.3f}"
 
 
 @pytest.mark.slow

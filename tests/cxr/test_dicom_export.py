@@ -26,8 +26,8 @@ from tests.cxr.test_dicom import SECRETS, content, header, make
 @pytest.fixture(scope="module")
 def image() -> bytes:
     """A DICOM radiograph of a known patient."""
-    composite = read_radiograph(ROOT / "examples" / "bacterial_1.png")
-    dataset = make(np.rint(composite.pixels * 4095).astype(np.uint16), bits=12)
+    example = read_radiograph(ROOT / "examples" / "both-sides.jpeg")
+    dataset = make(np.rint(example.pixels * 4095).astype(np.uint16), bits=12)
     header(**SECRETS)(dataset)
     dataset.StudyInstanceUID = "1.2.826.0.1.3680043.8.498.1"
     return content(dataset)

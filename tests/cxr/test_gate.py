@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from cxr.cases import read_cases
 from cxr.classifier import Classifier
 from cxr.errors import BundleError, NotAChestRadiograph, RadiographError, UnsupportedRadiograph
 from cxr.gate.files import BUNDLED_GATE, CONFIG, FILES, graph_outputs, read_gate, write_gate
@@ -31,7 +32,7 @@ from training.networks.export import export_lung_network
 from training.networks.lung_network import build_lung_network
 
 Image = npt.NDArray[np.float32]
-EXAMPLES = sorted((ROOT / "examples").glob("*.png"))
+EXAMPLES = [case.path for case in read_cases().radiographs]
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +42,7 @@ def gate() -> Gate:
 
 @pytest.fixture(scope="module")
 def image() -> Radiograph:
-    return read_radiograph(ROOT / "examples" / "normal_1.png")
+    return read_radiograph(ROOT / "examples" / "first-look.jpeg")
 
 
 def picture(pixels: Image, **values: object) -> Radiograph:

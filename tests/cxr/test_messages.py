@@ -11,6 +11,7 @@ from typing import get_args
 
 import pytest
 
+from cxr.cases import Comparison, Label
 from cxr.checks import PLACES, WORTHS, Effect
 from cxr.gate.lungs import KINDS
 from cxr.language import LANGUAGES, Language, keep_together
@@ -38,7 +39,9 @@ FAMILIES = {
     "window_": {"file", "full", "lung", "bone", "own"},
     "status_": {"refused", "error"},
     "stop_": {"high_sensitivity", "threshold", "high_specificity"},
-    "example_": {"normal", "bacterial", "viral"},
+    "label_": set(get_args(Label)),
+    "said_": set(get_args(Verdict)),
+    "compared_": set(get_args(Comparison)),
 }
 
 

@@ -80,11 +80,9 @@ def test_a_chosen_image_gets_its_answer(
 
 
 def test_an_example(page: Page) -> None:
-    buttons = page.locator("#examples button")
-    assert buttons.count() == 6
-    buttons.nth(1).click()
+    page.locator("#cases [data-case=hila]").click()
     page.wait_for_selector(ANSWERED)
-    expect(page.locator(".verdict .name")).to_have_text("bacterial_2.png")
+    expect(page.locator(".verdict .name")).to_have_text("hila.jpeg")
 
 
 def nothing_is_left_of_the_answer(page: Page) -> None:
@@ -157,10 +155,10 @@ def test_too_many_at_once_and_odd_requests(
     tiny_classifier: Classifier, image_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(turns, "_MAX_WAIT", 0.01)
-    viewer = create_viewer(tiny_classifier, examples=[image_file], at_once=0, elem_id="viewer")
-    assert viewer.answer_one({"example": 0}) == {"kind": "busy"}
-    assert viewer.keep_file({"example": 0}) == {"problem": "busy"}
-    for odd in (None, [], {"example": 1}, {"example": "0"}, {"path": [1]}, {"name": {}}):
+    viewer = create_viewer(tiny_classifier, cases={"one": image_file}, at_once=0, elem_id="viewer")
+    assert viewer.answer_one({"case": "one"}) == {"kind": "busy"}
+    assert viewer.keep_file({"case": "one"}) == {"problem": "busy"}
+    for odd in (None, [], {"case": "none"}, {"case": []}, {"path": [1]}, {"name": {}}):
         assert viewer.answer_one(odd)["kind"] == "unreadable"
         assert viewer.keep_file(odd)["problem"] == "not_kept"
 

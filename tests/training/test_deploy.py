@@ -16,10 +16,10 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from cxr.cases import read_cases
 from cxr.errors import HubError
 from cxr.gate.files import FILES as GATE_FILES
 from cxr.model.bundle import FILES, Bundle
-from cxr.page.examples import list_examples
 from tests.loopback_hub import LoopbackHub, Repository
 from training.sharing.deploy import WRITTEN, app_files, deploy
 from training.sharing.publish import publish
@@ -207,5 +207,8 @@ def test_nothing_of_the_machine_is_sent() -> None:
 
 def test_the_examples_of_the_page_are_sent() -> None:
     files = app_files(f"{REPO}@{'a' * 40}")
-    for path in list_examples():
-        assert f"examples/{path.name}" in files
+    for case in read_cases().cases:
+        assert files[f"examples/{case.path.name}"] == case.path.read_bytes()
+    examples = {path: content for path, content in files.items() if path.startswith("examples/")}
+    assert {"examples/cases.toml", "examples/SOURCES.md"} < examples.keys()
+    assert sum(map(len, examples.values())) < 4_000_000

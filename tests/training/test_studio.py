@@ -20,10 +20,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from cxr.cases import read_cases
 from cxr.errors import DatasetError, RunError
 from cxr.model import bundle as bundles
 from cxr.model.bundle import Bundle
-from cxr.page.examples import list_examples
 from cxr.reading.radiograph import read_radiograph
 from tests.conftest import PAGE_MARKS, QUICK_FIT, ROOT
 from tests.training.test_jobs import wait_until
@@ -405,5 +405,5 @@ def test_what_is_no_data_folder(path: str) -> None:
 
 
 def test_the_preview_is_the_same_for_equal_settings() -> None:
-    image = read_radiograph(list_examples()[0])
+    image = read_radiograph(read_cases().radiographs[0].path)
     assert preview_html(tiny.CONFIG, image) == preview_html(tiny.CONFIG, image)

@@ -6,7 +6,6 @@ the example radiographs. `cxr.model.hub` fetches it again.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import yaml
 from huggingface_hub import CommitOperationAdd, EvalResultEntry, HfApi, eval_result_entries_to_yaml
 from huggingface_hub import errors as hub
 
+from cxr.cases import CASES, read_cases
 from cxr.errors import HubError, RunError
 from cxr.model.bundle import FILES, Bundle, load_bundle
 from cxr.model.hub import first_line, parse_reference
@@ -24,7 +24,6 @@ from cxr.model.session import ModelSession
 from training.files import EXAMPLES
 
 PLOTS = ("learning_curves.png", "confusion_matrix.png", "roc_curve.png")
-_EXAMPLE = r"(normal|bacterial|viral)_\d+\.png"
 
 
 @dataclass(frozen=True)
@@ -104,11 +103,8 @@ def _files(run: Path, bundle: Bundle) -> dict[str, bytes]:
 
 
 def example_files() -> list[Path]:
-    """The example radiographs and their sources; no other file of that folder."""
-    radiographs = [
-        path for path in sorted(EXAMPLES.glob("*.png")) if re.fullmatch(_EXAMPLE, path.name)
-    ]
-    return [*radiographs, EXAMPLES / "SOURCES.md"]
+    """The files of the cases, their document and their sources; no other file of that folder."""
+    return [*(case.path for case in read_cases().cases), EXAMPLES / CASES, EXAMPLES / "SOURCES.md"]
 
 
 def _eval_results(bundle: Bundle, dataset: str) -> str:

@@ -10,8 +10,8 @@ import gradio as gr
 import numpy as np
 import numpy.typing as npt
 
+from cxr.cases import read_cases
 from cxr.errors import CXRError, DatasetError
-from cxr.page.examples import list_examples
 from cxr.reading.radiograph import Radiograph, read_radiograph
 from training.data.dataset import image_paths, present_splits
 from training.data.inspection import FITTED
@@ -196,7 +196,7 @@ def _image(path: str | None, number: int) -> Radiograph:
         files = [path for split in splits for path, _ in image_paths(folder / split)]
     except DatasetError:
         files = []
-    files = files or list_examples()
+    files = files or [case.path for case in read_cases().radiographs]
     rng = np.random.default_rng(0)
     order: list[Path] = [files[i] for i in rng.permutation(len(files))]
     return read_radiograph(order[int(number) % len(order)])

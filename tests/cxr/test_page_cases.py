@@ -1,0 +1,229 @@
+"""The cases on the page, in a real browser: links, quiz, tour, both languages, accessibility."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from cxr.cases import read_cases
+from cxr.language import format_probability
+from cxr.messages import Message, sentences, text
+from tests.conftest import PAGE_MARKS
+from tests.cxr.browser import EN, FR, choose, violations
+
+pytestmark = PAGE_MARKS
+ALL = read_cases()
+QUIZ = [case.name for case in ALL.radiographs]
+SAID = "#guide .said"
+
+
+def wait_for(page: Page, name: str) -> None:
+    """Until the case has been answered and is told of."""
+    expect(page.locator("#case h2")).to_have_text(ALL.by_name[name].title["en"], timeout=15_000)
+
+
+def test_a_link_opens_its_case(page: Page, url: str) -> None:
+    case = ALL.by_name["small-picture"]
+    page.goto(f"{url}?case={case.name}")
+    wait_for(page, case.name)
+    expect(page.locator(".verdict .name")).to_have_text(case.path.name)
+    expect(page.locator("#case .look")).to_have_text(case.look["en"])
+    expect(page.locator("#case dd.label")).to_have_text(EN["label_bacterial"])
+    assert case.answer.probability is not None
+    probability = format_probability(case.answer.probability, "en")
+    model = text("said_NORMAL", "en", probability=probability)
+    expect(page.locator("#case .model")).to_have_text(f"{model} {EN['compared_missed']}")
+    expect(page.locator("#case .credit").first).to_contain_text("CC BY 4.0")
+    assert page.locator("#case .link").get_attribute("href") == f"?case={case.name}"
+
+
+def test_labels_are_told_once_a_case_is_answered(page: Page) -> None:
+    assert page.locator("#cases [data-case]").count() == len(ALL.cases)
+    labels = page.locator("#cases .label")
+    assert set(labels.all_inner_texts()) == {""}
+    page.locator("[data-case=hila]").click()
+    wait_for(page, "hila")
+    expect(page.locator("[data-case=hila] .label")).to_have_text(EN["label_viral"])
+    expect(page.locator("[data-case=first-look] .label")).to_have_text("")
+    assert page.url.endswith("?case=hila")
+
+
+def test_of_cases_chosen_in_haste_the_last_is_shown(page: Page) -> None:
+    for name in ("hila", "tubes", "leaning"):
+        page.locator(f"[data-case={name}]").click()
+    wait_for(page, "leaning")
+    expect(page.locator(".verdict .name")).to_have_text("leaning.jpeg")
+
+
+def test_a_radiograph_of_ones_own_is_no_case(page: Page, image_file: Path) -> None:
+    page.locator("[data-case=hila]").click()
+    wait_for(page, "hila")
+    choose(page, image_file)
+    expect(page.locator(".verdict .name")).to_have_text("image.png")
+    expect(page.locator("#case article")).to_be_hidden()
+    assert "case=" not in page.url
+    page.locator("[data-case=hila]").click()
+    wait_for(page, "hila")
+
+
+def test_the_drawing_is_refused_and_told_of(page: Page) -> None:
+    page.locator("[data-case=drawing]").click()
+    wait_for(page, "drawing")
+    reasons = [Message(code) for code in ALL.by_name["drawing"].answer.reasons]
+    expect(page.locator("#case .model")).to_have_text(f"{EN['case_refused']} {sentences(reasons)}")
+    expect(page.locator("#case .licence")).to_be_hidden()
+    expect(page.locator(".problem .label")).to_have_text(EN["state_refused"])
+
+
+def test_the_dicom_file_is_opened(page: Page) -> None:
+    page.locator("[data-case=dicom]").click()
+    wait_for(page, "dicom")
+    expect(page.locator("#viewer .dicom")).to_be_visible()
+
+
+def test_a_link_to_no_case_says_so(page: Page, url: str) -> None:
+    page.goto(f"{url}?case=nobody")
+    expect(page.locator("#case h2")).to_have_text(text("case_unknown", "en", name="nobody"))
+    page.locator("[data-case=hila]").click()
+    wait_for(page, "hila")
+
+
+def test_a_link_opens_about(page: Page, url: str) -> None:
+    page.goto("about:blank")
+    page.goto(f"{url}#about")
+    expect(page.locator("#card h1")).to_be_visible()
+    page.locator("[data-view=one]").click()
+    expect(page.locator("#cases")).to_be_visible()
+    assert "#" not in page.url
+    page.locator("[data-view=about]").click()
+    assert page.url.endswith("#about")
+
+
+def test_the_quiz_asks_before_it_tells(page: Page) -> None:
+    page.locator("[data-do=quiz]").click()
+    first = ALL.by_name[QUIZ[0]]
+    expect(page.locator(SAID)).to_contain_text(EN["quiz_question"])
+    expect(page.locator("[data-choice]").first).to_have_attribute("aria-disabled", "false")
+    for hidden in ("#viewer .panel", "#case article", "[data-tool=heatmap]"):
+        expect(page.locator(hidden)).to_be_hidden()
+    page.keyboard.press("h")  # gives nothing away
+    expect(page.locator(".legend")).to_be_hidden()
+    assert page.locator("[data-tool=heatmap]").get_attribute("aria-pressed") == "false"
+    expect(page.locator(f"[data-case={first.name}] .label")).to_have_text("")
+
+    page.locator(f"[data-choice={first.expected}]").click()
+    wait_for(page, first.name)
+    expect(page.locator("#viewer .panel")).to_be_visible()
+    expect(page.locator(SAID)).to_contain_text(EN[f"label_{first.label}"])
+    page.locator("#guide [data-do=next]").click()
+    expect(page.locator("[data-choice]").first).to_have_attribute("aria-disabled", "false")
+    page.locator("[data-choice=UNSURE]").click()
+    model = sum(ALL.by_name[n].answer.verdict == ALL.by_name[n].expected for n in QUIZ[:2])
+    score = text("quiz_score", "en", right=1, total=2, unsure=1, model=model)
+    expect(page.locator("#guide .score")).to_have_text(score)
+
+    # The first choice counts, and the browser remembers it.
+    page.reload()
+    page.wait_for_selector("#cases .title")
+    page.locator("[data-do=quiz]").click()
+    expect(page.locator(SAID)).to_contain_text(ALL.by_name[QUIZ[2]].title["en"])
+    expect(page.locator("#guide .score")).to_have_text(score)
+    page.keyboard.press("Escape")
+    wait_for(page, QUIZ[2])
+    expect(page.locator("#guide section")).to_be_hidden()
+
+
+def test_the_quiz_ends_and_begins_again(page: Page) -> None:
+    page.evaluate(
+        "names => localStorage.setItem('cxr.quiz', JSON.stringify("
+        "Object.fromEntries(names.map((name) => [name, 'NORMAL']))))",
+        QUIZ[:-1],
+    )
+    page.reload()
+    page.wait_for_selector("#cases .title")
+    page.locator("[data-do=quiz]").click()
+    expect(page.locator(SAID)).to_contain_text(ALL.by_name[QUIZ[-1]].title["en"])
+    expect(page.locator("[data-choice]").first).to_have_attribute("aria-disabled", "false")
+    page.locator("[data-choice=NORMAL]").click()
+    expect(page.locator(SAID)).to_contain_text(EN["quiz_done"])
+    right = sum(case.expected == "NORMAL" for case in ALL.radiographs)
+    expect(page.locator("#guide .score")).to_contain_text(f"you {right} of {len(QUIZ)} (0 unsure)")
+    page.locator("[data-do=again]").click()
+    expect(page.locator(SAID)).to_contain_text(ALL.by_name[QUIZ[0]].title["en"])
+    expect(page.locator("#guide .score")).to_have_text("")
+
+
+def test_the_tour_by_keyboard(page: Page) -> None:
+    page.locator("[data-do=tour]").focus()
+    page.keyboard.press("Enter")
+    total = len(ALL.tour)
+    for number, step in enumerate(ALL.tour, 1):
+        place = text("tour_step", "en", step=number, total=total)
+        expect(page.locator(SAID)).to_have_text(f"{place} {step.say['en']}")
+        wait_for(page, step.case)
+        expect(page.locator("#guide button:focus")).to_have_count(1)
+        if number < total:
+            page.keyboard.press("Enter" if number == 1 else "ArrowRight")
+    expect(page.locator("#guide [data-do=next]")).to_be_hidden()
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator(SAID)).to_contain_text(f"{total - 1} of {total}")
+    page.keyboard.press("Escape")
+    expect(page.locator("#guide section")).to_be_hidden()
+    expect(page.locator("[data-do=tour]")).to_be_focused()
+
+
+def test_in_french(page: Page) -> None:
+    page.locator(".language").click()
+    page.locator("[data-case=wide-mediastinum]").click()
+    case = ALL.by_name["wide-mediastinum"]
+    expect(page.locator("#case h2")).to_have_text(case.title["fr"], timeout=15_000)
+    expect(page.locator("#case .look")).to_have_text(case.look["fr"])
+    expect(page.locator("#case .model")).to_contain_text(FR["compared_agrees"])
+    page.locator("[data-do=tour]").click()
+    expect(page.locator(SAID)).to_contain_text(ALL.tour[0].say["fr"])
+    page.locator("[data-do=quiz]").click()
+    expect(page.locator(SAID)).to_contain_text(FR["quiz_question"])
+    for part in ("#cases", "#guide", "#case"):
+        shown = page.locator(part).inner_text()
+        for key in ("tour_next", "quiz_end", "case_look", "quiz_unsure", "case_link"):
+            assert EN[key] not in shown
+
+
+def settled_violations(page: Page) -> list[object]:
+    page.wait_for_timeout(800)  # Gradio fades a component in once it has a new value
+    return violations(page)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_accessibility(browser: Browser, url: str, scheme: Literal["light", "dark"]) -> None:
+    context = browser.new_context(
+        color_scheme=scheme, viewport={"width": 1280, "height": 720}, locale="en-GB"
+    )
+    page = context.new_page()
+    page.goto(f"{url}?case=hila")
+    wait_for(page, "hila")
+    found = settled_violations(page)
+    page.locator("[data-do=tour]").click()
+    wait_for(page, ALL.tour[0].case)
+    found += settled_violations(page)
+    page.locator("[data-do=quiz]").click()
+    expect(page.locator("[data-choice]").first).to_have_attribute("aria-disabled", "false")
+    found += settled_violations(page)
+    page.locator("[data-choice=NORMAL]").click()
+    expect(page.locator("#guide .score")).to_be_visible()
+    found += settled_violations(page)
+    assert found == []
+    context.close()
+
+
+def test_a_phone_shows_it_without_scrolling_sideways(page: Page, url: str) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{url}?case=hila")
+    wait_for(page, "hila")
+    for mode in ("tour", "quiz"):
+        page.locator(f"[data-do={mode}]").click()
+        expect(page.locator("#guide section")).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
