@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from cxr.errors import BundleError
 from cxr.model.graph import GRAPH
@@ -51,6 +51,20 @@ MANIFEST = "manifest.json"
 _ANSWERING_FILES = (CONFIG, GRAPH, OPERATING_POINTS)
 _FILES = (CARD, CONFIG, EVALUATION, WEIGHTS, GRAPH, OPERATING_POINTS)
 FILES = (*_FILES, MANIFEST)  # all of a bundle
+
+
+class ExpectedElsewhere(TypedDict):
+    """Figures at the shipped threshold on radiographs acquired unlike those that were learned from.
+
+    Keys:
+        images: how many were scored.
+        sensitivity: in [0, 1].
+        specificity: in [0, 1].
+    """
+
+    images: int
+    sensitivity: float
+    specificity: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +125,21 @@ class Bundle:
         if not folds or not {"images", "patients"} <= result.keys():
             return None
         return {"images": result["images"], "patients": result["patients"], "folds": folds}
+
+    @property
+    def elsewhere(self) -> ExpectedElsewhere | None:
+        """What to expect on radiographs acquired differently, if that was measured."""
+        found = self.evaluation.get("elsewhere")
+        if not isinstance(found, dict):
+            return None
+        try:
+            return ExpectedElsewhere(
+                images=int(found["images"]),
+                sensitivity=float(found["sensitivity"]),
+                specificity=float(found["specificity"]),
+            )
+        except (KeyError, TypeError, ValueError):
+            return None
 
     @cached_property
     def heatmap_reference(self) -> float:

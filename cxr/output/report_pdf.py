@@ -114,6 +114,7 @@ def _rows(prediction: Prediction, bundle: Bundle, reading: Reading) -> list[tupl
         (text("evidence", language), _evidence(prediction, language)),
         *_orientation(prediction, language),
         (text("threshold", language), f"{format_decimal(threshold, language)} ({whose})"),
+        *_elsewhere(bundle, language),
         *_cost(points.at(threshold), language),
         (text("report_measured", language), measured_on),
         (
@@ -163,6 +164,20 @@ def _orientation(prediction: Prediction, language: Language) -> list[tuple[str, 
     if prediction.gate_result.correction == Correction():
         return []
     return [(text("report_orientation", language), text("report_as_it_came", language))]
+
+
+def _elsewhere(bundle: Bundle, language: Language) -> list[tuple[str, str]]:
+    found = bundle.elsewhere
+    if found is None:
+        return []
+    said = text(
+        "report_elsewhere",
+        language,
+        sensitivity=format_percent(found["sensitivity"], language),
+        specificity=format_percent(found["specificity"], language),
+        images=found["images"],
+    )
+    return [(text("report_elsewhere_title", language), said)]
 
 
 def _cost(point: OperatingPoint, language: Language) -> list[tuple[str, str]]:

@@ -12,24 +12,26 @@ from cxr.model.bundle import CARD, Bundle
 _TEMPLATE = """
 <div class="curves">
   <figure>
-    <svg viewBox="-46 -12 330 300" role="img" data-t-label="roc_label">
-      <path class="axes" d="M0 0V250H260M0 0H-4M0 250H-4M0 250V254M250 250V254"></path>
+    <svg viewBox="-52 -12 336 306" role="img" data-t-label="roc_label">
+      <path class="axes" d="${value.axes}"></path>
+      <g>${value.ticks}</g>
       <path class="chance" d="M0 250L250 0"></path>
       <path class="line" d="${value.roc}"></path>
       <g>${value.stops.map(s => `<circle cx="${s.x}" cy="${s.y}" r="4"></circle>`).join("")}</g>
-      <text x="125" y="276" data-t="roc_x"></text>
-      <text transform="translate(-24 125) rotate(-90)" data-t="sensitivity"></text>
+      <text x="125" y="288" data-t="roc_x"></text>
+      <text transform="translate(-38 125) rotate(-90)" data-t="sensitivity"></text>
     </svg>
     <figcaption data-t="roc_caption"></figcaption>
   </figure>
   <figure>
-    <svg viewBox="-46 -12 330 300" role="img" data-t-label="threshold_label">
-      <path class="axes" d="M0 0V250H260M0 0H-4M0 250H-4M0 250V254M250 250V254"></path>
+    <svg viewBox="-52 -12 336 306" role="img" data-t-label="threshold_label">
+      <path class="axes" d="${value.axes}"></path>
+      <g>${value.ticks}</g>
       <path class="line" d="${value.sensitivity}"></path>
       <path class="line other" d="${value.specificity}"></path>
       <g>${value.thresholds.map(x => `<path class="chance" d="M${x} 0V250"></path>`).join("")}</g>
-      <text x="125" y="276" data-t="threshold"></text>
-      <text transform="translate(-24 125) rotate(-90)" data-t="fraction"></text>
+      <text x="125" y="288" data-t="threshold"></text>
+      <text transform="translate(-38 125) rotate(-90)" data-t="fraction"></text>
     </svg>
     <figcaption data-t="threshold_caption"></figcaption>
   </figure>
@@ -47,6 +49,7 @@ path { fill: none; stroke: var(--body-text-color); }
 .line.other { stroke: #0f766e; }
 circle { fill: #c2410c; }
 text { fill: var(--body-text-color); font-size: 12px; text-anchor: middle; }
+.beside { text-anchor: end; }
 figcaption, p { font-size: 0.85rem; line-height: 1.45; color: var(--quiet); }
 p { margin-top: 1rem; }
 """
@@ -56,6 +59,7 @@ const say = cxr.speaker(props.texts);
 cxr.onChange(() => cxr.translate(element, say));
 """
 _SIDE = 250  # of a plot, in SVG units
+_TICKS = {share: round(_SIDE * share / 100) for share in range(0, 101, 25)}  # in per cent
 
 
 def create_curves(bundle: Bundle, *, elem_id: str) -> gr.HTML:
@@ -76,6 +80,12 @@ def _curves(bundle: Bundle) -> dict[str, Any]:
     stops = (points.high_sensitivity, points.threshold, points.high_specificity)
     at = [points.at(stop) for stop in stops]
     return {
+        "axes": "M0 0V250H260" + "".join(f"M0 {at}H-4M{at} 250V254" for at in _TICKS.values()),
+        "ticks": "".join(
+            f'<text x="{at}" y="268">{share}</text>'
+            f'<text class="beside" x="-8" y="{_SIDE - at + 4}">{share}</text>'
+            for share, at in _TICKS.items()
+        ),
         "roc": _path([(1 - p.specificity, p.sensitivity) for p in points.curve]),
         "sensitivity": _path([(p.threshold, p.sensitivity) for p in points.curve]),
         "specificity": _path([(p.threshold, p.specificity) for p in points.curve]),

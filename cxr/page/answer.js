@@ -17,6 +17,7 @@ const showAnswer = () => {
   showWorth(value);
   showWhatIf();
   showThreshold(at);
+  showElsewhere(value);
   showCost(cxrRules.nearestPoint(points().curve, at));
   showChecks(value, at);
 };
@@ -81,6 +82,14 @@ const showChecks = ({ warnings, checks, probability, variants }, at) => {
   const agree = cxrRules.viewsAgree(probability, variants, at);
   const views = cxrRules.asSentence(say(agree ? "views_agree" : "views_differ"));
   $(".checks").textContent = `${cxr.sentences(checks, say)} ${views}`;
+};
+
+// First what to expect on radiographs acquired differently, since the reader's may be.
+const showElsewhere = ({ elsewhere }) => {
+  $(".elsewhere").textContent = elsewhere ? say("elsewhere", {
+    threshold: cxr.decimal(points().threshold), images: elsewhere.images,
+    sensitivity: cxr.percent(elsewhere.sensitivity), specificity: cxr.percent(elsewhere.specificity),
+  }) : "";
 };
 
 const showCost = (point) => {

@@ -100,6 +100,7 @@ def answer_value(radiograph: Radiograph, prediction: Prediction, bundle: Bundle)
         "model_name": f"{bundle.name} {bundle.version}",
         "operating_points": _with_fractions(prediction.operating_points),
         "source": bundle.measured_on or {"text": prediction.operating_points.source},
+        "elsewhere": bundle.elsewhere,
         "warnings": message_values(prediction.gate_result.warnings),
         "checks": message_values(checks.of_evidence()),
         "variants": list(checks.variants.values()),

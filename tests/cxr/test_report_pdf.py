@@ -104,6 +104,17 @@ def test_outside_the_models_range_and_as_it_came(
     assert "Orientation shown as it came" in said
 
 
+def test_what_to_expect_elsewhere(
+    radiograph: Radiograph, prediction: Prediction, tiny_bundle: Bundle
+) -> None:
+    figures = {"images": 1266, "sensitivity": 0.85, "specificity": 0.91}
+    bundle = dataclasses.replace(tiny_bundle, evaluation={"elsewhere": figures})
+    said = words(pdf_report(radiograph, prediction, bundle, Reading()))
+    assert "To expect elsewhere sensitivity 85.0% and specificity 91.0%" in said
+    for damaged in ({"images": 1266}, "none", {**figures, "images": "many"}):
+        assert dataclasses.replace(bundle, evaluation={"elsewhere": damaged}).elsewhere is None
+
+
 @pytest.mark.parametrize("shape", [(40, 400), (400, 40), (2500, 2000)])
 def test_any_image_fits_on_the_page(
     prediction: Prediction, tiny_bundle: Bundle, shape: tuple[int, int]
