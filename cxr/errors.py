@@ -10,6 +10,7 @@
     ├── HubError                   a model of the Hub cannot be found, fetched or published
     ├── BackendError               Keras runs on a backend that cannot draw heatmaps
     ├── PageError                  a page cannot be served
+    ├── MissingPackage             an optional package is not installed
     ├── DatasetError               a training folder is not what was expected
     └── RunError                   a training run cannot be started, resumed or exported
 
@@ -73,6 +74,10 @@ class BackendError(CXRError):
 
 class PageError(CXRError):
     """A page cannot be served: its port is taken, or this machine refuses."""
+
+
+class MissingPackage(CXRError):
+    """What was asked for needs an optional package that is not installed."""
 
 
 class DatasetError(CXRError):
