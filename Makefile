@@ -42,6 +42,6 @@ INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -r
 	$(INSTALL) requirements.txt
 	touch $@ .venv/app.stamp
 
-.venv/dev.stamp: requirements-dev.txt .venv/all.stamp
+.venv/dev.stamp: requirements-dev.txt requirements-archive.txt .venv/all.stamp
 	$(INSTALL) requirements-dev.txt
 	touch $@

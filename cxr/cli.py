@@ -1,4 +1,4 @@
-"""The command line: cxr classify FILE|FOLDER… | benchmark."""
+"""The command line: cxr classify FILE|FOLDER… | archive FOLDER --out TABLE | benchmark."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 import cxr
+from cxr.arguments import positive
 from cxr.errors import CXRError
 
 
@@ -21,6 +22,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from cxr.benchmark import run_benchmark
 
             return run_benchmark(options.model, image=options.image, as_json=options.json)
+        if options.command == "archive":
+            from cxr.archive import answer_archive
+
+            return answer_archive(
+                options.source,
+                options.out,
+                model=options.model,
+                threshold=options.threshold,
+                address=options.address,
+                workers=options.workers,
+            )
         from cxr.classify import classify_files
 
         return classify_files(
@@ -62,12 +74,6 @@ def _parser() -> argparse.ArgumentParser:
     classify.add_argument(
         "--json", action="store_true", help="one JSON object a line, and nothing else"
     )
-    classify.add_argument(
-        "--threshold",
-        type=_share,
-        metavar="T",
-        help="call pneumonia from this probability on (0 to 1) instead of the model's threshold",
-    )
     classify.add_argument("--overlay", metavar="DIR", help="write radiographs with heatmap, as PNG")
     classify.add_argument("--heatmaps", metavar="DIR", help="write heatmaps as float32 .npy")
 
@@ -77,10 +83,47 @@ def _parser() -> argparse.ArgumentParser:
         help="append JSON lines to this file, and leave out what it answers already",
     )
 
+    archive = commands.add_parser(
+        "archive",
+        help="answer a folder or a bucket of any size into a table",
+        description="Answer every file of an archive, in several processes or on a cluster, and "
+        "write a row for each into a folder of Parquet files. After an interruption, give the same "
+        "command again: files that the table has are left out. Needs the packages of "
+        "requirements-archive.txt. Exit status: 0 if every file was answered, 1 if some were "
+        "refused or failed, 2 for bad usage, 130 after an interruption.",
+    )
+    archive.add_argument(
+        "source",
+        metavar="SOURCE",
+        help="a folder of radiographs, or the URI of one, such as s3://bucket/folder",
+    )
+    archive.add_argument(
+        "--out", required=True, metavar="TABLE", help="folder of the table, or its URI"
+    )
+    archive.add_argument(
+        "--workers",
+        type=positive,
+        metavar="N",
+        help="how many processes answer (default: one a core of this machine)",
+    )
+    archive.add_argument(
+        "--address",
+        metavar="ADDRESS",
+        help="a Ray cluster that is running, such as ray://host:10001, instead of this machine",
+    )
+
     benchmark = commands.add_parser("benchmark", help="measure speed and memory on this machine")
     benchmark.add_argument("--image", help="a chest radiograph to classify, instead of an example")
     benchmark.add_argument("--json", action="store_true", help="one JSON object")
-    for command in (classify, benchmark):
+    for command in (classify, archive):
+        command.add_argument(
+            "--threshold",
+            type=_share,
+            metavar="T",
+            help="call pneumonia from this probability on (0 to 1) instead of the model's "
+            "threshold",
+        )
+    for command in (classify, archive, benchmark):
         command.add_argument(
             "--model",
             metavar="FOLDER | NAME/REPO[@REVISION]",

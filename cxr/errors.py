@@ -11,6 +11,7 @@
     ├── BackendError               Keras runs on a backend that cannot draw heatmaps
     ├── PageError                  a page cannot be served
     ├── CasesError                 the examples are damaged or incomplete
+    ├── MissingPackage             an optional package is not installed
     ├── DatasetError               a training folder is not what was expected
     └── RunError                   a training run cannot be started, resumed or exported
 
@@ -78,6 +79,10 @@ class PageError(CXRError):
 
 class CasesError(CXRError):
     """The document of the examples is damaged, or a file that it names is missing."""
+
+
+class MissingPackage(CXRError):
+    """What was asked for needs an optional package that is not installed."""
 
 
 class DatasetError(CXRError):

@@ -53,6 +53,12 @@ def test_only_one_room_reads_the_hub_and_two_write_to_it() -> None:
     assert importers("huggingface_hub") == {"cxr/model/hub.py", *writers}
 
 
+def test_only_what_spreads_work_imports_ray() -> None:
+    """And within functions: importing them loads neither, see below."""
+    assert importers("ray") == {"cxr/archive.py", "cxr/spreading.py"}
+    assert importers("pyarrow") == {"cxr/answerer.py", "cxr/archive.py", "cxr/output/table.py"}
+
+
 def test_answering_needs_neither_keras_nor_tensorflow() -> None:
     for package in ("keras", "tensorflow"):
         assert not {path for path in importers(package) if path.startswith(("cxr/", "app"))}
@@ -109,7 +115,8 @@ def _module_name(path: Path) -> str:
 
 def test_every_package_that_is_imported_is_declared() -> None:
     requirements = {
-        name: (ROOT / f"requirements-{name}.txt").read_text() for name in ("page", "training")
+        name: (ROOT / f"requirements-{name}.txt").read_text()
+        for name in ("page", "archive", "training")
     }
     declared = {
         name: {canonical(line) for line in text.splitlines() if "==" in line}
@@ -118,7 +125,9 @@ def test_every_package_that_is_imported_is_declared() -> None:
     distributions = packages_distributions()
     for path in SOURCES:
         training = path.is_relative_to(ROOT / "training")
-        allowed = declared["page"] | (declared["training"] if training else set())
+        allowed = (
+            declared["page"] | declared["archive"] | (declared["training"] if training else set())
+        )
         for name in {name.split(".")[0] for name in imports(path)} - {"cxr", "training", "app"}:
             if name in sys.stdlib_module_names or name == "spaces":
                 continue
@@ -127,7 +136,8 @@ def test_every_package_that_is_imported_is_declared() -> None:
 
 
 def canonical(requirement: str) -> str:
-    return re.sub(r"[-_.]+", "-", requirement.partition("==")[0].strip()).lower()
+    name = re.split(r"\[|==", requirement)[0].strip()
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def test_public_names_can_be_had() -> None:
@@ -153,12 +163,16 @@ def test_importing_the_library_is_quick() -> None:
 
 @pytest.mark.parametrize(
     "code",
-    ["import cxr", "import cxr.cli as m\ntry: m.main(['--help'])\nexcept SystemExit: 0"],
+    [
+        "import cxr",
+        "import cxr.cli as m\ntry: m.main(['--help'])\nexcept SystemExit: 0",
+        "import cxr.archive",
+    ],
 )
-def test_importing_and_helping_load_neither_tensorflow_nor_gradio(code: str) -> None:
+def test_importing_and_helping_load_neither_tensorflow_nor_gradio_nor_ray(code: str) -> None:
     listed = fresh(f"import sys\n{code}\nprint(); print(*sys.modules)").splitlines()[-1].split()
     assert "cxr" in listed
-    assert not {"tensorflow", "keras", "gradio"} & set(listed)
+    assert not {"tensorflow", "keras", "gradio", "ray", "pyarrow"} & set(listed)
 
 
 @pytest.mark.parametrize(
@@ -171,4 +185,4 @@ def test_importing_and_helping_load_neither_tensorflow_nor_gradio(code: str) -> 
 def test_training_help_and_the_studio_load_no_tensorflow(code: str) -> None:
     listed = fresh(f"import sys\n{code}\nprint(); print(*sys.modules)").splitlines()[-1].split()
     assert "training" in listed
-    assert "tensorflow" not in listed
+    assert not {"tensorflow", "ray"} & set(listed)

@@ -100,6 +100,19 @@ def test_a_finished_cross_validation_is_not_fitted_again(
     assert kept.stat().st_mtime_ns == before
 
 
+def test_folds_in_processes_of_their_own_have_the_same_results(
+    cross_validation: Path, fit_options: list[str], tmp_path: Path
+) -> None:
+    out = tmp_path / "cv"
+    options = [*fit_options, "--out", str(out), "--folds", "2", "--perturbed-images", "12"]
+    # A fold that is finished is left; a fold whose network is fitted is scored.
+    shutil.copytree(cross_validation / "fold-1", out / "fold-1")
+    (out / "fold-1" / "perturbed.csv").unlink()
+    assert main(["cross-validate", *options, "--workers", "2"]) == 0
+    for name in ("out_of_fold.csv", "cross_validation.json"):
+        assert (out / name).read_text() == (cross_validation / name).read_text()
+
+
 def test_another_plan_in_the_same_folder_is_refused(
     cross_validation: Path, fit_options: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -7,17 +7,20 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pandas as pd
 import pytest
 
 from cxr.errors import DatasetError, RunError
+from cxr.spreading import Spreading
 from tests.conftest import QUICK_FIT, ROOT
 from training.data.images import Splits
 from training.fitting.config import TrainingConfig
 from training.fitting.loading import load_splits
 from training.fitting.presets import PRESETS, default, load_preset
+from training.fitting.study import open_study
 from training.fitting.tuning import SEARCH_SPACE, tune
 
 pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
@@ -111,6 +114,36 @@ def test_a_storage_that_cannot_be_used(chest_images: Path, splits: Splits, tmp_p
             QUICK_FIT, splits, chest_images, tmp_path, trials=1, storage="nosql://me:secret@nowhere"
         )
     assert "secret" not in str(error.value)
+
+
+def test_settings_follow_from_the_number_of_a_trial(tmp_path: Path) -> None:
+    """However the trials are spread, and however often the search was interrupted."""
+
+    def objective(trial: optuna.Trial) -> float:
+        return sum(bool(suggest(trial, name)) for name, suggest in SEARCH_SPACE.items())
+
+    def drawn(name: str, *, interrupted: bool) -> list[dict[str, Any]]:
+        study = open_study(f"sqlite:///{tmp_path / name}.db", {}, seed=7)
+        for _ in range(3):
+            if interrupted:
+                study = open_study(f"sqlite:///{tmp_path / name}.db", {}, seed=7)
+            study.optimize(objective, n_trials=1)
+        return [trial.params for trial in study.trials]
+
+    assert drawn("whole", interrupted=False) == drawn("parts", interrupted=True)
+
+
+@pytest.mark.slow
+def test_trials_in_processes_of_their_own(
+    chest_images: Path, splits: Splits, tmp_path: Path
+) -> None:
+    """Three here, and three in two processes: the same settings and the same figures."""
+    here, apart = tmp_path / "here", tmp_path / "apart"
+    tune(QUICK_FIT, splits, chest_images, here, trials=3)
+    report = tune(QUICK_FIT, splits, chest_images, apart, until=3, spreading=Spreading(workers=2))
+    assert report["trials"]["complete"] == 3
+    assert (apart / "trials.csv").read_text() == (here / "trials.csv").read_text()
+    assert (apart / "best.json").read_text() == (here / "best.json").read_text()
 
 
 @pytest.mark.slow

@@ -3,17 +3,20 @@
 For each fold, a network is trained on the other folds and scores the images of this one, none of
 whose patients it has seen. It also scores a sample of them under perturbations: gamma, contrast,
 blur, borders and so on. To continue an interrupted cross-validation, run the same command again.
+With --workers, several folds are trained at a time; the results are the same.
 """
 
 from __future__ import annotations
 
 import argparse
 
+from cxr.arguments import positive
 from training.commands.options import (
+    add_spreading_options,
     add_training_options,
-    positive,
     read_config,
     read_outline_tables,
+    read_spreading,
     with_all_images,
 )
 
@@ -44,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="how many images are scored under each perturbation (default: 1000)",
     )
+    add_spreading_options(parser, what="folds")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -52,6 +56,7 @@ def run(options: argparse.Namespace) -> int:
     from training.validation.cross_validation import Plan, cross_validate
 
     config = with_all_images(read_config(options))
+    spreading = read_spreading(options)
     whole, _ = load_whole(
         config,
         options.data,
@@ -64,7 +69,15 @@ def run(options: argparse.Namespace) -> int:
         perturbed_images=options.perturbed_images,
         seed=config.seed,
     )
-    document = cross_validate(config, whole, options.data, options.out, plan, only=options.only)
+    document = cross_validate(
+        config,
+        whole,
+        options.data,
+        options.out,
+        plan,
+        only=options.only,
+        spreading=spreading,
+    )
     metrics = document["result"]["metrics"]
     print(f"{document['source']}: AUC {metrics['auc']:.4f}")
     worst = min(document["perturbations"][1:], key=lambda row: row["auc"], default=None)

@@ -10,7 +10,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from training.commands.options import add_measuring_options, positive
+from cxr.arguments import positive
+from training.commands.options import add_measuring_options
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

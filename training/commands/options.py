@@ -7,7 +7,9 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
+from cxr.arguments import positive
 from cxr.errors import RunError
+from cxr.spreading import Spreading, require_packages
 from training.fitting.config import LAST, SELECTABLE, Balance, TrainingConfig
 from training.fitting.presets import PRESETS, load_preset
 
@@ -62,6 +64,28 @@ def add_training_options(parser: argparse.ArgumentParser, *, out: str) -> None:
         "--skip-unreadable",
         action="store_true",
         help="leave out files that cannot be read, and list them",
+    )
+
+
+def add_spreading_options(parser: argparse.ArgumentParser, *, what: str) -> None:
+    """Add `--workers` and `--address`.
+
+    Args:
+        parser: of the command.
+        what: is fitted in each process, in the plural.
+    """
+    parser.add_argument(
+        "--workers",
+        type=positive,
+        metavar="N",
+        help=f"fit N {what} at a time, each in a process of Ray (default: one after the other, "
+        "here). Needs the packages of requirements-archive.txt",
+    )
+    parser.add_argument(
+        "--address",
+        metavar="ADDRESS",
+        help="with --workers: a Ray cluster that is running, such as ray://host:10001. Its "
+        "machines must have this code, and share the folders that are named here",
     )
 
 
@@ -120,14 +144,6 @@ def fold_count(text: str) -> int:
     return value
 
 
-def positive(text: str) -> int:
-    """A whole number above 0."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number above 0, received {text}")
-    return value
-
-
 def read_config(options: argparse.Namespace) -> TrainingConfig:
     """The preset, with the changes that the command line makes to it."""
     config = load_preset(options.preset)
@@ -147,6 +163,16 @@ def read_outline_tables(options: argparse.Namespace) -> OutlineTables:
     from training.fitting.loading import OutlineTables
 
     return OutlineTables(lungs=tuple(options.lungs), opacities=tuple(options.opacities))
+
+
+def read_spreading(options: argparse.Namespace) -> Spreading | None:
+    """Over which processes the command line spreads the fits; None where it does not."""
+    if options.workers is None:
+        if options.address:
+            raise RunError("--address needs --workers too: how many processes fit at a time.")
+        return None
+    require_packages()
+    return Spreading(workers=options.workers, address=options.address)
 
 
 def with_all_images(config: TrainingConfig) -> TrainingConfig:

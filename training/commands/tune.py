@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import argparse
 
+from cxr.arguments import positive
 from training.commands.options import (
+    add_spreading_options,
     add_tensorboard_option,
     add_training_options,
-    positive,
     read_config,
     read_outline_tables,
+    read_spreading,
     tensorboard_callbacks,
 )
 
@@ -23,9 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     add_training_options(parser, out="folder of the trials")
     how_many = parser.add_mutually_exclusive_group(required=True)
-    how_many.add_argument(
-        "--trials", type=positive, metavar="N", help="run this many trials in this process"
-    )
+    how_many.add_argument("--trials", type=positive, metavar="N", help="run this many trials")
     how_many.add_argument(
         "--until",
         type=positive,
@@ -35,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--storage", metavar="URL", help="database of the study (default: OUT/study.db)"
     )
+    add_spreading_options(parser, what="trials")
     add_tensorboard_option(parser)
 
 
@@ -44,6 +45,7 @@ def run(options: argparse.Namespace) -> int:
     from training.fitting.tuning import tune
 
     config = read_config(options)
+    spreading = read_spreading(options)
     splits = load_splits(
         config,
         options.data,
@@ -59,6 +61,7 @@ def run(options: argparse.Namespace) -> int:
         until=options.until,
         storage=options.storage,
         callbacks=lambda trial: tensorboard_callbacks(options, run=trial),
+        spreading=spreading,
     )
     for name, fraction in report["importance"].items():
         print(f"{name:<28}{fraction:6.1%}")

@@ -68,6 +68,13 @@ class Split:
         return array_digest(outlines)
 
     @property
+    def nbytes(self) -> int:
+        """Size of all arrays in bytes."""
+        arrays = (self.images, self.lungs, self.opacities)
+        own = sum(array.nbytes for array in arrays if array is not None)
+        return own + (self.elsewhere.nbytes if self.elsewhere else 0)
+
+    @property
     def labels(self) -> npt.NDArray[np.int64]:
         """(N,), 0 for normal and 1 for pneumonia."""
         return np.array([record.label for record in self.records])

@@ -13,11 +13,8 @@ chance: measure the configuration by `cross-validate --preset OUT/best.json` bef
 
 from __future__ import annotations
 
-import os
-import re
-import time
-import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -25,26 +22,24 @@ import keras
 import optuna
 from optuna.importance import get_param_importances
 from optuna.trial import Trial, TrialState
-from sqlalchemy.exc import DBAPIError
 
-from cxr.errors import DatasetError, RunError
+from cxr.errors import DatasetError
+from cxr.spreading import Spreading, spread
 from training.data.dataset import file_list_digest
 from training.data.images import Splits
 from training.files import make_folder, write_json, write_text
 from training.fitting.config import TrainingConfig, as_written_now
 from training.fitting.fit import fit
 from training.fitting.run_folder import RunFolder
+from training.fitting.study import open_study
 from training.metrics import plots
 
 _TUNED = "tuned"  # preset name of the configurations that are tried
-_STUDY = "cxr"
-_HEARTBEAT = 60  # seconds; trials of a killed process are repeated after a few of these
-_ATTEMPTS = 6  # to open a storage while other processes create its tables
-_STARTUP_TRIALS = 5  # before any is pruned
 
 # The settings that are searched, and their ranges. The size of networks and images is not searched,
 # so that all trials take about as long; `augmentation.` names fields of the augmentation.
 _Suggest = Callable[[Trial, str], Any]
+MakeCallbacks = Callable[[str], list[keras.callbacks.Callback]]
 SEARCH_SPACE: dict[str, _Suggest] = {
     "learning_rate": lambda trial, name: trial.suggest_float(name, 5e-4, 5e-3, log=True),
     "weight_decay": lambda trial, name: trial.suggest_float(name, 1e-3, 1e-1, log=True),
@@ -89,7 +84,8 @@ def tune(
     trials: int | None = None,
     until: int | None = None,
     storage: str | None = None,
-    callbacks: Callable[[str], list[keras.callbacks.Callback]] = lambda _: [],
+    callbacks: MakeCallbacks = lambda _: [],
+    spreading: Spreading | None = None,
 ) -> SearchReport:
     """Run trials, in a new study or an existing one, and report on all trials of the study.
 
@@ -98,10 +94,12 @@ def tune(
         splits: images; trials are measured on those for validation.
         data: the folder that they are from.
         out: where everything goes.
-        trials: how many more to run in this process; or
+        trials: how many more to run; or
         until: run until this many have ended in the whole study.
         storage: URL of a database that several processes may share; ``OUT/study.db`` by default.
         callbacks: further callbacks of a trial's fit, by the name of its run folder.
+        spreading: over processes that run a trial each; by default, all run here. The first trials
+            have the same settings either way. Later ones follow from those that have ended by then.
 
     Returns:
         The content of ``OUT/report.json``.
@@ -113,26 +111,83 @@ def tune(
     if not len(splits.validation.images):
         raise DatasetError("Expected images to be held out: a validation fraction above 0.")
     make_folder(out)
-    url = storage or f"sqlite:///{out / 'study.db'}"
-    study = _study(url, config, splits, alone=storage is None)
+    search = _Search(
+        config=config,
+        splits=splits,
+        data=data,
+        out=out,
+        url=storage or f"sqlite:///{out / 'study.db'}",
+        seed=config.seed if storage is None else None,
+        callbacks=callbacks,
+    )
+    study = search.open_study()
+    finished = 0
 
-    def objective(trial: Trial) -> float:
+    def further() -> Iterator[int]:
+        started = 0
+        while (
+            started < trials
+            if trials is not None
+            else _ended(study) + started - finished < (until or 0)
+        ):
+            started += 1
+            yield started
+
+    for _ in _run_trials(search, study, further(), spreading):
+        finished += 1
+        _write_report(study, config, out)  # after each trial, since a search may be stopped
+    return _write_report(study, config, out)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Search:
+    """What a trial needs to know; see `tune`."""
+
+    config: TrainingConfig
+    splits: Splits
+    data: Path
+    out: Path
+    url: str
+    seed: int | None
+    callbacks: MakeCallbacks
+
+    def open_study(self) -> optuna.Study:
+        images = [*self.splits.train.records, *self.splits.validation.records]
+        described = {
+            "training": as_written_now(self.config.to_json()),
+            "images": file_list_digest(images),
+            "space": sorted(SEARCH_SPACE),
+        }
+        return open_study(self.url, described, seed=self.seed)
+
+    def run_trial(self, trial: Trial) -> float:
+        """The validation AUC of a trial."""
         chosen = {name: suggest(trial, name) for name, suggest in SEARCH_SPACE.items()}
-        candidate = config.with_settings(chosen, preset=_TUNED)
-        run = RunFolder(out / f"trial-{trial.number}")
-        run.start(candidate, data, splits)
-        further = callbacks(run.folder.name)
-        fit(candidate, splits, run, callbacks=[*further, _Pruning(trial)])
+        candidate = self.config.with_settings(chosen, preset=_TUNED)
+        run = RunFolder(self.out / f"trial-{trial.number}")
+        run.start(candidate, self.data, self.splits)
+        further = self.callbacks(run.folder.name)
+        fit(candidate, self.splits, run, callbacks=[*further, _Pruning(trial)])
         history = run.read_history(candidate.epochs)
         kept = candidate.best_epoch(history)
         return float(next(row["val_auc"] for row in history if row["epoch"] == kept))
 
-    ran = 0
-    while ran < trials if trials is not None else _ended(study) < (until or 0):
-        study.optimize(objective, n_trials=1)
-        ran += 1
-        _write_report(study, config, out)  # after each trial, since a search may be stopped
-    return _write_report(study, config, out)
+
+def _run_trials(
+    search: _Search, study: optuna.Study, numbers: Iterator[int], spreading: Spreading | None
+) -> Iterator[None]:
+    """Run a trial for each number, in other processes if asked to."""
+    if spreading is None:
+        for _ in numbers:
+            study.optimize(search.run_trial, n_trials=1)
+            yield
+        return
+    size = search.splits.train.nbytes + search.splits.validation.nbytes
+    yield from spread(_run_trial_apart, [search], numbers, spreading, shared_bytes=size)
+
+
+def _run_trial_apart(search: _Search, _: int) -> None:
+    search.open_study().optimize(search.run_trial, n_trials=1)
 
 
 def _ended(study: optuna.Study) -> int:
@@ -151,69 +206,6 @@ class _Pruning(keras.callbacks.Callback):  # type: ignore[misc]
         self.trial.report(float((logs or {})["val_auc"]), epoch)
         if self.trial.should_prune():
             raise optuna.TrialPruned
-
-
-def _study(url: str, config: TrainingConfig, splits: Splits, *, alone: bool) -> optuna.Study:
-    study = _open(url)
-    # Processes that share a study must not draw the same settings. A single process draws the same
-    # ones when the search is repeated.
-    seed = config.seed + len(study.trials) if alone else None
-    study.sampler = optuna.samplers.TPESampler(seed=seed)
-    images = [*splits.train.records, *splits.validation.records]
-    now = {
-        "training": as_written_now(config.to_json()),
-        "images": file_list_digest(images),
-        "space": sorted(SEARCH_SPACE),
-    }
-    for name, value in now.items():
-        before = study.user_attrs.get(name)
-        if name == "training" and before:
-            before = as_written_now(before)
-        if before is None:
-            study.set_user_attr(name, value)
-        elif before != value:
-            raise RunError(
-                f"{_without_password(url)}: holds a study with another {name}. Choose another "
-                "--out or --storage."
-            )
-    return study
-
-
-def _open(url: str) -> optuna.Study:
-    """The study of a storage; both are created if they do not exist."""
-    for attempt in range(1, _ATTEMPTS + 1):
-        try:
-            return _open_once(url)
-        except Exception as error:  # of any driver; its message may hold the password
-            # When several processes start at once, all but one fail to create the tables.
-            if not isinstance(error, DBAPIError) or attempt == _ATTEMPTS:
-                raise RunError(
-                    f"{_without_password(url)}: cannot be used as a study's storage "
-                    f"({type(error).__name__}). Check the URL, and that its driver is installed."
-                ) from None
-            time.sleep(1 + os.getpid() % 10 / 10)
-    raise AssertionError("unreachable")
-
-
-def _open_once(url: str) -> optuna.Study:
-    with warnings.catch_warnings():
-        # Optuna calls its heartbeat, by which killed processes are noticed, experimental.
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        retry = optuna.storages.RetryHeartbeatStaleTrialCallback(max_retry=1)
-        storage = optuna.storages.RDBStorage(
-            url, heartbeat_interval=_HEARTBEAT, heartbeat_stale_trial_callback=retry
-        )
-    return optuna.create_study(
-        study_name=_STUDY,
-        storage=storage,
-        direction="maximize",
-        load_if_exists=True,
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=_STARTUP_TRIALS),
-    )
-
-
-def _without_password(url: str) -> str:
-    return re.sub(r"://[^@/]*@", "://…@", url)
 
 
 # --- The report -----------------------------------------------------------------------------------

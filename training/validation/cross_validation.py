@@ -24,6 +24,7 @@ from tqdm import tqdm
 from cxr.errors import DatasetError, RunError
 from cxr.model.bundle import CLASS_NAMES
 from cxr.reading.radiograph import read_radiograph
+from cxr.spreading import Spreading, spread
 from training.data.acquisition import acquisition_features, acquisition_groups, typicality_groups
 from training.data.dataset import Record, file_list_digest
 from training.data.images import Split, Splits, StoredImages
@@ -41,6 +42,7 @@ By = Literal["patient", "acquisition", "typicality"]
 RESULT = "cross_validation.json"
 
 _CONFIG = "config.json"
+_LAST = "perturbed.csv"  # of a fold: it is finished once it exists
 _IN_WORDS: dict[By, str] = {
     "patient": "at random, by patient",
     "acquisition": "by how the images were acquired (k-means), one group held out",
@@ -90,6 +92,7 @@ def cross_validate(
     plan: Plan,
     *,
     only: Sequence[int] | None = None,
+    spreading: Spreading | None = None,
 ) -> CrossValidation:
     """Fit a network for each fold and score the images that it has not seen.
 
@@ -102,6 +105,7 @@ def cross_validate(
         out: where everything goes.
         plan: how images are divided into folds.
         only: numbers of the folds to fit, from 1; all by default.
+        spreading: over processes that fit a fold each; by default, all are fitted here.
 
     Returns:
         The content of ``OUT/cross_validation.json``.
@@ -114,26 +118,44 @@ def cross_validate(
         raise DatasetError(f"Expected folds from 1 to {plan.folds}. Received: {only}")
     folds = _folds(plan, whole, data)
     _start(out, config, whole, plan, folds)
-    sample = _perturbation_sample(whole, plan)
-    for number in sorted(set(only or range(1, plan.folds + 1))):
-        folder = out / f"fold-{number}"
-        if (folder / "perturbed.csv").exists():
-            continue
-        held_out = folds == number - 1
-        tqdm.write(f"fold {number} of {plan.folds}: {held_out.sum()} images held out")
-        splits = Splits(
-            train=whole.take(np.flatnonzero(~held_out)),
-            validation=whole.take(np.flatnonzero(held_out)),
-            duplicates=[],
-        )
-        run = RunFolder(folder)
-        run.start(config, data, splits)
-        # Nothing is chosen by the held-out images, so the fit does not validate on them.
-        network = fit(config, dataclasses.replace(splits, validation=whole.take([])), run)
-        _score(network, config, splits.validation, number, folder / "held_out.csv")
-        perturbed = whole.take(np.flatnonzero(held_out & sample))
-        _score_perturbed(network, config, perturbed, data, folder / "perturbed.csv")
+    numbers = sorted(set(only or range(1, plan.folds + 1)))
+    waiting = [number for number in numbers if not (out / f"fold-{number}" / _LAST).exists()]
+    shared = (config, whole, data, out, plan, folds)
+    if spreading is None:
+        for number in waiting:
+            _run_fold(*shared, number)
+    elif waiting:
+        for number in spread(_run_fold, shared, waiting, spreading, shared_bytes=whole.nbytes):
+            tqdm.write(f"fold {number} of {plan.folds}: finished")
     return _summarize(out, config, plan)
+
+
+def _run_fold(
+    config: TrainingConfig,
+    whole: Split,
+    data: Path,
+    out: Path,
+    plan: Plan,
+    folds: npt.NDArray[np.int64],
+    number: int,
+) -> int:
+    """Fit the network of a fold and score the images that it has not seen; returns its number."""
+    folder = out / f"fold-{number}"
+    held_out = folds == number - 1
+    tqdm.write(f"fold {number} of {plan.folds}: {held_out.sum()} images held out")
+    splits = Splits(
+        train=whole.take(np.flatnonzero(~held_out)),
+        validation=whole.take(np.flatnonzero(held_out)),
+        duplicates=[],
+    )
+    run = RunFolder(folder)
+    run.start(config, data, splits)
+    # Nothing is chosen by the held-out images, so the fit does not validate on them.
+    network = fit(config, dataclasses.replace(splits, validation=whole.take([])), run)
+    _score(network, config, splits.validation, number, folder / "held_out.csv")
+    perturbed = whole.take(np.flatnonzero(held_out & _perturbation_sample(whole, plan)))
+    _score_perturbed(network, config, perturbed, data, folder / _LAST)
+    return number
 
 
 def _folds(plan: Plan, whole: Split, data: Path) -> npt.NDArray[np.int64]:
