@@ -69,9 +69,9 @@ def schema() -> pa.Schema:
     ``digest`` is the SHA-256 of the file, null if it could not be read whole. ``probability``,
     ``verdict`` and the columns of the evidence are null if the file was not answered: ``in_range``
     says whether the model was trained on such radiographs, ``evidence`` what the heatmap is worth,
-    in one word, and ``evidence_text`` in sentences; ``evidence_in_lungs`` is the fraction of the evidence
-    that lies in the lungs, and ``verdict_holds`` whether mirrored and moved views have the same
-    verdict.
+    in one word, and ``evidence_text`` in sentences; ``evidence_in_lungs`` is the fraction of the
+    evidence that lies in the lungs, and ``verdict_holds`` whether mirrored and moved views have the
+    same verdict.
     """
     import pyarrow as pa
 

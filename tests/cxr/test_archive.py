@@ -24,6 +24,7 @@ import pytest
 from cxr import spreading
 from cxr.answerer import Answerer, Task
 from cxr.archive import list_files
+from cxr.checks import WORTHS
 from cxr.cli import main
 from cxr.errors import BundleError, CXRError
 from cxr.model.bundle import Bundle
@@ -103,7 +104,9 @@ def test_a_killed_run_goes_on_where_it_stopped(
     good = after["deeper/0.png"]
     assert 0 <= good["probability"] <= 1
     assert good["verdict"] in {"NORMAL", "PNEUMONIA", "UNCERTAIN"}
-    assert "evidence" in good["evidence"]
+    assert good["in_range"]
+    assert good["evidence"] in WORTHS
+    assert "evidence" in good["evidence_text"]
     assert after["dicom"]["probability"] == pytest.approx(good["probability"], abs=0.01)
     assert "not a picture" in after["broken.jpeg"]["reasons"][0]
 
