@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run studio test check format clean
+.PHONY: run studio test check format lock audit fuzz clean
 
 run: .venv/app.stamp
 	$(BIN)/python app.py
@@ -25,6 +25,24 @@ format: .venv/dev.stamp
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# Writes the lock anew after a change of the requirements; make lock UPGRADE=1 takes the newest of
+# what they leave open. A package has one version in all files: the one that a Space can install.
+lock: .venv/dev.stamp
+	$(COMPILE) requirements-space.txt -o requirements-space.lock
+	$(COMPILE) requirements-dev.txt -c requirements-space.lock -o requirements-dev.lock
+	$(COMPILE) requirements.txt -c requirements-dev.lock -o requirements.lock
+	$(COMPILE) requirements-page.txt -c requirements-dev.lock -o requirements-page.lock
+	$(COMPILE) requirements-archive.txt -c requirements-dev.lock -o requirements-archive.lock
+
+# Known vulnerabilities of what is locked; fails also where a package could not be looked up.
+audit: .venv/dev.stamp
+	$(AUDIT) -r requirements-dev.lock
+	$(AUDIT) -r requirements-space.lock
+
+# make fuzz MINUTES=30; what it finds is in runs/fuzz
+fuzz: .venv/dev.stamp
+	$(BIN)/python -m tests.fuzz $(or $(MINUTES),5)
+
 clean:
 	rm -rf .venv
 
@@ -32,16 +50,21 @@ $(BIN)/python:
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Python 3.11 or newer is needed"'
 	$(PYTHON) -m venv .venv
 
-INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -r
+# Packages of the lock alone, each checked by its hash; for every platform and Python from 3.11.
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-annotate --no-emit-index-url --custom-compile-command "make lock" \
+	$(if $(UPGRADE),--upgrade)
+AUDIT := $(BIN)/uv tool run pip-audit@2.10.1 --strict --disable-pip --require-hashes
 
-.venv/app.stamp: requirements-page.txt | $(BIN)/python
-	$(INSTALL) requirements-page.txt
+.venv/app.stamp: requirements-page.lock | $(BIN)/python
+	$(INSTALL) requirements-page.lock
 	touch $@
 
-.venv/all.stamp: requirements.txt requirements-page.txt requirements-training.txt | $(BIN)/python
-	$(INSTALL) requirements.txt
+.venv/all.stamp: requirements.lock | $(BIN)/python
+	$(INSTALL) requirements.lock
 	touch $@ .venv/app.stamp
 
-.venv/dev.stamp: requirements-dev.txt requirements-archive.txt .venv/all.stamp
-	$(INSTALL) requirements-dev.txt
-	touch $@
+.venv/dev.stamp: requirements-dev.lock | $(BIN)/python
+	$(INSTALL) requirements-dev.lock
+	touch $@ .venv/app.stamp .venv/all.stamp

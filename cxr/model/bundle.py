@@ -53,6 +53,10 @@ _FILES = (CARD, CONFIG, EVALUATION, WEIGHTS, GRAPH, OPERATING_POINTS)
 FILES = (*_FILES, MANIFEST)  # all of a bundle
 
 
+# What reading a document of another shape than expected raises.
+_MALFORMED = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
+
+
 class ExpectedElsewhere(TypedDict):
     """Figures at the shipped threshold on radiographs acquired unlike those that were learned from.
 
@@ -120,11 +124,12 @@ class Bundle:
     @property
     def measured_on(self) -> dict[str, int] | None:
         """Numbers of radiographs, patients and folds behind its thresholds' counts, if by folds."""
-        result = self.evaluation.get("result", {})
-        folds = len(self.evaluation.get("folds", []))
-        if not folds or not {"images", "patients"} <= result.keys():
+        try:
+            result, folds = self.evaluation["result"], len(self.evaluation["folds"])
+            counts = {name: int(result[name]) for name in ("images", "patients")}
+        except _MALFORMED:
             return None
-        return {"images": result["images"], "patients": result["patients"], "folds": folds}
+        return {**counts, "folds": folds} if folds and min(counts.values()) > 0 else None
 
     @property
     def elsewhere(self) -> ExpectedElsewhere | None:
@@ -138,7 +143,7 @@ class Bundle:
                 sensitivity=float(found["sensitivity"]),
                 specificity=float(found["specificity"]),
             )
-        except (KeyError, TypeError, ValueError):
+        except _MALFORMED:
             return None
 
     @cached_property
@@ -164,11 +169,11 @@ def load_bundle(folder: str | os.PathLike[str] = BUNDLED_MODEL) -> Bundle:
         network = NetworkConfig.from_json(config["network"])
         preprocessing = Preprocessing(**config["preprocessing"])
         _check(config, network, preprocessing)
-    except (KeyError, TypeError, ValueError) as error:
+    except _MALFORMED as error:
         raise BundleError(f"{folder / CONFIG}: incomplete or malformed ({error!r}).") from error
     try:
         points = OperatingPoints.from_json(read_json(folder / OPERATING_POINTS))
-    except (KeyError, TypeError, ValueError) as error:
+    except _MALFORMED as error:
         raise BundleError(f"{folder / OPERATING_POINTS}: malformed ({error!r}).") from error
     return Bundle(
         folder=folder,

@@ -2,11 +2,13 @@
 
 A graph comes with a model, perhaps from a stranger. It may compute with the operators that our
 networks use and no others: no control flow, no functions, no custom operators, no data outside the
-file. What it takes and gives is checked before it runs.
+file. What it takes and gives is checked before it runs, and so is the size of every array on the
+way. ONNX Runtime itself checks less: some graphs of known operators would end the process.
 """
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 GRAPH = "network.onnx"
 INPUT = "image"
 MAX_BYTES = 100_000_000
+OPSET = 18  # the version of the standard's operators that we export
+_MAX_VALUES = 2**26  # of one array, while two images are answered: 256 MB
+_MAX_ATTRIBUTE = 10_000  # of a whole number: axes, sides of windows, types
 _OPERATOR_NAMES = """
 Add AveragePool BatchNormalization Cast Clip Concat Constant Conv Div Equal Exp Expand Flatten
 Gather Gemm GlobalAveragePool Identity Log MatMul Max MaxPool Min Mul Neg Pad Pow Reciprocal
@@ -30,6 +35,14 @@ ReduceMax ReduceMean ReduceSum Relu Reshape Resize ReverseSequence Shape Sigmoid
 Sqrt Squeeze Sub Sum Tanh Transpose Unsqueeze Where
 """
 OPERATORS = frozenset(_OPERATOR_NAMES.split())
+_WITHOUT_GAPS = OPERATORS - {
+    "Clip",
+    "Pad",
+    "Resize",
+    "Slice",
+}  # of whose inputs some may be left out
+
+_KINDS = frozenset([1, 2, 3, 4, 6, 7])  # of attributes: numbers, words and tensors (onnx.proto)
 
 # Lengths of an output's axes; None for the batch, which may be of any length.
 Shape = tuple[int | None, ...]
@@ -108,16 +121,71 @@ def _verify(content: bytes, path: Path, *, side: int, outputs: Mapping[str, Shap
         onnx.checker.check_model(model)
     except Exception as error:  # protobuf's and onnx's own, which share no base
         raise BundleError(f"{path}: no ONNX model ({error}).") from error
+    versions = {imported.domain: imported.version for imported in model.opset_import}
+    if versions.get("", versions.get("ai.onnx")) != OPSET:
+        raise BundleError(f"{path}: expected operators of version {OPSET}. Export the model again.")
     if model.functions or model.training_info:
         raise BundleError(f"{path}: defines functions of its own, which are not run here.")
     for operator in _operators(model.graph.node):
         if operator not in OPERATORS:
             raise BundleError(f"{path}: uses the operator {operator}, which is not run here.")
+    if model.graph.sparse_initializer:
+        raise BundleError(f"{path}: has sparse tensors, which are not read here.")
     if any(_is_external(tensor) for tensor in _tensors(model.graph)):
         raise BundleError(f"{path}: refers to data outside the file, which is not read.")
     expected_input = {INPUT: (None, side, side, 1)}
     _verify_values(path, "input", model.graph.input, expected_input)
     _verify_values(path, "output", model.graph.output, outputs)
+    for node in model.graph.node:
+        _verify_node(path, node)
+    _verify_sizes(path, model)
+
+
+def _verify_node(path: Path, node: onnx.NodeProto) -> None:
+    """Refuse a node on which ONNX Runtime, or reckoning its shapes, would crash or never end."""
+    if node.op_type in _WITHOUT_GAPS and not all(node.input):
+        raise BundleError(f"{path}: a node {node.op_type} lacks one of its inputs.")
+    for attribute in node.attribute:
+        if attribute.type not in _KINDS:
+            raise BundleError(
+                f"{path}: {attribute.name} of a node {node.op_type} is not read here."
+            )
+        numbers = [attribute.i, *attribute.ints]
+        if max(map(abs, numbers)) > _MAX_ATTRIBUTE:
+            raise BundleError(
+                f"{path}: expected numbers up to {_MAX_ATTRIBUTE:,} as {attribute.name} of a node "
+                f"{node.op_type}."
+            )
+        if attribute.name == "perm" and sorted(attribute.ints) != list(range(len(attribute.ints))):
+            raise BundleError(f"{path}: expected an order of axes as perm of a node Transpose.")
+
+
+def _verify_sizes(path: Path, model: onnx.ModelProto) -> None:
+    """Refuse a graph with arrays of a size that is unknown before it runs, or too large."""
+    import onnx
+
+    sized = onnx.ModelProto()
+    sized.CopyFrom(model)
+    del sized.graph.value_info[:]  # what the file says of them; they are reckoned here
+    batch = sized.graph.input[0].type.tensor_type.shape.dim[0]
+    if not batch.dim_value:
+        batch.dim_value = 2
+    try:
+        inferred = onnx.shape_inference.infer_shapes(
+            sized, check_type=True, strict_mode=True, data_prop=True
+        )
+    except Exception as error:  # onnx's own, which share no base
+        raise BundleError(f"{path}: its shapes do not fit one another ({error}).") from error
+    values = (*inferred.graph.value_info, *inferred.graph.output)
+    shapes = {value.name: value.type.tensor_type.shape.dim for value in values}
+    for name in (name for node in inferred.graph.node for name in node.output if name):
+        axes = shapes.get(name)
+        known = axes is not None and all(axis.HasField("dim_value") for axis in axes)
+        if not known or math.prod(axis.dim_value for axis in axes or ()) > _MAX_VALUES:
+            raise BundleError(
+                f"{path}: expected arrays of a known size of up to {_MAX_VALUES:,} values. "
+                f"{name} is none."
+            )
 
 
 def _operators(nodes: Iterable[onnx.NodeProto]) -> Iterator[str]:
@@ -129,8 +197,6 @@ def _operators(nodes: Iterable[onnx.NodeProto]) -> Iterator[str]:
 
 def _tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
     yield from graph.initializer
-    for sparse in graph.sparse_initializer:
-        yield from (sparse.values, sparse.indices)
     for node in graph.node:
         for attribute in node.attribute:
             yield from (attribute.t, *attribute.tensors)
@@ -154,7 +220,7 @@ def _verify_values(
     if found.keys() != expected.keys():
         raise BundleError(
             f"{path}: expected the {kind}s {', '.join(sorted(expected))}. Received: "
-            f"{', '.join(sorted(found)) or 'none'}."
+            f"{', '.join(sorted(map(str, found))) or 'none'}."
         )
     for name, shape in expected.items():
         axes = found[name].shape.dim

@@ -96,9 +96,50 @@ def with_external_data(model: onnx.ModelProto) -> None:
     entry.key, entry.value = "location", "../../secret"
 
 
+def with_another_version(model: onnx.ModelProto) -> None:
+    model.opset_import[0].version = 19
+
+
+def with_a_sparse_tensor(model: onnx.ModelProto) -> None:
+    values = numpy_helper.from_array(np.array([2], np.float32), "sparse")
+    places = numpy_helper.from_array(np.array([0]), "places")
+    sparse = helper.make_sparse_tensor(values, places, [4])
+    model.graph.sparse_initializer.append(sparse)
+
+
+def with_a_missing_input(model: onnx.ModelProto) -> None:
+    model.graph.node[1].input[1] = ""
+
+
+def with_a_huge_number(model: onnx.ModelProto) -> None:
+    model.graph.node[0].attribute[0].i = 2**40
+
+
+def with_no_order_of_axes(model: onnx.ModelProto) -> None:
+    node = helper.make_node("Transpose", ["image"], ["turned"], perm=[0, 0, 1, 9])
+    model.graph.node.insert(0, node)
+
+
+def with_a_huge_array(model: onnx.ModelProto) -> None:
+    shape = numpy_helper.from_array(np.array([10_000, 100_000]), "shape")
+    model.graph.initializer.append(shape)
+    model.graph.node.append(helper.make_node("Expand", ["two", "shape"], ["huge"]))
+
+
+def with_shapes_that_do_not_fit(model: onnx.ModelProto) -> None:
+    model.graph.node.append(helper.make_node("MatMul", ["image", "axes"], ["product"]))
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
+        (with_another_version, "expected operators of version 18"),
+        (with_a_sparse_tensor, "has sparse tensors|no ONNX model"),
+        (with_a_missing_input, "a node Mul lacks one of its inputs|no ONNX model"),
+        (with_a_huge_number, "expected numbers up to 10,000 as keepdims"),
+        (with_no_order_of_axes, "expected an order of axes as perm|no ONNX model"),
+        (with_a_huge_array, "expected arrays of a known size .* huge is none"),
+        (with_shapes_that_do_not_fit, "its shapes do not fit one another|no ONNX model"),
         (with_another_input, "expected the inputs image"),
         (with_another_side, r"expected the input image as float32 \(N, 4, 4, 1\)"),
         (with_another_output, "expected the outputs logit. Received: probability"),
@@ -141,3 +182,9 @@ def test_images_that_do_not_fit_are_an_error_of_ours(tmp_path: Path) -> None:
     graph = load(tmp_path, doubled_mean())
     with pytest.raises(BundleError, match="cannot be run"):
         graph.run(np.zeros((1, 5, 5, 1), np.float32))
+
+
+def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    content = doubled_mean().SerializeToString().replace(b"image", b"ima\xbee")
+    with pytest.raises(BundleError, match=r"network\.onnx"):
+        load(tmp_path, content)

@@ -7,20 +7,21 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
-from importlib.metadata import distribution, packages_distributions
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
 import yaml
-from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from cxr.cases import read_cases
 from cxr.errors import HubError
 from cxr.gate.files import FILES as GATE_FILES
 from cxr.model.bundle import FILES, Bundle
+from tests.conftest import ROOT
 from tests.loopback_hub import LoopbackHub, Repository
+from tests.test_lock import pins
 from training.sharing.deploy import WRITTEN, app_files, deploy
 from training.sharing.publish import publish
 
@@ -107,7 +108,7 @@ def test_a_zero_gpu_space_declares_its_function(hub: LoopbackHub, commit: str) -
     files = files_of(hub)
     assert hub.hardware[SPACE] == "zero-a10g"
     assert b"@spaces.GPU" in files["space.py"]
-    assert re.search(rb"^spaces==", files["requirements.txt"], re.MULTILINE)
+    assert "spaces" in pins(files["requirements.txt"].decode())
     compile(files["space.py"], "space.py", "exec")
 
 
@@ -127,25 +128,6 @@ def test_a_model_that_is_not_there_is_said_before_a_space_is_made(
     assert SPACE not in hub.spaces
 
 
-def brought_by(requirements: str) -> set[str]:
-    """Names of the packages that pip would install for this file, each as it is installed here."""
-    lines = [line.partition("#")[0].strip() for line in requirements.splitlines()]
-    waiting = [Requirement(line) for line in lines if line]
-    seen = set()
-    while waiting:
-        requirement = waiting.pop()
-        if str(requirement) in seen:
-            continue
-        seen.add(str(requirement))
-        package = distribution(requirement.name)
-        assert package.version in requirement.specifier, f"{requirement} is not what is installed"
-        for inner in map(Requirement, package.requires or []):
-            extras = ("", *requirement.extras)
-            if not inner.marker or any(inner.marker.evaluate({"extra": name}) for name in extras):
-                waiting.append(inner)
-    return {canonicalize_name(Requirement(text).name) for text in seen}
-
-
 def hide_all_but(packages: set[str], folder: Path) -> None:
     """Write what keeps an interpreter with this folder on its path from importing others."""
     hidden = [
@@ -158,6 +140,14 @@ def hide_all_but(packages: set[str], folder: Path) -> None:
     (folder / "sitecustomize.py").write_text(code)
 
 
+def test_the_space_installs_what_is_locked(hub: LoopbackHub, commit: str) -> None:
+    deploy(SPACE, f"{REPO}@v1")
+    requirements = files_of(hub)["requirements.txt"].decode()
+    assert "--hash" not in requirements  # its builder adds packages that have none
+    locked = pins((ROOT / "requirements-page.lock").read_text(encoding="utf-8"))
+    assert locked.items() <= pins(requirements).items()
+
+
 @pytest.mark.slow
 def test_the_deployed_page_starts_on_its_own(hub: LoopbackHub, commit: str, tmp_path: Path) -> None:
     """With its own requirements, in its own folder, with the pinned model fetched from the Hub."""
@@ -165,7 +155,7 @@ def test_the_deployed_page_starts_on_its_own(hub: LoopbackHub, commit: str, tmp_
     for path, content in app_files(f"{REPO}@{commit}").items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(content)
-    packages = brought_by((folder / "requirements.txt").read_text(encoding="utf-8"))
+    packages = set(pins((folder / "requirements.txt").read_text(encoding="utf-8")))
     assert "pytest" not in packages
     hide_all_but(packages, tmp_path / "site")
     environment = {

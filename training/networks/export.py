@@ -21,7 +21,7 @@ from cxr.errors import BundleError
 from cxr.gate.files import graph_outputs as gate_outputs
 from cxr.gate.lungs import LungNetworkConfig
 from cxr.model.bundle import WEIGHTS
-from cxr.model.graph import GRAPH, INPUT, Graph, Shape
+from cxr.model.graph import GRAPH, INPUT, OPSET, Graph, Shape
 from cxr.model.network_config import NetworkConfig
 from cxr.model.session import graph_outputs as model_outputs
 from cxr.preprocessing import Preprocessing
@@ -33,8 +33,6 @@ from training.networks.network import gate
 IMAGES = 32  # that both engines are compared on
 LOGIT_TOLERANCE = 1e-4
 MAP_TOLERANCE = 1e-3
-
-_OPSET = 18
 
 Compute = Callable[[tf.Tensor], dict[str, tf.Tensor]]
 
@@ -67,7 +65,7 @@ def export_graph(
 
     def write(partial: Path) -> None:
         model, _ = tf2onnx.convert.from_function(
-            traced, input_signature=[signature], opset=_OPSET, custom_op_handlers=_GRADIENTS
+            traced, input_signature=[signature], opset=OPSET, custom_op_handlers=_GRADIENTS
         )
         partial.write_bytes(canonical(model).SerializeToString(deterministic=True))
         _compare(traced, Graph(partial, side=side, outputs=outputs), images, batch or len(images))

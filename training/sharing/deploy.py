@@ -33,7 +33,7 @@ from training.sharing.publish import clear_errors, example_files
 Hardware = Literal["cpu", "zero"]
 
 WRITTEN = ".deployed-files.json"  # lists what a deployment wrote, so that the next one can delete
-SPACES_PACKAGE = "spaces==0.51.3"
+LOCK = ROOT / "requirements-space.lock"
 
 # What a Space starts. It names the model's commit, so that code and model change together.
 LAUNCHER = '''"""Starts the page on a Space, with the model that it was deployed with."""
@@ -164,12 +164,20 @@ def app_files(pinned: str, *, hardware: Hardware = "cpu") -> dict[str, bytes]:
     zero = hardware == "zero"
     launcher = LAUNCHER.format(pinned=pinned, extra=ZERO_GPU if zero else "")
     files["space.py"] = launcher.encode()
-    files["requirements.txt"] = (ROOT / "requirements-page.txt").read_bytes()
-    if zero:
-        files["requirements.txt"] += f"{SPACES_PACKAGE}\n".encode()
+    files["requirements.txt"] = _requirements().encode()
     files["README.md"] = _readme(pinned, hardware).encode()
     files[WRITTEN] = (json.dumps(sorted([*files, WRITTEN]), indent=1) + "\n").encode()
     return files
+
+
+def _requirements() -> str:
+    """Every locked package with its version, one a line.
+
+    Without the hashes: a Space's builder installs them in one command with packages that it names
+    itself without any, which pip then refuses.
+    """
+    pins = re.findall(r"^[a-z0-9].*?(?= *\\?$)", LOCK.read_text(encoding="utf-8"), re.MULTILINE)
+    return "".join(f"{pin}\n" for pin in pins)
 
 
 def _readme(pinned: str, hardware: Hardware) -> str:

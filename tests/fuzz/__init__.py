@@ -1,0 +1,1 @@
+"""Fuzzing: inputs that nobody thought of, for everything that reads what strangers wrote."""
