@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from cxr.classifier import Classifier
 from cxr.errors import BundleError
+from cxr.messages import Message
 from cxr.model.bundle import BUNDLED_MODEL, Bundle
 from cxr.model.hub import find_bundle
 from cxr.outcome import Outcome, answer_file
@@ -96,14 +97,14 @@ class Answerer:
         except BundleError:
             raise
         except OSError as error:
-            return self.error_row(path, f"cannot be opened ({reason(error)}).")
+            return self.error_row(path, Message("unopened", {"reason": reason(error)}))
         except Exception as error:  # what is overlooked shows in one of a million files
-            return self.error_row(path, f"cannot be answered ({error!r}). Please report this.")
+            return self.error_row(path, Message("unforeseen", {"error": repr(error)}))
         return to_row(to_record(outcome, self._classifier, threshold=self._task.threshold), digest)
 
-    def error_row(self, path: str, detail: str) -> Row:
+    def error_row(self, path: str, problem: Message) -> Row:
         """The row of a file that cannot be answered."""
-        outcome = Outcome(file=path, status="error", detail=f"{os.path.basename(path)}: {detail}")
+        outcome = Outcome(file=path, status="error", problem=problem)
         return to_row(to_record(outcome, self._classifier, threshold=self._task.threshold), None)
 
 
@@ -132,7 +133,7 @@ class ChildAnswerer(Answerer):
             if isinstance(answer, Exception):
                 raise answer
             return answer
-        return self.error_row(path, "ends the process that reads it. Export or copy it again.")
+        return self.error_row(path, Message("ends_process"))
 
     def _start_child(self) -> Connection:
         context = multiprocessing.get_context("spawn")

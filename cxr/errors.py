@@ -22,6 +22,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cxr.messages import Message
+
 if TYPE_CHECKING:
     from cxr.gate.result import GateResult
 
@@ -31,7 +33,18 @@ class CXRError(Exception):
 
 
 class RadiographError(CXRError):
-    """A file cannot be taken as a radiograph."""
+    """A file cannot be taken as a radiograph.
+
+    Attributes:
+        name: what the file is called.
+        message: why, and what to do about it.
+    """
+
+    def __init__(self, name: str, message: Message) -> None:
+        """Of the file called `name`."""
+        super().__init__(f"{name}: {message}")
+        self.name = name
+        self.message = message
 
 
 class UnreadableRadiograph(RadiographError):
@@ -57,8 +70,8 @@ class NotAChestRadiograph(RadiographError):
     def __init__(self, name: str, gate_result: GateResult) -> None:
         """Of the picture called `name`."""
         reasons = "; ".join(str(reason) for reason in gate_result.reasons)
-        super().__init__(f"{name}: not classified: {reasons}.")
-        self.name, self.gate_result = name, gate_result
+        CXRError.__init__(self, f"{name}: not classified: {reasons}.")
+        self.name, self.message, self.gate_result = name, gate_result.reasons[0], gate_result
 
 
 class BundleError(CXRError):

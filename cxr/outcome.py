@@ -34,7 +34,7 @@ class Outcome:
         radiograph: what was read, if anything was.
         prediction: its answer, if it was answered.
         reasons: why the gate refused it, if that did.
-        detail: why it was not answered otherwise, in English.
+        problem: why it cannot be read, or is of a kind that is not read.
         too_large: whether that is why.
     """
 
@@ -43,8 +43,13 @@ class Outcome:
     radiograph: Radiograph | None = None
     prediction: Prediction | None = None
     reasons: tuple[Message, ...] = ()
-    detail: str = ""
+    problem: Message | None = None
     too_large: bool = False
+
+    @property
+    def why(self) -> tuple[Message, ...]:
+        """Why it was not answered."""
+        return self.reasons if self.problem is None else (self.problem,)
 
     @property
     def answer(self) -> tuple[Radiograph, Prediction] | None:
@@ -73,8 +78,8 @@ def answer_file(source: Source, classifier: Classifier, *, file: str) -> Outcome
         reasons = error.gate_result.reasons
         return Outcome(file=file, status="refused", radiograph=radiograph, reasons=reasons)
     except UnsupportedRadiograph as error:
-        return Outcome(file=file, status="refused", detail=str(error))
+        return Outcome(file=file, status="refused", problem=error.message)
     except RadiographError as error:
         too_large = isinstance(error, RadiographTooLarge)
-        return Outcome(file=file, status="error", detail=str(error), too_large=too_large)
+        return Outcome(file=file, status="error", problem=error.message, too_large=too_large)
     return Outcome(file=file, status="ok", radiograph=radiograph, prediction=prediction)

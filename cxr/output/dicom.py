@@ -24,7 +24,7 @@ from cxr import __version__
 from cxr.classifier import Prediction
 from cxr.errors import UnreadableRadiograph
 from cxr.language import Language
-from cxr.messages import text
+from cxr.messages import Message, text
 from cxr.model.bundle import Bundle
 from cxr.output.overlay import NOTICE, draw_overlay, with_caption
 from cxr.reading.dicom import quietly
@@ -92,10 +92,8 @@ def dicom_objects(
             report = _report(capture, prediction, bundle, threshold, language)
             return DicomObjects(capture=_bytes(capture), report=_bytes(report))
     except Exception as error:
-        raise UnreadableRadiograph(
-            f"{radiograph.name}: its header cannot be carried over ({type(error).__name__}). "
-            "Write the files without the study's identifiers."
-        ) from None
+        message = Message("header_not_kept", {"error": type(error).__name__})
+        raise UnreadableRadiograph(radiograph.name, message) from None
 
 
 def _study(content: bytes, *, keep_identifiers: bool) -> Dataset:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TypedDict
 
 from cxr.checks import Worth
@@ -75,8 +76,8 @@ def to_record(outcome: Outcome, classifier: Classifier, *, threshold: float | No
         "evidence": None,
         "model": classifier.identity(),
     }
-    if outcome.detail:
-        record["reasons"].append(outcome.detail)
+    if outcome.problem:
+        record["reasons"].append(f"{Path(outcome.file).name}: {outcome.problem}")
     if outcome.answer:
         _, prediction = outcome.answer
         record["probability"] = round(prediction.probability, 6)

@@ -151,7 +151,7 @@ const keep = async (kind) => {
     });
   } catch { /* said below */ }
   if (made.uri) cxrFiles.download(made.uri, made.name);
-  else $(".not-kept").textContent = cxrRules.asSentence(say(made.problem));
+  else $(".not-kept").textContent = `${cxrRules.asSentence(say(made.problem))} ${cxr.sentences(made.reasons ?? [], say)}`;
 };
 
 // Radiograph and heatmap as the reader has set them, at the radiograph's own size, with a caption below.

@@ -12,6 +12,7 @@ from typing import Any
 from cxr.classifier import Classifier
 from cxr.errors import UnreadableRadiograph
 from cxr.language import Language
+from cxr.messages import Message
 from cxr.output.dicom import dicom_objects
 from cxr.output.report_pdf import Reading, pdf_report
 from cxr.reading.radiograph import read_radiograph
@@ -40,9 +41,7 @@ def make_file(
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise UnreadableRadiograph(
-            f"{name}: the upload has been deleted. Choose the radiograph again."
-        ) from error
+        raise UnreadableRadiograph(name, Message("no_upload")) from error
     radiograph = read_radiograph(content, name=name)
     prediction = classifier.predict(radiograph)
     reading = _reading(asked)

@@ -52,21 +52,21 @@ const line = (row) => {
   cell("verdict", say(row.status === "ok" ? `verdict_${verdictOf(row)}` : `status_${row.status}`));
   cell("number", row.status === "ok" ? cxr.probability(row.probability) : "–");
   cell("worth", row.status === "ok" ? say(`worth_${row.worth}`) : "–");
-  const remark = cell("remarks", remarks(row));
-  if (row.detail) remark.lang = "en"; // errors of reading a file are said in English only
+  cell("remarks", remarks(row));
   return tr;
 };
-const remarks = (row) => row.detail || cxr.sentences(row.messages, say);
+const remarks = (row) => cxr.sentences(row.messages, say);
 
 // --- One radiograph after the other ---------------------------------------------------------------------
 
 const classify = async (source, index) => {
-  const row = { index, name: source.name, source, messages: [], detail: "" };
+  const row = { index, name: source.name, source, messages: [] };
   try {
     const { path } = await upload(await source.open());
     return Object.assign(row, await server.classify_one({ path, name: source.name }));
-  } catch (error) {
-    return Object.assign(row, { status: "error", probability: null, detail: String(error.message ?? error) });
+  } catch {
+    const messages = [{ code: "state_offline", values: {} }];
+    return Object.assign(row, { status: "error", probability: null, messages });
   }
 };
 

@@ -7,21 +7,22 @@ than one.
 from __future__ import annotations
 
 import base64
-import logging
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from cxr.classifier import Classifier
-from cxr.errors import CXRError
+from cxr.errors import CXRError, RadiographError
 from cxr.messages import Message, all_texts
 from cxr.outcome import Outcome, Status, answer_file
 from cxr.output.overlay import draw_overlay, png, with_caption
+from cxr.page.failures import log_failure
 from cxr.page.pictures import grey_data_uri, shrink
 from cxr.page.turns import Busy, Turns
 from cxr.page.uploads import asked_name, uploaded_file
-from cxr.page.values import MessageValue, message_values
+from cxr.page.values import message_values
 from cxr.reading.radiograph import Radiograph, read_radiograph
 
 _FOLDER = Path(__file__).parent
@@ -47,7 +48,7 @@ def create_many(classifier: Classifier, *, at_once: int, elem_id: str) -> gr.HTM
             with turns.take():
                 return _row(asked, classifier)
         except Busy:
-            return _unanswered("error", messages=message_values([Message("busy")]))
+            return _unanswered("error", [Message("busy")])
 
     def overlay_of(asked: Any) -> dict[str, str | None]:
         """The radiograph with its heatmap, a PNG in base64; null if there is none."""
@@ -72,17 +73,16 @@ def _row(asked: Any, classifier: Classifier) -> Row:
     try:
         path, name = _upload(asked)
         return _outcome_row(answer_file(path, classifier, file=name), classifier)
-    except CXRError as error:
-        return _unanswered("error", detail=str(error))
-    except Exception:
-        logging.exception("a radiograph was not classified")
-        return _unanswered("error", messages=message_values([Message("failed")]))
+    except RadiographError as error:
+        return _unanswered("error", [error.message])
+    except Exception as error:
+        log_failure("a radiograph was not classified", error)
+        return _unanswered("error", [Message("failed")])
 
 
 def _outcome_row(outcome: Outcome, classifier: Classifier) -> Row:
     if outcome.answer is None:
-        messages = message_values(outcome.reasons)
-        return _unanswered(outcome.status, messages=messages, detail=outcome.detail)
+        return _unanswered(outcome.status, outcome.why)
     radiograph, prediction = outcome.answer
     points = prediction.operating_points
     return {
@@ -91,7 +91,6 @@ def _outcome_row(outcome: Outcome, classifier: Classifier) -> Row:
         "worth": prediction.checks.worth,
         "in_range": prediction.gate_result.in_range,
         "messages": message_values(prediction.gate_result.warnings),
-        "detail": "",
         "thumbnail": grey_data_uri(shrink(radiograph.pixels, _THUMBNAIL_SIDE)),
         "model": classifier.bundle.sha256,
         "operating_points": {
@@ -102,10 +101,8 @@ def _outcome_row(outcome: Outcome, classifier: Classifier) -> Row:
     }
 
 
-def _unanswered(
-    status: Status, *, messages: list[MessageValue] | None = None, detail: str = ""
-) -> Row:
-    return {"status": status, "probability": None, "messages": messages or [], "detail": detail}
+def _unanswered(status: Status, why: Iterable[Message]) -> Row:
+    return {"status": status, "probability": None, "messages": message_values(why)}
 
 
 def _upload(asked: Any) -> tuple[Path, str]:

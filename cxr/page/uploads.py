@@ -9,6 +9,7 @@ from typing import Any
 from gradio.utils import get_upload_folder
 
 from cxr.errors import UnreadableRadiograph
+from cxr.messages import Message
 
 
 def asked_name(asked: Mapping[str, Any]) -> str:
@@ -32,4 +33,4 @@ def uploaded_file(path: str, *, name: str) -> Path:
             return found
     except (OSError, ValueError):  # not a valid path
         pass
-    raise UnreadableRadiograph(f"{name}: no such upload. Choose the radiograph again.")
+    raise UnreadableRadiograph(name, Message("no_upload"))

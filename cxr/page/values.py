@@ -54,14 +54,11 @@ def outcome_value(outcome: Outcome, bundle: Bundle) -> dict[str, Any]:
         seen = outcome.radiograph
         return {
             "kind": "refused",
-            "reasons": message_values(outcome.reasons),
-            "detail": outcome.detail,
+            "reasons": message_values(outcome.why),
             "picture": grey_data_uri(shrink(seen.pixels, _PICTURE_SIDE)) if seen else None,
         }
-    return {
-        "kind": "too_large" if outcome.too_large else "unreadable",
-        "detail": outcome.detail,
-    }
+    kind = "too_large" if outcome.too_large else "unreadable"
+    return {"kind": kind, "reasons": message_values(outcome.why)}
 
 
 def answer_value(radiograph: Radiograph, prediction: Prediction, bundle: Bundle) -> dict[str, Any]:

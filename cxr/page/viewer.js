@@ -105,7 +105,6 @@ const showState = () => {
   $(".problem .name").textContent = source.name;
   $(".problem .label").textContent = say(`state_${kind}`);
   $(".problem .why").textContent = cxr.sentences(value?.reasons ?? [], say);
-  $(".problem .detail").textContent = value?.detail ?? "";
   $(".problem .todo").textContent = say(`todo_${kind}`);
   $(".again").hidden = !CAN_BE_TRIED_AGAIN.includes(kind);
 };

@@ -6,7 +6,6 @@ what-ifs need no further request.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,14 +13,15 @@ from typing import Any
 import gradio as gr
 
 from cxr.classifier import Classifier
-from cxr.errors import CXRError
+from cxr.errors import RadiographError
 from cxr.messages import all_texts
 from cxr.outcome import answer_file
 from cxr.output.overlay import colour_table
 from cxr.page.downloads import make_file
+from cxr.page.failures import log_failure
 from cxr.page.turns import Busy, Turns
 from cxr.page.uploads import asked_name, uploaded_file
-from cxr.page.values import outcome_value
+from cxr.page.values import message_values, outcome_value
 from cxr.reading.radiograph import MAX_BYTES
 
 _FOLDER = Path(__file__).parent
@@ -72,13 +72,13 @@ def create_viewer(
                 return outcome_value(answer_file(path, classifier, file=name), classifier.bundle)
         except Busy:
             return {"kind": "busy"}
-        except CXRError as error:
-            return {"kind": "unreadable", "detail": str(error)}
-        except Exception:
-            logging.exception("a radiograph was not classified")
+        except RadiographError as error:
+            return {"kind": "unreadable", "reasons": message_values([error.message])}
+        except Exception as error:
+            log_failure("a radiograph was not classified", error)
             return {"kind": "failed"}
 
-    def keep_file(asked: Any) -> dict[str, str]:
+    def keep_file(asked: Any) -> dict[str, Any]:
         """A file for the reader, or why there is none."""
         try:
             asked = asked if isinstance(asked, dict) else {}
@@ -87,10 +87,10 @@ def create_viewer(
                 return make_file(path, name, classifier, asked)
         except Busy:
             return {"problem": "busy"}
-        except CXRError as error:
-            return {"problem": "not_kept", "detail": str(error)}
-        except Exception:
-            logging.exception("a file for the reader was not made")
+        except RadiographError as error:
+            return {"problem": "not_kept", "reasons": message_values([error.message])}
+        except Exception as error:
+            log_failure("a file for the reader was not made", error)
             return {"problem": "failed"}
 
     return gr.HTML(

@@ -36,6 +36,7 @@ from pydicom.uid import (
 )
 
 from cxr.errors import RadiographTooLarge, UnreadableRadiograph, UnsupportedRadiograph
+from cxr.messages import Message
 from cxr.reading.acquisition import Acquisition
 from cxr.reading.dicom_pixels import grey_levels
 from cxr.reading.stored_levels import StoredLevels
@@ -43,18 +44,6 @@ from cxr.reading.stored_levels import StoredLevels
 # Projection radiographs and captures of anything (PS3.3 section C.7.3.1.1.1). RG was a
 # radiograph's.
 _RADIOGRAPHS = {"CR", "DX", "RG", "SC", "OT", ""}
-_MODALITY_NAMES = {
-    "CT": "a CT slice",
-    "MR": "an MR image",
-    "US": "an ultrasound image",
-    "RF": "fluoroscopy",
-    "XA": "an angiogram",
-    "MG": "a mammogram",
-    "IO": "a dental radiograph",
-    "PX": "a panoramic dental radiograph",
-    "PT": "a PET image",
-    "NM": "a nuclear medicine image",
-}
 _LATERAL = {"LL", "RL", "LATERAL", "LAT", "LLAT", "RLAT"}
 _DAYS_A_YEAR = 365.25
 _MAX_BYTES_A_PIXEL = 3  # of a deflated file: two of grey, or three of colour
@@ -91,13 +80,11 @@ def read_dicom(
     except (UnreadableRadiograph, UnsupportedRadiograph, RadiographTooLarge):
         raise
     except MemoryError as error:
-        raise RadiographTooLarge(f"{name}: there is not enough memory to decode it.") from error
+        raise RadiographTooLarge(name, Message("no_memory")) from error
     except Exception as error:
         # A decoder's words may quote the header, and so does the chain of an error in a log.
-        raise UnreadableRadiograph(
-            f"{name}: this DICOM file is damaged, or its pixels are stored in a way that is not "
-            f"read here ({type(error).__name__}). Export it again, uncompressed."
-        ) from None
+        message = Message("dicom_damaged", {"error": type(error).__name__})
+        raise UnreadableRadiograph(name, message) from None
 
 
 @contextmanager
@@ -140,7 +127,7 @@ def _read(content: bytes, name: str, max_pixels: int) -> Dataset:
     unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
     unpacked = unpacker.decompress(file.read(), _MAX_BYTES_A_PIXEL * max_pixels)
     if unpacker.unconsumed_tail:
-        raise RadiographTooLarge(f"{name}: unpacks to more than any radiograph needs.")
+        raise RadiographTooLarge(name, Message("dicom_inflated"))
     inflated = read_dataset(io.BytesIO(unpacked), is_implicit_VR=False, is_little_endian=True)
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     inflated.file_meta = meta
@@ -163,32 +150,22 @@ def _check(dataset: Dataset, name: str, max_pixels: int) -> None:
     """Refuse what is no radiograph, before any pixel is decoded."""
     modality = _word(dataset, "Modality") or ""
     if modality not in _RADIOGRAPHS:
-        what = _MODALITY_NAMES.get(modality, f"of modality {modality}")
-        raise UnsupportedRadiograph(
-            f"{name}: its header says that it is {what}. Expected a frontal chest radiograph "
-            "(CR or DX)."
-        )
+        raise UnsupportedRadiograph(name, Message("dicom_modality", {"modality": modality}))
     if "PixelData" not in dataset or not (dataset.get("Rows") and dataset.get("Columns")):
-        raise UnreadableRadiograph(f"{name}: this DICOM file holds no picture.")
+        raise UnreadableRadiograph(name, Message("dicom_no_picture"))
     frames = int(dataset.get("NumberOfFrames") or 1)
     if frames > 1:
-        raise UnsupportedRadiograph(
-            f"{name}: {frames} frames. Expected one: export the one that you mean."
-        )
+        raise UnsupportedRadiograph(name, Message("dicom_frames", {"count": frames}))
     rows, columns = int(dataset.Rows), int(dataset.Columns)
     if rows * columns > max_pixels:
-        raise RadiographTooLarge(
-            f"{name}: {columns}×{rows} pixels. Expected at most {max_pixels:,} in all."
-        )
+        sides = {"width": columns, "height": rows, "most": max_pixels}
+        raise RadiographTooLarge(name, Message("too_many_pixels", sides))
     syntax = dataset.file_meta.TransferSyntaxUID
     if syntax.is_encapsulated and syntax != RLELossless:
         frame = get_frame(dataset.PixelData, 0, number_of_frames=1)
         if _coded_size(frame) != (rows, columns):
             # A decoder takes memory for what the picture says, whatever the header does.
-            raise UnreadableRadiograph(
-                f"{name}: its compressed picture is not of the size that its header says, or not "
-                "of a kind that is read here. Export it again, uncompressed."
-            )
+            raise UnreadableRadiograph(name, Message("dicom_other_size"))
 
 
 def _coded_size(frame: bytes) -> tuple[int, int] | None:

@@ -16,6 +16,7 @@ from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply
 from pydicom.pixels.utils import pixel_array
 
 from cxr.errors import UnsupportedRadiograph
+from cxr.messages import Message
 from cxr.reading.stored_levels import StoredLevels
 
 
@@ -42,10 +43,7 @@ def grey_levels(dataset: Dataset, name: str) -> tuple[npt.NDArray[np.float32], S
     if stored.ndim == 3:
         return _scaled(stored, 0, 2 ** int(dataset.BitsStored) - 1), None
     if photometric not in ("MONOCHROME1", "MONOCHROME2"):
-        raise UnsupportedRadiograph(
-            f"{name}: its photometric interpretation is not known here. Expected MONOCHROME1, "
-            "MONOCHROME2 or a colour: export it as one of them."
-        )
+        raise UnsupportedRadiograph(name, Message("dicom_photometric"))
     values = np.asarray(apply_modality_lut(stored, dataset))
     low, high = _range(values, stored, dataset)
     pixels = _windowed(values, dataset)

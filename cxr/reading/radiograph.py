@@ -24,6 +24,7 @@ from cxr.errors import (
     UnreadableRadiograph,
     UnsupportedRadiograph,
 )
+from cxr.messages import Message
 from cxr.reading.acquisition import UNKNOWN, Acquisition, is_dicom
 from cxr.reading.stored_levels import WHITE, StoredLevels
 
@@ -98,24 +99,18 @@ def read_radiograph(source: Source, *, name: str | None = None) -> Radiograph:
             if image.mode in _SIXTEEN_BIT_MODES:
                 stored = StoredLevels.from_values(levels * WHITE, low=0, high=WHITE)
     except Image.DecompressionBombError as error:
-        raise RadiographTooLarge(
-            f"{name}: too many pixels to decode safely. Expected at most "
-            f"{MAX_PIXELS:,}: export the radiograph at its detector's resolution."
-        ) from error
+        message = Message("bomb", {"most": MAX_PIXELS})
+        raise RadiographTooLarge(name, message) from error
     except RadiographError:
         raise
     except MemoryError as error:
-        raise RadiographTooLarge(f"{name}: there is not enough memory to decode it.") from error
+        raise RadiographTooLarge(name, Message("no_memory")) from error
     except Exception as error:  # decoders answer damage with a dozen kinds: zlib, struct, Syntax, …
-        raise UnreadableRadiograph(
-            f"{name}: the picture is damaged or cut off ({error}). Export or copy it again."
-        ) from error
+        raise UnreadableRadiograph(name, Message("damaged", {"error": str(error)})) from error
     height, width = levels.shape[:2]
     if min(height, width) < MIN_SIDE:
-        raise UnsupportedRadiograph(
-            f"{name}: {width}×{height} pixels are too few to show a lung. "
-            f"Expected at least {MIN_SIDE} on each side."
-        )
+        sides = {"width": width, "height": height, "least": MIN_SIDE}
+        raise UnsupportedRadiograph(name, Message("too_small", sides))
     pixels, colour = _without_colour(levels)
     pixels.setflags(write=False)
     return Radiograph(
@@ -135,14 +130,14 @@ def _read_bytes(source: Source, name: str | None) -> tuple[bytes, str]:
                 content = file.read(MAX_BYTES + 1)
         except OSError as error:
             reason = error.strerror or str(error)
-            raise UnreadableRadiograph(f"{name}: cannot be opened ({reason}).") from error
+            raise UnreadableRadiograph(name, Message("unopened", {"reason": reason})) from error
     else:
         name = name or Path(str(getattr(source, "name", "the picture"))).name
         content = source.read(MAX_BYTES + 1)
     if not content:
-        raise UnreadableRadiograph(f"{name}: the file is empty.")
+        raise UnreadableRadiograph(name, Message("empty"))
     if len(content) > MAX_BYTES:
-        raise RadiographTooLarge(f"{name}: larger than {MAX_BYTES // 1_000_000} MB.")
+        raise RadiographTooLarge(name, Message("too_many_bytes", {"most": MAX_BYTES // 1_000_000}))
     return content, name
 
 
@@ -151,25 +146,16 @@ def _open(content: bytes, name: str) -> Image.Image:
     try:
         image = Image.open(io.BytesIO(content))
     except UnidentifiedImageError as error:
-        raise UnreadableRadiograph(
-            f"{name}: this is not a picture. Expected a JPEG, PNG or DICOM file."
-        ) from error
+        raise UnreadableRadiograph(name, Message("no_picture")) from error
     width, height = image.size
     if width * height > MAX_PIXELS:
-        raise RadiographTooLarge(
-            f"{name}: {width}×{height} pixels. Expected at most {MAX_PIXELS:,} in all."
-        )
+        sides = {"width": width, "height": height, "most": MAX_PIXELS}
+        raise RadiographTooLarge(name, Message("too_many_pixels", sides))
     if image.format not in {"JPEG", "MPO", "PNG"}:  # MPO: a JPEG that holds several pictures
-        raise UnsupportedRadiograph(
-            f"{name}: a picture in {image.format} format. Expected JPEG, PNG or DICOM: "
-            "save it as one."
-        )
+        raise UnsupportedRadiograph(name, Message("format", {"format": str(image.format)}))
     frames = getattr(image, "n_frames", 1)
     if frames > 1:
-        raise UnsupportedRadiograph(
-            f"{name}: {frames} pictures in one file. Expected one radiograph: "
-            "save the one that you mean as a JPEG or PNG of its own."
-        )
+        raise UnsupportedRadiograph(name, Message("several_pictures", {"count": frames}))
     return image
 
 
@@ -178,9 +164,7 @@ def _levels(image: Image.Image, name: str) -> npt.NDArray[np.float32]:
     if image.mode in _SIXTEEN_BIT_MODES:
         return np.asarray(image).astype(np.float32) / np.float32(65_535)
     if image.mode not in _EIGHT_BIT_MODES:
-        raise UnsupportedRadiograph(
-            f"{name}: a {image.mode} picture. Expected grey or RGB: save it as one of them."
-        )
+        raise UnsupportedRadiograph(name, Message("colour_space", {"mode": image.mode}))
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", rgba.size, "black"), rgba)

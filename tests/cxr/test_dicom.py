@@ -294,11 +294,11 @@ def without_pixels(dataset: FileDataset) -> None:
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        (header(Modality="CT"), UnsupportedRadiograph, "its header says that it is a CT slice"),
-        (header(Modality="XYZ"), UnsupportedRadiograph, "it is of modality XYZ"),
+        (header(Modality="CT"), UnsupportedRadiograph, "gives the modality CT"),
+        (header(Modality="XYZ"), UnsupportedRadiograph, "gives the modality XYZ"),
         (header(NumberOfFrames=140), UnsupportedRadiograph, "140 frames. Expected one"),
         (without_pixels, UnreadableRadiograph, "holds no picture"),
-        (header(Rows=60_000, Columns=60_000), RadiographTooLarge, "60000×60000 pixels"),
+        (header(Rows=60_000, Columns=60_000), RadiographTooLarge, "60,000×60,000 pixels"),
         (header(PhotometricInterpretation="HSV"), UnsupportedRadiograph, "photometric"),
         (header(PixelData=b"cut off"), UnreadableRadiograph, "is damaged"),
         (header(BitsAllocated=7), UnreadableRadiograph, "is damaged"),

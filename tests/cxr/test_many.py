@@ -53,7 +53,7 @@ def test_many_images(
     expect(page.locator("tr", has_text="gradient.png")).to_contain_text(
         sentences([Message("no_lungs")])
     )
-    expect(page.locator("tr", has_text="broken.jpeg")).to_contain_text("this is not a picture")
+    expect(page.locator("tr", has_text="broken.jpeg")).to_contain_text("This is not a picture")
     page.locator(".language").click()
     expect(status).to_have_text("5 sur 5 : 1 refusée, 1 illisible")
 
@@ -123,7 +123,7 @@ def test_no_file_but_an_upload_is_ever_opened(
     for path in (image_file, link, uploads / ".." / "image.png", uploads, "", uploads / "none.png"):
         row = table.classify_one({"path": str(path), "name": "../image.png"})
         assert row["status"] == "error"
-        assert row["detail"] == "image.png: no such upload. Choose the radiograph again."
+        assert row["messages"] == [{"code": "no_upload", "values": {}}]
     assert image_file.exists()
     upload = uploads / "upload.png"
     upload.write_bytes(image_file.read_bytes())

@@ -102,7 +102,7 @@ def keys_in_the_browser(source: str) -> Iterator[str]:
 
 def used_keys() -> set[str]:
     used: set[str] = set()
-    for path in sorted((ROOT / "cxr").rglob("*.py")):
+    for path in sorted([*(ROOT / "cxr").rglob("*.py"), *(ROOT / "training").rglob("*.py")]):
         if path.name == "messages.py":  # which looks up any key
             continue
         source = path.read_text(encoding="utf-8")

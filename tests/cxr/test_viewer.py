@@ -98,7 +98,7 @@ def test_a_broken_file(page: Page, image_file: Path, tmp_path: Path) -> None:
     choose(page, broken)
     problem = page.locator(".problem")
     expect(problem).to_contain_text(EN["state_unreadable"])
-    expect(problem).to_contain_text("the picture is damaged or cut off")
+    expect(problem).to_contain_text("The picture is damaged or cut off")
     assert page.locator("#viewer b").count() == 0  # a file's name is no markup
     nothing_is_left_of_the_answer(page)
     answered(page, image_file)
@@ -127,7 +127,9 @@ def test_a_ct_slice_is_refused_and_not_unreadable(page: Page, tmp_path: Path) ->
     path.write_bytes(content(dataset))
     choose(page, path)
     expect(page.locator(".problem .label")).to_have_text(EN["state_refused"])
-    expect(page.locator(".problem .detail")).to_contain_text("it is a CT slice")
+    expect(page.locator(".problem .why")).to_contain_text("gives the modality CT")
+    page.locator(".language").click()
+    expect(page.locator(".problem .why")).to_contain_text("indique la modalité CT")
 
 
 def test_a_file_that_is_too_large_is_not_sent(page: Page, tmp_path: Path) -> None:
@@ -274,11 +276,11 @@ def test_zoom_turn_and_flip(page: Page, image_file: Path) -> None:
     assert readout(page)[0] == fit
     page.keyboard.press("f")
     flipped = shot(page)
-    assert np.abs(flipped[:, ::-1] - whole).mean() < 2 < np.abs(flipped - whole).mean()
+    assert np.abs(flipped[:, ::-1] - whole).mean() < 5 < np.abs(flipped - whole).mean()
     page.keyboard.press("f")
     for _ in range(2):
         page.keyboard.press("r")
-    assert np.abs(shot(page)[::-1, ::-1] - whole).mean() < 2
+    assert np.abs(shot(page)[::-1, ::-1] - whole).mean() < 5
     page.keyboard.press("0")
     page.keyboard.press("i")
     assert shot(page).mean() > whole.mean()

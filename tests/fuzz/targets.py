@@ -16,14 +16,13 @@ from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import cv2
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-import cxr.model.graph
-import cxr.reading.radiograph
 from cxr.errors import BundleError, CXRError, RadiographError
 from cxr.model.bundle import FILES, MANIFEST, load_bundle
 from cxr.model.graph import OPERATORS, Graph
@@ -56,9 +55,9 @@ class Target:
 
 def image(content: bytes) -> None:
     """A file of any kind is read or refused."""
-    cxr.reading.radiograph.MAX_PIXELS = MAX_PIXELS
     try:
-        radiograph = read_radiograph(content, name="image")
+        with mock.patch("cxr.reading.radiograph.MAX_PIXELS", MAX_PIXELS):
+            radiograph = read_radiograph(content, name="image")
     except RadiographError as error:
         assert str(error).startswith("image: "), error
         return

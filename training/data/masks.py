@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from cxr.errors import UnreadableRadiograph
 from cxr.gate.lungs import LungReading, lung_fields
+from cxr.messages import Message
 from cxr.preprocessing import Preprocessing
 from training.data.images import Outlines, StoredImages
 
@@ -37,9 +38,7 @@ def read_mask(path: Path, size: int) -> npt.NDArray[np.float32]:
     """
     mask = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
     if mask is None:
-        raise UnreadableRadiograph(
-            f"{path}: cannot be read as a mask. Expected a picture that is black outside."
-        )
+        raise UnreadableRadiograph(str(path), Message("no_mask"))
     inside = (mask > 0).astype(np.float32)
     fractions = cv2.resize(inside, (size, size), interpolation=cv2.INTER_AREA)
     return np.asarray(fractions >= 0.5, dtype=np.float32)
