@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import signal
+from pathlib import Path
 
 import pytest
 
 from tests.fuzz.targets import TARGETS
 
+FOUND = Path(__file__).parent / "fuzz" / "found"
 SECONDS = 10  # of one input
 
 
@@ -15,7 +17,8 @@ SECONDS = 10  # of one input
 @pytest.mark.filterwarnings("ignore")
 def test_the_seeds_are_survived(name: str) -> None:
     target = TARGETS[name]
-    for number, seed in enumerate(target.seeds()):
+    found = [path.read_bytes() for path in sorted(FOUND.glob(f"{name}-*"))]
+    for number, seed in enumerate([*target.seeds(), *found]):
         signal.alarm(SECONDS)
         try:
             target.run(seed)

@@ -38,6 +38,7 @@ from pydicom.uid import (
 from cxr.errors import RadiographTooLarge, UnreadableRadiograph, UnsupportedRadiograph
 from cxr.messages import Message
 from cxr.reading.acquisition import Acquisition
+from cxr.reading.dicom_decoding import decode_pixels
 from cxr.reading.dicom_pixels import grey_levels
 from cxr.reading.stored_levels import StoredLevels
 
@@ -76,7 +77,8 @@ def read_dicom(
         with quietly():
             dataset = _read(content, name, max_pixels)
             _check(dataset, name, max_pixels)
-            return *grey_levels(dataset, name), _acquisition(dataset)
+            stored = decode_pixels(dataset, content)
+            return *grey_levels(dataset, stored, name), _acquisition(dataset)
     except (UnreadableRadiograph, UnsupportedRadiograph, RadiographTooLarge):
         raise
     except MemoryError as error:

@@ -13,18 +13,20 @@ import numpy.typing as npt
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi_lut
-from pydicom.pixels.utils import pixel_array
 
 from cxr.errors import UnsupportedRadiograph
 from cxr.messages import Message
 from cxr.reading.stored_levels import StoredLevels
 
 
-def grey_levels(dataset: Dataset, name: str) -> tuple[npt.NDArray[np.float32], StoredLevels | None]:
-    """Decode a data set's one frame.
+def grey_levels(
+    dataset: Dataset, stored: npt.NDArray[Any], name: str
+) -> tuple[npt.NDArray[np.float32], StoredLevels | None]:
+    """Grey levels, or colours, of stored values.
 
     Args:
-        dataset: that has been found to be a radiograph of a size that can be decoded.
+        dataset: that has been found to be a radiograph.
+        stored: its values, see `cxr.reading.dicom_decoding.decode_pixels`.
         name: what to call it in messages.
 
     Returns:
@@ -33,16 +35,15 @@ def grey_levels(dataset: Dataset, name: str) -> tuple[npt.NDArray[np.float32], S
 
     Raises:
         UnsupportedRadiograph: its photometric interpretation is not known here.
-        Exception: of whichever decoder it is that cannot read it.
+        Exception: its header is malformed.
     """
     photometric = str(dataset.PhotometricInterpretation)
-    stored = pixel_array(dataset)  # YBR has become RGB
     if photometric == "PALETTE COLOR":
         colours = apply_color_lut(stored, dataset)
         return _scaled(colours, 0, np.iinfo(colours.dtype).max), None
-    if stored.ndim == 3:
+    if stored.ndim == 3 and stored.shape[2] == 3:
         return _scaled(stored, 0, 2 ** int(dataset.BitsStored) - 1), None
-    if photometric not in ("MONOCHROME1", "MONOCHROME2"):
+    if photometric not in ("MONOCHROME1", "MONOCHROME2") or stored.ndim != 2:
         raise UnsupportedRadiograph(name, Message("dicom_photometric"))
     values = np.asarray(apply_modality_lut(stored, dataset))
     low, high = _range(values, stored, dataset)

@@ -98,6 +98,7 @@ def read_radiograph(source: Source, *, name: str | None = None) -> Radiograph:
             levels = _levels(image, name)
             if image.mode in _SIXTEEN_BIT_MODES:
                 stored = StoredLevels.from_values(levels * WHITE, low=0, high=WHITE)
+        pixels, colour = _without_colour(levels)
     except Image.DecompressionBombError as error:
         message = Message("bomb", {"most": MAX_PIXELS})
         raise RadiographTooLarge(name, message) from error
@@ -107,11 +108,10 @@ def read_radiograph(source: Source, *, name: str | None = None) -> Radiograph:
         raise RadiographTooLarge(name, Message("no_memory")) from error
     except Exception as error:  # decoders answer damage with a dozen kinds: zlib, struct, Syntax, …
         raise UnreadableRadiograph(name, Message("damaged", {"error": str(error)})) from error
-    height, width = levels.shape[:2]
+    height, width = pixels.shape
     if min(height, width) < MIN_SIDE:
         sides = {"width": width, "height": height, "least": MIN_SIDE}
         raise UnsupportedRadiograph(name, Message("too_small", sides))
-    pixels, colour = _without_colour(levels)
     pixels.setflags(write=False)
     return Radiograph(
         pixels=pixels, name=name, colour=colour, acquisition=acquisition, stored=stored
@@ -128,8 +128,8 @@ def _read_bytes(source: Source, name: str | None) -> tuple[bytes, str]:
         try:
             with path.open("rb") as file:
                 content = file.read(MAX_BYTES + 1)
-        except OSError as error:
-            reason = error.strerror or str(error)
+        except (OSError, ValueError) as error:  # a path with a null byte is of no file
+            reason = getattr(error, "strerror", None) or str(error)
             raise UnreadableRadiograph(name, Message("unopened", {"reason": reason})) from error
     else:
         name = name or Path(str(getattr(source, "name", "the picture"))).name

@@ -38,6 +38,7 @@ from cxr.errors import (
     UnsupportedRadiograph,
 )
 from cxr.reading.radiograph import read_radiograph
+from tests.conftest import ROOT
 
 SIDE = 32
 # A ramp, so that every step of the way shows: one column a stored value, 0 to 31.
@@ -523,3 +524,11 @@ def test_a_monochrome1_image_is_dark_outside(data: Path) -> None:
     """The lungs are darker than the middle, whichever way it is stored."""
     pixels = read_radiograph(data / "dicom" / "files" / "chest_CR-MONO1-10.dcm").pixels
     assert pixels[150:250, 60:160].mean() < pixels[150:250, 200:240].mean() - 0.05
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_picture_that_ends_its_decoder_is_an_error_like_any_other(number: int) -> None:
+    """GDCM would end this process: found by fuzzing."""
+    damaged = (ROOT / "tests" / "fuzz" / "found" / f"dicom-{number}").read_bytes()
+    with pytest.raises(UnreadableRadiograph, match=r"image: this DICOM file is damaged"):
+        read_radiograph(damaged, name="image")

@@ -61,7 +61,10 @@ def _fuzz(name: str, *, seconds: float) -> list[Path]:
             command = [
                 *(sys.executable, "-m", "tests.fuzz.one", name),
                 *(str(corpus), f"-artifact_prefix={findings}/", f"-max_total_time={left}"),
-                *(f"-timeout={SECONDS_AN_INPUT}", f"-rss_limit_mb={MEGABYTES}"),
+                *(
+                    f"-timeout={SECONDS_AN_INPUT * (6 if TARGETS[name].slow else 1)}",
+                    f"-rss_limit_mb={MEGABYTES}",
+                ),
                 *("-max_len=20000", "-print_final_stats=1"),
             ]
             subprocess.run(command, stdout=log, stderr=log, check=False)

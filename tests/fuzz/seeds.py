@@ -133,7 +133,7 @@ def frames() -> dict[str, bytes]:
 
 def encapsulated(frame: bytes) -> bytes:
     """The pixel data that a compressed picture is stored as (PS3.5 section A.4)."""
-    return element(0x7FE00010, b"OB", encapsulate([frame]), length=-1) + bytes.fromhex(
+    return element(0x7FE00010, b"OB", encapsulate([frame or bytes(2)]), length=-1) + bytes.fromhex(
         "feffdde000000000"
     )
 

@@ -14,7 +14,7 @@ def file_digest(path: Path) -> str:
     """Digest of a file's content; empty if it has none or cannot be opened."""
     try:
         content = path.read_bytes()
-    except OSError:  # whoever reads the image reports what is wrong with it
+    except (OSError, ValueError):  # whoever reads the image reports what is wrong with it
         return ""
     return hashlib.sha256(content).hexdigest() if content else ""
 

@@ -69,7 +69,7 @@ def read_outlines(
                 found[int(number)] = _draw_masks(table, group[column], size)
             else:
                 shape = read_radiograph(root / records[int(number)].path).shape
-                found[int(number)] = _draw_boxes(group, shape, size)
+                found[int(number)] = _draw_boxes(table, group, shape, size)
     if required and np.isnan(found).all():
         named = ", ".join(map(str, tables))
         raise DatasetError(
@@ -142,9 +142,13 @@ def _record_numbers(
     paths = {(root / record.path).resolve(): number for number, record in enumerate(records)}
     counts = Counter(path.name for path in paths)
     names = {path.name: number for path, number in paths.items() if counts[path.name] == 1}
-    return rows["image"].map(
-        lambda image: paths.get((table.parent / image).resolve(), names.get(Path(image).name, -1))
-    )
+
+    def number(image: object) -> int:
+        if not isinstance(image, str) or "\0" in image:
+            return -1
+        return paths.get((table.parent / image).resolve(), names.get(Path(image).name, -1))
+
+    return rows["image"].map(number)
 
 
 def _draw_masks(table: Path, files: pd.Series[str], size: int) -> npt.NDArray[np.float32]:
@@ -154,10 +158,16 @@ def _draw_masks(table: Path, files: pd.Series[str], size: int) -> npt.NDArray[np
     return mask
 
 
-def _draw_boxes(rows: pd.DataFrame, shape: tuple[int, int], size: int) -> npt.NDArray[np.float32]:
+def _draw_boxes(
+    table: Path, rows: pd.DataFrame, shape: tuple[int, int], size: int
+) -> npt.NDArray[np.float32]:
     mask = np.zeros((size, size), np.float32)
     to_row, to_column = size / shape[0], size / shape[1]
-    for x, y, width, height in rows[list(_BOX)].dropna().to_numpy(dtype=float):
+    try:
+        boxes = rows[list(_BOX)].dropna().to_numpy(dtype=float)
+    except ValueError as error:
+        raise DatasetError(f"{table}: expected numbers as {', '.join(_BOX)} ({error}).") from error
+    for x, y, width, height in boxes[np.isfinite(boxes).all(axis=1)]:
         top, left = round(y * to_row), round(x * to_column)
         bottom, right = round((y + height) * to_row), round((x + width) * to_column)
         mask[top : max(bottom, top + 1), left : max(right, left + 1)] = 1
