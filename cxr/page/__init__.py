@@ -25,6 +25,9 @@ _FOLDER = Path(__file__).parent
 LAUNCH_SETTINGS: dict[str, Any] = {
     **BASE_SETTINGS,
     "css_paths": [_FOLDER / "page.css", _FOLDER / "cases.css"],
+    "favicon_path": _FOLDER / "icon.svg",
+    "footer_links": ["api"],
+    "pwa": True,
     "head": "".join(
         f"<script>{(_FOLDER / name).read_text(encoding='utf-8')}</script>"
         for name in ("rules.js", "page.js", "cases.js", "files.js", "zip.js")

@@ -1,50 +1,139 @@
-"""The documented endpoint: what the command line says of a radiograph, over HTTP."""
+"""The documented endpoints: what the command line says of radiographs, over HTTP."""
 
+import base64
+import io
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import numpy as np
 
-from cxr.classifier import Classifier
+from cxr.classifier import Classifier, Prediction
 from cxr.errors import CXRError
-from cxr.outcome import answer_file
+from cxr.messages import sentences
+from cxr.outcome import Outcome, answer_file
+from cxr.output.overlay import draw_overlay, png, with_caption
 from cxr.output.record import to_record
 from cxr.page.uploads import uploaded_file
+from cxr.reading.radiograph import Radiograph
 
-# No postponed annotations here: Gradio reads the endpoint's types from them.
+# No postponed annotations here: Gradio reads the endpoints' types from them.
+
+_MOST = 100  # radiographs of one request
 
 
 def create_api(classifier: Classifier, *, at_once: int) -> None:
-    """Add the endpoint ``/classify`` to the page that is being built.
+    """Add the endpoints to the page that is being built.
 
     Args:
         classifier: answers.
-        at_once: how many radiographs it classifies at a time; others wait in the queue.
+        at_once: how many requests are answered at a time; others wait in the queue.
     """
 
     def classify(image: gr.FileData, threshold: float | None = None) -> dict[str, Any]:
-        """Classify one radiograph: JPEG, PNG or DICOM, for example examples/hila.jpeg.
+        """Classify one radiograph: JPEG, PNG or DICOM.
 
         Args:
-            image: the file.
+            image: the file, for example `handle_file("examples/hila.jpeg")`.
             threshold: call pneumonia from this probability on instead of the model's threshold.
 
         Returns:
             The object of `python -m cxr classify --json`.
         """
-        if threshold is not None and not (
-            isinstance(threshold, int | float) and 0 <= threshold <= 1
-        ):
-            raise gr.Error("Expected a threshold from 0 to 1.", print_exception=False)
-        try:
-            sent = (
-                image if isinstance(image, dict) else {}
-            )  # Gradio hands over what the client sent
-            name = Path(str(sent.get("orig_name") or "the picture")).name
-            path = uploaded_file(str(sent.get("path")), name=name)
-            outcome = answer_file(path, classifier, file=name)
-        except CXRError as error:
-            raise gr.Error(str(error), print_exception=False) from error
-        return dict(to_record(outcome, classifier, threshold=threshold))
+        _check(threshold)
+        return dict(to_record(_outcome(image, classifier), classifier, threshold=threshold))
 
-    gr.api(classify, api_name="classify", concurrency_limit=at_once, concurrency_id="classify_api")
+    def classify_batch(
+        images: list[gr.FileData], threshold: float | None = None
+    ) -> list[dict[str, Any]]:
+        """Classify several radiographs, at most 100.
+
+        Args:
+            images: the files, for example `[handle_file("a.jpeg"), handle_file("b.dcm")]`.
+            threshold: as of `/classify`.
+
+        Returns:
+            The object of `/classify` for each file, in order; also of those that cannot be read.
+        """
+        _check(threshold)
+        if not isinstance(images, list) or not 0 < len(images) <= _MOST:
+            raise gr.Error(f"Expected a list of 1 to {_MOST} files.", print_exception=False)
+        outcomes = (_outcome(image, classifier) for image in images)
+        return [dict(to_record(each, classifier, threshold=threshold)) for each in outcomes]
+
+    def heatmap(image: gr.FileData) -> dict[str, Any]:
+        """The heatmap of one radiograph.
+
+        Args:
+            image: the file, for example `handle_file("examples/hila.jpeg")`.
+
+        Returns:
+            `npy` and `png`, in base64: the heatmap as NumPy saves it, float32 in [0, 1] on the
+            radiograph's own pixel grid, and as a grey picture of 8 bits.
+        """
+        _, prediction = _answer(image, classifier)
+        saved = io.BytesIO()
+        np.save(saved, prediction.heatmap, allow_pickle=False)
+        grey = np.rint(prediction.heatmap * 255).astype(np.uint8)
+        return {"npy": _text(saved.getvalue()), "png": _text(png(grey))}
+
+    def overlay(image: gr.FileData) -> dict[str, Any]:
+        """One radiograph with its heatmap laid over it.
+
+        Args:
+            image: the file, for example `handle_file("examples/hila.jpeg")`.
+
+        Returns:
+            `png`, in base64: the picture, with a caption below.
+        """
+        radiograph, prediction = _answer(image, classifier)
+        model = f"{classifier.bundle.name} {classifier.bundle.version}"
+        return {
+            "png": _text(
+                png(with_caption(draw_overlay(radiograph, prediction.heatmap), model=model))
+            )
+        }
+
+    for endpoint in (classify, classify_batch, heatmap, overlay):
+        gr.api(
+            endpoint,
+            api_name=endpoint.__name__,
+            concurrency_limit=at_once,
+            concurrency_id="classify_api",
+        )
+
+
+def _check(threshold: Any) -> None:
+    if threshold is None or (isinstance(threshold, int | float) and 0 <= threshold <= 1):
+        return
+    raise gr.Error("Expected a threshold from 0 to 1.", print_exception=False)
+
+
+def _outcome(sent: Any, classifier: Classifier) -> Outcome:
+    """What becomes of an upload that a client names; it may send anything.
+
+    Raises:
+        gr.Error: the client names no upload, or no file could be answered.
+    """
+    sent = sent if isinstance(sent, dict) else {}
+    name = Path(str(sent.get("orig_name") or "the picture")).name
+    try:
+        return answer_file(uploaded_file(str(sent.get("path")), name=name), classifier, file=name)
+    except CXRError as error:
+        raise gr.Error(str(error), print_exception=False) from error
+
+
+def _answer(sent: Any, classifier: Classifier) -> tuple[Radiograph, Prediction]:
+    """The answer to an upload.
+
+    Raises:
+        gr.Error: there is none; it says why.
+    """
+    outcome = _outcome(sent, classifier)
+    if outcome.answer is None:
+        raise gr.Error(f"{outcome.file}: {sentences(outcome.why)}", print_exception=False)
+    return outcome.answer
+
+
+def _text(content: bytes) -> str:
+    return base64.b64encode(content).decode()

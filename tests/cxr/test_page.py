@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import io
+import json
 import os
 import re
 import subprocess
@@ -10,6 +13,8 @@ from pathlib import Path
 from typing import Literal
 from urllib.request import urlopen
 
+import cv2
+import numpy as np
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
@@ -46,6 +51,14 @@ def test_the_browsers_language_and_a_switch(browser: Browser, url: str, image_fi
     context.close()
 
 
+def test_the_page_has_an_icon_and_can_be_installed(url: str) -> None:
+    with urlopen(f"{url}manifest.json") as answer:  # noqa: S310  # loopback
+        manifest = json.load(answer)
+    assert manifest["name"] == EN["title"]
+    with urlopen(f"{url}pwa_icon") as answer:  # noqa: S310
+        assert answer.read().startswith(b"<svg")
+
+
 def test_about_the_model(page: Page) -> None:
     page.locator("[data-view=about]").click()
     expect(page.locator("#card h1")).to_have_text("tiny")
@@ -57,7 +70,10 @@ def test_the_documented_endpoint(
     url: str, image_file: Path, gradient_file: Path, tiny_classifier: Classifier
 ) -> None:
     client = Client(url, verbose=False)
-    assert set(client.view_api(return_format="dict")["named_endpoints"]) == {"/classify"}
+    endpoints = client.view_api(return_format="dict")["named_endpoints"]
+    assert endpoints.keys() == {"/classify", "/classify_batch", "/heatmap", "/overlay"}
+    for endpoint in endpoints.values():
+        assert endpoint["description"]
     line = client.predict(handle_file(image_file), 0.2, api_name="/classify")
     answer = tiny_classifier.predict(read_radiograph(image_file))
     assert line["file"] == "image.png"
@@ -69,6 +85,32 @@ def test_the_documented_endpoint(
     assert refused["threshold"] == 0.5
     with pytest.raises(AppError, match="from 0 to 1"):
         client.predict(handle_file(image_file), 2, api_name="/classify")
+
+
+def test_a_batch_heatmap_and_overlay_over_http(
+    url: str, image_file: Path, gradient_file: Path, tiny_classifier: Classifier
+) -> None:
+    client = Client(url, verbose=False)
+    files = [handle_file(image_file), handle_file(gradient_file)]
+    batch = client.predict(files, 0.2, api_name="/classify_batch")
+    assert [record["status"] for record in batch] == ["ok", "refused"]
+    assert batch[0]["file"] == "image.png"
+    with pytest.raises(AppError, match="a list of 1 to 100 files"):
+        client.predict([], api_name="/classify_batch")
+
+    answer = tiny_classifier.predict(read_radiograph(image_file))
+    sent = client.predict(files[0], api_name="/heatmap")
+    heatmap = np.load(io.BytesIO(base64.b64decode(sent["npy"])))
+    np.testing.assert_allclose(heatmap, answer.heatmap, atol=1e-5)
+    picture = np.frombuffer(base64.b64decode(sent["png"]), np.uint8)
+    assert cv2.imdecode(picture, cv2.IMREAD_UNCHANGED).shape == (180, 240)
+    sent = client.predict(files[0], api_name="/overlay")
+    overlay = np.frombuffer(base64.b64decode(sent["png"]), np.uint8)
+    height, width, _ = cv2.imdecode(overlay, cv2.IMREAD_COLOR).shape
+    assert width == 240
+    assert height > 180
+    with pytest.raises(AppError, match=r"gradient\.png: .*Two lung fields could not be found"):
+        client.predict(files[1], api_name="/overlay")
 
 
 @pytest.mark.slow
