@@ -133,10 +133,14 @@ def tune(
             started += 1
             yield started
 
-    for _ in _run_trials(search, study, further(), spreading):
-        finished += 1
-        _write_report(study, config, out)  # after each trial, since a search may be stopped
-    return _write_report(study, config, out)
+    while True:
+        for _ in _run_trials(search, study, further(), spreading):
+            finished += 1
+            _write_report(study, config, out)  # after each trial, since a search may be stopped
+        # A trial that has ended, but is not known here to have, was counted twice.
+        if trials is not None or _ended(study) >= (until or 0):
+            return _write_report(study, config, out)
+        finished = 0
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
