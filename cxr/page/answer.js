@@ -162,7 +162,7 @@ const keepOverlay = () => {
   [canvas.width, canvas.height] = [width, height + Math.round(3.4 * line)];
   const context = canvas.getContext("2d");
   context.fillRect(0, 0, canvas.width, canvas.height);
-  drawFilm(context, new DOMMatrix(), { forFile: true });
+  drawRadiograph(context, new DOMMatrix(), { forFile: true });
   context.resetTransform();
   const write = (text, row, colour, left = line / 2) => {
     context.font = `${line}px system-ui, sans-serif`;

@@ -47,7 +47,7 @@ const paintHeat = () => {
   context.putImageData(image, 0, 0);
 };
 
-// The cell of a place on the film; null beside it.
+// The cell of a place on the radiograph; null beside it.
 const cellAt = (x, y) => {
   const { map, width, height } = answered();
   const [row, column] = [Math.floor((y / height) * map.length), Math.floor((x / width) * map[0].length)];

@@ -4,7 +4,7 @@ const MAX_ZOOM = 16;
 const LENS = { radius: 110, zoom: 2.5 }; // CSS pixels, and how much larger than around it
 const stage = { pointer: null, ruler: null, waiting: false };
 
-// From the film's pixels to a canvas's.
+// From the radiograph's pixels to a canvas's.
 const fitOf = (canvas) => {
   const { width, height } = answered();
   const [across, down] = state.view.turn % 2 ? [height, width] : [width, height];
@@ -30,7 +30,7 @@ const drawNow = () => {
   const value = answered();
   $(".panes").hidden = !value;
   if (!value || !element.offsetParent) return;
-  paintFilm();
+  paintRadiograph();
   paintHeat();
   $(".plain").hidden = !state.pressed.side;
   for (const canvas of element.querySelectorAll(".panes canvas:not([hidden])")) {
@@ -41,19 +41,19 @@ const drawNow = () => {
     const matrix = matrixOf(canvas);
     const context = canvas.getContext("2d");
     const plain = canvas.matches(".plain");
-    drawFilm(context, matrix, { plain });
+    drawRadiograph(context, matrix, { plain });
     if (state.pressed.lens && stage.pointer) drawLens(context, canvas, matrix, { plain });
   }
   drawSmall();
   showReadout();
 };
 
-const drawFilm = (context, matrix, { plain = false, forFile = false } = {}) => {
+const drawRadiograph = (context, matrix, { plain = false, forFile = false } = {}) => {
   const { width, height } = answered();
-  const line = 1.5 * devicePixelRatio / Math.hypot(matrix.a, matrix.b); // in the film's pixels
+  const line = 1.5 * devicePixelRatio / Math.hypot(matrix.a, matrix.b); // in the radiograph's pixels
   context.setTransform(matrix);
   context.imageSmoothingQuality = "high";
-  context.drawImage(film.canvas, 0, 0);
+  context.drawImage(radiograph.canvas, 0, 0);
   if (!plain) drawEvidence(context, { width, height, line, forFile });
   if (!forFile && stage.ruler) drawRuler(context, line);
 };
@@ -148,7 +148,7 @@ const drawLens = (context, canvas, matrix, options) => {
   const larger = new DOMMatrix().translate(left, top).scale(LENS.zoom).translate(-left, -top);
   context.fillStyle = "#000";
   context.fillRect(0, 0, canvas.width, canvas.height);
-  drawFilm(context, larger.multiply(matrix), options);
+  drawRadiograph(context, larger.multiply(matrix), options);
   context.resetTransform();
   context.lineWidth = 3 * devicePixelRatio;
   context.strokeStyle = "#94a3b8";
@@ -156,7 +156,7 @@ const drawLens = (context, canvas, matrix, options) => {
   context.restore();
 };
 
-// The film in small beside the words about its evidence: with the outline of its lungs, always with heat.
+// The radiograph in small beside the words about its evidence: with the outline of its lungs, always with heat.
 const drawSmall = () => {
   const canvas = $(".worth .small");
   const { width, height } = answered();
@@ -167,7 +167,7 @@ const drawSmall = () => {
   const left = (canvas.width - scale * width) / 2;
   context.setTransform(scale, 0, 0, scale, left, (canvas.height - scale * height) / 2);
   context.imageSmoothingQuality = "high";
-  context.drawImage(film.canvas, 0, 0);
+  context.drawImage(radiograph.canvas, 0, 0);
   context.globalAlpha = 0.7;
   context.drawImage(heat.canvas, 0, 0, width, height);
   context.globalAlpha = 1;
@@ -182,7 +182,7 @@ const showReadout = () => {
     say("readout_zoom", { zoom: cxr.percent(zoomFactor(), 0) }),
     say("readout_window", { width, level }),
   ];
-  const at = stage.pointer && filmPoint(stage.pointer);
+  const at = stage.pointer && placeOnRadiograph(stage.pointer);
   const value = at && valueAt(at.x, at.y);
   if (value !== null && value !== undefined) {
     parts.push(say("readout_value", { value }));
@@ -195,7 +195,7 @@ const showReadout = () => {
 
 // --- Zoom and moving --------------------------------------------------------------------------------------
 
-// How many of the screen's pixels one of the film's takes.
+// How many of the screen's pixels one of the radiograph's takes.
 const zoomFactor = () => state.view.zoom * fitOf($("canvas.main"));
 const zoom = (factor, at = { x: 0, y: 0 }) => {
   const { view } = state;
@@ -234,7 +234,7 @@ const placeIn = (event) => {
   const box = paneOf(event).getBoundingClientRect();
   return { x: event.clientX - box.left, y: event.clientY - box.top };
 };
-const filmPoint = ({ x, y }) => matrixOf($("canvas.main")).inverse()
+const placeOnRadiograph = ({ x, y }) => matrixOf($("canvas.main")).inverse()
   .transformPoint(new DOMPoint(x * devicePixelRatio, y * devicePixelRatio));
 const fromMiddle = (event) => {
   const { x, y } = placeIn(event);
@@ -255,7 +255,7 @@ element.addEventListener("pointerdown", (event) => {
   $(".stage").setPointerCapture(event.pointerId);
   $(".stage").focus({ preventScroll: true });
   pointers.set(event.pointerId, event);
-  const at = filmPoint(placeIn(event));
+  const at = placeOnRadiograph(placeIn(event));
   if (pointers.size > 1) return;
   if (doingOf(event) === "ruler") stage.ruler = [at, at];
   if (doingOf(event) === "erase") { beginStroke(); eraseAt(at.x, at.y); }
@@ -269,7 +269,7 @@ element.addEventListener("pointermove", (event) => {
 });
 const drag = (event, last) => {
   const [dx, dy] = [event.clientX - last.clientX, event.clientY - last.clientY];
-  const at = filmPoint(placeIn(event));
+  const at = placeOnRadiograph(placeIn(event));
   if (pointers.size === 2) {
     const [other] = [...pointers.values()].filter((one) => one.pointerId !== event.pointerId);
     const apart = (one) => Math.hypot(one.clientX - other.clientX, one.clientY - other.clientY);

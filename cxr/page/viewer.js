@@ -1,4 +1,4 @@
-// The viewer: one state at a time, and what leads from one to the next. film.js, heat.js, stage.js, tools.js,
+// The viewer: one state at a time, and what leads from one to the next. radiograph.js, heat.js, stage.js, tools.js,
 // whatif.js, answer.js and reading.js follow in the same scope; Gradio puts `element`, `props`, `upload` and
 // `server` into it.
 //
@@ -49,7 +49,7 @@ const open = async (source) => {
   become("reading");
   const next = await ask(source);
   if (mine !== chosen) return;
-  if (next.kind === "answered") await loadFilm(next);
+  if (next.kind === "answered") await loadRadiograph(next);
   if (mine !== chosen) return;
   become(next.kind, { value: next, picture: next.picture ?? picture });
   if (source.case && !CAN_BE_TRIED_AGAIN.includes(next.kind)) cxrCases.show(source.case);

@@ -27,7 +27,7 @@ from cxr.reading.radiograph import MAX_BYTES
 _FOLDER = Path(__file__).parent
 _SCRIPTS = (
     "viewer.js",
-    "film.js",
+    "radiograph.js",
     "heat.js",
     "stage.js",
     "tools.js",

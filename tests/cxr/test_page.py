@@ -157,7 +157,7 @@ def test_nothing_is_asked_of_other_hosts(browser: Browser, url: str, image_file:
 def test_a_phone_shows_it_without_scrolling_sideways(page: Page, image_file: Path) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     answered(page, image_file)
-    # Film and verdict are within one screen.
+    # Radiograph and verdict are within one screen.
     for part in (".stage", ".verdict"):
         box = page.locator(part).bounding_box()
         assert box

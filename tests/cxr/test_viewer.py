@@ -32,7 +32,7 @@ from tests.cxr.test_dicom import content, header, make
 pytestmark = PAGE_MARKS
 
 
-# What floats over the film is left out of pictures, and stays where it is.
+# What floats over the radiograph is left out of pictures, and stays where it is.
 _PLAIN = ".readout, .legend, .banner, .unsupported { opacity: 0 !important }"
 
 

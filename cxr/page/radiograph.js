@@ -1,21 +1,21 @@
-// --- The film: its grey levels, and a window that maps them to what the screen can show -----------------
-// Levels have 8 or 16 bits; they are mapped once for each window, onto a canvas of the film's own size.
+// --- The radiograph: its grey levels, and a window that maps them to what the screen can show -----------------
+// Levels have 8 or 16 bits; they are mapped once for each window, onto a canvas of the radiograph's own size.
 
-const film = { levels: null, canvas: document.createElement("canvas"), painted: "" };
+const radiograph = { levels: null, canvas: document.createElement("canvas"), painted: "" };
 
-const loadFilm = async (value) => {
+const loadRadiograph = async (value) => {
   const packed = Uint8Array.from(atob(value.levels), (char) => char.charCodeAt(0));
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
   const bytes = new Uint8Array(await new Response(stream).arrayBuffer());
   delete value.levels; // a copy that nobody needs any more
-  film.levels = bytes;
+  radiograph.levels = bytes;
   if (value.bits === 16) {
     const count = bytes.length / 2; // all high bytes come first, then all low bytes
-    film.levels = new Uint16Array(count);
-    for (let i = 0; i < count; i += 1) film.levels[i] = (bytes[i] << 8) | bytes[count + i];
+    radiograph.levels = new Uint16Array(count);
+    for (let i = 0; i < count; i += 1) radiograph.levels[i] = (bytes[i] << 8) | bytes[count + i];
   }
-  [film.canvas.width, film.canvas.height] = [value.width, value.height];
-  film.painted = "";
+  [radiograph.canvas.width, radiograph.canvas.height] = [value.width, value.height];
+  radiograph.painted = "";
   state.window = [...Object.values(value.windows)[0]];
   loadHeat(value);
 };
@@ -24,12 +24,12 @@ const loadFilm = async (value) => {
 const greyOf = (share, [black, white]) =>
   Math.round(255 * Math.min(1, Math.max(0, (share - black) / Math.max(white - black, 1e-4))));
 
-const paintFilm = () => {
+const paintRadiograph = () => {
   const { bits } = answered();
   const { invert } = state.pressed;
   const painted = `${state.window} ${invert}`;
-  if (film.painted === painted) return;
-  film.painted = painted;
+  if (radiograph.painted === painted) return;
+  radiograph.painted = painted;
   const top = 2 ** bits - 1;
   const colours = new Uint32Array(top + 1);
   for (let level = 0; level <= top; level += 1) {
@@ -37,14 +37,14 @@ const paintFilm = () => {
     const shown = invert ? 255 - grey : grey;
     colours[level] = 0xff000000 | (shown << 16) | (shown << 8) | shown;
   }
-  const context = film.canvas.getContext("2d");
-  const image = context.createImageData(film.canvas.width, film.canvas.height);
+  const context = radiograph.canvas.getContext("2d");
+  const image = context.createImageData(radiograph.canvas.width, radiograph.canvas.height);
   const pixels = new Uint32Array(image.data.buffer);
-  for (let i = 0; i < pixels.length; i += 1) pixels[i] = colours[film.levels[i]];
+  for (let i = 0; i < pixels.length; i += 1) pixels[i] = colours[radiograph.levels[i]];
   context.putImageData(image, 0, 0);
 };
 
-// The file's own value at a place of the film, or of a fraction of its levels.
+// The file's own value at a place of the radiograph, or of a fraction of its levels.
 const valueOf = (share) => {
   const [black, white] = answered().values;
   return Math.round(black + share * (white - black));
@@ -52,7 +52,7 @@ const valueOf = (share) => {
 const valueAt = (x, y) => {
   const { width, height, bits } = answered();
   if (!(x >= 0 && y >= 0 && x < width && y < height)) return null;
-  return valueOf(film.levels[Math.floor(y) * width + Math.floor(x)] / (2 ** bits - 1));
+  return valueOf(radiograph.levels[Math.floor(y) * width + Math.floor(x)] / (2 ** bits - 1));
 };
 
 // Width and level of the window in the file's own values, as radiographers give them.
