@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -50,6 +50,8 @@ MANIFEST = "manifest.json"
 # What an answer depends on; the card may be rewritten without making another model of it.
 _ANSWERING_FILES = (CONFIG, GRAPH, OPERATING_POINTS)
 _FILES = (CARD, CONFIG, EVALUATION, WEIGHTS, GRAPH, OPERATING_POINTS)
+_SAID = (EVALUATION, CARD)  # what is said of the model
+_NEXT = "next-"  # begins the names of files that are to replace others
 FILES = (*_FILES, MANIFEST)  # all of a bundle
 
 
@@ -257,15 +259,28 @@ def save_bundle(
 def save_evaluation(bundle: Bundle, *, evaluation: dict[str, Any], card: str) -> Bundle:
     """Replace what is said of a model, and leave the model as it is.
 
+    If the process is killed, the folder holds either the former evaluation and card, or the new
+    ones, some under names that `load_bundle` puts right.
+
     Returns:
         The bundle, read back; its digest is the same.
     """
     folder = bundle.folder
-    (folder / MANIFEST).unlink()
-    write_json(folder / EVALUATION, evaluation)
-    (folder / CARD).write_text(card, encoding="utf-8")
-    write_json(folder / MANIFEST, file_digests(folder, _FILES))
+    write_json(folder / f"{_NEXT}{EVALUATION}", evaluation)
+    (folder / f"{_NEXT}{CARD}").write_text(card, encoding="utf-8")
+    new = file_digests(folder, [f"{_NEXT}{name}" for name in _SAID])
+    digests = {**file_digests(folder, _FILES), **{name: new[f"{_NEXT}{name}"] for name in _SAID}}
+    write_json(folder / f"{_NEXT}{MANIFEST}", digests)
+    (folder / f"{_NEXT}{MANIFEST}").replace(folder / MANIFEST)  # from here on the new ones hold
     return load_bundle(folder)
+
+
+def _finish_replacement(folder: Path, digests: Mapping[str, str]) -> None:
+    """Give files of `save_evaluation` their names, where the manifest lists them already."""
+    for name in _SAID:
+        waiting = folder / f"{_NEXT}{name}"
+        if waiting.exists() and file_digests(folder, [waiting.name])[waiting.name] == digests[name]:
+            waiting.replace(folder / name)
 
 
 def _verified_digests(folder: Path) -> dict[str, str]:
@@ -275,5 +290,6 @@ def _verified_digests(folder: Path) -> dict[str, str]:
         if name not in manifest:
             raise BundleError(f"{folder / MANIFEST}: does not list {name}.")
     digests = {name: str(manifest[name]) for name in _FILES}
+    _finish_replacement(folder, digests)
     verify_digests(folder, digests, listed_in=MANIFEST)
     return digests

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,8 +14,9 @@ import pytest
 
 from cxr.classifier import Classifier
 from cxr.errors import BundleError
-from cxr.model.bundle import Bundle, load_bundle
+from cxr.model.bundle import CARD, Bundle, load_bundle, save_evaluation
 from cxr.model.session import ModelSession
+from tests.conftest import ROOT
 from training.networks.loading import load_network
 from training.sharing.completion import complete_bundle
 
@@ -213,3 +217,46 @@ def test_malformed_files_are_named(bundle: Bundle, name: str, content: str, mess
 def test_no_folder(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="nowhere: no such folder"):
         load_bundle(tmp_path / "nowhere")
+
+
+_REPLACE = """
+import os, sys
+from pathlib import Path
+from cxr.model.bundle import load_bundle, save_evaluation
+
+bundle, kill_at, changes = load_bundle(Path(sys.argv[1])), int(sys.argv[2]), 0
+
+def count(event, arguments):
+    global changes
+    writes = event == "open" and arguments[2] & (os.O_WRONLY | os.O_RDWR)
+    if writes or event in ("os.rename", "os.remove"):
+        changes += 1
+        if changes == kill_at:
+            os.kill(os.getpid(), 9)
+
+sys.addaudithook(count)
+save_evaluation(bundle, evaluation={"images": 99}, card="# new\\n")
+print(changes)
+"""
+
+
+def test_an_evaluation_that_is_replaced_is_the_former_or_the_new_one_whenever_it_is_killed(
+    write_bundle: Callable[[Path], Bundle], tmp_path: Path
+) -> None:
+    former = write_bundle(tmp_path / "bundle")
+    ways, kill_at = set(), 1
+    while True:
+        command = [sys.executable, "-c", _REPLACE, str(former.folder), str(kill_at)]
+        run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert run.returncode in (0, -signal.SIGKILL), run.stderr
+        found = load_bundle(former.folder)
+        card = (former.folder / CARD).read_text()
+        assert (found.evaluation["images"], card) in ((0, "# tiny\n"), (99, "# new\n"))
+        assert found.sha256 == former.sha256
+        ways.add(card)
+        if run.returncode == 0:
+            break
+        kill_at += 1
+        save_evaluation(former, evaluation=former.evaluation, card="# tiny\n")
+    assert kill_at > 4
+    assert len(ways) == 2
