@@ -15,7 +15,7 @@ import yaml
 from huggingface_hub import hf_hub_download
 
 from cxr.errors import BundleError, HubError
-from cxr.model.bundle import FILES, Bundle, load_bundle
+from cxr.model.bundle import FILES, Bundle, load_bundle, save_evaluation
 from cxr.model.hub import MAX_BYTES, fetch_bundle, find_bundle, parse_reference
 from tests.conftest import ROOT
 from tests.loopback_hub import LoopbackHub, Repository
@@ -280,8 +280,11 @@ def test_a_wrong_token_is_said(
 def test_an_existing_tag_stays_where_it_is(
     hub: LoopbackHub, published: str, bundle: Bundle
 ) -> None:
+    # The same model again, as after an interruption: it is there.
+    assert publish(bundle.folder, REPO, tag="v1").commit == hub.repositories[REPO].tags["v1"]
+    other = save_evaluation(bundle, evaluation=bundle.evaluation, card="# another\n")
     with pytest.raises(HubError, match="has a tag v1 already"):
-        publish(bundle.folder, REPO, tag="v1")
+        publish(other.folder, REPO, tag="v1")
     assert len(hub.repositories[REPO].commits) == 2
 
 

@@ -18,7 +18,7 @@ from huggingface_hub import errors as hub
 
 from cxr.cases import CASES, read_cases
 from cxr.errors import HubError, RunError
-from cxr.model.bundle import FILES, Bundle, load_bundle
+from cxr.model.bundle import FILES, MANIFEST, Bundle, load_bundle
 from cxr.model.hub import first_line, parse_reference
 from cxr.model.session import ModelSession
 from training.files import EXAMPLES
@@ -140,7 +140,12 @@ def _commit(
             "choose another name. Nothing was published."
         )
     refs = api.list_repo_refs(repo)
-    if tag and any(ref.name == tag for ref in refs.tags):
+    for ref in refs.tags:
+        if ref.name != tag:
+            continue
+        if _is_there(api, repo, ref.target_commit, files):  # the same command, given again
+            address = f"{api.endpoint}/{repo}/commit/{ref.target_commit}"
+            return Publication(repo, sizes, ref.target_commit, address)
         raise HubError(
             f"{repo}: has a tag {tag} already. Choose another tag. Nothing was published."
         )
@@ -166,6 +171,15 @@ def _commit(
                 f"Set it on the Hub, or name the model {repo}@{info.oid}."
             ) from error
     return Publication(repo, sizes, info.oid, info.commit_url)
+
+
+def _is_there(api: HfApi, repo: str, commit: str, files: dict[str, bytes]) -> bool:
+    """Whether a commit holds this very model: its manifest has the digests of all its files."""
+    try:
+        found = Path(api.hf_hub_download(repo, MANIFEST, revision=commit)).read_bytes()
+    except hub.EntryNotFoundError:
+        return False
+    return found == files[MANIFEST]
 
 
 @contextmanager
