@@ -140,11 +140,11 @@ const drawRuler = (context, line) => {
 const drawLens = (context, canvas, matrix, options) => {
   const { x, y } = stage.pointer;
   const [left, top] = [x * devicePixelRatio, y * devicePixelRatio];
+  const circle = new Path2D();
+  circle.arc(left, top, LENS.radius * devicePixelRatio, 0, 2 * Math.PI);
   context.save();
   context.resetTransform();
-  context.beginPath();
-  context.arc(left, top, LENS.radius * devicePixelRatio, 0, 2 * Math.PI);
-  context.clip();
+  context.clip(circle);
   const larger = new DOMMatrix().translate(left, top).scale(LENS.zoom).translate(-left, -top);
   context.fillStyle = "#000";
   context.fillRect(0, 0, canvas.width, canvas.height);
@@ -152,7 +152,7 @@ const drawLens = (context, canvas, matrix, options) => {
   context.resetTransform();
   context.lineWidth = 3 * devicePixelRatio;
   context.strokeStyle = "#94a3b8";
-  context.stroke();
+  context.stroke(circle);
   context.restore();
 };
 
