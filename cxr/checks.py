@@ -92,7 +92,7 @@ class Checks:
 
     def of_evidence(self) -> list[Message]:
         """In words: where the evidence is, and what blurring it does."""
-        if not sum(self.evidence.values()):
+        if self.worth == "none":
             return [Message("no_evidence")]
         rest = max((place for place in PLACES if place != "lungs"), key=self.evidence.__getitem__)
         percents = {

@@ -222,13 +222,18 @@ def _heatmap_npy(_: Radiograph, prediction: Prediction) -> bytes:
 
 
 def _lines(record: Record) -> str:
-    """A record for people: the answer, then warnings and what the heatmap is worth."""
+    """A record for people: the answer, then warnings and what the heatmap is worth.
+
+    OUTSIDE stands for a radiograph outside the model's range.
+    """
     file = record["file"]
     if record["probability"] is None or record["evidence"] is None:
         reasons = "; ".join(record["reasons"])
         # The reason why a file cannot be read begins with its name.
         said = reasons if reasons.startswith(Path(file).name) else f"{file}: {reasons}"
         return f"{record['status']:<10} {said}"
-    lines = [f"{record['label']:<10} {record['probability']:6.1%}  {file}"]
+    label = record["label"] if record["in_range"] else "OUTSIDE"
+    worth = record["evidence"]["worth"].replace("_", " ")
+    lines = [f"{label:<10} {record['probability']:6.1%}  {file}"]
     lines += [f"{'':<11}Warning: {warning}." for warning in record["warnings"]]
-    return "\n".join([*lines, f"{'':<11}{record['evidence']['text']}"])
+    return "\n".join([*lines, f"{'':<11}Evidence {worth}. {record['evidence']['text']}"])
