@@ -2,7 +2,8 @@
 
 GDCM reads what no other library with a free licence does (JPEG lossless, 12-bit JPEG), but some
 damaged pictures end the process that it runs in. So it runs in a process of its own, which takes
-half a second; Pillow and pydicom decode everything that they can here.
+half a second, and there pydicom tries its other decoders after it. Pillow and pydicom decode
+everything that they can here.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -19,12 +21,7 @@ from pydicom.dataset import Dataset
 from pydicom.pixels.utils import pixel_array
 from pydicom.uid import JPEG2000, JPEG2000Lossless, JPEGBaseline8Bit, RLELossless
 
-_PLUGINS = {  # of pydicom, by transfer syntax
-    RLELossless: "pydicom",
-    JPEGBaseline8Bit: "pillow",
-    JPEG2000: "pillow",
-    JPEG2000Lossless: "pillow",
-}
+_BY_PILLOW = (JPEGBaseline8Bit, JPEG2000, JPEG2000Lossless)
 _SECONDS = 60  # that a child may take
 
 Pixels = npt.NDArray[Any]
@@ -46,20 +43,19 @@ def decode_pixels(dataset: Dataset, content: bytes) -> Pixels:
     syntax = dataset.file_meta.TransferSyntaxUID
     if not syntax.is_encapsulated:
         return pixel_array(dataset)
-    if syntax in _PLUGINS:
-        try:
-            return pixel_array(dataset, decoding_plugin=_PLUGINS[syntax])
-        except Exception as error:  # which it has not in common with the child's
-            if syntax == RLELossless:
-                raise
-            del error  # GDCM takes some that Pillow does not
+    if syntax == RLELossless:
+        return pixel_array(dataset, decoding_plugin="pydicom")
+    if syntax in _BY_PILLOW:
+        with suppress(Exception):  # GDCM takes some that Pillow does not
+            return pixel_array(dataset, decoding_plugin="pillow")
     return _decode_in_child(content)
 
 
 def _decode_in_child(content: bytes) -> Pixels:
-    command = [sys.executable, "-m", "cxr.reading.dicom_decoding"]
+    # By its file, which is found from any working folder; -P keeps its neighbours out of the path.
+    command = [sys.executable, "-P", __file__]
     # What the decoders print of a damaged picture is of no use to anyone.
-    child = subprocess.run(  # our own module
+    child = subprocess.run(
         command, input=content, capture_output=True, timeout=_SECONDS, check=False
     )
     if child.returncode:
@@ -71,7 +67,7 @@ def _decode_in_child(content: bytes) -> Pixels:
 def _decode_for_parent() -> None:
     """Read a file from standard input, and write its values to standard output as NumPy saves."""
     dataset = pydicom.dcmread(io.BytesIO(sys.stdin.buffer.read()), force=True)
-    np.save(sys.stdout.buffer, pixel_array(dataset, decoding_plugin="gdcm"), allow_pickle=False)
+    np.save(sys.stdout.buffer, pixel_array(dataset), allow_pickle=False)
 
 
 if __name__ == "__main__":

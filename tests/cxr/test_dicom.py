@@ -16,6 +16,7 @@ import pydicom.config
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from jpeg_ls import encode_array
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
@@ -26,6 +27,7 @@ from pydicom.uid import (
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     JPEGBaseline8Bit,
+    JPEGLSLossless,
     RLELossless,
     generate_uid,
 )
@@ -532,3 +534,18 @@ def test_a_picture_that_ends_its_decoder_is_an_error_like_any_other(number: int)
     damaged = (ROOT / "tests" / "fuzz" / "found" / f"dicom-{number}").read_bytes()
     with pytest.raises(UnreadableRadiograph, match=r"image: this DICOM file is damaged"):
         read_radiograph(damaged, name="image")
+
+
+def test_jpeg_ls_is_read_whatever_the_working_folder_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its decoders run in a process of their own, which has to find its code."""
+    grey = np.tile(np.arange(SIDE, dtype=np.uint8) * 4, (SIDE, 1))
+    dataset = make(grey, bits=8)
+    dataset.file_meta.TransferSyntaxUID = JPEGLSLossless
+    dataset.PixelData = encapsulate([bytes(encode_array(grey))])
+    dataset["PixelData"].VR = "OB"
+    monkeypatch.chdir(tmp_path)
+    radiograph = read_radiograph(content(dataset), name="image")
+    span = grey.astype(np.float32) - grey.min()
+    np.testing.assert_allclose(radiograph.pixels, span / span.max(), atol=1e-6)
