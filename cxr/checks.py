@@ -80,14 +80,18 @@ class Checks:
         lungs, between = self.evidence["lungs"], self.evidence["between"]
         return lungs, between, sum(self.evidence.values()) - lungs - between
 
-    def holds(self, probability: float, threshold: float) -> bool:
-        """Whether every single view is on the same side of the threshold as the answer."""
-        positive = probability >= threshold
-        return all((variant >= threshold) == positive for variant in self.variants.values())
+    def holds(self, probability: float, verdict: Callable[[float], str]) -> bool:
+        """Whether every single view gets the verdict of the answer.
 
-    def messages(self, probability: float, threshold: float) -> list[Message]:
+        Args:
+            probability: of the answer.
+            verdict: gives the verdict of a probability.
+        """
+        return all(verdict(view) == verdict(probability) for view in self.variants.values())
+
+    def messages(self, probability: float, verdict: Callable[[float], str]) -> list[Message]:
         """In words: where the evidence is, what blurring it does, whether the verdict holds."""
-        agree = self.holds(probability, threshold)
+        agree = self.holds(probability, verdict)
         return [*self.of_evidence(), Message("views_agree" if agree else "views_differ")]
 
     def of_evidence(self) -> list[Message]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -64,11 +65,15 @@ class Prediction:
         """The verdict as people are told it: OUTSIDE where the model's range does not reach."""
         return self.verdict(threshold) if self.gate_result.in_range else "OUTSIDE"
 
+    def holds(self, threshold: float | None = None) -> bool:
+        """Whether single views, mirrored and moved, get the verdict of this threshold, too."""
+        verdict = partial(self.operating_points.verdict, threshold=threshold)
+        return self.checks.holds(self.probability, verdict)
+
     def remarks(self, threshold: float | None = None) -> list[Message]:
         """What the heatmap is worth, and whether the verdict at this threshold is firm."""
-        if threshold is None:
-            threshold = self.operating_points.threshold
-        return self.checks.messages(self.probability, threshold)
+        verdict = partial(self.operating_points.verdict, threshold=threshold)
+        return self.checks.messages(self.probability, verdict)
 
 
 class Classifier:

@@ -280,7 +280,11 @@ def _finish_replacement(folder: Path, digests: Mapping[str, str]) -> None:
     for name in _SAID:
         waiting = folder / f"{_NEXT}{name}"
         if waiting.exists() and file_digests(folder, [waiting.name])[waiting.name] == digests[name]:
-            waiting.replace(folder / name)
+            try:
+                waiting.replace(folder / name)
+            except OSError as error:
+                reason = error.strerror
+                raise BundleError(f"{waiting}: cannot be renamed to {name} ({reason}).") from error
 
 
 def _verified_digests(folder: Path) -> dict[str, str]:

@@ -35,13 +35,7 @@ ReduceMax ReduceMean ReduceSum Relu Reshape Resize ReverseSequence Shape Sigmoid
 Sqrt Squeeze Sub Sum Tanh Transpose Unsqueeze Where
 """
 OPERATORS = frozenset(_OPERATOR_NAMES.split())
-_WITHOUT_GAPS = OPERATORS - {
-    "Clip",
-    "Pad",
-    "Resize",
-    "Slice",
-}  # of whose inputs some may be left out
-
+_WITH_GAPS = frozenset(["Clip", "Pad", "Resize", "Slice"])  # some of whose inputs may be left out
 _KINDS = frozenset([1, 2, 3, 4, 6, 7])  # of attributes: numbers, words and tensors (onnx.proto)
 
 # Lengths of an output's axes; None for the batch, which may be of any length.
@@ -143,7 +137,7 @@ def _verify(content: bytes, path: Path, *, side: int, outputs: Mapping[str, Shap
 
 def _verify_node(path: Path, node: onnx.NodeProto) -> None:
     """Refuse a node on which ONNX Runtime, or reckoning its shapes, would crash or never end."""
-    if node.op_type in _WITHOUT_GAPS and not all(node.input):
+    if node.op_type not in _WITH_GAPS and not all(node.input):
         raise BundleError(f"{path}: a node {node.op_type} lacks one of its inputs.")
     for attribute in node.attribute:
         if attribute.type not in _KINDS:

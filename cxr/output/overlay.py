@@ -15,7 +15,7 @@ _COLOUR_MAP = cv2.COLORMAP_PLASMA
 _COLOURS = (40, 235)  # of its 256: the ends are too dark, and too bright, to be seen on a lung
 # Heat from which a place is coloured at all, and from which in full: weak heat everywhere would be
 # a veil over the radiograph.
-_LEAST, _FULL = 0.1, 0.25
+LEAST, FULL = 0.1, 0.25
 _STRIP = 256  # rows
 
 
@@ -44,7 +44,7 @@ def draw_overlay(
     for top in range(0, len(heatmap), _STRIP):  # in strips: as floats, all takes 100 MB and more
         rows = slice(top, top + _STRIP)
         heat = heatmap[rows]
-        seen = np.clip((heat - _LEAST) / (_FULL - _LEAST), 0, 1) * np.float32(opacity)
+        seen = np.clip((heat - LEAST) / (FULL - LEAST), 0, 1) * np.float32(opacity)
         alpha = seen[..., np.newaxis].astype(np.float32)
         image = radiograph.pixels[rows, :, np.newaxis] * np.float32(255)
         layer = colours[np.rint(heat * 255).astype(np.uint8)]

@@ -84,20 +84,20 @@ def to_record(outcome: Outcome, classifier: Classifier, *, threshold: float | No
         record["label"] = prediction.verdict(threshold)
         record["in_range"] = prediction.gate_result.in_range
         record["warnings"] = [str(warning) for warning in prediction.gate_result.warnings]
-        record["evidence"] = _evidence(prediction, record["threshold"])
+        record["evidence"] = _evidence(prediction, threshold)
     return record
 
 
-def _evidence(prediction: Prediction, threshold: float) -> Evidence:
+def _evidence(prediction: Prediction, threshold: float | None) -> Evidence:
     checks = prediction.checks
     return {
         "worth": checks.worth,
-        "text": sentences(checks.messages(prediction.probability, threshold)),
+        "text": sentences(prediction.remarks(threshold)),
         "places": {place: round(fraction, 4) for place, fraction in checks.evidence.items()},
         "blurring": {
             "strongest_tenth": round(checks.strongest, 4),
             "elsewhere": round(checks.elsewhere, 4),
         },
         "variants": {name: round(value, 6) for name, value in checks.variants.items()},
-        "verdict_holds": checks.holds(prediction.probability, threshold),
+        "verdict_holds": prediction.holds(threshold),
     }

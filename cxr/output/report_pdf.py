@@ -123,7 +123,7 @@ def _rows(prediction: Prediction, bundle: Bundle, reading: Reading) -> list[tupl
         ),
         (
             text("checks_title", language),
-            sentences(prediction.checks.messages(prediction.probability, threshold), language),
+            sentences(prediction.remarks(reading.threshold), language),
         ),
         (text("report_model", language), ", ".join(identity.values())),
     ]
@@ -142,16 +142,17 @@ def _own_reading(reading: Reading) -> list[tuple[str, str]]:
 def _probability(prediction: Prediction, reading: Reading) -> str:
     """At equal frequency of both classes, and at the reader's prevalence."""
     language, even = reading.language, prediction.probability
-    said = f"{format_probability(even, language)} {text('if_even', language)}"
     if reading.prevalence is None:
-        return said
-    here = at_prevalence(even, reading.prevalence)
-    return f"{said}; " + text(
-        "at_prevalence",
-        language,
-        probability=format_probability(here, language),
-        prevalence=format_percent(reading.prevalence, language, digits=0),
-    )
+        means = text("if_even", language)
+    else:
+        here = at_prevalence(even, reading.prevalence)
+        means = text(
+            "if_even_and_here",
+            language,
+            probability=format_probability(here, language),
+            prevalence=format_percent(reading.prevalence, language, digits=0),
+        )
+    return f"{format_probability(even, language)} {means}"
 
 
 def _evidence(prediction: Prediction, language: Language) -> str:

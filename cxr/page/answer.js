@@ -19,7 +19,7 @@ const showAnswer = () => {
   showThreshold(at);
   showElsewhere(value);
   showCost(cxrRules.nearestPoint(points().curve, at));
-  showChecks(value, at);
+  showChecks(value);
 };
 
 const reasonValues = () => {
@@ -41,11 +41,10 @@ const showBar = (probability, at) => {
   $(".bar .band").style.width = `${100 * (high - low)}%`;
   $(".bar .band").hidden = ownThreshold() !== null;
   const prevalence = state.prevalence / 100;
-  const here = say("at_prevalence", {
+  $(".condition").textContent = cxrRules.asSentence(say("if_even_and_here", {
     probability: cxr.probability(cxrRules.atPrevalence(probability, prevalence)),
     prevalence: cxr.percent(prevalence, 0),
-  });
-  $(".condition").textContent = cxrRules.asSentence(`${say("if_even")}; ${here}`);
+  }));
 };
 
 const showWorth = ({ worth, regions }) => {
@@ -72,14 +71,14 @@ const showThreshold = (at) => {
   }
 };
 
-const showChecks = ({ warnings, checks, probability, variants }, at) => {
+const showChecks = ({ warnings, checks, probability, variants }) => {
   $(".warnings").replaceChildren(...warnings.map((warning) => {
     const item = document.createElement("li");
     item.textContent = cxr.sentences([warning], say);
     return item;
   }));
   $(".warnings").hidden = !warnings.length;
-  const agree = cxrRules.viewsAgree(probability, variants, at);
+  const agree = cxrRules.viewsAgree(probability, variants, points(), ownThreshold());
   const views = cxrRules.asSentence(say(agree ? "views_agree" : "views_differ"));
   $(".checks").textContent = `${cxr.sentences(checks, say)} ${views}`;
 };

@@ -1,7 +1,6 @@
 // --- Heat: the evidence at each cell of a coarse map, as colours, contours and numbers ------------------
 
 const FINENESS = 12; // pixels a cell; between cells the map is interpolated
-const RAMP = 0.06; // from the least evidence shown, over which colours set in
 const heat = { canvas: document.createElement("canvas"), contours: [], lungs: null, painted: "" };
 
 const loadHeat = (value) => {
@@ -11,7 +10,7 @@ const loadHeat = (value) => {
     found.addPath(new Path2D(outline), scaled);
     return found;
   };
-  heat.contours = value.contours.map(path);
+  heat.contours = value.contours.map(({ level, outline }) => ({ level, path: path(outline) }));
   heat.lungs = path(value.lungs);
   heat.painted = "";
   forgetErased(value);
@@ -40,7 +39,7 @@ const paintHeat = () => {
     for (let x = 0; x < width; x += 1, at += 4) {
       const value = Math.min(1, interpolate(map, (y + 0.5) / FINENESS, (x + 0.5) / FINENESS));
       const [red, green, blue] = props.colours[Math.round(255 * value)];
-      const alpha = value > 0 ? Math.min(1, Math.max(0, (value - state.least) / RAMP)) : 0;
+      const alpha = value > 0 ? Math.min(1, Math.max(0, (value - state.least) / props.ramp)) : 0;
       image.data.set([red, green, blue, 255 * alpha], at);
     }
   }

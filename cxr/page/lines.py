@@ -62,11 +62,12 @@ button {
   #disclaimer, nav { grid-column: 1 / -1; margin: 0; min-width: 0; }
   nav { gap: 0.9rem; overflow-x: auto; }
   nav button { min-height: 44px; font-size: 0.85rem !important; white-space: nowrap; }
-  /* Beside a radiograph its first line; a touch shows the rest. */
+  /* Beside a radiograph its first sentences; a touch shows the rest. */
   body[data-shown] & #disclaimer:not(:focus) {
+    display: -webkit-box;
     overflow: hidden;
-    text-overflow: ellipsis;
-    white-space: nowrap;
+    -webkit-box-orient: vertical;
+    -webkit-line-clamp: 2;
   }
 }
 """

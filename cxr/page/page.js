@@ -48,9 +48,10 @@ window.cxr ??= (() => {
     if (text === undefined) throw new Error(`${key}: no such key in messages.toml`);
     return rules.fill(text, language, values);
   };
-  // data-t names an element's text, data-t-label what is read out for it and shown as its tooltip.
+  // data-t names an element's text, data-t-title its tooltip, data-t-label what is read out for it, too.
   const translate = (root, say) => {
     for (const found of root.querySelectorAll("[data-t]")) found.textContent = say(found.dataset.t);
+    for (const found of root.querySelectorAll("[data-t-title]")) found.title = say(found.dataset.tTitle);
     for (const found of root.querySelectorAll("[data-t-label]")) {
       const label = say(found.dataset.tLabel);
       found.setAttribute("aria-label", label);

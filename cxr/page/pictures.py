@@ -23,9 +23,5 @@ def shrink(image: npt.NDArray[np.float32], side: int) -> npt.NDArray[np.float32]
 
 def grey_data_uri(pixels: npt.NDArray[np.float32]) -> str:
     """Grey levels, float32 (H, W) in [0, 1], as an 8-bit PNG."""
-    return data_uri(np.rint(pixels * 255).astype(np.uint8))
-
-
-def data_uri(image: npt.NDArray[np.uint8]) -> str:
-    """An image as a PNG; see `cxr.output.overlay.png` for its shape."""
-    return f"data:image/png;base64,{base64.b64encode(png(image)).decode()}"
+    content = png(np.rint(pixels * 255).astype(np.uint8))
+    return f"data:image/png;base64,{base64.b64encode(content).decode()}"

@@ -11,9 +11,9 @@ window.cxrRules ??= (() => {
     return probability >= (own ?? points.threshold) ? "PNEUMONIA" : "NORMAL";
   };
 
-  // Whether each single view of a radiograph is on the same side of the threshold as the answer.
-  const viewsAgree = (probability, views, threshold) =>
-    views.every((view) => view >= threshold === probability >= threshold);
+  // Whether each single view of a radiograph gets the verdict of the answer.
+  const viewsAgree = (probability, views, points, own) =>
+    views.every((view) => verdict(view, points, own) === verdict(probability, points, own));
 
   // The point of the curve that is nearest to a threshold.
   const nearestPoint = (curve, threshold) => curve.reduce((best, other) =>

@@ -68,10 +68,10 @@ const drawEvidence = (context, { width, height, line, forFile }) => {
   }
   context.lineWidth = line;
   if (contour) {
-    heat.contours.forEach((path, level) => {
-      context.strokeStyle = `rgb(${props.colours[[64, 128, 200][level]]})`;
+    for (const { level, path } of heat.contours) {
+      context.strokeStyle = `rgb(${props.colours[Math.round(255 * level)]})`;
       context.stroke(path);
-    });
+    }
   }
   if (lungs) {
     context.strokeStyle = "#7dd3fc";

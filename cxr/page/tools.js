@@ -30,7 +30,7 @@ const toolbar = () => TOOLS.map(([name, key, icon]) => {
   const button = document.createElement("button");
   button.type = "button";
   button.dataset.tool = name;
-  button.dataset.tLabel = `tool_${name}_does`;
+  button.dataset.tTitle = `tool_${name}_does`;
   const switches = name in state.pressed || MODES.includes(name);
   if (switches) button.setAttribute("aria-pressed", "false");
   button.innerHTML = `<svg viewBox="0 0 16 16" aria-hidden="true"><path d="${icon}"></path></svg>`

@@ -17,7 +17,11 @@ class Turns:
     """Lets a few through at a time. Safe to share between threads."""
 
     def __init__(self, at_once: int) -> None:
-        """So many at a time."""
+        """Set up the turns.
+
+        Args:
+            at_once: how many can be held at a time; with 0, nobody gets one.
+        """
         self._free = threading.BoundedSemaphore(at_once)
 
     @contextmanager

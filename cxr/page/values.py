@@ -81,13 +81,16 @@ def answer_value(radiograph: Radiograph, prediction: Prediction, bundle: Bundle)
         "levels": base64.b64encode(zlib.compress(_planes(levels), 1)).decode(),
         "values": values,
         "windows": _windows(levels, bits, mask, radiograph, values),
-        "turned": prediction.gate_result.correction.turns * 90 % 360,
+        "turned": 90 * turns,  # degrees, anticlockwise
         # Millimetres between rows and between columns, of the upright radiograph.
         "spacing": spacing[::-1] if spacing and turns % 2 else spacing,
         "map": np.round(prediction.map / bundle.heatmap_reference, 4).tolist(),
         "reference": bundle.heatmap_reference,
         "evidence": _evidence(prediction),
-        "contours": [_outlines(_scaled(prediction.map, bundle) >= level) for level in _CONTOURS],
+        "contours": [
+            {"level": level, "outline": _outlines(_scaled(prediction.map, bundle) >= level)}
+            for level in _CONTOURS
+        ],
         "lungs": _outlines(mask),
         "worth": checks.worth,
         "regions": checks.regions,

@@ -15,7 +15,7 @@ const state = {
   picture: null, // an address of the image itself, for the states without an answer
   value: null, // an answer, or why there is none; see cxr/page/values.py
   opacity: cxr.recall("opacity") ?? 0.6,
-  least: 0.1, // evidence from which a place is coloured, on the heatmap's scale
+  least: props.least, // evidence from which a place is coloured, on the heatmap's scale
   prevalence: cxr.recall("prevalence") ?? 20, // per cent
   pressed: { heatmap: false, contour: false, lungs: false, grid: false, side: false, invert: false, lens: false },
   mode: "move", // what a pointer does on the stage: move, window, ruler or erase

@@ -25,18 +25,22 @@ const eraseAt = (x, y) => {
   draw();
 };
 
-// The cell with the strongest evidence that still counts, with its neighbours.
-const eraseHottest = () => {
-  const { evidence, map } = answered();
-  if (!evidence) return;
+// The cell with the strongest evidence that still counts; null where none is left.
+const hottest = () => {
+  const { evidence, weights } = answered().evidence;
   let [best, at] = [0, null];
-  evidence.evidence.forEach((value, i) => {
-    const counts = erased[i] ? 0 : value * evidence.weights[i];
+  evidence.forEach((value, i) => {
+    const counts = erased[i] ? 0 : value * weights[i];
     if (counts > best) [best, at] = [counts, i];
   });
+  return at;
+};
+const eraseHottest = () => {
+  if (!answered().evidence) return;
+  const at = hottest();
   if (at === null) return;
   beginStroke();
-  const columns = map[0].length;
+  const columns = answered().map[0].length;
   eraseAround(Math.floor(at / columns), at % columns, 2);
   showWhatIf();
   draw();
@@ -62,8 +66,9 @@ const showWhatIf = () => {
   const some = anyErased();
   $(".without").textContent = some
     ? say("without", { probability: cxr.probability(probabilityWithout()) })
-    : say("what_if");
+    : say(hottest() === null ? "no_spot" : "what_if");
   $(".without").classList.toggle("some", some);
+  $("[data-what=hottest]").disabled = hottest() === null;
   $("[data-what=hottest]").textContent = say(some ? "erase_next" : "erase_hottest");
   for (const name of ["undo", "all"]) $(`[data-what=${name}]`).hidden = !some;
 };

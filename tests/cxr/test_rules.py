@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +50,15 @@ def test_verdict(
     assert ours.verdict(probability, own) == verdict
 
 
-@pytest.mark.parametrize(("probability", "views", "threshold", "agree"), RULES["views_agree"])
-def test_views_agree(probability: float, views: list[float], threshold: float, agree: bool) -> None:
+@pytest.mark.parametrize(("probability", "views", "own", "agree"), RULES["views_agree"])
+def test_views_agree(
+    points: OperatingPoints,
+    probability: float,
+    views: list[float],
+    own: float | None,
+    agree: bool,
+) -> None:
+    ours = dataclasses.replace(points, **RULES["verdict"]["points"])
     checks = Checks(
         evidence=dict.fromkeys(PLACES, 0.0),
         strongest=0.0,
@@ -58,7 +66,7 @@ def test_views_agree(probability: float, views: list[float], threshold: float, a
         hottest=0.0,
         variants={str(i): view for i, view in enumerate(views)},
     )
-    assert checks.holds(probability, threshold) is agree
+    assert checks.holds(probability, partial(ours.verdict, threshold=own)) is agree
 
 
 @pytest.mark.parametrize(("threshold", "nearest"), RULES["nearest_point"]["cases"])
@@ -131,9 +139,9 @@ _IN_THE_BROWSER = """
   for (const [probability, own, expected] of cases.verdict.cases) {
     expect("verdict", [probability, own], rules.verdict(probability, points, own), expected);
   }
-  for (const [probability, views, threshold, expected] of cases.views_agree) {
-    const answer = rules.viewsAgree(probability, views, threshold);
-    expect("views_agree", [probability, views, threshold], answer, expected);
+  for (const [probability, views, own, expected] of cases.views_agree) {
+    const answer = rules.viewsAgree(probability, views, points, own);
+    expect("views_agree", [probability, views, own], answer, expected);
   }
   const curve = cases.nearest_point.thresholds.map((threshold) => ({ threshold }));
   for (const [threshold, expected] of cases.nearest_point.cases) {

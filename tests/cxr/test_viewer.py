@@ -383,6 +383,19 @@ def test_the_browsers_what_if_is_the_engines(
     expect(page.locator(".without")).to_have_text(EN["what_if"])
 
 
+def test_there_is_an_end_to_rubbing_out(page: Page, image_file: Path) -> None:
+    answered(page, image_file)
+    button = page.locator("[data-what=hottest]")
+    for _ in range(64):  # cells of the map
+        if button.is_disabled():
+            break
+        button.click()
+    expect(button).to_be_disabled()
+    page.keyboard.press("x")  # says and does nothing more
+    page.locator("[data-what=all]").click()
+    expect(button).to_be_enabled()
+
+
 # --- Thresholds -----------------------------------------------------------------------------------
 
 

@@ -15,7 +15,7 @@ from cxr.cases import CASES, FOLDER, read_cases
 from cxr.classifier import Classifier
 from cxr.errors import CasesError
 from cxr.reading.radiograph import read_radiograph
-from training.data.case_files import answer_of, dicom, drawing, write_answers, write_films
+from training.data.case_files import answer_of, dicom, drawing, write_answers, write_files
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_the_files_are_written_from_the_data_set(examples: Path, tmp_path: Path)
     cv2.imwrite(str(data / large.image), noise)
     for case in cases.cases:
         case.path.unlink()
-    write_films([data.parent], examples)
+    write_files([data.parent], examples)
     written = read_cases(examples)  # which needs every file
     small = written.by_name["hila"]
     assert small.path.read_bytes() == (data / small.image).read_bytes()
@@ -71,7 +71,7 @@ def test_the_files_are_written_from_the_data_set(examples: Path, tmp_path: Path)
 
     (data / small.image).unlink()
     with pytest.raises(CasesError, match=rf"{small.image}: in none of .*--data"):
-        write_films([data.parent], examples)
+        write_files([data.parent], examples)
 
 
 def test_the_dicom_file_is_always_the_same_and_names_nobody() -> None:

@@ -25,11 +25,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write the cases, and print what the model says of them."""
     from cxr.classifier import Classifier
-    from training.data.case_files import write_answers, write_films
+    from training.data.case_files import write_answers, write_files
     from training.files import EXAMPLES
 
     if options.data:
-        write_films(options.data, EXAMPLES)
+        write_files(options.data, EXAMPLES)
     for case, answer in write_answers(EXAMPLES, Classifier.load()):
         probability = "" if answer.probability is None else f"{answer.probability:.4f}"
         said = answer.verdict or " ".join([answer.status, *answer.reasons])

@@ -39,7 +39,7 @@ _ANSWER = re.compile(r"^answer = .*$", re.MULTILINE)
 Pixels = npt.NDArray[np.uint8]
 
 
-def write_films(folders: Sequence[Path], examples: Path) -> list[Path]:
+def write_files(folders: Sequence[Path], examples: Path) -> list[Path]:
     """Write every case's file anew: radiographs of the data set, the DICOM file, the drawing.
 
     A radiograph of at most `_MAX_SIDE` pixels and `_MAX_BYTES` is copied as it is; a larger one is

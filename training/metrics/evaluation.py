@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -62,7 +63,7 @@ def classification_metrics(
     yield "calibration_error", calibration_error(reliability(labels, probabilities))
 
 
-def auc(labels: Labels, logits: Logits) -> float:
+def auc(labels: Labels, scores: npt.NDArray[np.floating[Any]]) -> float:
     """Area under the ROC curve: the fraction of pairs of both classes that are in the right order.
 
     By ranks (Mann and Whitney 1947), which takes a tenth of scikit-learn's time on a few hundred
@@ -70,11 +71,11 @@ def auc(labels: Labels, logits: Logits) -> float:
 
     Args:
         labels: (N,), 0 or 1, both present.
-        logits: (N,), higher where pneumonia is more probable.
+        scores: (N,), higher where pneumonia is more probable.
     """
     positive = labels == 1
     count = int(positive.sum())
-    in_order = stats.rankdata(logits)[positive].sum() - count * (count + 1) / 2
+    in_order = stats.rankdata(scores)[positive].sum() - count * (count + 1) / 2
     return float(in_order / (count * (len(labels) - count)))
 
 

@@ -15,6 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from sklearn import metrics
 
 from training.metrics.documents import Faithfulness, HistoryRow, ReliabilityRow
+from training.metrics.evaluation import auc
 from training.metrics.theme import theme
 
 WATCHED = ("loss", "accuracy", "auc", "sensitivity", "specificity")  # shown unless others are asked
@@ -126,8 +127,8 @@ def roc_curve(
     figure, axes = _square()
     for name, values in scores.items():
         false_positive_rate, sensitivity, _ = metrics.roc_curve(labels, values)
-        auc = metrics.roc_auc_score(labels, values)
-        axes.plot(false_positive_rate, sensitivity, label=f"{name}, AUC {auc:.4f}")
+        area = auc(labels, values)
+        axes.plot(false_positive_rate, sensitivity, label=f"{name}, AUC {area:.4f}")
     axes.plot([0, 1], [0, 1], linestyle=":", color="grey", label="chance")
     axes.set(
         xlabel="1 - specificity", ylabel="Sensitivity", title="Receiver operating characteristic"

@@ -10,7 +10,6 @@ import keras
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.metrics import roc_auc_score
 
 from cxr.errors import DatasetError
 from cxr.model.bundle import Bundle
@@ -23,6 +22,7 @@ from training.data.labelled import read_labelled
 from training.data.masks import read_mask
 from training.data.outlines import LUNGS, OPACITIES, read_outlines
 from training.fitting.prediction import explain_in_batches
+from training.metrics.evaluation import auc
 from training.metrics.localization import (
     Agreement,
     Control,
@@ -246,5 +246,5 @@ def _measure_adults(bundle: Bundle, explain: Explain, table: Path) -> AdultFigur
         [bundle.preprocessing.resize(read_radiograph(root / record.path)) for record in records]
     )
     logits, _ = explain(images)
-    auc = roc_auc_score([record.label for record in records], logits)
-    return {"images": len(records), "auc": float(auc)}
+    found = auc(np.array([record.label for record in records]), logits)
+    return {"images": len(records), "auc": found}
