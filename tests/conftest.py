@@ -21,6 +21,7 @@ from cxr.model.bundle import LOCAL_MODEL, Bundle, load_bundle, save_bundle
 from cxr.model.network_config import NetworkConfig
 from cxr.model.operating_points import OperatingPoint, OperatingPoints
 from tests.loopback_hub import TOKEN, LoopbackHub, serve
+from tests.tiny_config import TINY_CONFIG
 from training.fitting.presets import tiny
 
 ROOT = Path(__file__).parents[1]
@@ -155,33 +156,13 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory, points: OperatingPoint
     from training.networks.network import build_network
 
     keras.utils.set_random_seed(0)
-    network_config = NetworkConfig(
-        input_size=32, stem_width=4, widths=(4, 8), blocks=(1, 1), lstm_units=4
-    )
+    network_config = NetworkConfig.from_json(TINY_CONFIG["network"])
     network = build_network(network_config)
     noise = np.random.default_rng(0).standard_normal((4, 32, 32, 1), dtype=np.float32)
-    config = {
-        "name": "tiny",
-        "version": "1",
-        "class_names": ["NORMAL", "PNEUMONIA"],
-        "network": {
-            "architecture": "evidence",
-            "input_size": 32,
-            "stem_width": 4,
-            "widths": [4, 8],
-            "blocks": [1, 1],
-            "lstm_units": 4,
-            "dropout": 0.2,
-        },
-        "preprocessing": {"size": 32, "intensity": "standardized"},
-        "flip_tta": True,
-        "heatmap": {"method": "gradcam", "reference": 0.01},
-        "trained_on": {"images": 0},
-    }
     return save_bundle(
         tmp_path_factory.mktemp("bundle"),
         write_network=partial(write_network, network, network_config, images=noise),
-        config=config,
+        config=TINY_CONFIG,
         operating_points=points,
         evaluation={"images": 0},
         card="# tiny\n",

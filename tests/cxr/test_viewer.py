@@ -1,12 +1,9 @@
-"""The viewer in a real browser: states, tools, what-if, thresholds, and what the reader keeps."""
+"""The viewer in a real browser: states, tools, and what-if."""
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import json
 import re
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,14 +12,11 @@ import cv2
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from pypdf import PdfReader
 
 from cxr.checks import PLACES
 from cxr.classifier import Classifier, Prediction
 from cxr.messages import Message, sentences
-from cxr.model.operating_points import OperatingPoints
 from cxr.page import turns
-from cxr.page.notes import note_keeper
 from cxr.page.viewer import create_viewer
 from cxr.reading.radiograph import MAX_BYTES, Radiograph, read_radiograph
 from tests.conftest import PAGE_MARKS
@@ -396,216 +390,7 @@ def test_there_is_an_end_to_rubbing_out(page: Page, image_file: Path) -> None:
     expect(button).to_be_enabled()
 
 
-# --- Thresholds -----------------------------------------------------------------------------------
-
-
-def test_sliders_answer_in_the_browser_alone(
-    page: Page, image_file: Path, points: OperatingPoints, tiny_classifier: Classifier
-) -> None:
-    answered(page, image_file)
-    probability = tiny_classifier.predict(read_radiograph(image_file)).probability
-    page.wait_for_timeout(500)
-    requests: list[str] = []
-    page.on("request", lambda request: requests.append(request.url))
-
-    for threshold in (0.0, 0.2, 0.4, 0.55, 0.8, 1.0):
-        set_slider(page, ".threshold", threshold)
-        label = EN[f"verdict_{points.verdict(probability, threshold)}"]
-        expect(page.locator(".verdict .label")).to_have_text(label)
-        at = points.at(threshold)
-        low, high = at.sensitivity_interval()
-        expect(page.locator("output.sensitivity")).to_have_text(f"{at.sensitivity:.1%}")
-        expect(page.locator("p.sensitivity")).to_contain_text(f"{low:.1%}–{high:.1%}")
-        for name, count in (
-            ("sensitivity", at.true_positives),
-            ("specificity", at.true_negatives),
-        ):
-            expect(page.locator(f"p.{name}")).to_contain_text(f"{count} of 100 ")
-    page.locator(".reset").click()
-    expect(page.locator(".threshold-control output")).to_have_text("0.50 (the model's)")
-    label = EN[f"verdict_{points.verdict(probability)}"]
-    expect(page.locator(".verdict .label")).to_have_text(label)
-
-    page.keyboard.press("h")
-    page.keyboard.press("x")
-    assert not [url for url in requests if not url.startswith(("data:", "blob:"))]
-
-
-def test_the_models_three_thresholds(page: Page, image_file: Path, points: OperatingPoints) -> None:
-    answered(page, image_file)
-    for name in ("high_sensitivity", "high_specificity", "threshold"):
-        page.locator(f"[data-stop={name}]").click()
-        expect(page.locator(f"[data-stop={name}]")).to_have_attribute("aria-pressed", "true")
-        value = f"{getattr(points, name):.2f}"
-        expect(page.locator(".threshold-control output")).to_have_text(f"{value} (yours)")
-    # Without a choice none is pressed: some radiographs are left uncertain.
-    page.locator(".reset").click()
-    expect(page.locator("[data-stop][aria-pressed=true]")).to_have_count(0)
-
-
-def test_of_a_thousand_children(page: Page, image_file: Path, points: OperatingPoints) -> None:
-    answered(page, image_file)
-    page.locator(".thousand summary").click()
-    page.locator(".prevalence input").fill("30")
-    at = points.at(0.5)
-    positive, negative = at.predictive_values(0.3)
-    expect(page.locator(".predictive")).to_contain_text(f"{positive:.1%}")
-    expect(page.locator(".predictive")).to_contain_text(f"{negative:.1%}")
-    said = page.locator(".frequencies")
-    expect(said).to_contain_text(
-        f"Of 300 children with pneumonia, {300 * at.sensitivity:.0f} would be predicted"
-    )
-    expect(said).to_contain_text(
-        f"Of 700 children without pneumonia, {700 * (1 - at.specificity):.0f} would be predicted"
-    )
-    even = number_in(page.locator(".probability output").inner_text())
-    here = 0.3 * even / (0.3 * even + 0.7 * (1 - even))
-    expect(page.locator(".condition")).to_contain_text("at a prevalence of 30%")
-    said_here = page.locator(".condition").inner_text()
-    assert number_in(said_here) == pytest.approx(here, abs=0.002)
-
-
-def test_what_the_reader_set_is_remembered_by_the_browser_for_this_model(
-    page: Page, image_file: Path, url: str
-) -> None:
-    answered(page, image_file)
-    set_slider(page, ".threshold", 0.33)
-    page.locator(".language").click()
-    page.goto(url)
-    page.wait_for_selector(".invitation strong")
-    expect(page.locator("#status")).to_contain_text("Modèle tiny 1")
-    answered(page, image_file)
-    expect(page.locator(".threshold-control output")).to_have_text("0,33 (le vôtre)")
-    keys = page.evaluate("Object.keys(localStorage)")
-    assert any(load for load in keys if load.startswith("cxr.threshold."))
-    page.locator(".reset").click()
-    assert not [key for key in page.evaluate("Object.keys(localStorage)") if "threshold" in key]
-
-
-def test_sliders_move_by_keyboard(page: Page, image_file: Path) -> None:
-    answered(page, image_file)
-    page.locator(".threshold").focus()
-    page.keyboard.press("ArrowRight")
-    expect(page.locator(".threshold-control output")).to_have_text("0.51 (yours)")
-
-
-# --- What the reader keeps, and the reader's own reading ------------------------------------------
-
-
-def test_what_the_reader_keeps(page: Page, image_file: Path, tmp_path: Path) -> None:
-    answered(page, image_file)
-    set_slider(page, ".threshold", 0.33)
-    page.locator(".language").click()
-    for name in ("first.pdf", "again.pdf"):
-        with page.expect_download() as waiting:
-            page.locator("[data-keep=report]").click()
-        assert waiting.value.suggested_filename == "image_report.pdf"
-        waiting.value.save_as(tmp_path / name)
-        words = " ".join(PdfReader(tmp_path / name).pages[0].extract_text().split())
-        assert "0,33 (celui du lecteur)" in words
-        assert "image.png" in words
-    with page.expect_download() as waiting:
-        page.locator("[data-keep=overlay]").click()
-    assert waiting.value.suggested_filename == "image_overlay.png"
-    waiting.value.save_as(tmp_path / "overlay.png")
-    height, width, _ = cv2.imread(str(tmp_path / "overlay.png")).shape
-    assert width == 240
-    assert height > 180  # a caption is burnt in below
-
-
-def test_the_reader_first(page: Page, image_file: Path, tmp_path: Path) -> None:
-    another = tmp_path / "another.png"
-    cv2.imwrite(str(another), cv2.imread(str(image_file))[:, ::-1])
-    answered(page, another)
-    set_slider(page, ".threshold", 0)  # the model calls everything pneumonia
-    answer = page.locator(".answer")
-    page.locator(".read-first").check()
-    expect(answer).to_be_visible()  # of this image it has been seen
-    choose(page, image_file)
-    expect(page.locator(".own-reading .name")).to_have_text("image.png")
-    expect(answer).to_be_hidden()
-    page.keyboard.press("h")
-    expect(page.locator(".legend")).to_be_hidden()
-    page.locator("[name=own][value=PNEUMONIA]").check()
-    set_slider(page, ".confidence", 90)
-    page.locator(".own-reading button").click()
-    expect(answer).to_be_visible()
-    expect(page.locator(".agreement")).to_contain_text("You read 1 radiograph first; you and")
-    expect(page.locator(".agreement")).to_contain_text("agree on 1.")
-    set_slider(page, ".threshold", 1)  # what was answered stays what it was
-    page.locator(".feedback summary").click()
-    page.locator("[name=agree][value=disagree]").check()
-    page.locator(".comment").fill('=1+1, "rotated"')
-    page.locator("[data-note=save]").click()
-    expect(page.locator(".saved")).to_have_text(EN["feedback_saved"])
-    expect(page.locator(".agreement")).to_contain_text("agree on 1.")
-
-    with page.expect_download() as waiting:
-        page.locator("[data-note=download]").click()
-    waiting.value.save_as(tmp_path / "notes.csv")
-    with (tmp_path / "notes.csv").open(encoding="utf-8-sig", newline="") as file:
-        (mine,) = csv.DictReader(file)
-    assert mine["file"] == "image.png"
-    assert mine["own"] == mine["verdict"] == "PNEUMONIA"
-    assert float(mine["threshold"]) == 0
-    assert float(mine["confidence"]) == 0.9
-    assert mine["feedback"] == "disagree"
-    assert mine["comment"] == '\'=1+1, "rotated"'  # no formula
-    page.locator("[data-note=clear]").click()
-    expect(page.locator(".agreement")).to_be_empty()
-
-
-def test_notes_for_the_operator_hold_no_image_and_no_name(
-    browser: Browser, tiny_classifier: Classifier, image_file: Path, tmp_path: Path
-) -> None:
-    with served(tiny_classifier, notes=tmp_path / "notes") as address:
-        context = browser.new_context(locale="en-GB")
-        page = context.new_page()
-        page.goto(address)
-        page.wait_for_selector(".invitation strong")
-        answered(page, image_file)
-        page.locator(".feedback summary").click()
-        page.locator("[name=agree][value=agree]").check()
-        page.locator("[data-note=save]").click()
-        expect(page.locator(".saved")).to_have_text(EN["feedback_sent"])
-        context.close()
-    (line,) = (tmp_path / "notes" / "notes.jsonl").read_text(encoding="utf-8").splitlines()
-    kept = json.loads(line)
-    assert kept["feedback"] == "agree"
-    assert kept["model"] == tiny_classifier.bundle.sha256
-    assert 0 <= kept["probability"] <= 1
-    assert kept.keys() <= {
-        "day",
-        "model",
-        "probability",
-        "threshold",
-        "verdict",
-        "feedback",
-        "comment",
-    }
-
-
-def test_only_known_fields_of_a_note_are_kept(tmp_path: Path) -> None:
-    keep = note_keeper(tmp_path, model="m")
-    keep({"file": "Jane Doe.png", "probability": 7, "verdict": "<b>", "comment": "x" * 5000})
-    keep(["no note"])
-    for odd in ({"verdict": []}, {"comment": "\ud800"}, {"probability": True}):
-        keep(odd)
-    line, *odd_lines = (tmp_path / "notes.jsonl").read_text(encoding="utf-8").splitlines()
-    assert len(odd_lines) == 3
-    assert json.loads(line).keys() == {"day", "model", "comment"}
-    assert len(json.loads(line)["comment"]) == 1000
-
-
-def test_a_dicom_image_is_kept_as_dicom(page: Page, data: Path, tmp_path: Path) -> None:
-    answered(page, data / "dicom" / "files" / "chest_RSNA_16d7f894.dcm")
-    with page.expect_download() as waiting:
-        page.locator("[data-keep=dicom]").click()
-    assert waiting.value.suggested_filename == "chest_RSNA_16d7f894_dicom.zip"
-    waiting.value.save_as(tmp_path / "dicom.zip")
-    with zipfile.ZipFile(tmp_path / "dicom.zip") as archive:
-        assert archive.namelist() == ["secondary_capture.dcm", "structured_report.dcm"]
-        assert archive.read("structured_report.dcm")[128:132] == b"DICM"
+# --- Dropping and pasting -------------------------------------------------------------------------
 
 
 def transfer(page: Page, path: Path) -> object:

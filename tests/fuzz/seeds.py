@@ -18,6 +18,8 @@ from PIL import Image
 from pydicom.encaps import encapsulate
 from pydicom.pixels.encoders import RLELosslessEncoder
 
+from tests.tiny_config import TINY_CONFIG
+
 SIDE = 32
 GREY: npt.NDArray[np.uint8] = np.tile(np.arange(SIDE, dtype=np.uint8) * 8, (SIDE, 1))
 
@@ -163,25 +165,6 @@ def dicom_files() -> Iterator[bytes]:
 
 # --- Models and tables ----------------------------------------------------------------------------
 
-CONFIG = {
-    "format": 3,
-    "name": "tiny",
-    "version": "1",
-    "class_names": ["NORMAL", "PNEUMONIA"],
-    "network": {
-        "architecture": "evidence",
-        "input_size": 32,
-        "stem_width": 4,
-        "widths": [4, 8],
-        "blocks": [1, 1],
-        "lstm_units": 4,
-        "dropout": 0.2,
-    },
-    "preprocessing": {"size": 32, "intensity": "standardized"},
-    "flip_tta": True,
-    "heatmap": {"method": "gradcam", "reference": 0.01},
-    "trained_on": {"images": 10, "patients": 5},
-}
 POINTS = {
     "source": "made up",
     "temperature": 1.5,
@@ -202,7 +185,7 @@ POINTS = {
 }
 EVALUATION = {"source": "made up", "result": {"images": 10, "patients": 5}, "folds": [{"fold": 1}]}
 DOCUMENTS: dict[str, dict[str, Any]] = {
-    "config.json": CONFIG,
+    "config.json": TINY_CONFIG,
     "operating_points.json": POINTS,
     "evaluation.json": EVALUATION,
 }
