@@ -26,3 +26,12 @@ def test_the_seeds_are_survived(name: str) -> None:
             raise AssertionError(f"seed {number} of {name}: {error!r}") from error
         finally:
             signal.alarm(0)
+
+
+@pytest.mark.slow
+def test_weights_that_were_found_are_refused() -> None:
+    """Damaged in ways that HDF5 reports as errors of other kinds."""
+    found = sorted(FOUND.glob("weights-*"))
+    assert found
+    for path in found:
+        TARGETS["weights"].run(path.read_bytes())

@@ -45,7 +45,7 @@ def load_weights(network: keras.Model, path: Path, *, described_in: str) -> None
         variable.assign(np.full(variable.shape, np.nan))
     try:
         network.load_weights(path)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError) as error:  # the last is of HDF5
         raise BundleError(f"{misfit} ({error}).") from error
     for variable in network.weights:
         if not np.isfinite(variable).all():
