@@ -1,7 +1,7 @@
 """Checks of one answer: what its heatmap and its verdict are worth on this radiograph.
 
-Three questions: how the evidence is divided between the lungs and the rest of the image; whether
-blurring the tenth of the image with the strongest evidence changes the answer more than blurring a
+Four questions: how the evidence is divided between the lungs and the rest of the image; how much of
+the probability is due to the places that the heatmap shows; whether blurring the tenth of the image with the strongest evidence changes the answer more than blurring a
 tenth elsewhere, as it must if the heatmap shows what the network goes by; and whether single views,
 mirrored or moved a little, give the same verdict as the answer, which may be the mean over a
 radiograph and its mirror image.
@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from cxr.gate.lungs import LungFields
 from cxr.messages import Message
+from cxr.model.heatmap import LEAST_SHOWN
 
 Image = npt.NDArray[np.float32]
 # What the heatmap is worth as an explanation of the answer; "none" where there is next to no heat.
@@ -30,9 +31,11 @@ Place = Literal["lungs", "between", "above", "below", "beside", "edge"]
 WORTHS: tuple[Worth, ...] = get_args(Worth)
 PLACES: tuple[Place, ...] = get_args(Place)
 
-_LITTLE = 0.1  # of the heatmap's scale: below, the heatmap shows nothing
 _MOSTLY_LUNGS = 0.75  # of the evidence, for it to support the answer
 _HALF_LUNGS = 0.5
+# By how much the log odds have to fall without the places shown, for these to account for the
+# answer: to a third of the odds.
+_ACCOUNTS = float(np.log(3))
 _TENTH = 0.1
 _EDGE = 0.05
 _SHIFT = 0.04  # of the side
@@ -54,6 +57,8 @@ class Checks:
         elsewhere: by how much blurring a tenth elsewhere lowers it, on average.
         hottest: the strongest evidence, on the heatmap's scale in [0, 1].
         variants: probabilities of single views: as it is, mirrored, moved up, moved down.
+        explained: by how much the calibrated log odds are lower without the places that the heatmap
+            shows; None where the probability follows from no map.
     """
 
     evidence: dict[Place, float]
@@ -61,16 +66,17 @@ class Checks:
     elsewhere: float
     hottest: float
     variants: dict[str, float]
+    explained: float | None = None
 
     @property
     def worth(self) -> Worth:
         """What the heatmap is worth as an explanation of the answer."""
-        if self.hottest < _LITTLE:
+        if self.hottest < LEAST_SHOWN:
             return "none"
         lungs, effect = self.evidence["lungs"], self._effect_of_blurring()
         if lungs < _HALF_LUNGS or effect == "does_not_matter":
             return "not_supported"
-        if lungs < _MOSTLY_LUNGS or effect == "matters_little":
+        if lungs < _MOSTLY_LUNGS or effect == "matters_little" or not self._accounts():
             return "weak"
         return "supported"
 
@@ -103,12 +109,16 @@ class Checks:
             "lungs": round(100 * self.evidence["lungs"]),
             "rest": round(100 * self.evidence[rest]),
         }
-        if percents["lungs"] == 100:
-            return [Message("evidence_lungs"), Message(f"blurring_{self._effect_of_blurring()}")]
-        return [
-            Message(f"evidence_{rest}", percents),
-            Message(f"blurring_{self._effect_of_blurring()}"),
-        ]
+        all_of_it = percents["lungs"] == 100
+        said = [Message("evidence_lungs") if all_of_it else Message(f"evidence_{rest}", percents)]
+        said.append(Message(f"blurring_{self._effect_of_blurring()}"))
+        if not self._accounts():
+            said.append(Message("heat_accounts_for_little"))
+        return said
+
+    def _accounts(self) -> bool:
+        """Whether the places that the heatmap shows account for the answer."""
+        return self.explained is None or self.explained >= _ACCOUNTS
 
     def _effect_of_blurring(self) -> Effect:
         elsewhere = max(self.elsewhere, _NEGLIGIBLE)
@@ -200,6 +210,7 @@ def summarize(
     of_variants: Mapping[str, float],
     of_blurred: Sequence[float],
     probability: Callable[[float], float],
+    explained: float | None,
 ) -> Checks:
     """What the network's answers to variants and blurred images say.
 
@@ -210,6 +221,7 @@ def summarize(
         of_variants: logits of `variants`, by name.
         of_blurred: logits of `blurred`.
         probability: gives the calibrated probability of a logit.
+        explained: see `Checks`.
     """
     as_it_is, (strongest, *others) = of_variants["as it is"], of_blurred
     return Checks(
@@ -218,6 +230,7 @@ def summarize(
         elsewhere=as_it_is - sum(others) / len(others),
         hottest=min(1.0, float(evidence.max()) / reference),
         variants={name: probability(logit) for name, logit in of_variants.items()},
+        explained=explained,
     )
 
 

@@ -23,7 +23,7 @@ from cxr.gate.result import GateResult
 from cxr.messages import Message
 from cxr.model.bundle import Bundle
 from cxr.model.evidence import EvidenceMap
-from cxr.model.heatmap import scale_heatmap
+from cxr.model.heatmap import LEAST_SHOWN, scale_heatmap
 from cxr.model.hub import find_bundle
 from cxr.model.operating_points import OperatingPoints, Verdict
 from cxr.model.session import Answer, ModelSession
@@ -130,21 +130,28 @@ class Classifier:
         answers = self._answer(np.stack(list(views.values())))
         answer = self._average(answers)
         found = answer.maps[0]
-        points = self.bundle.operating_points
+        points, reference = self.bundle.operating_points, self.bundle.heatmap_reference
+        evidence = self._session.evidence(answer)
+        shown = (found >= LEAST_SHOWN * reference).astype(np.float32)
         return Prediction(
             probability=points.probability(float(answer.logits[0])),
             heatmap=correction.undo(self._scale(found, upright)),
             map=found,
-            evidence=self._session.evidence(answer),
+            evidence=evidence,
             operating_points=points,
             gate_result=gate_result,
             checks=summarize(
                 found,
                 gate_result.lungs,
-                reference=self.bundle.heatmap_reference,
+                reference=reference,
                 of_variants=dict(zip(views, answers.logits.tolist(), strict=True)),
                 of_blurred=self._answer(blurred(image, found)).logits.tolist(),
                 probability=points.probability,
+                explained=(
+                    None
+                    if evidence is None
+                    else points.log_odds(evidence.logit()) - points.log_odds(evidence.logit(shown))
+                ),
             ),
         )
 

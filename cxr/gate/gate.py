@@ -65,7 +65,9 @@ class Gate:
         correction = Correction()
         if not reasons and not (self._accepts(measured) and measured.frontal >= FRONTAL_CERTAIN):
             measured, correction = self._correct(image, measured)
-        reasons += image_reasons(measured, self.saved.limits)
+        # Where the file says by itself that it is something else, the network's guesses would only
+        # contradict it.
+        reasons = reasons or image_reasons(measured, self.saved.limits)
         measurements = {
             "colour": radiograph.colour,
             "frontal": measured.frontal,

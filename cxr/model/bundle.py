@@ -148,6 +148,18 @@ class Bundle:
         except _MALFORMED:
             return None
 
+    @property
+    def sensitivity_by_kind(self) -> dict[str, float] | None:
+        """Sensitivity at the shipped threshold to bacterial and to viral pneumonia, if measured."""
+        try:
+            kinds = self.evaluation["result"]["by_kind"]
+            found = {
+                kind: kinds[kind]["found"] / kinds[kind]["images"] for kind in ("bacteria", "virus")
+            }
+        except (*_MALFORMED, ZeroDivisionError):
+            return None
+        return found if all(0 <= value <= 1 for value in found.values()) else None
+
     @cached_property
     def heatmap_reference(self) -> float:
         """The value of a map that is shown as 1; see `cxr.model.heatmap.scale_heatmap`."""

@@ -114,9 +114,13 @@ class OperatingPoints:
         if not self.curve:
             raise ValueError("Expected at least one operating point. Received: an empty curve")
 
+    def log_odds(self, logit: float) -> float:
+        """Calibrated log odds of pneumonia, where both classes are as frequent."""
+        return logit / self.temperature + self.offset
+
     def probability(self, logit: float) -> float:
         """Calibrated probability of pneumonia in [0, 1], where both classes are as frequent."""
-        scaled = logit / self.temperature + self.offset
+        scaled = self.log_odds(logit)
         if scaled < 0:  # either branch keeps the exponential below 1
             return math.exp(scaled) / (1 + math.exp(scaled))
         return 1 / (1 + math.exp(-scaled))

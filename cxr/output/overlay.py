@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from cxr.model.heatmap import LEAST_SHOWN
 from cxr.reading.radiograph import Radiograph
 
 NOTICE = "RESEARCH USE ONLY - NOT FOR DIAGNOSIS"
@@ -13,9 +14,7 @@ NOTICE = "RESEARCH USE ONLY - NOT FOR DIAGNOSIS"
 # eyes and in print, and is nowhere so pale that it could pass for an opacity.
 _COLOUR_MAP = cv2.COLORMAP_PLASMA
 _COLOURS = (40, 235)  # of its 256: the ends are too dark, and too bright, to be seen on a lung
-# Heat from which a place is coloured at all, and from which in full: weak heat everywhere would be
-# a veil over the radiograph.
-LEAST, FULL = 0.1, 0.25
+FULL = 0.25  # heat from which a place is coloured in full
 _STRIP = 256  # rows
 
 
@@ -44,7 +43,7 @@ def draw_overlay(
     for top in range(0, len(heatmap), _STRIP):  # in strips: as floats, all takes 100 MB and more
         rows = slice(top, top + _STRIP)
         heat = heatmap[rows]
-        seen = np.clip((heat - LEAST) / (FULL - LEAST), 0, 1) * np.float32(opacity)
+        seen = np.clip((heat - LEAST_SHOWN) / (FULL - LEAST_SHOWN), 0, 1) * np.float32(opacity)
         alpha = seen[..., np.newaxis].astype(np.float32)
         image = radiograph.pixels[rows, :, np.newaxis] * np.float32(255)
         layer = colours[np.rint(heat * 255).astype(np.uint8)]

@@ -104,13 +104,12 @@ def _rows(prediction: Prediction, bundle: Bundle, reading: Reading) -> list[tupl
     counts = bundle.measured_on
     measured_on = text("measured_on", language, **counts) if counts else points.source
     warnings = sentences(prediction.gate_result.warnings, language)
-    verdict = prediction.shown_verdict(reading.threshold)
     identity = bundle.identity()
     identity["sha256"] = identity["sha256"][:12]
     return [
         *_own_reading(reading),
         (text("probability", language), _probability(prediction, reading)),
-        (text("verdict", language), text(f"verdict_{verdict}", language)),
+        (text("verdict", language), _verdict(prediction, reading)),
         (text("evidence", language), _evidence(prediction, language)),
         *_orientation(prediction, language),
         (text("threshold", language), f"{format_decimal(threshold, language)} ({whose})"),
@@ -127,6 +126,17 @@ def _rows(prediction: Prediction, bundle: Bundle, reading: Reading) -> list[tupl
         ),
         (text("report_model", language), ", ".join(identity.values())),
     ]
+
+
+def _verdict(prediction: Prediction, reading: Reading) -> str:
+    """The verdict; at a threshold of the reader's own, what the model says by itself, too."""
+    said, by_itself = (
+        text(f"verdict_{prediction.shown_verdict(threshold)}", reading.language)
+        for threshold in (reading.threshold, None)
+    )
+    if reading.threshold is None or not prediction.gate_result.in_range:
+        return said
+    return text("report_own_threshold", reading.language, verdict=said, by_itself=by_itself)
 
 
 def _own_reading(reading: Reading) -> list[tuple[str, str]]:

@@ -9,9 +9,12 @@ const showAnswer = () => {
   $(".verdict .name").textContent = value.name;
   $(".verdict .label").textContent = say(`verdict_${verdict}`);
   $(".verdict .reason").textContent = say(`reason_${verdict}`, reasonValues());
-  // Outside the model's range the number means little: it is there for who asks for it.
+  showOwnThreshold(value);
+  // Outside the model's range the number means little: it is there for who asks for it, and what was measured at a
+  // threshold does not hold there at all.
   $(".outside").hidden = value.in_range;
   (value.in_range ? $(".outside").after($(".number")) : $(".outside").append($(".number")));
+  $(".at-threshold").hidden = !value.in_range;
   $(".dicom").hidden = !value.is_dicom;
   showBar(value.probability, at);
   showWorth(value);
@@ -30,6 +33,13 @@ const reasonValues = () => {
   };
 };
 const whoseThreshold = () => say(ownThreshold() === null ? "model_threshold" : "own_threshold");
+
+// A threshold of the reader's own leaves nothing uncertain: what the model says by itself is said beside it.
+const showOwnThreshold = (value) => {
+  $(".own-threshold").hidden = ownThreshold() === null || !value.in_range;
+  const by_itself = cxrRules.verdict(value.probability, points(), null);
+  $(".own-threshold span").textContent = say("own_threshold_decides", { verdict: say(`verdict_${by_itself}`) });
+};
 
 const showBar = (probability, at) => {
   $(".probability output").textContent = cxr.probability(probability);
@@ -53,7 +63,7 @@ const showWorth = ({ worth, regions }) => {
   $(".worth .means").textContent = say(`worth_${worth}_means`);
   const some = worth !== "none";
   $(".regions").hidden = !some;
-  const [lungs, between, outside] = regions.map((fraction) => cxr.percent(fraction, 0));
+  const [lungs, between, outside] = cxrRules.wholePercents(regions).map((part) => cxr.percent(part / 100, 0));
   $(".places").textContent = some ? say("regions", { lungs, between, outside }) : "";
   $(".regions").setAttribute("aria-label", $(".places").textContent);
   $(".regions").querySelectorAll("i").forEach((part, i) => { part.style.flexGrow = regions[i]; });
@@ -62,7 +72,6 @@ const showWorth = ({ worth, regions }) => {
 const showThreshold = (at) => {
   $(".threshold").value = at;
   $(".threshold-control output").textContent = `${cxr.decimal(at)} (${whoseThreshold()})`;
-  $(".reset").hidden = ownThreshold() === null;
   for (const button of element.querySelectorAll("[data-stop]")) {
     const stop = points()[button.dataset.stop];
     button.textContent = `${say(`stop_${button.dataset.stop}`)} ${cxr.decimal(stop)}`;
@@ -102,6 +111,11 @@ const showCost = (point) => {
     point.true_positives + point.false_negatives);
   counted("specificity", point.specificity_interval, point.true_negatives,
     point.true_negatives + point.false_positives);
+  const { by_kind: kinds } = answered();
+  $("p.kinds").textContent = kinds ? say("by_kind", {
+    threshold: cxr.decimal(points().threshold),
+    bacteria: cxr.percent(kinds.bacteria), virus: cxr.percent(kinds.virus),
+  }) : "";
   const { images, patients, folds, text } = answered().source;
   const source = images ? say("measured_on", { images, patients, folds }) : text;
   $(".source").textContent = say("source", { measured: source });
@@ -111,6 +125,12 @@ const showCost = (point) => {
   $(".frequencies").textContent = say("frequencies", cxrRules.ofThousand(point, prevalence));
   $(".predictive").textContent =
     say("predictive", { positive: cxr.percent(positive), negative: cxr.percent(negative) });
+  const { elsewhere } = answered();
+  $(".expected").textContent = elsewhere
+    ? say("frequencies_elsewhere", {
+        threshold: cxr.decimal(points().threshold), ...cxrRules.ofThousand(elsewhere, prevalence),
+      })
+    : "";
   const input = $(".prevalence input");
   if (document.activeElement !== input) input.value = state.prevalence;
 };

@@ -15,6 +15,7 @@ from cxr.model.bundle import Bundle
 
 _HEADER = """
 <header>
+  <button type="button" class="skip" data-t="skip"></button>
   <div>
     <h1 data-t="title"></h1>
     <p data-t="disclaimer" id="disclaimer" tabindex="-1"></p>
@@ -54,10 +55,12 @@ button {
   font-size: 0.85rem;
   cursor: pointer;
 }
+.skip { position: absolute; left: -99rem; z-index: 10; background: var(--background-fill-primary); }
+.skip:focus { left: 0.5rem; }
 @media (max-width: 60rem) {
   h1 { font-size: 1.05rem; }
   header { display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: 0.3rem 0.5rem; }
-  header > div:first-child { display: contents; }
+  header > div:first-of-type { display: contents; }
   .switches { grid-area: 1 / 2; }
   #disclaimer, nav { grid-column: 1 / -1; margin: 0; min-width: 0; }
   nav { gap: 0.9rem; overflow-x: auto; }
@@ -84,6 +87,10 @@ cxr.onChange(() => {
 element.addEventListener("click", (event) => {
   const view = event.target.closest("[data-view]")?.dataset.view;
   if (view) cxr.setView(view);
+  if (event.target.closest(".skip")) {
+    cxr.setView("one");
+    document.querySelector("#viewer .stage").focus();
+  }
   if (event.target.closest(".language")) cxr.setLanguage(cxr.language === "fr" ? "en" : "fr");
   if (event.target.closest(".theme")) cxr.setDark(!cxr.dark);
 });

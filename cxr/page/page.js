@@ -3,14 +3,11 @@ window.cxr ??= (() => {
   const rules = window.cxrRules;
 
   // Storage may be forbidden; then nothing is remembered.
-  const remember = (key, value) => {
-    try { localStorage.setItem(`cxr.${key}`, JSON.stringify(value)); } catch { /* forbidden */ }
+  const remember = (key, value, storage = "localStorage") => {
+    try { window[storage].setItem(`cxr.${key}`, JSON.stringify(value)); } catch { /* forbidden */ }
   };
-  const recall = (key) => {
-    try { return JSON.parse(localStorage.getItem(`cxr.${key}`)); } catch { return null; }
-  };
-  const forget = (key) => {
-    try { localStorage.removeItem(`cxr.${key}`); } catch { /* forbidden */ }
+  const recall = (key, storage = "localStorage") => {
+    try { return JSON.parse(window[storage].getItem(`cxr.${key}`)); } catch { return null; }
   };
 
   // Called when the language, the view or a threshold changes.
@@ -59,11 +56,11 @@ window.cxr ??= (() => {
     }
   };
 
-  // The reader's own threshold belongs to one version of a model; null where the model's holds.
-  const ownThreshold = (model) => recall(`threshold.${model}`);
+  // The reader's own threshold belongs to one version of a model; null where the model's holds. It lasts as long as
+  // the browser tab: who opens the page anew, or next, must not read verdicts at a threshold that was forgotten.
+  const ownThreshold = (model) => recall(`threshold.${model}`, "sessionStorage");
   const setThreshold = (model, threshold) => {
-    if (threshold === null) forget(`threshold.${model}`);
-    else remember(`threshold.${model}`, threshold);
+    remember(`threshold.${model}`, threshold, "sessionStorage");
     notify();
   };
 

@@ -37,6 +37,17 @@ window.cxrRules ??= (() => {
       alarms: negative - Math.round(specificity * negative) };
   };
 
+  // Fractions that add up to 1 as whole per cents that add up to 100: what is missing goes to those that lost most
+  // by rounding down.
+  const wholePercents = (fractions) => {
+    const exact = fractions.map((fraction) => 100 * fraction);
+    const whole = exact.map(Math.floor);
+    const byLoss = exact.map((value, i) => [value - whole[i], i]).sort(([a], [b]) => b - a);
+    const missing = Math.round(exact.reduce((sum, value) => sum + value, 0)) - whole.reduce((a, b) => a + b, 0);
+    byLoss.slice(0, missing).forEach(([, i]) => { whole[i] += 1; });
+    return whole;
+  };
+
   // A probability that holds where both classes are as frequent, at another prevalence.
   const atPrevalence = (probability, prevalence) => {
     const positive = probability * prevalence;
@@ -100,7 +111,7 @@ window.cxrRules ??= (() => {
   };
 
   return {
-    verdict, viewsAgree, nearestPoint, predictiveValues, ofThousand, atPrevalence, pooled, pooledWithout,
+    verdict, viewsAgree, nearestPoint, predictiveValues, ofThousand, atPrevalence, wholePercents, pooled, pooledWithout,
     calibrated,
     number, decimal, percent, probability, fill, asSentence,
   };

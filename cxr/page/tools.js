@@ -40,6 +40,31 @@ const toolbar = () => TOOLS.map(([name, key, icon]) => {
 });
 $(".tools").replaceChildren(...toolbar());
 
+// One stop for Tab; the arrows, Home and End go from tool to tool (ARIA's pattern of a toolbar).
+const seenTools = () => [...$(".tools").children].filter((button) => !button.hidden);
+const stopAt = (button) => {
+  for (const other of $(".tools").children) other.tabIndex = other === button ? 0 : -1;
+};
+stopAt($(".tools").firstElementChild);
+$(".tools").addEventListener("focusin", (event) => stopAt(event.target));
+$(".tools").addEventListener("keydown", (event) => {
+  const tools = seenTools();
+  const at = tools.indexOf(document.activeElement);
+  const next = { ArrowRight: at + 1, ArrowLeft: at - 1 + tools.length, Home: 0, End: tools.length - 1 }[event.key];
+  if (next === undefined) return;
+  tools[next % tools.length].focus();
+  event.preventDefault();
+  event.stopPropagation();
+});
+// On a phone the tools are wider than the page: an edge that fades says that there are more.
+const fadeTools = () => {
+  const { scrollLeft, scrollWidth, clientWidth } = $(".tools");
+  $(".tools").dataset.more = [scrollLeft > 1 && "before", scrollLeft + clientWidth < scrollWidth - 1 && "after"]
+    .filter(Boolean).join(" ");
+};
+$(".tools").addEventListener("scroll", fadeTools, { passive: true });
+new ResizeObserver(fadeTools).observe($(".tools"));
+
 const showTools = () => {
   const { pressed, mode } = state;
   for (const button of element.querySelectorAll("[data-tool][aria-pressed]")) {

@@ -101,6 +101,7 @@ def answer_value(radiograph: Radiograph, prediction: Prediction, bundle: Bundle)
         "operating_points": _with_fractions(prediction.operating_points),
         "source": bundle.measured_on or {"text": prediction.operating_points.source},
         "elsewhere": bundle.elsewhere,
+        "by_kind": bundle.sensitivity_by_kind,
         "warnings": message_values(prediction.gate_result.warnings),
         "checks": message_values(checks.of_evidence()),
         "variants": list(checks.variants.values()),

@@ -15,8 +15,9 @@ import gradio as gr
 from cxr.classifier import Classifier
 from cxr.errors import RadiographError
 from cxr.messages import all_texts
+from cxr.model.heatmap import LEAST_SHOWN
 from cxr.outcome import answer_file
-from cxr.output.overlay import FULL, LEAST, colour_table
+from cxr.output.overlay import FULL, colour_table
 from cxr.page.downloads import make_file
 from cxr.page.failures import log_failure
 from cxr.page.turns import Busy, Turns
@@ -104,8 +105,8 @@ def create_viewer(
         elem_id=elem_id,
         texts=all_texts(),
         colours=colour_table().tolist(),
-        least=LEAST,
-        ramp=FULL - LEAST,
+        least=LEAST_SHOWN,
+        ramp=FULL - LEAST_SHOWN,
         max_bytes=MAX_BYTES,
         server_functions=[answer_one, keep_file, *([keep_note] if keep_note else [])],
         keeps_notes=keep_note is not None,

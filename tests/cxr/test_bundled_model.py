@@ -91,6 +91,12 @@ def test_the_readme_gives_the_bundles_figures(bundle: Bundle) -> None:
         assert f"{metrics[name]:.1%}" in row
 
 
+def test_sensitivity_to_viral_pneumonia_is_known_and_lower(bundle: Bundle) -> None:
+    found = bundle.sensitivity_by_kind
+    assert found is not None
+    assert 0.8 < found["virus"] < found["bacteria"] < 1
+
+
 def test_what_to_expect_elsewhere_comes_first(bundle: Bundle) -> None:
     figure = f"{bundle.evaluation['elsewhere']['auc']:.4f}"
     metrics = bundle.evaluation["result"]["metrics"]

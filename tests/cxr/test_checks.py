@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 import numpy as np
@@ -80,6 +81,7 @@ def check(fields: LungFields, logits: Callable[[Image], Image]) -> Checks:
         of_variants=dict(zip(views, logits(np.stack(list(views.values()))).tolist(), strict=True)),
         of_blurred=logits(blurred(image, evidence)).tolist(),
         probability=probability,
+        explained=None,
     )
 
 
@@ -191,6 +193,17 @@ def test_what_the_heatmap_is_worth(
     checks = checks_with(lungs=lungs, strongest=strongest, hottest=hottest)
     assert checks.worth == worth
     assert checks.regions == pytest.approx((lungs, 1 - lungs, 0))
+
+
+@pytest.mark.parametrize(("explained", "worth"), [(1.2, "supported"), (1.0, "weak")])
+def test_heat_without_which_the_probability_is_about_the_same_is_weak(
+    explained: float, worth: str
+) -> None:
+    found = checks_with(lungs=0.9, strongest=1.1)
+    checks = dataclasses.replace(found, explained=explained)  # a third of the odds is 1.1
+    assert checks.worth == worth
+    said = Message("heat_accounts_for_little") in checks.of_evidence()
+    assert said is (worth == "weak")
 
 
 def test_the_hottest_place_is_on_the_heatmaps_scale(fields: LungFields) -> None:

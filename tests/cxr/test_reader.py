@@ -17,7 +17,7 @@ from cxr.model.operating_points import OperatingPoints
 from cxr.page.notes import note_keeper
 from cxr.reading.radiograph import read_radiograph
 from tests.conftest import PAGE_MARKS
-from tests.cxr.browser import EN, answered, choose, number_in, served, set_slider
+from tests.cxr.browser import EN, FR, answered, choose, number_in, served, set_slider
 
 pytestmark = PAGE_MARKS
 
@@ -91,10 +91,11 @@ def test_of_a_thousand_children(page: Page, image_file: Path, points: OperatingP
     assert number_in(said_here) == pytest.approx(here, abs=0.002)
 
 
-def test_what_the_reader_set_is_remembered_by_the_browser_for_this_model(
-    page: Page, image_file: Path, url: str
+def test_a_threshold_of_the_readers_own_lasts_as_long_as_the_tab_and_is_said(
+    page: Page, image_file: Path, url: str, points: OperatingPoints, tiny_classifier: Classifier
 ) -> None:
     answered(page, image_file)
+    expect(page.locator(".own-threshold")).to_be_hidden()
     set_slider(page, ".threshold", 0.33)
     page.locator(".language").click()
     page.goto(url)
@@ -102,10 +103,20 @@ def test_what_the_reader_set_is_remembered_by_the_browser_for_this_model(
     expect(page.locator("#status")).to_contain_text("Modèle tiny 1")
     answered(page, image_file)
     expect(page.locator(".threshold-control output")).to_have_text("0,33 (le vôtre)")
-    keys = page.evaluate("Object.keys(localStorage)")
-    assert any(load for load in keys if load.startswith("cxr.threshold."))
+    probability = tiny_classifier.predict(read_radiograph(image_file)).probability
+    by_itself = FR[f"verdict_{points.verdict(probability)}"]
+    expect(page.locator(".own-threshold")).to_contain_text(f"Selon les seuils du modèle : {by_itself}")
+
+    later = page.context.new_page()  # another tab of the same browser
+    later.goto(url)
+    later.wait_for_selector(".invitation strong")
+    answered(later, image_file)
+    expect(later.locator(".threshold-control output")).to_have_text("0,50 (celui du modèle)")
+    later.close()
+
     page.locator(".reset").click()
-    assert not [key for key in page.evaluate("Object.keys(localStorage)") if "threshold" in key]
+    expect(page.locator(".own-threshold")).to_be_hidden()
+    expect(page.locator(".threshold-control output")).to_have_text("0,50 (celui du modèle)")
 
 
 def test_sliders_move_by_keyboard(page: Page, image_file: Path) -> None:

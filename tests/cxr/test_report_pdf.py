@@ -83,7 +83,7 @@ def test_the_readers_threshold_and_language(
         threshold=0.9, language="fr", prevalence=0.2, own="PNEUMONIA", confidence=0.75
     )
     said = words(pdf_report(radiograph, prediction, tiny_bundle, reading))
-    assert "Verdict Normal" in said
+    assert "Verdict Normal, au seuil choisi par le lecteur. Selon les seuils du modèle : Pn" in said
     assert "0,90 (celui du lecteur)" in said
     assert "80,0 %" in said
     assert "Le thorax est incliné d'environ 17°." in said

@@ -152,6 +152,9 @@ _IN_THE_BROWSER = """
     const answer = Number(rules.atPrevalence(probability, prevalence).toFixed(10));
     expect("at_prevalence", [probability, prevalence], answer, expected);
   }
+  for (const [fractions, expected] of cases.whole_percents) {
+    expect("whole_percents", fractions, rules.wholePercents(fractions), expected);
+  }
   for (const [evidence, weights, erased, sharpness, expected] of cases.pooled) {
     const answer = rules.pooledWithout(evidence, weights, erased, sharpness);
     const near = Math.abs(answer - expected) < 1e-5;

@@ -222,6 +222,31 @@ def test_outside_the_models_range_the_number_is_behind_a_click(
     expect(page.locator(".probability")).to_be_hidden()
     page.locator(".outside > summary").click()
     expect(page.locator(".probability")).to_be_visible()
+    # What was measured at a threshold does not hold there.
+    expect(page.locator(".threshold-control")).to_be_hidden()
+    expect(page.locator(".cost")).to_be_hidden()
+
+
+def test_by_keyboard_alone(page: Page, image_file: Path) -> None:
+    answered(page, image_file)
+    page.reload()
+    page.wait_for_selector(".invitation strong")
+    answered(page, image_file)
+    page.keyboard.press("Tab")
+    expect(page.locator(".skip")).to_be_focused()
+    expect(page.locator(".skip")).to_be_in_viewport()
+    page.keyboard.press("Enter")
+    expect(page.locator(".stage")).to_be_focused()
+    page.keyboard.press("Shift+Tab")  # the tools are one stop
+    expect(page.locator("[data-tool=heatmap]")).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("[data-tool=contour]")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("[data-tool=contour]")).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("End")
+    expect(page.locator("[data-tool=help]")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.locator(".stage")).to_be_focused()
 
 
 # --- Viewing --------------------------------------------------------------------------------------
