@@ -1,10 +1,10 @@
 """Checks of one answer: what its heatmap and its verdict are worth on this radiograph.
 
 Four questions: how the evidence is divided between the lungs and the rest of the image; how much of
-the probability is due to the places that the heatmap shows; whether blurring the tenth of the image with the strongest evidence changes the answer more than blurring a
-tenth elsewhere, as it must if the heatmap shows what the network goes by; and whether single views,
-mirrored or moved a little, give the same verdict as the answer, which may be the mean over a
-radiograph and its mirror image.
+the probability is due to the places that the heatmap shows; whether blurring the tenth of the image
+with the strongest evidence changes the answer more than blurring a tenth elsewhere, as it must if
+the heatmap shows what the network goes by; and whether single views, mirrored or moved a little,
+give the same verdict as the answer, which may be the mean over a radiograph and its mirror image.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 
 from cxr.errors import BundleError
 from cxr.model.graph import GRAPH
@@ -57,20 +57,6 @@ FILES = (*_FILES, MANIFEST)  # all of a bundle
 
 # What reading a document of another shape than expected raises.
 _MALFORMED = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
-
-
-class ExpectedElsewhere(TypedDict):
-    """Figures at the shipped threshold on radiographs acquired unlike those that were learned from.
-
-    Keys:
-        images: how many were scored.
-        sensitivity: in [0, 1].
-        specificity: in [0, 1].
-    """
-
-    images: int
-    sensitivity: float
-    specificity: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,43 +108,6 @@ class Bundle:
     def flip_tta(self) -> bool:
         """Whether answers are the mean over a radiograph and its mirror image."""
         return bool(self.config["flip_tta"])
-
-    @property
-    def measured_on(self) -> dict[str, int] | None:
-        """Numbers of radiographs, patients and folds behind its thresholds' counts, if by folds."""
-        try:
-            result, folds = self.evaluation["result"], len(self.evaluation["folds"])
-            counts = {name: int(result[name]) for name in ("images", "patients")}
-        except _MALFORMED:
-            return None
-        return {**counts, "folds": folds} if folds and min(counts.values()) > 0 else None
-
-    @property
-    def elsewhere(self) -> ExpectedElsewhere | None:
-        """What to expect on radiographs acquired differently, if that was measured."""
-        found = self.evaluation.get("elsewhere")
-        if not isinstance(found, dict):
-            return None
-        try:
-            return ExpectedElsewhere(
-                images=int(found["images"]),
-                sensitivity=float(found["sensitivity"]),
-                specificity=float(found["specificity"]),
-            )
-        except _MALFORMED:
-            return None
-
-    @property
-    def sensitivity_by_kind(self) -> dict[str, float] | None:
-        """Sensitivity at the shipped threshold to bacterial and to viral pneumonia, if measured."""
-        try:
-            kinds = self.evaluation["result"]["by_kind"]
-            found = {
-                kind: kinds[kind]["found"] / kinds[kind]["images"] for kind in ("bacteria", "virus")
-            }
-        except (*_MALFORMED, ZeroDivisionError):
-            return None
-        return found if all(0 <= value <= 1 for value in found.values()) else None
 
     @cached_property
     def heatmap_reference(self) -> float:

@@ -5,34 +5,31 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Literal
-from xml.sax.saxutils import escape
+from typing import Literal
 
-import cv2
-import numpy as np
-import numpy.typing as npt
 from reportlab.lib.colors import HexColor
 from reportlab.lib.pagesizes import A4
-from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
-from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
-from reportlab.platypus import Paragraph
 
 from cxr.classifier import Prediction
 from cxr.gate.result import Correction
 from cxr.language import Language, format_decimal, format_percent, format_probability
 from cxr.messages import sentences, text
+from cxr.model import expected
 from cxr.model.bundle import Bundle
 from cxr.model.operating_points import Interval, OperatingPoint, at_prevalence
-from cxr.output.overlay import colour_table, draw_overlay
+from cxr.output.pdf_page import (
+    MARGIN,
+    MUTED,
+    RULE,
+    WIDTH,
+    draw_images,
+    draw_legend,
+    draw_table,
+    write,
+)
 from cxr.reading.radiograph import Radiograph
-
-_MARGIN = 18 * mm
-_WIDTH = A4[0] - 2 * _MARGIN
-_GAP = 5 * mm
-_IMAGE_SIDE = 1200  # pixels on the longer side: 300 dpi at the printed size
-_INK, _MUTED, _RULE = HexColor("#1e293b"), HexColor("#475569"), HexColor("#cbd5e1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,21 +72,21 @@ def pdf_report(
     page.setTitle(f"{title}: {radiograph.name}")
     page.setAuthor(f"{bundle.name} {bundle.version}")
     page.setSubject(disclaimer)
-    y = A4[1] - _MARGIN
-    y = _write(page, y, title, size=16, bold=True)
-    y = _write(page, y, disclaimer, size=10, bold=True, colour=HexColor("#b45309"))
-    y = _write(page, y, text("report_file", language, name=radiograph.name), colour=_MUTED)
+    y = A4[1] - MARGIN
+    y = write(page, y, title, size=16, bold=True)
+    y = write(page, y, disclaimer, size=10, bold=True, colour=HexColor("#b45309"))
+    y = write(page, y, text("report_file", language, name=radiograph.name), colour=MUTED)
     today = date.today().isoformat()
-    y = _write(page, y, text("report_date", language, date=today), colour=_MUTED)
+    y = write(page, y, text("report_date", language, date=today), colour=MUTED)
     worth = text(f"worth_{prediction.checks.worth}", language)
     with_heatmap = f"{text('report_heatmap', language)}: {worth}"
     captions = [text("report_plain", language), with_heatmap]
-    y = _images(page, y - 2 * mm, radiograph, prediction, captions)
-    y = _legend(page, y, language)
-    y = _table(page, y, _rows(prediction, bundle, reading))
-    page.setStrokeColor(_RULE)
-    page.line(_MARGIN, y, _MARGIN + _WIDTH, y)
-    _write(page, y - 2 * mm, text("report_meaning", language), size=8.5, colour=_MUTED)
+    y = draw_images(page, y - 2 * mm, radiograph, prediction, captions)
+    y = draw_legend(page, y, language)
+    y = draw_table(page, y, _rows(prediction, bundle, reading))
+    page.setStrokeColor(RULE)
+    page.line(MARGIN, y, MARGIN + WIDTH, y)
+    write(page, y - 2 * mm, text("report_meaning", language), size=8.5, colour=MUTED)
     page.showPage()
     page.save()
     return buffer.getvalue()
@@ -101,7 +98,7 @@ def _rows(prediction: Prediction, bundle: Bundle, reading: Reading) -> list[tupl
     points = prediction.operating_points
     threshold = points.threshold if reading.threshold is None else reading.threshold
     whose = text("model_threshold" if reading.threshold is None else "reader_threshold", language)
-    counts = bundle.measured_on
+    counts = expected.measured_on(bundle.evaluation)
     measured_on = text("measured_on", language, **counts) if counts else points.source
     warnings = sentences(prediction.gate_result.warnings, language)
     identity = bundle.identity()
@@ -130,13 +127,13 @@ def _rows(prediction: Prediction, bundle: Bundle, reading: Reading) -> list[tupl
 
 def _verdict(prediction: Prediction, reading: Reading) -> str:
     """The verdict; at a threshold of the reader's own, what the model says by itself, too."""
+    language, own = reading.language, reading.threshold
     said, by_itself = (
-        text(f"verdict_{prediction.shown_verdict(threshold)}", reading.language)
-        for threshold in (reading.threshold, None)
+        text(f"verdict_{prediction.shown_verdict(at)}", language) for at in (own, None)
     )
-    if reading.threshold is None or not prediction.gate_result.in_range:
+    if own is None or not prediction.gate_result.in_range:
         return said
-    return text("report_own_threshold", reading.language, verdict=said, by_itself=by_itself)
+    return text("report_own_threshold", language, verdict=said, by_itself=by_itself)
 
 
 def _own_reading(reading: Reading) -> list[tuple[str, str]]:
@@ -178,7 +175,7 @@ def _orientation(prediction: Prediction, language: Language) -> list[tuple[str, 
 
 
 def _elsewhere(bundle: Bundle, language: Language) -> list[tuple[str, str]]:
-    found = bundle.elsewhere
+    found = expected.elsewhere(bundle.evaluation)
     if found is None:
         return []
     said = text(
@@ -216,89 +213,3 @@ def _cost(point: OperatingPoint, language: Language) -> list[tuple[str, str]]:
         (text("sensitivity", language), sensitivity),
         (text("specificity", language), specificity),
     ]
-
-
-# --- Drawing, from the top down: each function takes the y to begin at and returns the next y -----
-
-
-def _write(
-    page: Canvas,
-    y: float,
-    said: str,
-    *,
-    x: float = _MARGIN,
-    width: float = _WIDTH,
-    size: float = 9.5,
-    bold: bool = False,
-    colour: Any = _INK,
-) -> float:
-    style = ParagraphStyle(
-        "text",
-        fontName="Helvetica-Bold" if bold else "Helvetica",
-        fontSize=size,
-        leading=1.35 * size,
-        textColor=colour,
-        splitLongWords=True,
-    )
-    # The fonts of PDF itself have the characters of Windows-1252, which has no thin space.
-    said = said.replace("\u202f", "\xa0").encode("cp1252", "replace").decode("cp1252")
-    paragraph = Paragraph(escape(said), style)
-    _, height = paragraph.wrap(width, y)
-    paragraph.drawOn(page, x, y - height)
-    return float(y - height - 1.2 * mm)
-
-
-def _legend(page: Canvas, y: float, language: Language) -> float:
-    """The heatmap's colours from nothing to the strongest, below the second image."""
-    left, width, height = _MARGIN + (_WIDTH + _GAP) / 2, 34 * mm, 2.5 * mm
-    shades = np.repeat(colour_table()[np.newaxis], 8, axis=0)
-    page.drawImage(_encode(shades), left, y - height, width, height)
-    said = f"{text('legend_low', language)} – {text('legend_high', language)}"
-    beside = left + width + 2 * mm
-    _write(page, y + 0.6 * mm, said, x=beside, width=_WIDTH / 2 - width, colour=_MUTED, size=8)
-    return float(y - height - 4 * mm)
-
-
-def _images(
-    page: Canvas, y: float, radiograph: Radiograph, prediction: Prediction, captions: list[str]
-) -> float:
-    """Radiograph and overlay side by side, with equal sizes that fit into a square."""
-    width = (_WIDTH - _GAP) / 2
-    images = [draw_overlay(radiograph, prediction.heatmap, opacity=opacity) for opacity in (0, 0.6)]
-    lefts = [_MARGIN + column * (width + _GAP) for column in range(len(images))]
-    # Below the longer caption, so that both images begin at the same height.
-    top = min(
-        _write(page, y, caption, x=left, width=width, colour=_MUTED, size=8.5)
-        for caption, left in zip(captions, lefts, strict=True)
-    )
-    ends = []
-    for image, left in zip(images, lefts, strict=True):
-        rows, columns = image.shape[:2]
-        scale = min(width / columns, width / rows)
-        drawn = (columns * scale, rows * scale)
-        page.drawImage(_encode(image), left, top - drawn[1], *drawn)
-        ends.append(top - drawn[1] - 4 * mm)
-    return float(min(ends))
-
-
-def _encode(image: npt.NDArray[np.uint8]) -> ImageReader:
-    """RGB (H, W, 3) as a JPEG, shrunk to what can be seen in print."""
-    scale = _IMAGE_SIDE / max(image.shape[:2])
-    if scale < 1:
-        height, width = (max(1, round(side * scale)) for side in image.shape[:2])
-        shrunk = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-        image = np.asarray(shrunk, dtype=np.uint8)
-    quality = [cv2.IMWRITE_JPEG_QUALITY, 92]
-    encoded = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), quality)[1]
-    return ImageReader(io.BytesIO(encoded.tobytes()))
-
-
-def _table(page: Canvas, y: float, rows: list[tuple[str, str]]) -> float:
-    first = 52 * mm  # width of the first column
-    for name, value in rows:
-        ends = (
-            _write(page, y, name, width=first - _GAP, colour=_MUTED),
-            _write(page, y, value, x=_MARGIN + first, width=_WIDTH - first),
-        )
-        y = min(ends)
-    return float(y - 2 * mm)

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from cxr.classifier import Prediction
 from cxr.gate.lungs import Mask
 from cxr.messages import Message
+from cxr.model import expected
 from cxr.model.bundle import Bundle
 from cxr.model.operating_points import OperatingPoints
 from cxr.outcome import Outcome
@@ -99,9 +100,10 @@ def answer_value(radiograph: Radiograph, prediction: Prediction, bundle: Bundle)
         "model": bundle.sha256,
         "model_name": f"{bundle.name} {bundle.version}",
         "operating_points": _with_fractions(prediction.operating_points),
-        "source": bundle.measured_on or {"text": prediction.operating_points.source},
-        "elsewhere": bundle.elsewhere,
-        "by_kind": bundle.sensitivity_by_kind,
+        "source": expected.measured_on(bundle.evaluation)
+        or {"text": prediction.operating_points.source},
+        "elsewhere": expected.elsewhere(bundle.evaluation),
+        "by_kind": expected.sensitivity_by_kind(bundle.evaluation),
         "warnings": message_values(prediction.gate_result.warnings),
         "checks": message_values(checks.of_evidence()),
         "variants": list(checks.variants.values()),

@@ -104,8 +104,8 @@ def test_a_threshold_of_the_readers_own_lasts_as_long_as_the_tab_and_is_said(
     answered(page, image_file)
     expect(page.locator(".threshold-control output")).to_have_text("0,33 (le vôtre)")
     probability = tiny_classifier.predict(read_radiograph(image_file)).probability
-    by_itself = FR[f"verdict_{points.verdict(probability)}"]
-    expect(page.locator(".own-threshold")).to_contain_text(f"Selon les seuils du modèle : {by_itself}")
+    said = f"Selon les seuils du modèle : {FR[f'verdict_{points.verdict(probability)}']}"
+    expect(page.locator(".own-threshold")).to_contain_text(said)
 
     later = page.context.new_page()  # another tab of the same browser
     later.goto(url)

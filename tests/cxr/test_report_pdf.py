@@ -15,6 +15,7 @@ from cxr.gate.lungs import lung_fields
 from cxr.gate.result import Correction, GateResult
 from cxr.messages import Message
 from cxr.model.bundle import Bundle
+from cxr.model.expected import elsewhere
 from cxr.model.operating_points import OperatingPoints
 from cxr.output.report_pdf import Reading, pdf_report
 from cxr.reading.radiograph import Radiograph
@@ -112,7 +113,7 @@ def test_what_to_expect_elsewhere(
     said = words(pdf_report(radiograph, prediction, bundle, Reading()))
     assert "To expect elsewhere sensitivity 85.0% and specificity 91.0%" in said
     for damaged in ({"images": 1266}, "none", {**figures, "images": "many"}):
-        assert dataclasses.replace(bundle, evaluation={"elsewhere": damaged}).elsewhere is None
+        assert elsewhere({"elsewhere": damaged}) is None
 
 
 @pytest.mark.parametrize("shape", [(40, 400), (400, 40), (2500, 2000)])

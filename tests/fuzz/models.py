@@ -14,6 +14,7 @@ from onnx import helper, numpy_helper
 
 from cxr.errors import BundleError
 from cxr.model.bundle import FILES, MANIFEST, load_bundle
+from cxr.model.expected import measured_on
 from cxr.model.graph import OPERATORS, Graph
 from cxr.saved_files import file_digests
 from tests.fuzz import seeds
@@ -46,7 +47,7 @@ def document(content: bytes) -> None:
         assert str(folder) in str(error), error
         return
     json.dumps(bundle.identity())
-    assert bundle.measured_on is None or min(bundle.measured_on.values()) >= 0
+    assert (counts := measured_on(bundle.evaluation)) is None or min(counts.values()) >= 0
     assert 0 < bundle.heatmap_reference < math.inf
     assert bundle.network.map_side > 0
     points = bundle.operating_points

@@ -1,0 +1,119 @@
+"""Drawing a report's page, from the top down.
+
+Each function takes the y to begin at, in points from the page's lower edge, and returns the next y.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+from xml.sax.saxutils import escape
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from reportlab.lib.colors import HexColor
+from reportlab.lib.pagesizes import A4
+from reportlab.lib.styles import ParagraphStyle
+from reportlab.lib.units import mm
+from reportlab.lib.utils import ImageReader
+from reportlab.pdfgen.canvas import Canvas
+from reportlab.platypus import Paragraph
+
+from cxr.classifier import Prediction
+from cxr.language import Language
+from cxr.messages import text
+from cxr.output.overlay import colour_table, draw_overlay
+from cxr.reading.radiograph import Radiograph
+
+MARGIN = 18 * mm
+WIDTH = A4[0] - 2 * MARGIN
+MUTED, RULE = HexColor("#475569"), HexColor("#cbd5e1")
+_INK = HexColor("#1e293b")
+_GAP = 5 * mm
+_IMAGE_SIDE = 1200  # pixels on the longer side: 300 dpi at the printed size
+
+
+def write(
+    page: Canvas,
+    y: float,
+    said: str,
+    *,
+    x: float = MARGIN,
+    width: float = WIDTH,
+    size: float = 9.5,
+    bold: bool = False,
+    colour: Any = _INK,
+) -> float:
+    """Write a paragraph."""
+    style = ParagraphStyle(
+        "text",
+        fontName="Helvetica-Bold" if bold else "Helvetica",
+        fontSize=size,
+        leading=1.35 * size,
+        textColor=colour,
+        splitLongWords=True,
+    )
+    # The fonts of PDF itself have the characters of Windows-1252, which has no thin space.
+    said = said.replace("\u202f", "\xa0").encode("cp1252", "replace").decode("cp1252")
+    paragraph = Paragraph(escape(said), style)
+    _, height = paragraph.wrap(width, y)
+    paragraph.drawOn(page, x, y - height)
+    return float(y - height - 1.2 * mm)
+
+
+def draw_legend(page: Canvas, y: float, language: Language) -> float:
+    """The heatmap's colours from nothing to the strongest, below the second image."""
+    left, width, height = MARGIN + (WIDTH + _GAP) / 2, 34 * mm, 2.5 * mm
+    shades = np.repeat(colour_table()[np.newaxis], 8, axis=0)
+    page.drawImage(_encode(shades), left, y - height, width, height)
+    said = f"{text('legend_low', language)} – {text('legend_high', language)}"
+    beside = left + width + 2 * mm
+    write(page, y + 0.6 * mm, said, x=beside, width=WIDTH / 2 - width, colour=MUTED, size=8)
+    return float(y - height - 4 * mm)
+
+
+def draw_images(
+    page: Canvas, y: float, radiograph: Radiograph, prediction: Prediction, captions: list[str]
+) -> float:
+    """Radiograph and overlay side by side, with equal sizes that fit into a square."""
+    width = (WIDTH - _GAP) / 2
+    images = [draw_overlay(radiograph, prediction.heatmap, opacity=opacity) for opacity in (0, 0.6)]
+    lefts = [MARGIN + column * (width + _GAP) for column in range(len(images))]
+    # Below the longer caption, so that both images begin at the same height.
+    top = min(
+        write(page, y, caption, x=left, width=width, colour=MUTED, size=8.5)
+        for caption, left in zip(captions, lefts, strict=True)
+    )
+    ends = []
+    for image, left in zip(images, lefts, strict=True):
+        rows, columns = image.shape[:2]
+        scale = min(width / columns, width / rows)
+        drawn = (columns * scale, rows * scale)
+        page.drawImage(_encode(image), left, top - drawn[1], *drawn)
+        ends.append(top - drawn[1] - 4 * mm)
+    return float(min(ends))
+
+
+def _encode(image: npt.NDArray[np.uint8]) -> ImageReader:
+    """RGB (H, W, 3) as a JPEG, shrunk to what can be seen in print."""
+    scale = _IMAGE_SIDE / max(image.shape[:2])
+    if scale < 1:
+        height, width = (max(1, round(side * scale)) for side in image.shape[:2])
+        shrunk = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+        image = np.asarray(shrunk, dtype=np.uint8)
+    quality = [cv2.IMWRITE_JPEG_QUALITY, 92]
+    encoded = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), quality)[1]
+    return ImageReader(io.BytesIO(encoded.tobytes()))
+
+
+def draw_table(page: Canvas, y: float, rows: list[tuple[str, str]]) -> float:
+    """Write rows of a name and a value."""
+    first = 52 * mm  # width of the first column
+    for name, value in rows:
+        ends = (
+            write(page, y, name, width=first - _GAP, colour=MUTED),
+            write(page, y, value, x=MARGIN + first, width=WIDTH - first),
+        )
+        y = min(ends)
+    return float(y - 2 * mm)
