@@ -12,9 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-# A place counts in full from a lung probability of 0.65 on, and not at all up to 0.15.
-GATE_START = 0.15
-GATE_RANGE = 0.5
 # Keeps the mean defined where the network finds no lung.
 LEAST_WEIGHT = 1e-6
 
@@ -27,7 +24,7 @@ class EvidenceMap:
 
     Attributes:
         evidence: float32 (h, w), of either sign, in the unit of the logit.
-        weights: float32 (h, w) in [0, 1], how much each place counts; see `lung_weights`.
+        weights: float32 (h, w) in [0, 1], how much each place counts.
         sharpness: of `pool_evidence`.
     """
 
@@ -50,19 +47,6 @@ class EvidenceMap:
         return float(pooled[0])
 
 
-def lung_weights(lung_logits: Maps) -> Maps:
-    """How much each place counts.
-
-    Args:
-        lung_logits: float32 of any shape, positive inside the lungs.
-
-    Returns:
-        float32 of the same shape, in [0, 1].
-    """
-    probabilities = 1 / (1 + np.exp(-np.clip(lung_logits, -30, 30)))
-    return np.asarray(np.clip((probabilities - GATE_START) / GATE_RANGE, 0, 1), dtype=np.float32)
-
-
 def pool_evidence(evidence: Maps, weights: Maps, *, sharpness: float) -> npt.NDArray[np.float32]:
     """The smooth maximum of the evidence over the lungs: log-mean-exp.
 
@@ -71,7 +55,7 @@ def pool_evidence(evidence: Maps, weights: Maps, *, sharpness: float) -> npt.NDA
 
     Args:
         evidence: float32 (N, h, w), in the unit of the logit.
-        weights: float32 (N, h, w) in [0, 1], of `lung_weights`.
+        weights: float32 (N, h, w) in [0, 1], how much each place counts.
         sharpness: from a mean (towards 0) to a maximum (large).
 
     Returns:

@@ -26,6 +26,10 @@ class NetworkConfig:
         blocks: residual blocks of each stage (evidence only).
         lstm_units: units of each LSTM, per direction.
         last_width: channels of the last convolution (evidence only).
+        lungs_width: channels of the layers that see the surroundings of a place to tell whether it
+            lies in a lung; 0 for none (evidence only).
+        lungs_from, lungs_full: probabilities of lying in a lung from which a place counts at all,
+            and from which in full; in [0, 1) and (0, 1] (evidence only).
         sharpness: of the pooling, above 0; see `cxr.model.evidence.pool_evidence` (evidence only).
         dropout: rate before the last convolution (evidence) or the last layer, in [0, 1).
     """
@@ -37,6 +41,9 @@ class NetworkConfig:
     blocks: tuple[int, ...] = (1, 2, 2)
     lstm_units: int = 32
     last_width: int = 64
+    lungs_width: int = 0
+    lungs_from: float = 0.15
+    lungs_full: float = 0.65
     sharpness: float = 2.0
     dropout: float = 0.2
 
@@ -55,6 +62,11 @@ class NetworkConfig:
                 f"Expected numbers up to {_LARGEST} and up to {_MOST_STAGES} stages. "
                 f"Received: {self}"
             )
+        if not 0 <= self.lungs_width <= _LARGEST or not 0 <= self.lungs_from < self.lungs_full <= 1:
+            raise ValueError(
+                f"Expected lungs_width from 0 to {_LARGEST}, and lungs_from below lungs_full, both "
+                f"in [0, 1]. Received: {self}"
+            )
         if not 0 <= self.dropout < 1:
             raise ValueError(f"Expected a dropout in [0, 1). Received: dropout={self.dropout}")
         if not 0 < self.sharpness <= _SHARPEST:
@@ -66,6 +78,11 @@ class NetworkConfig:
             raise ValueError(
                 f"Expected an input_size that {self.stride} divides, so that each feature sits at "
                 f"the centre of its patch. Received: input_size={self.input_size}"
+            )
+        if self.lungs_width and self.map_side % 2:
+            raise ValueError(
+                "Expected an even number of places a side where lungs_width is above 0. "
+                f"Received: {self.map_side}"
             )
         if self.architecture == "evidence" and len(self.blocks) != len(self.widths):
             raise ValueError(

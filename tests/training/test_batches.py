@@ -13,6 +13,7 @@ from training.data.images import Split
 from training.fitting.augmentation import AugmentationConfig, augment
 from training.fitting.batches import ImageBatches, Targets
 from training.fitting.config import Balance, TrainingConfig
+from training.fitting.evidence_config import LocalConfig
 from training.fitting.presets import baseline, default, tiny
 
 STILL = AugmentationConfig(
@@ -202,12 +203,13 @@ STILL_LOCAL = dataclasses.replace(
     restyle=0,
     restyle_planted=0,
     exchange_outside=0,
+    outside_weight=0,
 )
 
 
-def local_batch(index: int = 0, **changes: object) -> Targets:
+def local_batch(index: int = 0, *, local: LocalConfig = STILL_LOCAL, **changes: object) -> Targets:
     config = dataclasses.replace(
-        tiny.CONFIG, augmentation=STILL, local=STILL_LOCAL, label_smoothing=0.0, **changes
+        tiny.CONFIG, augmentation=STILL, local=local, label_smoothing=0.0, **changes
     )
     return batches(config, lungs=True)[index][1]
 
@@ -231,6 +233,16 @@ def test_what_is_known_of_each_place() -> None:
     for row in range(4, 8):
         assert (told[row] & ~positive[row]).any(), "everything was planted"
     assert not (told & ~inside).any()
+
+
+def test_no_evidence_belongs_outside_the_lungs_whatever_the_class() -> None:
+    local = dataclasses.replace(STILL_LOCAL, outside_weight=0.25)
+    targets = local_batch(local=local)
+    far = (targets["lungs"][..., 0] == 0) & (targets["lungs"][..., 1] > 0)
+    assert far.any(axis=(1, 2)).sum() >= 7  # one of eight may have no outlines
+    np.testing.assert_array_equal(targets["evidence"][far], [[0, 0.25]] * far.sum())
+    near = targets["lungs"][..., 0] > 0.3
+    assert set(targets["evidence"][near][:, 1]) == {0, 1}
 
 
 def test_nothing_is_told_of_lungs_that_nobody_outlined() -> None:

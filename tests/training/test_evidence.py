@@ -7,30 +7,30 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cxr.model.evidence import lung_weights, pool_evidence
+from cxr.model.evidence import pool_evidence
 from cxr.model.network_config import NetworkConfig
 from training.fitting.prediction import batch_logits
 from training.networks.gradcam import GradCAM
 from training.networks.network import build_network
 
 SIDE = 32
-SHARPNESS = 2.0
+CONFIG = NetworkConfig(
+    input_size=SIDE,
+    stem_width=4,
+    widths=(4, 8),
+    blocks=(1, 1),
+    lstm_units=4,
+    last_width=6,
+    lungs_width=4,
+    lungs_from=0.4,
+    lungs_full=0.8,
+)
 
 
 @pytest.fixture(scope="module")
 def network() -> keras.Model:
     keras.utils.set_random_seed(3)
-    network = build_network(
-        NetworkConfig(
-            input_size=SIDE,
-            stem_width=4,
-            widths=(4, 8),
-            blocks=(1, 1),
-            lstm_units=4,
-            last_width=6,
-            sharpness=SHARPNESS,
-        )
-    )
+    network = build_network(CONFIG)
     # Lungs in some places and not in others, as a trained network has them.
     lungs = network(images(), training=False)[3].numpy()
     kernel, _ = network.get_layer("lungs").get_weights()
@@ -70,15 +70,15 @@ def test_the_number_follows_from_the_map(
     network: keras.Model, batch: np.ndarray, flip_tta: bool
 ) -> None:
     def maps(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        _, _, evidence, lungs = network(images, training=False)
-        return evidence.numpy()[..., 0], lung_weights(lungs.numpy()[..., 0])
+        _, _, evidence, _, weights = network(images, training=False)
+        return evidence.numpy()[..., 0], weights.numpy()[..., 0]
 
     evidence, weights = maps(batch)
     if flip_tta:
         mirrored_evidence, mirrored_weights = maps(batch[:, :, ::-1])
         evidence = (evidence + mirrored_evidence[:, :, ::-1]) / 2
         weights = (weights + mirrored_weights[:, :, ::-1]) / 2
-    expected = pool_evidence(evidence, weights, sharpness=SHARPNESS)
+    expected = pool_evidence(evidence, weights, sharpness=CONFIG.sharpness)
 
     logits, heat = GradCAM(network, flip_tta=flip_tta)(batch)
     np.testing.assert_allclose(logits, expected, atol=1e-5)
@@ -87,8 +87,9 @@ def test_the_number_follows_from_the_map(
 
 
 def test_no_evidence_lies_outside_the_lungs(network: keras.Model, batch: np.ndarray) -> None:
-    _, _, evidence, lungs = (output.numpy() for output in network(batch, training=False))
-    outside = lung_weights(lungs) == 0
+    _, _, evidence, lungs, weights = (output.numpy() for output in network(batch, training=False))
+    outside = 1 / (1 + np.exp(-lungs)) <= CONFIG.lungs_from
+    np.testing.assert_array_equal(weights[outside], 0)
     assert 0 < outside.mean() < 1
     np.testing.assert_array_equal(evidence[outside], 0)
 

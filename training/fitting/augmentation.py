@@ -82,6 +82,26 @@ class AugmentationConfig:
                 )
 
 
+# For what has to hold in other hospitals and for adults, as where the lungs are: wider than what a
+# class is learned with.
+WIDE_AUGMENTATION = AugmentationConfig(
+    flip=0.5,
+    rotation=20.0,
+    zoom=0.30,
+    stretch=0.25,
+    shift=0.10,
+    shift_vertically=True,
+    shear=8.0,
+    gamma=0.40,
+    contrast=0.35,
+    brightness=0.15,
+    local_contrast=0.25,
+    blur=0.25,
+    noise=0.05,
+    erase=0.30,
+)
+
+
 def augment(image: Image, config: AugmentationConfig, rng: np.random.Generator) -> Image:
     """A random variant of one image.
 

@@ -8,7 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from training.data.images import Split
-from training.fitting.augmentation import augment, augment_with_masks
+from training.fitting.augmentation import (
+    WIDE_AUGMENTATION,
+    AugmentationConfig,
+    augment,
+    augment_with_masks,
+)
 from training.fitting.config import TrainingConfig
 from training.fitting.exchange import exchange_outside, restyle
 from training.fitting.opacities import plant, random_opacities
@@ -115,7 +120,8 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
             donor = _image(self.split, rng.choice(self.classes[1 - label]))
             image = restyle(image, donor, rng.uniform(0.5, 1))
         covered, known = self._known_opacities(row)
-        return self._with_maps(image, lungs, covered, known, logit, rng)
+        augmentation = self.config.augmentation
+        return self._with_maps(image, lungs, covered, known, logit, augmentation, rng)
 
     def _local_row(self, rng: np.random.Generator) -> tuple[Array, Targets]:
         """An image of which it is known where disease is, without a class."""
@@ -123,6 +129,8 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
         row = int(rng.choice(self.outlined[0]))
         if (elsewhere := split.elsewhere) is not None and rng.random() < local.elsewhere:
             split, row = elsewhere, int(rng.integers(len(elsewhere.records)))
+        # Adults differ more from each other, and there are few images of them.
+        augmentation = self.config.augmentation if split is self.split else WIDE_AUGMENTATION
         image, lungs = _image(split, row), _lungs(split, row)
         if rng.random() < local.restyle_planted:
             image = restyle(
@@ -135,7 +143,8 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
             image, covered = plant(image, lungs, random_opacities(rng), rng)
         normal = split.records[row].label == 0
         known = np.full_like(image, normal)
-        return self._with_maps(image, lungs, covered, known, np.zeros(2, np.float32), rng)
+        logit = np.zeros(2, np.float32)
+        return self._with_maps(image, lungs, covered, known, logit, augmentation, rng)
 
     def _with_maps(
         self,
@@ -144,6 +153,7 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
         covered: Array,
         known: Array,
         logit: Array,
+        augmentation: AugmentationConfig,
         rng: np.random.Generator,
     ) -> tuple[Array, Targets]:
         """A variant of the image, with targets for the cells of the evidence map.
@@ -154,11 +164,12 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
             covered: (S, S) in [0, 1], how much each pixel is covered by opacities.
             known: (S, S), 1 where it is known whether a pixel is covered.
             logit: target and weight of the class.
+            augmentation: how far the variant may go.
             rng: of the variant.
         """
         has_lungs = not np.isnan(lungs[0, 0])
         masks = [np.nan_to_num(lungs), covered, known]
-        image, masks = augment_with_masks(image, masks, self.config.augmentation, rng)
+        image, masks = augment_with_masks(image, masks, augmentation, rng)
         side = self.config.network.map_side * self.side // self.config.network.input_size
         lung_cells, covered_cells, known_cells = (
             cv2.resize(mask, (side, side), interpolation=cv2.INTER_AREA) for mask in masks
@@ -166,10 +177,13 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
         positive = covered_cells > _COVERED
         negative = (covered_cells < _CLEAR) & (lung_cells > _LUNG)
         learned = (known_cells > _KNOWN) & (positive | negative) & has_lungs
+        # Opacities lie in lungs: outside them, no evidence belongs in any radiograph.
+        outside = (covered_cells < _CLEAR) & (lung_cells < _CLEAR) & has_lungs
+        weights = np.where(learned, 1, self.config.local.outside_weight * outside)
         return image, {
             "logit": logit,
             "lungs": np.stack([lung_cells, np.full_like(lung_cells, has_lungs)], axis=-1),
-            "evidence": np.stack([positive, learned], axis=-1),
+            "evidence": np.stack([positive, weights], axis=-1),
         }
 
     def _known_opacities(self, row: int) -> tuple[Array, Array]:

@@ -20,6 +20,7 @@ _ADDED_LATER: dict[str, Any] = {
         "exchange_outside": 0.2,
         "evidence_weight": 2.0,
         "lungs_weight": 1.0,
+        "outside_weight": 0.0,
     },
     "floor": {"in_lungs": 0.8, "locality": 0.4, "planted_hit": 0.35},
 }
@@ -32,6 +33,8 @@ def with_present_fields(document: dict[str, Any]) -> dict[str, Any]:
         document: of this version or an earlier one; unknown fields are kept as they are.
     """
     found: dict[str, Any] = {**_ADDED_LATER, **with_new_names(document)}
+    if isinstance(found["local"], dict):  # until 0.7 without this weight
+        found["local"] = {"outside_weight": 0.0, **found["local"]}
     if "balance_classes" in found:  # until 0.3, when it was on or off
         found["balance"] = "batches" if found.pop("balance_classes") else "none"
     return found

@@ -25,6 +25,8 @@ class LocalConfig:
             outside another image's (`training.fitting.exchange.exchange_outside`).
         evidence_weight: weight of the evidence's loss beside that of the class.
         lungs_weight: weight of the loss of the lungs' outlines beside that of the class.
+        outside_weight: how much a place outside the outlined lungs counts in the evidence's loss,
+            beside 1 for a place in normal lungs: no evidence belongs there, whatever the class.
     """
 
     fraction: float
@@ -35,6 +37,7 @@ class LocalConfig:
     exchange_outside: float
     evidence_weight: float
     lungs_weight: float
+    outside_weight: float
 
     def __post_init__(self) -> None:
         for name, value in dataclasses.asdict(self).items():

@@ -140,7 +140,7 @@ def _compile(config: TrainingConfig, network: keras.Model, *, steps: int) -> ker
 def _learned_outputs(network: keras.Model) -> dict[str, keras.KerasTensor]:
     """The outputs that have targets in `ImageBatches`, by their names there."""
     names = ("logit", "evidence", "lungs") if has_evidence(network) else ("logit",)
-    return dict(zip(names, network.outputs[1:], strict=True))
+    return dict(zip(names, network.outputs[1 : 1 + len(names)], strict=True))
 
 
 def cross_entropy(pairs: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:

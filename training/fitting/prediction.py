@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from cxr.model.evidence import lung_weights, pool_evidence
+from cxr.model.evidence import pool_evidence
 from cxr.preprocessing import Preprocessing
 from training.networks.network import has_evidence
 
@@ -59,11 +59,11 @@ def batch_logits(
 
 
 def _mirrored_evidence(network: keras.Model, batch: Batch, batch_size: int) -> Logits:
-    """Logits from the evidence and lungs averaged over images and mirror images."""
+    """Logits from evidence and weights averaged over images and mirror images."""
 
     def maps(images: Batch) -> tuple[Evidence, Evidence]:
-        _, _, evidence, lungs = _outputs(network, images, batch_size)
-        return evidence[..., 0], lung_weights(lungs[..., 0])
+        _, _, evidence, _, weights = _outputs(network, images, batch_size)
+        return evidence[..., 0], weights[..., 0]
 
     evidence, weights = maps(batch)
     mirrored_evidence, mirrored_weights = maps(batch[:, :, ::-1])

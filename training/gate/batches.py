@@ -12,29 +12,12 @@ import numpy.typing as npt
 from cxr.gate.lungs import KINDS, Kind
 from cxr.preprocessing import Preprocessing
 from training.data.images import Outlines, StoredImages
-from training.fitting.augmentation import AugmentationConfig, augment, augment_with_masks
+from training.fitting.augmentation import WIDE_AUGMENTATION, augment, augment_with_masks
 
 Image = npt.NDArray[np.float32]  # (S, S) in [0, 1]
 
-# Wider than for the classifier, since radiographs of other hospitals have to be recognised.
-CHEST_AUGMENTATION = AugmentationConfig(
-    flip=0.5,
-    rotation=20.0,
-    zoom=0.30,
-    stretch=0.25,
-    shift=0.10,
-    shift_vertically=True,
-    shear=8.0,
-    gamma=0.40,
-    contrast=0.35,
-    brightness=0.15,
-    local_contrast=0.25,
-    blur=0.25,
-    noise=0.05,
-    erase=0.30,
-)
 # Wider still: other images have no lungs that have to stay in the image.
-OTHER_AUGMENTATION = replace(CHEST_AUGMENTATION, rotation=30.0, zoom=0.4, shift=0.15)
+OTHER_AUGMENTATION = replace(WIDE_AUGMENTATION, rotation=30.0, zoom=0.4, shift=0.15)
 
 # Probability of each group in a batch: adults; children; either of them turned or inverted; images
 # that are no frontal chest radiographs.
@@ -146,10 +129,10 @@ class LungBatches(keras.utils.PyDataset):  # type: ignore[misc]
         row = rng.integers(len(images))
         image, mask = images[row].astype(np.float32), masks[row].astype(np.float32)
         if np.isnan(mask[0, 0]):
-            return _frame(augment(image, CHEST_AUGMENTATION, rng), None, rng)[0], None
+            return _frame(augment(image, WIDE_AUGMENTATION, rng), None, rng)[0], None
         if adult and rng.random() < 0.5:
             image = _add_opacities(image, mask, rng)
-        image, (mask,) = augment_with_masks(image, [mask], CHEST_AUGMENTATION, rng)
+        image, (mask,) = augment_with_masks(image, [mask], WIDE_AUGMENTATION, rng)
         return _frame(image, mask, rng)
 
     def _other_image(self, rng: np.random.Generator) -> tuple[Image, Kind]:

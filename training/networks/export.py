@@ -28,7 +28,6 @@ from cxr.preprocessing import Preprocessing
 from training.data.images import StoredImages
 from training.files import write_atomically
 from training.networks.canonical import canonical
-from training.networks.network import gate
 
 IMAGES = 32  # that both engines are compared on
 LOGIT_TOLERANCE = 1e-4
@@ -144,8 +143,8 @@ def export_lung_network(
 
 def _evidence_and_lungs(network: keras.Model) -> Compute:
     def compute(image: tf.Tensor) -> dict[str, tf.Tensor]:
-        _, _, evidence, lungs = network(image, training=False)
-        return {"evidence": evidence[..., 0], "lungs": gate(lungs)[..., 0]}
+        _, _, evidence, _, weights = network(image, training=False)
+        return {"evidence": evidence[..., 0], "lungs": weights[..., 0]}
 
     return compute
 

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from cxr.errors import BackendError
 from cxr.model.heatmap import Method
-from training.networks.network import gate, has_evidence, pool
+from training.networks.network import has_evidence, pool
 
 
 class GradCAM:
@@ -99,11 +99,11 @@ class GradCAM:
 
     def _explain_by_evidence(self, batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         seen = _with_mirror_images(batch) if self._flip_tta else batch
-        _, logits, evidence, lungs = self.network(seen, training=False)
+        _, logits, evidence, _, weights = self.network(seen, training=False)
         if not self._flip_tta:
             return logits[:, 0], tf.nn.relu(evidence[..., 0])
         evidence = _over_mirror_images(evidence)
-        weights = _over_mirror_images(gate(lungs))
+        weights = _over_mirror_images(weights)
         sharpness = self.network.get_layer("logit").sharpness
         return pool(evidence, weights, sharpness)[:, 0], tf.nn.relu(evidence[..., 0])
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import keras
 from keras import layers, ops
 
-from cxr.model.evidence import GATE_RANGE, GATE_START, LEAST_WEIGHT
+from cxr.model.evidence import LEAST_WEIGHT
 from cxr.model.network_config import NetworkConfig
 
 _LUNG_WIDTH = 32
@@ -26,9 +26,10 @@ def build_network(config: NetworkConfig) -> keras.Model:
     Returns:
         A functional model from float32 (N, S, S, 1) to ``[features, logit]``: features of shape
         (N, h, w, C), never negative, and logit of shape (N, 1), positive towards pneumonia. The
-        evidence network adds ``evidence`` and ``lungs``, both (N, h, w, 1): each place's evidence
-        in the unit of the logit, and the logit of its lying in a lung. Its own logit follows from
-        these two, as `cxr.model.evidence.pool_evidence` has it.
+        evidence network adds ``evidence``, ``lungs`` and ``weights``, all (N, h, w, 1): each
+        place's evidence in the unit of the logit, the logit of its lying in a lung, and how much it
+        counts, in [0, 1]. Its own logit follows from evidence and weights, as
+        `cxr.model.evidence.pool_evidence` has it.
     """
     build = _published if config.architecture == "published" else _evidence
     image = keras.Input((config.input_size, config.input_size, 1), name="image")
@@ -67,10 +68,11 @@ def _evidence(image: keras.KerasTensor, config: NetworkConfig) -> list[keras.Ker
         for block in range(1, blocks + 1):
             x = _residual_block(x, width, name=f"stage_{stage}_block_{block}")
 
-    lungs = _convolution(x, _LUNG_WIDTH, kernel=1, name="lungs_hidden")
-    lungs = layers.Conv2D(1, 1, name="lungs")(lungs)  # (N, h, w, 1), logits
+    lungs = _lungs(x, config)
     # The evidence must not move the outline of the lungs to where it would like them to be.
-    weights = ops.stop_gradient(gate(lungs))
+    inside = ops.stop_gradient(ops.sigmoid(lungs))
+    span = config.lungs_full - config.lungs_from
+    weights = ops.clip((inside - config.lungs_from) / span, 0, 1)
     x = _standardize_within(x, weights)  # nothing outside the lungs is seen from here on
 
     rows = _sweep(x, config.lstm_units, name="sweep_rows")
@@ -82,7 +84,21 @@ def _evidence(image: keras.KerasTensor, config: NetworkConfig) -> list[keras.Ker
     # is this map itself.
     evidence = layers.Conv2D(1, 1, use_bias=False, name="evidence")(features)
     logit = EvidencePooling(config.sharpness, name="logit")([evidence, weights])
-    return [features, logit, evidence, lungs]
+    return [features, logit, evidence, lungs, weights]
+
+
+def _lungs(x: keras.KerasTensor, config: NetworkConfig) -> keras.KerasTensor:
+    """Logits (N, h, w, 1) of places lying in a lung."""
+    seen = x
+    if config.lungs_width:
+        # Whether a dark place is lung or air beside an arm depends on what is far from it.
+        context = layers.AveragePooling2D(2, name="lungs_pool")(x)
+        for block in (1, 2):
+            context = _residual_block(context, config.lungs_width, name=f"lungs_block_{block}")
+        context = layers.UpSampling2D(2, interpolation="bilinear", name="lungs_up")(context)
+        seen = layers.Concatenate(name="lungs_seen")([x, context])
+    hidden = _convolution(seen, _LUNG_WIDTH, kernel=1, name="lungs_hidden")
+    return layers.Conv2D(1, 1, name="lungs")(hidden)
 
 
 def _standardize_within(x: keras.KerasTensor, weights: keras.KerasTensor) -> keras.KerasTensor:
@@ -112,13 +128,8 @@ class EvidencePooling(layers.Layer):  # type: ignore[misc]
 
 
 def has_evidence(network: keras.Model) -> bool:
-    """Whether this is an evidence network, with all four of its outputs."""
-    return len(network.outputs) == 4
-
-
-def gate(lungs: keras.KerasTensor) -> keras.KerasTensor:
-    """`cxr.model.evidence.lung_weights` on tensors of any backend."""
-    return ops.clip((ops.sigmoid(lungs) - GATE_START) / GATE_RANGE, 0, 1)
+    """Whether this is an evidence network, with all five of its outputs."""
+    return len(network.outputs) == 5
 
 
 def pool(
