@@ -1,11 +1,12 @@
-"""NAME/REPO[@REVISION] on the Hugging Face Hub -> a verified bundle. The only reader of the Hub.
+"""Fetches models from the Hugging Face Hub, named as NAME/REPO[@REVISION], and verifies them.
 
-A branch or tag is resolved to a commit first, and everything comes from that commit. A bundle is
-data, never code: only its six files are fetched, whatever else the repository holds, each up to a
-size that no model of ours exceeds; then it is verified like any folder (`cxr.model.bundle`).
+A branch or tag is resolved to a commit first, and all files are taken from that commit. Only the
+files of a bundle are fetched, whatever else the repository holds, and only if none is larger than
+any model of this project. Then the bundle is verified like any folder (`cxr.model.bundle`). Nothing
+in it is run as code.
 
-What has been fetched stays in the Hub's own cache. A full commit that is there costs no request;
-a branch or tag is looked up again, and taken from the cache where the Hub cannot be reached.
+Fetched files stay in the Hub client's cache. A full commit that is in the cache is used without a
+request. A branch or tag is looked up each time; its cached copy serves if the Hub is unreachable.
 """
 
 from __future__ import annotations
@@ -48,13 +49,13 @@ def find_bundle(model: str | os.PathLike[str] | None = None) -> Bundle:
     """The bundle that a user means.
 
     Args:
-        model: a folder, or NAME/REPO[@REVISION] on the Hub; a folder of that name wins. By default
-            what the environment variable ``CXR_MODEL`` says; or else the model that
-            ``python -m training use`` has chosen, if one was; or else the bundled model.
+        model: a folder, or NAME/REPO[@REVISION] on the Hub; a folder with such a name comes first.
+            By default the model named by the environment variable ``CXR_MODEL``, else the one
+            chosen with ``python -m training use``, else the bundled model.
 
     Raises:
-        BundleError: the folder, or what came from the Hub, is no intact bundle.
-        HubError: it is not on the Hub, or cannot be fetched.
+        BundleError: the folder, or what was fetched, is not an intact bundle.
+        HubError: the model is not on the Hub, or cannot be fetched.
     """
     default = LOCAL_MODEL if LOCAL_MODEL.is_dir() else BUNDLED_MODEL
     chosen = model or os.environ.get(MODEL_VARIABLE) or default
@@ -63,7 +64,7 @@ def find_bundle(model: str | os.PathLike[str] | None = None) -> Bundle:
 
 
 def parse_reference(text: str) -> HubReference | None:
-    """``NAME/REPO[@REVISION]`` as a reference; None if it is none."""
+    """Read ``NAME/REPO[@REVISION]``; None if the text has another form."""
     match = _REFERENCE.fullmatch(text)
     if not match or not _may_be_a_name(match["repo"]) or ".." in text:
         return None
@@ -71,7 +72,7 @@ def parse_reference(text: str) -> HubReference | None:
 
 
 def _may_be_a_name(repo: str) -> bool:
-    """Whether the Hub allows the name, apart from the characters in it."""
+    """Whether the Hub allows this name; its characters have been checked already."""
     ends = all(part[-1] not in "-." and not part.endswith(".git") for part in repo.split("/"))
     return ends and "--" not in repo and len(repo) <= 96
 
@@ -80,9 +81,9 @@ def fetch_bundle(reference: HubReference) -> Bundle:
     """Fetch and verify a model of the Hub.
 
     Raises:
-        HubError: there is no such model or revision, no access to it, or no connection and no
-            cached copy.
-        BundleError: it is there, and it is no intact bundle.
+        HubError: there is no such model or revision, access is denied, or the Hub cannot be reached
+            and there is no cached copy.
+        BundleError: what was fetched is not an intact bundle.
     """
     folder = _cached(reference) or _download(reference)
     try:
@@ -133,8 +134,8 @@ def _download(reference: HubReference) -> Path:
         except hub.DryRunError as error:
             cause = error.__cause__
             if isinstance(cause, hub.HfHubHTTPError) and cause.response.status_code < 500:
-                raise cause from error  # an answer, and it was no
-            looked_at = False  # no answer: nothing may be fetched that was not looked at
+                raise cause from error  # the Hub answered, and refused
+            looked_at = False  # the Hub did not answer: only cached files may be used
         return Path(
             snapshot_download(
                 reference.repo,
@@ -163,7 +164,7 @@ def _download(reference: HubReference) -> Path:
             f"{reference}: the Hub cannot be reached, and no copy of it is cached. Check the "
             "connection, or name a folder."
         ) from error
-    # The last two: a token or proxy that is no text for a header, an upload or download broken off.
+    # ValueError: a token or proxy that no header can hold. RuntimeError: an interrupted transfer.
     except (hub.HfHubHTTPError, httpx2.HTTPError, OSError, ValueError, RuntimeError) as error:
         raise HubError(
             f"{reference}: cannot be fetched ({first_line(error)}). Check connection, token and "
@@ -172,12 +173,12 @@ def _download(reference: HubReference) -> Path:
 
 
 def first_line(error: Exception) -> str:
-    """What an error says, in a line; its kind where it says nothing."""
+    """The first line of an error's message; the name of its class if it has none."""
     return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
 def _check_listing(reference: HubReference, sizes: dict[str, int | None]) -> None:
-    """Refuse what is no bundle before any of it is fetched."""
+    """Refuse a repository that holds no bundle, before anything is fetched."""
     for name in FILES:
         size = sizes.get(name)
         if size is None:
