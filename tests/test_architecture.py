@@ -65,7 +65,7 @@ def test_answering_needs_neither_keras_nor_tensorflow() -> None:
 
 
 def test_only_heatmaps_and_their_export_import_tensorflow() -> None:
-    rooms = ("export", "gradcam", "keras_way")
+    rooms = ("export", "gradcam", "keras_way", "sweeps")
     assert importers("tensorflow") == {f"training/networks/{room}.py" for room in rooms}
 
 

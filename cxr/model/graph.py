@@ -30,7 +30,7 @@ _MAX_VALUES = 2**26  # of one array, while two images are answered: 256 MB
 _MAX_ATTRIBUTE = 10_000  # of a whole number: axes, sides of windows, types
 _OPERATOR_NAMES = """
 Add AveragePool BatchNormalization Cast Clip Concat Constant Conv Div Equal Exp Expand Flatten
-Gather Gemm GlobalAveragePool Identity Log MatMul Max MaxPool Min Mul Neg Pad Pow Reciprocal
+Gather Gemm GlobalAveragePool Identity Log LSTM MatMul Max MaxPool Min Mul Neg Pad Pow Reciprocal
 ReduceMax ReduceMean ReduceSum Relu Reshape Resize ReverseSequence Shape Sigmoid Slice Softmax Split
 Sqrt Squeeze Sub Sum Tanh Transpose Unsqueeze Where
 """
@@ -144,6 +144,8 @@ def _verify_node(path: Path, node: onnx.NodeProto) -> None:
             raise BundleError(
                 f"{path}: {attribute.name} of a node {node.op_type} is not read here."
             )
+        if node.op_type == "LSTM" and attribute.name not in ("direction", "hidden_size"):
+            raise BundleError(f"{path}: {attribute.name} of a node LSTM is not read here.")
         numbers = [attribute.i, *attribute.ints]
         if max(map(abs, numbers)) > _MAX_ATTRIBUTE:
             raise BundleError(

@@ -120,6 +120,12 @@ def with_no_order_of_axes(model: onnx.ModelProto) -> None:
     model.graph.node.insert(0, node)
 
 
+def with_an_lstm_of_another_kind(model: onnx.ModelProto) -> None:
+    names = ["image", "two", "two", "two"]
+    node = helper.make_node("LSTM", names, ["y"], hidden_size=1, activations=["Affine"])
+    model.graph.node.append(node)
+
+
 def with_a_huge_array(model: onnx.ModelProto) -> None:
     shape = numpy_helper.from_array(np.array([10_000, 100_000]), "shape")
     model.graph.initializer.append(shape)
@@ -137,6 +143,7 @@ def with_shapes_that_do_not_fit(model: onnx.ModelProto) -> None:
         (with_a_sparse_tensor, "has sparse tensors|no ONNX model"),
         (with_a_missing_input, "a node Mul lacks one of its inputs|no ONNX model"),
         (with_a_huge_number, "expected numbers up to 10,000 as keepdims"),
+        (with_an_lstm_of_another_kind, "activations of a node LSTM is not read|is not read here"),
         (with_no_order_of_axes, "expected an order of axes as perm|no ONNX model"),
         (with_a_huge_array, "expected arrays of a known size .* huge is none"),
         (with_shapes_that_do_not_fit, "its shapes do not fit one another|no ONNX model"),

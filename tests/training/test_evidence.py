@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import keras
 import numpy as np
+import onnx
 import pytest
 import tensorflow as tf
 
 from cxr.model.evidence import pool_evidence
+from cxr.model.graph import GRAPH, Graph
 from cxr.model.network_config import NetworkConfig
+from cxr.model.session import graph_outputs
 from training.fitting.prediction import batch_logits
+from training.networks.export import write_network
 from training.networks.gradcam import GradCAM
 from training.networks.network import build_network
 
@@ -92,6 +98,19 @@ def test_no_evidence_lies_outside_the_lungs(network: keras.Model, batch: np.ndar
     np.testing.assert_array_equal(weights[outside], 0)
     assert 0 < outside.mean() < 1
     np.testing.assert_array_equal(evidence[outside], 0)
+
+
+def test_the_graph_reads_rows_and_columns_with_one_operator_each(
+    network: keras.Model, batch: np.ndarray, tmp_path: Path
+) -> None:
+    write_network(network, CONFIG, tmp_path, images=batch)  # compares both engines
+    graph = onnx.load(tmp_path / GRAPH).graph
+    operators = [node.op_type for node in graph.node]
+    assert operators.count("LSTM") == 2
+    assert "Tanh" not in operators  # no step of an LSTM on its own
+    found = Graph(tmp_path / GRAPH, side=SIDE, outputs=graph_outputs(CONFIG)).run(batch)
+    evidence = network(batch, training=False)[2].numpy()[..., 0]
+    np.testing.assert_allclose(found["evidence"], evidence, atol=1e-5)
 
 
 def test_the_pooled_evidence_is_between_mean_and_maximum_of_the_lungs() -> None:

@@ -28,6 +28,8 @@ from cxr.preprocessing import Preprocessing
 from training.data.images import StoredImages
 from training.files import write_atomically
 from training.networks.canonical import canonical
+from training.networks.sweeps import HANDLERS as SWEEPS
+from training.networks.sweeps import calls_of_unknown_shape, with_carried_sweeps
 
 IMAGES = 32  # that both engines are compared on
 LOGIT_TOLERANCE = 1e-4
@@ -63,9 +65,13 @@ def export_graph(
     traced = tf.function(compute, input_signature=[signature])
 
     def write(partial: Path) -> None:
-        model, _ = tf2onnx.convert.from_function(
-            traced, input_signature=[signature], opset=OPSET, custom_op_handlers=_GRADIENTS
-        )
+        with calls_of_unknown_shape():
+            model, _ = tf2onnx.convert.from_function(
+                traced,
+                input_signature=[signature],
+                opset=OPSET,
+                custom_op_handlers=_GRADIENTS | SWEEPS,
+            )
         partial.write_bytes(canonical(model).SerializeToString(deterministic=True))
         _compare(traced, Graph(partial, side=side, outputs=outputs), images, batch or len(images))
 
@@ -142,6 +148,8 @@ def export_lung_network(
 
 
 def _evidence_and_lungs(network: keras.Model) -> Compute:
+    network = with_carried_sweeps(network)
+
     def compute(image: tf.Tensor) -> dict[str, tf.Tensor]:
         _, _, evidence, _, weights = network(image, training=False)
         return {"evidence": evidence[..., 0], "lungs": weights[..., 0]}
