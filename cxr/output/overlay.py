@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +11,7 @@ import numpy.typing as npt
 from cxr.model.heatmap import LEAST_SHOWN
 from cxr.reading.radiograph import Radiograph
 
+Pixel = TypeVar("Pixel", np.float32, np.uint8)
 NOTICE = "RESEARCH USE ONLY - NOT FOR DIAGNOSIS"
 # Purple over red to yellow: rises evenly in lightness, so that it reads the same to colour-blind
 # eyes and in print, and is nowhere so pale that it could pass for an opacity.
@@ -87,6 +90,19 @@ def with_caption(picture: npt.NDArray[np.uint8], *, model: str) -> npt.NDArray[n
     strip[top : top + line // 2, margin : margin + bar] = colour_table()[shades]
     write(f"no evidence - strongest     {model}", 2 * margin + bar, 1, (220, 220, 220))
     return np.vstack([picture, strip])
+
+
+def shrink(picture: npt.NDArray[Pixel], side: int) -> npt.NDArray[Pixel]:
+    """A picture, float32 or uint8 of shape (H, W) or (H, W, 3), with no side longer than `side`.
+
+    The aspect ratio is kept.
+    """
+    scale = side / max(picture.shape[:2])
+    if scale >= 1:
+        return picture
+    height, width = (max(1, round(length * scale)) for length in picture.shape[:2])
+    shrunk = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(shrunk, dtype=picture.dtype)
 
 
 def png(picture: npt.NDArray[np.uint8]) -> bytes:

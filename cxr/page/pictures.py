@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import base64
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
-from cxr.output.overlay import png
+from cxr.output.overlay import png, shrink
 
-
-def shrink(image: npt.NDArray[np.float32], side: int) -> npt.NDArray[np.float32]:
-    """An image, float32 (H, W), with its longer side at most `side`; the aspect ratio is kept."""
-    scale = side / max(image.shape)
-    if scale >= 1:
-        return image
-    height, width = (max(1, round(length * scale)) for length in image.shape)
-    shrunk = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-    return np.asarray(shrunk, dtype=np.float32)
+__all__ = ["grey_data_uri", "picture_data_uri", "shrink"]
 
 
 def grey_data_uri(pixels: npt.NDArray[np.float32]) -> str:
     """Grey levels, float32 (H, W) in [0, 1], as an 8-bit PNG."""
-    content = png(np.rint(pixels * 255).astype(np.uint8))
-    return f"data:image/png;base64,{base64.b64encode(content).decode()}"
+    return picture_data_uri(np.rint(pixels * 255).astype(np.uint8))
+
+
+def picture_data_uri(picture: npt.NDArray[np.uint8]) -> str:
+    """A picture, uint8 of shape (H, W) or RGB (H, W, 3), as a PNG."""
+    return f"data:image/png;base64,{base64.b64encode(png(picture)).decode()}"

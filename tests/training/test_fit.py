@@ -31,6 +31,7 @@ from training.fitting.prediction import predict_logits
 from training.fitting.presets import tiny
 from training.fitting.run_folder import RunFolder, rounded
 from training.metrics.evaluation import classification_metrics
+from training.validation.mistakes import read_mistakes
 
 pytestmark = pytest.mark.slow
 EPOCHS = 8
@@ -225,6 +226,15 @@ def test_a_fit_learns(finished: Path) -> None:
     assert first["val_loss"] > 0.6
     assert last["val_loss"] < 0.4
     assert last["val_accuracy"] > 0.9
+
+
+def test_a_run_keeps_its_worst_mistakes_and_the_bundle_none(finished: Path) -> None:
+    evaluation = load_bundle(finished / "bundle").evaluation
+    (_, false_positives), (false_negatives, _) = evaluation["result"]["confusion"]
+    labels = [mistake.label for mistake in read_mistakes(finished)]
+    assert labels == [1] * min(false_negatives, 12) + [0] * min(false_positives, 12)
+    assert (finished / "mistakes.png").exists()
+    assert not list((finished / "bundle").glob("mistakes*"))
 
 
 # --- The epoch that is kept, and who may write ----------------------------------------------------

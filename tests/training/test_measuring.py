@@ -25,6 +25,7 @@ from training.data.dataset import read_folder
 from training.fitting.presets import tiny
 from training.sharing.card import model_card
 from training.validation.estimate import read_estimate
+from training.validation.mistakes import read_mistakes
 
 pytestmark = pytest.mark.slow
 # One epoch at one size of images: nothing here asks how good the networks are.
@@ -90,6 +91,38 @@ def test_the_figures_have_all_folds_and_all_perturbations(cross_validation: Path
     assert {row["images"] for row in document["perturbations"]} == {12}
 
 
+def wrong_of(rows: list[dict[str, str]], threshold: float, label: int) -> list[dict[str, str]]:
+    """Rows that are predicted wrongly, the most confident first."""
+    wrong = [
+        row
+        for row in rows
+        if int(row["label"]) == label and (float(row["probability"]) >= threshold) != (label == 1)
+    ]
+    return sorted(wrong, key=lambda row: float(row["probability"]), reverse=label == 0)
+
+
+def test_the_worst_mistakes_of_all_folds_are_explained_by_the_networks_that_made_them(
+    cross_validation: Path,
+) -> None:
+    document = json.loads((cross_validation / "cross_validation.json").read_text())
+    points = OperatingPoints.from_json(document["operating_points"])
+    with (cross_validation / "out_of_fold.csv").open(newline="") as file:
+        rows = [
+            row | {"probability": str(points.probability(float(row["logit"])))}
+            for row in csv.DictReader(file)
+        ]
+    found = read_mistakes(cross_validation)
+    for label in (1, 0):
+        worst = wrong_of(rows, points.threshold, label)[:12]
+        listed = [mistake for mistake in found if mistake.label == label]
+        assert len(listed) == len(worst)
+        for mistake, row in zip(listed, worst, strict=True):
+            assert mistake.probability == pytest.approx(float(row["probability"]), abs=1e-5)
+            assert (cross_validation / "mistakes" / mistake.picture).is_file()
+    assert found
+    assert (cross_validation / "mistakes.png").exists()
+
+
 def test_a_finished_cross_validation_is_not_fitted_again(
     cross_validation: Path, fit_options: list[str]
 ) -> None:
@@ -109,7 +142,7 @@ def test_folds_in_processes_of_their_own_have_the_same_results(
     shutil.copytree(cross_validation / "fold-1", out / "fold-1")
     (out / "fold-1" / "perturbed.csv").unlink()
     assert main(["cross-validate", *options, "--workers", "2"]) == 0
-    for name in ("out_of_fold.csv", "cross_validation.json"):
+    for name in ("out_of_fold.csv", "cross_validation.json", "mistakes.csv"):
         assert (out / name).read_text() == (cross_validation / name).read_text()
 
 
@@ -218,7 +251,15 @@ def test_a_report_is_whole_and_says_that_it_was_measured_on_its_own_images(
     assert len(rows) == document["images"] == 48
     called = [float(row["probability"]) >= document["threshold"] for row in rows]
     assert [bool(int(row["called"])) for row in rows] == called
+    mistakes = read_mistakes(measured.folder)
+    assert mistakes
+    for label in (1, 0):
+        worst = wrong_of(rows, document["threshold"], label)[:12]
+        listed = [mistake.path for mistake in mistakes if mistake.label == label]
+        assert listed == [row["path"] for row in worst]
     html = (measured.folder / "report.html").read_text(encoding="utf-8")
+    for mistake in mistakes:
+        assert f"<th>{mistake.path}</th>" in html
     assert html.count("data:image/png;base64,") == 7
     assert not re.search(r"(src|href)=\"(?!data:)", html)
     assert f"{document['metrics']['auc']:.4f}" in html

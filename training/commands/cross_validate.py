@@ -54,6 +54,7 @@ def run(options: argparse.Namespace) -> int:
     """Train a network for each fold, and score the images that it has not seen."""
     from training.fitting.loading import load_whole
     from training.validation.cross_validation import Plan, cross_validate
+    from training.validation.mistakes import SHEET
 
     config = with_all_images(read_config(options))
     spreading = read_spreading(options)
@@ -84,4 +85,6 @@ def run(options: argparse.Namespace) -> int:
     if worst:
         print(f"Worst perturbation: {worst['name']} {worst['strength']}, AUC {worst['auc']:.4f}")
     print(f"Figures: {options.out / 'cross_validation.json'}")
+    if (options.out / SHEET).exists():
+        print(f"The worst mistakes: {options.out / SHEET}")
     return 0

@@ -25,6 +25,8 @@ from training.commands.options import (
 if TYPE_CHECKING:
     import keras
 
+    from cxr.model.bundle import Bundle
+    from training.data.images import Split
     from training.fitting.config import TrainingConfig
 
 
@@ -112,6 +114,8 @@ def run(options: argparse.Namespace) -> int:
         credit=options.credit,
         estimate=estimate,
     )
+    if estimate is None:
+        _write_mistakes(options, bundle, splits.validation, network)
     print((bundle.folder / "README.md").read_text(encoding="utf-8"))
     print(f"Bundle: {bundle.folder}\nTry it: python app.py --model {bundle.folder}")
     return 0
@@ -135,3 +139,18 @@ def _require_sound_heatmaps(
         return
     reached = require_heatmap_floor(network, config, held_out)
     print("Heatmaps: " + ", ".join(f"{name} {value:.2f}" for name, value in reached.items()))
+
+
+def _write_mistakes(
+    options: argparse.Namespace, bundle: Bundle, validation: Split, network: keras.Model
+) -> None:
+    """Write the worst mistakes on the images that were held out of this training."""
+    from training.fitting.prediction import predict_logits
+    from training.metrics.calibration import calibrate
+    from training.validation.mistakes import write_bundle_mistakes
+
+    logits = predict_logits(
+        network, validation.images, bundle.preprocessing, flip_tta=bundle.flip_tta
+    )
+    calibrated = calibrate(logits, bundle.operating_points)
+    write_bundle_mistakes(options.out, bundle, options.data, validation.records, calibrated)

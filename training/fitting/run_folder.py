@@ -8,6 +8,7 @@ RUN/checkpoints/           the last epoch's state, to resume from, and the best 
 RUN/network.weights.h5     the result; exists once the run has finished
 RUN/bundle/                the model for others to use, written by training/sharing/bundle.py
 RUN/confusion_matrix.png   of the bundle on the validation images, and roc_curve.png
+RUN/mistakes.csv …         its worst mistakes on them; see training/validation/mistakes.py
 """
 
 from __future__ import annotations

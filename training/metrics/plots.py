@@ -285,7 +285,13 @@ def image_grid(
         axes_row[0].set_title(title, loc="left", fontsize=12, fontweight="bold", pad=18)
         for axes, (image, caption) in zip(axes_row, tiles, strict=False):
             axes.imshow(image, cmap="gray", aspect="auto")
-            axes.text(0, -0.02, caption, transform=axes.transAxes, fontsize=8, va="top")
+            axes.text(
+                *(0, -0.02, caption),
+                transform=axes.transAxes,
+                fontsize=8,
+                va="top",
+                parse_math=False,  # a file name may hold dollar signs
+            )
     return figure
 
 

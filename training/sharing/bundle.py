@@ -13,12 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from cxr.model.bundle import CLASS_NAMES, Bundle, save_bundle
-from cxr.model.heatmap import Method
 from cxr.model.operating_points import OperatingPoints
 from training.data.dataset import file_list_digest, fingerprints, is_kermany
 from training.data.images import Split, Splits
 from training.fitting.config import LAST, TrainingConfig
-from training.fitting.prediction import explain_in_batches, predict_logits
+from training.fitting.prediction import predict_logits
 from training.fitting.run_folder import RunFolder, versions
 from training.metrics import plots
 from training.metrics.calibration import calibrate, operating_points
@@ -28,11 +27,7 @@ from training.networks.export import IMAGES, write_network
 from training.networks.gradcam import GradCAM
 from training.sharing.card import model_card
 from training.validation.estimate import Estimate
-
-# The heatmap's top colour: exceeded at the strongest place of 1 in 20 images with pneumonia.
-HEATMAP_PERCENTILE = 95
-HEATMAP_IMAGES = 600
-HEATMAP_METHOD: Method = "gradcam"  # compared with others in training/EXPERIMENTS.md
+from training.validation.heatmap_scale import HEATMAP_METHOD, heatmap_reference
 
 _KERMANY = {
     "name": "training split of chest_xray (Kermany 2018)",
@@ -158,17 +153,10 @@ def _on_validation(
 
 
 def _heatmap_reference(network: keras.Model, splits: Splits, config: TrainingConfig) -> float:
-    """The evidence that heatmaps show as 1: a percentile over images with pneumonia.
-
-    They are taken from the validation split, or from the training split if there is none.
-    """
+    """The evidence that heatmaps show as 1, from the validation split if there is one."""
     split = splits.validation if splits.validation.records else splits.train
-    images = split.images[np.flatnonzero(split.labels == 1)[:HEATMAP_IMAGES]]
     gradcam = GradCAM(network, method=HEATMAP_METHOD, flip_tta=config.flip_tta)
-    batch = config.preprocessing.normalize(images.astype(np.float32))
-    _, evidence = explain_in_batches(gradcam, batch)
-    reference = np.percentile(evidence.max(axis=(1, 2)), HEATMAP_PERCENTILE)
-    return max(float(reference), float(np.finfo(np.float32).tiny))
+    return heatmap_reference(gradcam, split, config.preprocessing)
 
 
 def _provenance(train: Split) -> dict[str, Any]:

@@ -6,37 +6,37 @@ OUT/fold-1/held_out.csv     logits of the images that this fold holds out
 OUT/fold-1/perturbed.csv    logits of a sample of them under each perturbation (perturbations.py)
 OUT/out_of_fold.csv         the held-out images of all folds
 OUT/cross_validation.json   figures: all images, each fold, each perturbation
+OUT/mistakes.csv …          the worst mistakes; see mistakes.py
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, TypedDict, get_args
 
 import keras
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from tqdm import tqdm
 
 from cxr.errors import DatasetError, RunError
 from cxr.model.bundle import CLASS_NAMES
-from cxr.reading.radiograph import read_radiograph
+from cxr.model.operating_points import OperatingPoints
 from cxr.spreading import Spreading, spread
 from training.data.acquisition import acquisition_features, acquisition_groups, typicality_groups
-from training.data.dataset import Record, file_list_digest
-from training.data.images import Split, Splits, StoredImages
+from training.data.dataset import file_list_digest
+from training.data.images import Split, Splits
 from training.data.patients import folds_digest, patient_folds
-from training.files import as_json, make_folder, read_json, write_json, write_text
+from training.files import as_json, make_folder, read_json, write_json
 from training.fitting.config import TrainingConfig, as_written_now
 from training.fitting.fit import fit
-from training.fitting.prediction import predict_logits
 from training.fitting.run_folder import RunFolder
 from training.metrics.documents import CrossValidation
 from training.validation.fold_figures import measure_folds
-from training.validation.perturbations import PERTURBATIONS
+from training.validation.fold_scores import score, score_perturbed
+from training.validation.mistakes import TABLE
 
 By = Literal["patient", "acquisition", "typicality"]
 RESULT = "cross_validation.json"
@@ -127,7 +127,10 @@ def cross_validate(
     elif waiting:
         for number in spread(_run_fold, shared, waiting, spreading, shared_bytes=whole.nbytes):
             tqdm.write(f"fold {number} of {plan.folds}: finished")
-    return _summarize(out, config, plan)
+    document = _summarize(out, config, plan)
+    if waiting or not (out / TABLE).exists():
+        _write_mistakes(out, config, whole, data, document)
+    return document
 
 
 def _run_fold(
@@ -152,9 +155,9 @@ def _run_fold(
     run.start(config, data, splits)
     # Nothing is chosen by the held-out images, so the fit does not validate on them.
     network = fit(config, dataclasses.replace(splits, validation=whole.take([])), run)
-    _score(network, config, splits.validation, number, folder / "held_out.csv")
+    score(network, config, splits.validation, number, folder / "held_out.csv")
     perturbed = whole.take(np.flatnonzero(held_out & _perturbation_sample(whole, plan)))
-    _score_perturbed(network, config, perturbed, data, folder / _LAST)
+    score_perturbed(network, config, perturbed, data, folder / _LAST)
     return number
 
 
@@ -220,70 +223,6 @@ def _perturbation_sample(whole: Split, plan: Plan) -> npt.NDArray[np.bool_]:
     return chosen
 
 
-# --- Scores ---------------------------------------------------------------------------------------
-
-
-def _score(
-    network: keras.Model, config: TrainingConfig, split: Split, number: int, path: Path
-) -> None:
-    rows = pd.DataFrame(
-        {
-            "path": [record.path for record in split.records],
-            "label": split.labels,
-            "patient": [record.patient for record in split.records],
-            "kind": [record.kind for record in split.records],
-            "fold": number,
-            "logit": _logits(network, split.images, config),
-        }
-    )
-    write_text(path, rows.to_csv(index=False, float_format="%.6f"))
-
-
-def _logits(
-    network: keras.Model, images: StoredImages, config: TrainingConfig
-) -> npt.NDArray[np.float32]:
-    return predict_logits(network, images, config.preprocessing, flip_tta=config.flip_tta)
-
-
-def _score_perturbed(
-    network: keras.Model, config: TrainingConfig, split: Split, data: Path, path: Path
-) -> None:
-    rows = []
-    for number, images in _perturbed(split.records, config, data):
-        logits = _logits(network, images, config)
-        rows += [
-            {
-                "perturbation": number,
-                "path": record.path,
-                "label": record.label,
-                "logit": float(logit),
-            }
-            for record, logit in zip(split.records, logits, strict=True)
-        ]
-    table = pd.DataFrame(rows, columns=["perturbation", "path", "label", "logit"])
-    write_text(path, table.to_csv(index=False, float_format="%.6f"))
-
-
-def _perturbed(
-    records: Sequence[Record], config: TrainingConfig, data: Path
-) -> Iterator[tuple[int, StoredImages]]:
-    """Numbers of perturbations and images (N, S, S); first -1 and the images as they are."""
-    if not records:
-        return
-    read = [read_radiograph(data / record.path, name=record.path) for record in records]
-    resize = config.preprocessing.resize
-    first = np.stack([resize(radiograph) for radiograph in read]).astype(np.float16)
-    yield -1, first
-    for number, perturbation in enumerate(
-        tqdm(PERTURBATIONS, desc="perturbations", unit="perturbation")
-    ):
-        images = np.empty((len(read), *first.shape[1:]), dtype=np.float16)
-        for row, radiograph in enumerate(read):
-            changed = perturbation(radiograph.pixels, np.random.default_rng((number, row)))
-            images[row] = resize(dataclasses.replace(radiograph, pixels=changed))
-        yield number, images
-
-
 def _summarize(out: Path, config: TrainingConfig, plan: Plan) -> CrossValidation:
     """Measure the finished folds, and write ``OUT/cross_validation.json``."""
     start: _Start = read_json(out / _CONFIG)
@@ -297,3 +236,19 @@ def _summarize(out: Path, config: TrainingConfig, plan: Plan) -> CrossValidation
     }
     write_json(out / RESULT, document)
     return document
+
+
+def _write_mistakes(
+    out: Path, config: TrainingConfig, whole: Split, data: Path, document: CrossValidation
+) -> None:
+    if keras.backend.backend() != "tensorflow":
+        tqdm.write(
+            f"{out}: heatmaps need TensorFlow. Run the same command again with "
+            "KERAS_BACKEND=tensorflow to write the worst mistakes."
+        )
+        return
+    # Here, since it imports TensorFlow, which training does without.
+    from training.validation.fold_mistakes import write_fold_mistakes
+
+    points = OperatingPoints.from_json(document["operating_points"])
+    write_fold_mistakes(out, config, whole, data, points)

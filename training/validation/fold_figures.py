@@ -78,6 +78,15 @@ def measure_folds(out: Path, *, folds: int, elsewhere: Path | None = None) -> Fo
     return document
 
 
+def read_scores(out: Path) -> pd.DataFrame:
+    """The scores that `measure_folds` found: path, label, patient, kind, fold and logit.
+
+    Raises:
+        OSError: there are none.
+    """
+    return _read_csv(out / _OUT_OF_FOLD)
+
+
 def _measure(table: pd.DataFrame, points: OperatingPoints) -> GroupFigures:
     labels, logits = _group(table)
     found = dict(
@@ -95,7 +104,7 @@ def _measure(table: pd.DataFrame, points: OperatingPoints) -> GroupFigures:
 
 def _read_elsewhere(folder: Path) -> pd.DataFrame:
     try:
-        return _read_csv(folder / _OUT_OF_FOLD)
+        return read_scores(folder)
     except (OSError, ValueError) as error:
         raise RunError(
             f"{folder}: no finished cross-validation ({error}). Run cross-validate --by typicality "
@@ -121,6 +130,7 @@ def _read_csv(path: Path) -> pd.DataFrame:
         "kind": str,
         "label": int,
         "logit": float,
+        "fold": int,
         "perturbation": int,
     }
     return pd.read_csv(path, dtype=types, keep_default_na=False)

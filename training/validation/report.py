@@ -4,11 +4,11 @@ REPORT/report.json         figures with intervals, and which model and images th
 REPORT/probabilities.csv   one row for each image
 REPORT/report.html         figures and plots on one page that needs no other file
 REPORT/*.png               the plots
+REPORT/mistakes.csv …      the worst mistakes; see mistakes.py
 """
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NotRequired, TypedDict, cast
@@ -16,10 +16,7 @@ from typing import NotRequired, TypedDict, cast
 import numpy as np
 import pandas as pd
 
-from cxr.classifier import Classifier
 from cxr.model.bundle import CLASS_NAMES, Bundle
-from cxr.output.overlay import draw_overlay
-from cxr.reading.radiograph import read_radiograph
 from training.data.dataset import (
     Record,
     count_trained_on,
@@ -36,9 +33,8 @@ from training.metrics.comparison import Predictions, compare
 from training.metrics.documents import Comparison, Evaluation
 from training.metrics.evaluation import Labels, Logits, Probabilities, evaluate, sigmoid
 from training.networks.loading import load_network
-from training.templates import render
-
-_MISTAKES = 12  # shown of each class
+from training.validation.mistakes import write_bundle_mistakes
+from training.validation.report_page import DOCUMENT, PLOTS, report_page
 
 
 class MeasuredImages(TypedDict):
@@ -147,11 +143,11 @@ def write_report(
     document = cast(Report, figures)
     if other:
         document["against"] = _against(scored, other, resamples)
-    write_json(out / "report.json", document)
+    write_json(out / DOCUMENT, document)
     write_text(out / "probabilities.csv", _table(scored, other).to_csv(index=False))
-    drawn = _draw(scored, other, document, out)
-    drawn.append(("The worst mistakes", _draw_mistakes(scored, root, out)))
-    write_text(out / "report.html", _page(document, drawn))
+    _draw(scored, other, document, out)
+    write_bundle_mistakes(out, bundle, root, scored.records, scored.logits)
+    write_text(out / "report.html", report_page(out))
     return document
 
 
@@ -214,22 +210,22 @@ def _table(scored: _Scored, other: _Scored | None) -> pd.DataFrame:
 # --- Plots ----------------------------------------------------------------------------------------
 
 
-def _draw(
-    scored: _Scored, other: _Scored | None, document: Report, out: Path
-) -> list[tuple[str, Path]]:
-    """Draw and save every plot; their titles and files."""
+def _draw(scored: _Scored, other: _Scored | None, document: Report, out: Path) -> None:
+    """Draw and save every plot of `report_page.PLOTS` but the mistakes."""
     points, history = scored.bundle.operating_points, scored.bundle.evaluation.get("history")
     curves = {model.name: model.probabilities for model in (scored, other) if model}
     if other and len(curves) == 1:  # both have one name and version
         curves = {"this": scored.probabilities, "the other": other.probabilities}
     figures = {
-        "Confusion matrix": plots.confusion_matrix(np.array(document["confusion"]), CLASS_NAMES),
-        "ROC curve": plots.roc_curve(scored.labels, curves),
-        "Precision and recall": plots.precision_recall_curve(scored.labels, curves),
-        "Reliability": plots.reliability_diagram(
+        "confusion_matrix.png": plots.confusion_matrix(
+            np.array(document["confusion"]), CLASS_NAMES
+        ),
+        "roc_curve.png": plots.roc_curve(scored.labels, curves),
+        "precision_and_recall.png": plots.precision_recall_curve(scored.labels, curves),
+        "reliability.png": plots.reliability_diagram(
             document["reliability"], document["metrics"]["calibration_error"]
         ),
-        "Threshold curve": plots.threshold_curve(
+        "threshold_curve.png": plots.threshold_curve(
             scored.labels,
             scored.probabilities,
             {
@@ -241,37 +237,8 @@ def _draw(
     }
     if history:
         kept = scored.bundle.evaluation.get("kept_epoch")
-        figures["Learning curves"] = plots.learning_curves(history, kept=kept)
-    paths = {title: out / f"{title.lower().replace(' ', '_')}.png" for title in figures}
-    for title, figure in figures.items():
-        plots.save(figure, paths[title])
-    return list(paths.items())
-
-
-def _draw_mistakes(scored: _Scored, root: Path, out: Path) -> Path:
-    """Draw the most confident mistakes with their heatmaps, false negatives first."""
-    classifier = Classifier(scored.bundle)
-    wrongness = np.where(scored.labels == 1, -scored.logits, scored.logits)
-    groups = []
-    for label in (1, 0):
-        wrong = np.flatnonzero((scored.labels == label) & (scored.predicted != (label == 1)))
-        worst = wrong[np.argsort(-wrongness[wrong])][:_MISTAKES]
-        tiles = []
-        for i in worst:
-            record = scored.records[i]
-            radiograph = read_radiograph(root / record.path, name=record.path)
-            _, heatmap = classifier.answer(radiograph)
-            caption = f"{Path(record.path).stem}  p={scored.probabilities[i]:.3f}"
-            tiles.append((draw_overlay(radiograph, heatmap), caption))
-        groups.append((f"{CLASS_NAMES[label]}, predicted wrongly: {len(wrong)}", tiles))
-    path = out / "mistakes.png"
-    plots.save(plots.image_grid(groups), path)
-    return path
-
-
-# --- The page -------------------------------------------------------------------------------------
-
-
-def _page(document: Report, drawn: list[tuple[str, Path]]) -> str:
-    embedded = [(title, base64.b64encode(path.read_bytes()).decode()) for title, path in drawn]
-    return render("report.html.jinja", report=document, plots=embedded)
+        figures["learning_curves.png"] = plots.learning_curves(history, kept=kept)
+    for name in PLOTS:
+        (out / name).unlink(missing_ok=True)  # of an earlier report, on a model with more to show
+    for name, figure in figures.items():
+        plots.save(figure, out / name)
