@@ -30,7 +30,7 @@ LAUNCH_SETTINGS: dict[str, Any] = {
     "pwa": True,
     "head": "".join(
         f"<script>{(_FOLDER / name).read_text(encoding='utf-8')}</script>"
-        for name in ("rules.js", "page.js", "cases.js", "files.js", "zip.js")
+        for name in ("rules.js", "page.js", "cases.js", "files.js", "zip.js", "store.js")
     ),
     "max_file_size": "100mb",
 }
