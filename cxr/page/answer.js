@@ -69,6 +69,26 @@ const showWorth = ({ worth, regions }) => {
   $(".regions").querySelectorAll("i").forEach((part, i) => { part.style.flexGrow = regions[i]; });
 };
 
+// The radiograph in small beside the words about its evidence: with the outline of its lungs, always with heat.
+const drawBeside = () => {
+  const canvas = $(".worth .small");
+  const { width, height } = answered();
+  const context = canvas.getContext("2d");
+  const scale = Math.min(canvas.width / width, canvas.height / height);
+  context.resetTransform();
+  context.clearRect(0, 0, canvas.width, canvas.height);
+  const left = (canvas.width - scale * width) / 2;
+  context.setTransform(scale, 0, 0, scale, left, (canvas.height - scale * height) / 2);
+  context.imageSmoothingQuality = "high";
+  context.drawImage(radiograph.canvas, 0, 0);
+  context.globalAlpha = 0.7;
+  context.drawImage(heat.canvas, 0, 0, width, height);
+  context.globalAlpha = 1;
+  context.lineWidth = 1.5 / scale;
+  context.strokeStyle = "#7dd3fc";
+  context.stroke(heat.lungs);
+};
+
 const showThreshold = (at) => {
   $(".threshold").value = at;
   $(".threshold-control output").textContent = `${cxr.decimal(at)} (${whoseThreshold()})`;

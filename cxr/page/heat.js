@@ -13,7 +13,6 @@ const loadHeat = (value) => {
   heat.contours = value.contours.map(({ level, outline }) => ({ level, path: path(outline) }));
   heat.lungs = path(value.lungs);
   heat.painted = "";
-  forgetErased(value);
 };
 
 // The map at a place, in cells from the upper left corner, as OpenCV's linear interpolation has it.

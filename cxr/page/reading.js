@@ -27,6 +27,8 @@ const note = (values) => {
 const readFirst = () => cxr.recall("read_first") === true;
 const waiting = () => readFirst() && answered() && !state.own;
 
+const blinded = () => waiting() || cxrCases.asking();
+
 const showSession = () => {
   $(".viewer").dataset.reading = waiting() ? "own" : "answer";
   $(".own-reading").hidden = !waiting();

@@ -1,6 +1,8 @@
 // --- The stage: what is drawn where, and what pointers do ------------------------------------------------
+// Who uses it says what a brush does (beginStroke, brushAt, drawBrush) and what else is drawn (drawBeside).
 
 const MAX_ZOOM = 16;
+const BRUSHES = ["erase", "mark"]; // modes in which a pointer paints
 const LENS = { radius: 110, zoom: 2.5 }; // CSS pixels, and how much larger than around it
 const stage = { pointer: null, ruler: null, waiting: false };
 
@@ -44,7 +46,7 @@ const drawNow = () => {
     drawRadiograph(context, matrix, { plain });
     if (state.pressed.lens && stage.pointer) drawLens(context, canvas, matrix, { plain });
   }
-  drawSmall();
+  drawBeside();
   showReadout();
 };
 
@@ -55,6 +57,7 @@ const drawRadiograph = (context, matrix, { plain = false, forFile = false } = {}
   context.imageSmoothingQuality = "high";
   context.drawImage(radiograph.canvas, 0, 0);
   if (!plain) drawEvidence(context, { width, height, line, forFile });
+  if (!plain && !forFile) drawBrush(context, { width, height, line });
   if (!forFile && stage.ruler) drawRuler(context, line);
 };
 
@@ -80,7 +83,6 @@ const drawEvidence = (context, { width, height, line, forFile }) => {
     context.setLineDash([]);
   }
   if (grid) drawGrid(context, width, height);
-  if (!forFile && anyErased()) drawErased(context, width, height);
   context.restore();
 };
 
@@ -99,16 +101,6 @@ const drawGrid = (context, width, height) => {
   }
   context.stroke();
   context.globalAlpha = 1;
-};
-
-const drawErased = (context, width, height) => {
-  const columns = answered().map[0].length;
-  const [across, down] = [width / columns, height / answered().map.length];
-  context.fillStyle = "rgb(15 23 42 / 65%)";
-  erased.forEach((gone, i) => {
-    if (!gone) return;
-    context.fillRect((i % columns) * across, Math.floor(i / columns) * down, across, down);
-  });
 };
 
 const lengthOf = ([from, to]) => {
@@ -154,26 +146,6 @@ const drawLens = (context, canvas, matrix, options) => {
   context.strokeStyle = "#94a3b8";
   context.stroke(circle);
   context.restore();
-};
-
-// The radiograph in small beside the words about its evidence: with the outline of its lungs, always with heat.
-const drawSmall = () => {
-  const canvas = $(".worth .small");
-  const { width, height } = answered();
-  const context = canvas.getContext("2d");
-  const scale = Math.min(canvas.width / width, canvas.height / height);
-  context.resetTransform();
-  context.clearRect(0, 0, canvas.width, canvas.height);
-  const left = (canvas.width - scale * width) / 2;
-  context.setTransform(scale, 0, 0, scale, left, (canvas.height - scale * height) / 2);
-  context.imageSmoothingQuality = "high";
-  context.drawImage(radiograph.canvas, 0, 0);
-  context.globalAlpha = 0.7;
-  context.drawImage(heat.canvas, 0, 0, width, height);
-  context.globalAlpha = 1;
-  context.lineWidth = 1.5 / scale;
-  context.strokeStyle = "#7dd3fc";
-  context.stroke(heat.lungs);
 };
 
 const showReadout = () => {
@@ -258,7 +230,7 @@ element.addEventListener("pointerdown", (event) => {
   const at = placeOnRadiograph(placeIn(event));
   if (pointers.size > 1) return;
   if (doingOf(event) === "ruler") stage.ruler = [at, at];
-  if (doingOf(event) === "erase") { beginStroke(); eraseAt(at.x, at.y); }
+  if (BRUSHES.includes(doingOf(event))) { beginStroke(at.x, at.y); brushAt(at.x, at.y); }
 });
 element.addEventListener("pointermove", (event) => {
   if (!answered()) return;
@@ -276,7 +248,7 @@ const drag = (event, last) => {
     zoom(apart(event) / Math.max(1, apart(last)), fromMiddle(event));
   } else if (doingOf(event) === "window") changeWindow(dx, dy);
   else if (doingOf(event) === "ruler") { stage.ruler[1] = at; draw(); }
-  else if (doingOf(event) === "erase") eraseAt(at.x, at.y);
+  else if (BRUSHES.includes(doingOf(event))) brushAt(at.x, at.y);
   else move(dx, dy);
   pointers.set(event.pointerId, event);
 };

@@ -7,6 +7,7 @@ const TOOLS = [
   ["contour", "c", "M2 8A6 5 0 1 0 14 8A6 5 0 1 0 2 8M5 8A3 2.5 0 1 0 11 8A3 2.5 0 1 0 5 8"],
   ["lungs", "l", "M8 2V8M7 8C7 5 5 4 4 5C2 7 2 10 2 13C4 14 7 13 7 11ZM9 8C9 5 11 4 12 5C14 7 14 10 14 13C12 14 9 13 9 11Z"],
   ["grid", "g", "M2 2H14V14H2ZM6 2V14M10 2V14M2 6H14M2 10H14"],
+  ["mark", "a", "M8 2A6 6 0 1 0 14 8M10 8L15 3L13 1L8 6V8Z"],
   ["erase", "e", "M3 10L9 4L13 8L8 13H5ZM2 14H14"],
   ["side", "s", "M2 3H14V13H2ZM8 3V13"],
   ["invert", "i", "M8 2A6 6 0 1 0 8 14ZM8 2A6 6 0 0 1 8 14"],
@@ -23,10 +24,12 @@ const TOOLS = [
   ["full", "u", "M1 5V1H5M11 1H15V5M15 11V15H11M5 15H1V11M5 5H11V11H5Z"],
   ["help", "?", "M5 6A3 3 0 1 1 8 9V11M8 13V13.5"],
 ];
-const MODES = ["window", "ruler", "erase"];
-const OTHER_KEYS = { x: "erase_hottest", z: "undo" };
+const MODES = ["window", "ruler", ...BRUSHES];
+// Who uses them says which are left out and which keys there are besides (OFFERED), and whether the evidence must
+// not be shown yet (blinded).
+const OFFERED_TOOLS = TOOLS.filter(([name]) => !OFFERED.without.includes(name));
 
-const toolbar = () => TOOLS.map(([name, key, icon]) => {
+const toolbar = () => OFFERED_TOOLS.map(([name, key, icon]) => {
   const button = document.createElement("button");
   button.type = "button";
   button.dataset.tool = name;
@@ -75,7 +78,7 @@ const showTools = () => {
   $(".stage").dataset.mode = mode;
   if (!answered()) return;
   const { turned, windows, evidence } = answered();
-  for (const tool of ["erase"]) $(`[data-tool=${tool}]`).hidden = !evidence;
+  for (const button of element.querySelectorAll("[data-tool=erase]")) button.hidden = !evidence;
   const names = Object.keys(windows);
   const now = names.find((name) => String(windows[name]) === String(state.window)) ?? "own";
   $("[data-tool=preset] [data-t]").textContent = say(`window_${now}`);
@@ -114,8 +117,7 @@ const use = (tool) => {
   const { pressed } = state;
   if (!answered()) return;
   // The evidence would give the answer away before the reader's own reading.
-  const hidden = waiting() || cxrCases.asking();
-  if (hidden && ["heatmap", "contour", "erase", "erase_hottest"].includes(tool)) return;
+  if (blinded() && ["heatmap", "contour", "erase", "erase_hottest"].includes(tool)) return;
   if (tool in pressed) pressed[tool] = !pressed[tool];
   if (MODES.includes(tool)) state.mode = state.mode === tool ? "move" : tool;
   if (tool === "ruler") stage.ruler = null;
@@ -125,8 +127,8 @@ const use = (tool) => {
 };
 
 const showHelp = () => {
-  const keys = [...TOOLS.map(([name, key]) => [key, `tool_${name}_does`]),
-    ...Object.entries(OTHER_KEYS).map(([key, name]) => [key, name])];
+  const keys = [...OFFERED_TOOLS.map(([name, key]) => [key, `tool_${name}_does`]),
+    ...Object.entries(OFFERED.keys).map(([key, name]) => [key, name])];
   $(".help").replaceChildren(...keys.map(([key, text]) => {
     const row = document.createElement("p");
     row.innerHTML = "<kbd></kbd> <span></span>";
@@ -148,8 +150,8 @@ element.addEventListener("click", (event) => {
 });
 
 const ARROWS = { ArrowLeft: [40, 0], ArrowRight: [-40, 0], ArrowUp: [0, 40], ArrowDown: [0, -40] };
-const KEYS = Object.fromEntries([...TOOLS.map(([name, key]) => [key, name]), ["=", "closer"],
-  ...Object.entries(OTHER_KEYS)]);
+const KEYS = Object.fromEntries([...OFFERED_TOOLS.map(([name, key]) => [key, name]), ["=", "closer"],
+  ...Object.entries(OFFERED.keys)]);
 const typing = (target) => target.closest?.("input:not([type=range]), textarea, select");
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;

@@ -1,33 +1,14 @@
-// The viewer: one state at a time, and what leads from one to the next. radiograph.js, heat.js, stage.js, tools.js,
-// whatif.js, answer.js and reading.js follow in the same scope; Gradio puts `element`, `props`, `upload` and
-// `server` into it.
+// The viewer: one state at a time, and what leads from one to the next. desk.js comes before; radiograph.js, heat.js,
+// stage.js, tools.js, whatif.js, answer.js and reading.js follow in the same scope.
 //
 //   empty → reading → answered | refused | unreadable | too_large | busy | offline | failed
-const { cxr, cxrCases, cxrFiles, cxrRules } = window;
-const $ = (selector) => element.querySelector(selector);
-const say = cxr.speaker(props.texts);
-
-const FRESH_VIEW = { zoom: 1, x: 0, y: 0, turn: 0, flip: false };
-const state = {
-  kind: "empty",
-  source: null, // what was chosen: its name, and a file or the name of a case
-  asked: null, // how the server knows it: a path of an upload, or the name of a case
-  picture: null, // an address of the image itself, for the states without an answer
-  value: null, // an answer, or why there is none; see cxr/page/values.py
-  opacity: cxr.recall("opacity") ?? 0.6,
-  least: props.least, // evidence from which a place is coloured, on the heatmap's scale
+Object.assign(state, {
   prevalence: cxr.recall("prevalence") ?? 20, // per cent
-  pressed: { heatmap: false, contour: false, lungs: false, grid: false, side: false, invert: false, lens: false },
-  mode: "move", // what a pointer does on the stage: move, window, ruler or erase
-  view: { ...FRESH_VIEW },
-  window: [0, 1], // the levels shown black and white
-  own: null, // the reader's own reading of it, once there is one
-  forced: false, // whether the reader asked for a heatmap that does not support the answer
-};
-const answered = () => (state.kind === "answered" ? state.value : null);
-const points = () => answered().operating_points;
+  own: null, // the reader's own reading of the radiograph, once there is one
+});
 const ownThreshold = () => cxr.ownThreshold(answered().model);
 const threshold = () => ownThreshold() ?? points().threshold;
+const OFFERED = { without: ["mark"], keys: { x: "erase_hottest", z: "undo" } }; // see tools.js
 
 // --- From one state to the next -------------------------------------------------------------------------
 
@@ -49,24 +30,14 @@ const open = async (source) => {
   become("reading");
   const next = await ask(source);
   if (mine !== chosen) return;
-  if (next.kind === "answered") await loadRadiograph(next);
+  if (next.kind === "answered") {
+    await loadRadiograph(next);
+    forgetErased(next);
+  }
   if (mine !== chosen) return;
   become(next.kind, { value: next, picture: next.picture ?? picture });
   if (source.case && !CAN_BE_TRIED_AGAIN.includes(next.kind)) cxrCases.show(source.case);
   showNote();
-};
-
-const ask = async (source) => {
-  const { name, file } = source;
-  if (file?.size > props.max_bytes) return { kind: "too_large" };
-  try {
-    const asked = file ? { name, path: (await upload(file)).path } : { case: source.case };
-    if (file && !asked.path) throw new Error("not uploaded");
-    state.asked = asked;
-    return await server.answer_one(asked);
-  } catch {
-    return { kind: "offline" };
-  }
 };
 
 document.addEventListener("cxr:open", ({ detail }) => {

@@ -17,12 +17,23 @@ const eraseAround = (row, column, radius) => {
     if (Math.hypot(r - row, c - column) <= radius) erased[r * line.length + c] = 1;
   }));
 };
-const eraseAt = (x, y) => {
+const brushAt = (x, y) => {
   const { map, width, height } = answered();
   if (!cellAt(x, y)) return;
   eraseAround((y / height) * map.length - 0.5, (x / width) * map[0].length - 0.5, BRUSH);
   showWhatIf();
   draw();
+};
+
+const drawBrush = (context, { width, height }) => {
+  if (!anyErased()) return;
+  const columns = answered().map[0].length;
+  const [across, down] = [width / columns, height / answered().map.length];
+  context.fillStyle = "rgb(15 23 42 / 65%)";
+  erased.forEach((gone, i) => {
+    if (!gone) return;
+    context.fillRect((i % columns) * across, Math.floor(i / columns) * down, across, down);
+  });
 };
 
 // The cell with the strongest evidence that still counts; null where none is left.

@@ -1,0 +1,60 @@
+"""Answers for the browser: of an upload, or of a case that it names, one state that says it all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cxr.classifier import Classifier
+from cxr.errors import RadiographError
+from cxr.outcome import answer_file
+from cxr.page.failures import log_failure
+from cxr.page.turns import Busy, Turns
+from cxr.page.uploads import asked_name, uploaded_file
+from cxr.page.values import message_values, outcome_value
+
+
+class Answers:
+    """Answers what a component of the page asks for. Safe to share between threads."""
+
+    def __init__(
+        self, classifier: Classifier, *, at_once: int, cases: Mapping[str, Path] | None = None
+    ) -> None:
+        """Set up the answers.
+
+        Args:
+            classifier: answers.
+            at_once: how many radiographs are classified at a time.
+            cases: files that the browser may ask for by their name.
+        """
+        self.classifier = classifier
+        self.turns = Turns(at_once)
+        self._cases = cases or {}
+
+    def source_of(self, asked: Mapping[str, Any]) -> tuple[Path, str]:
+        """The file that the browser means, and its name: an upload, or a case.
+
+        Raises:
+            UnreadableRadiograph: it is no upload, or the upload has been deleted.
+        """
+        case = asked.get("case")
+        if isinstance(case, str) and case in self._cases:
+            return self._cases[case], self._cases[case].name
+        name = asked_name(asked)
+        return uploaded_file(str(asked.get("path")), name=name), name
+
+    def answer_one(self, asked: Any) -> dict[str, Any]:
+        """The state that a file leads to, with all that the browser needs to show it."""
+        try:
+            path, name = self.source_of(asked if isinstance(asked, dict) else {})
+            with self.turns.take():
+                outcome = answer_file(path, self.classifier, file=name)
+                return outcome_value(outcome, self.classifier.bundle)
+        except Busy:
+            return {"kind": "busy"}
+        except RadiographError as error:
+            return {"kind": "unreadable", "reasons": message_values([error.message])}
+        except Exception as error:
+            log_failure("a radiograph was not classified", error)
+            return {"kind": "failed"}

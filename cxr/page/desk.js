@@ -1,0 +1,37 @@
+// The radiograph on the desk: what the viewer and the reader study share, each with a scope of its own. Gradio puts
+// `element`, `props`, `upload` and `server` into it.
+const { cxr, cxrCases, cxrFiles, cxrRules } = window;
+const $ = (selector) => element.querySelector(selector);
+const say = cxr.speaker(props.texts);
+
+const FRESH_VIEW = { zoom: 1, x: 0, y: 0, turn: 0, flip: false };
+const state = {
+  kind: "empty",
+  source: null, // what was chosen: its name, and a file or the name of a case
+  asked: null, // how the server knows it: a path of an upload, or the name of a case
+  picture: null, // an address of the image itself, for the states without an answer
+  value: null, // an answer, or why there is none; see cxr/page/values.py
+  opacity: cxr.recall("opacity") ?? 0.6,
+  least: props.least, // evidence from which a place is coloured, on the heatmap's scale
+  pressed: { heatmap: false, contour: false, lungs: false, grid: false, side: false, invert: false, lens: false },
+  mode: "move", // what a pointer does on the stage: move, window, ruler, erase or mark
+  view: { ...FRESH_VIEW },
+  window: [0, 1], // the levels shown black and white
+  forced: false, // whether the reader asked for a heatmap that does not support the answer
+};
+const answered = () => (state.kind === "answered" ? state.value : null);
+const points = () => answered().operating_points;
+
+// Asks the server for an answer: the kind of state that it leads to, with its values (see cxr/page/values.py).
+const ask = async (source) => {
+  const { name, file } = source;
+  if (file?.size > props.max_bytes) return { kind: "too_large" };
+  try {
+    const asked = file ? { name, path: (await upload(file)).path } : { case: source.case };
+    if (file && !asked.path) throw new Error("not uploaded");
+    state.asked = asked;
+    return await server.answer_one(asked);
+  } catch {
+    return { kind: "offline" };
+  }
+};
