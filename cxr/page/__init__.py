@@ -17,9 +17,12 @@ from cxr.page.lines import create_choose_button, create_header, create_line, mod
 from cxr.page.many import create_many
 from cxr.page.notes import note_keeper
 from cxr.page.serving import BASE_SETTINGS
+from cxr.page.study import create_study
 from cxr.page.viewer import create_viewer
 
 _FOLDER = Path(__file__).parent
+# Scripts that all components use.
+_HEAD = ("rules.js", "page.js", "cases.js", "files.js", "zip.js", "store.js", "statistics.js")
 
 # Arguments of Gradio's `launch` for this page.
 LAUNCH_SETTINGS: dict[str, Any] = {
@@ -29,13 +32,12 @@ LAUNCH_SETTINGS: dict[str, Any] = {
     "footer_links": ["api"],
     "pwa": True,
     "head": "".join(
-        f"<script>{(_FOLDER / name).read_text(encoding='utf-8')}</script>"
-        for name in ("rules.js", "page.js", "cases.js", "files.js", "zip.js", "store.js")
+        f"<script>{(_FOLDER / name).read_text(encoding='utf-8')}</script>" for name in _HEAD
     ),
     "max_file_size": "100mb",
 }
 _DELETE_UPLOADS = (30, 300)  # seconds: every 30 s, those older than 300 s
-_AT_ONCE = 2  # radiographs that are classified at a time, of viewer, list and API each
+_AT_ONCE = 2  # radiographs that are classified at a time, of viewer, list, study and API each
 _MAX_WAITING = 200  # requests in the queue
 
 
@@ -74,6 +76,8 @@ def build_page(classifier: Classifier, *, notice: str = "", notes: Path | None =
                 create_case_text(cases, elem_id="case")
         with gr.Column(elem_id="many-view"):
             create_many(classifier, at_once=_AT_ONCE, elem_id="many")
+        with gr.Column(elem_id="study-view"):
+            create_study(classifier, at_once=_AT_ONCE, elem_id="study")
         with gr.Column(elem_id="about-view"):
             create_curves(classifier.bundle, elem_id="curves")
             gr.Markdown(card_text(classifier.bundle), elem_id="card")

@@ -115,10 +115,10 @@ window.cxrCases ??= (() => {
   };
 })();
 
-// #about and #many in the address open that view, and a view writes itself into the address.
+// #about, #many and #study in the address open that view, and a view writes itself into the address.
 (() => {
   const { cxr } = window;
-  const LINKED = ["about", "many"];
+  const LINKED = ["about", "many", "study"];
   const linked = () => LINKED.find((view) => location.hash === `#${view}`);
   const openLinked = () => cxr.setView(linked() ?? "one");
   // The page's head is read before its body is there.

@@ -1,8 +1,14 @@
 // Files that come in by dropping and pasting, and files that the reader keeps.
 window.cxrFiles ??= (() => {
-  // One file goes to the viewer; several, a folder or an archive go to the list of many radiographs.
+  // One file goes to the viewer; several, a folder or an archive go to the list of many radiographs; all go to the
+  // reader study while it is in sight.
   const handOver = (files, items, { asList }) => {
     if (!files.length) return;
+    if (document.body.dataset.view === "study") {
+      const detail = { files: [...files], items };
+      document.dispatchEvent(new CustomEvent("cxr:study", { detail }));
+      return;
+    }
     window.cxr.setView(asList ? "many" : "one");
     const detail = asList ? { files: [...files], items } : files[0];
     document.dispatchEvent(new CustomEvent(asList ? "cxr:drop" : "cxr:open", { detail }));

@@ -22,6 +22,7 @@ _HEADER = """
     <nav data-t-label="sections">
       <button type="button" data-view="one" data-t="view_one"></button>
       <button type="button" data-view="many" data-t="view_many"></button>
+      <button type="button" data-view="study" data-t="view_study"></button>
       <button type="button" data-view="about" data-t="view_about"></button>
     </nav>
   </div>

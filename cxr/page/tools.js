@@ -115,7 +115,7 @@ const ACTIONS = {
 };
 const use = (tool) => {
   const { pressed } = state;
-  if (!answered()) return;
+  if (!answered() || $(`[data-tool=${tool}]`)?.hidden) return;
   // The evidence would give the answer away before the reader's own reading.
   if (blinded() && ["heatmap", "contour", "erase", "erase_hottest"].includes(tool)) return;
   if (tool in pressed) pressed[tool] = !pressed[tool];

@@ -1,0 +1,109 @@
+// --- What the reader does in the study, and where it begins -----------------------------------------------
+
+const NOTICES = {
+  full: () => say("study_full"),
+  forbidden: () => say("study_forbidden"),
+  archive: () => say("study_archive"),
+  limit: () => say("many_limit", { limit: MAX_FILES }),
+};
+let sure = ""; // what was asked for once: done if it is asked for again
+
+const show = () => {
+  cxr.translate(element, say);
+  const { phase, items, at } = study;
+  $(".study").dataset.phase = phase;
+  $(".study").dataset.state = state.kind;
+  $(".notice").textContent = NOTICES[study.problem]?.() ?? "";
+  $(".notice").hidden = !study.problem;
+  showSetup();
+  const place = at >= 0 ? say("study_place", { at: at + 1, total: items.length }) : "";
+  $(".place strong").textContent = place;
+  $("progress").value = items.length ? at / items.length : 0;
+  $(".reading").textContent = phase === "loading" && at >= 0 ? place : "";
+  // The stage reads out what is on it, which must not be the file's name: it often goes by the label.
+  if (answered()) answered().name = place;
+  showProblem();
+  $(".own-reading").hidden = !["read", "aid"].includes(phase);
+  showTools();
+  for (const tool of ["heatmap", "contour"]) $(`[data-tool=${tool}]`).hidden = blinded();
+  $("[data-tool=mark]").hidden = !blinded();
+  showReading();
+  showModel();
+  showResults();
+  showSure();
+  draw();
+};
+const showSetup = () => {
+  const { chosen, labels } = study;
+  const said = [];
+  if (chosen.length) said.push(say("study_chosen", { count: chosen.length }));
+  if (labels && chosen.length) {
+    said.push(say("study_labels_found", { count: chosen.filter(({ name }) => labelOf(name)).length }));
+  }
+  if (labels?.unused) said.push(say("study_labels_unused", { count: labels.unused }));
+  if (labels && !chosen.length) said.push(say("study_labels_read", { count: labels.labels.size }));
+  $(".chosen").textContent = said.join(" ");
+  $("[data-do=start]").hidden = !chosen.length;
+};
+const showSure = () => {
+  $("[data-do=end]").textContent = say(sure === "end" ? "study_end_sure" : "study_end");
+  const forgets = $("[data-do=forget]");
+  if (forgets) forgets.textContent = say(sure === "forget" ? "study_forget_sure" : "study_forget");
+};
+
+const drawBeside = () => {}; // of the stage: nothing else is drawn
+
+const DOES = {
+  files: () => $(".pick-files").click(),
+  folder: () => $(".pick-folder").click(),
+  labels: () => $(".pick-labels").click(),
+  start,
+  again: next,
+  leave: leaveOut,
+  undo,
+  mark: () => use("mark"),
+  csv: keepTable,
+  json: keepDocument,
+};
+const SURE = { end, forget };
+
+element.addEventListener("click", async (event) => {
+  const { do: action } = event.target.closest("button")?.dataset ?? {};
+  const twice = action && action === sure;
+  sure = action in SURE && !twice ? action : "";
+  DOES[action]?.();
+  if (twice) await SURE[action]();
+  showSure();
+  showReading();
+});
+element.addEventListener("change", async (event) => {
+  if (event.target.matches("[name=choice]")) showReading();
+  if (!event.target.matches("input[type=file]")) return;
+  const files = [...event.target.files];
+  const asLabels = event.target.matches(".pick-labels");
+  event.target.value = ""; // so that the same file can be chosen again
+  if (asLabels && files.length) await chooseLabels(files[0]);
+  else await choose(files);
+});
+element.addEventListener("input", (event) => {
+  if (event.target.matches(".confidence")) showReading();
+  if (event.target.matches(".brush")) draw();
+});
+$(".own-reading").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  await submit();
+  focusOnNext();
+});
+$(".stage").addEventListener("keydown", aim);
+
+// Whoever uses the keyboard is where the next thing is to do.
+const focusOnNext = () => {
+  if (study.phase === "results") $(".results h2").focus();
+  else if (["read", "aid"].includes(study.phase)) ($("[name=choice]:checked") ?? $("[name=choice]")).focus();
+};
+document.addEventListener("cxr:study", async ({ detail }) => {
+  if (study.phase === "setup") await choose(await cxrFiles.listFiles(detail));
+});
+
+cxr.onChange(show);
+resume();

@@ -1,0 +1,82 @@
+// --- Marks: strokes of a round brush where the reader sees disease ----------------------------------------
+// As cxrStatistics.overlap takes them, in fractions of the radiograph's width.
+
+const MARK = "#4ade80";
+const AIM = { ArrowLeft: [-12, 0], ArrowRight: [12, 0], ArrowUp: [0, -12], ArrowDown: [0, 12] }; // CSS pixels
+const layer = document.createElement("canvas");
+let marks = []; // on the radiograph on the desk
+const brush = () => Number($(".brush").value);
+
+const rounded = (value) => Math.round(value * 1e4) / 1e4;
+const beginStroke = () => { if (blinded()) marks.push({ radius: brush(), points: [] }); };
+const brushAt = (x, y) => {
+  if (!blinded() || !marks.length) return;
+  const { radius, points } = marks.at(-1);
+  const { width } = answered();
+  const at = [rounded(x / width), rounded(y / width)];
+  const last = points.at(-1);
+  if (last && Math.hypot(at[0] - last[0], at[1] - last[1]) < radius / 4) return;
+  points.push(at);
+  showReading();
+  draw();
+};
+const undo = () => {
+  if (!blinded()) return;
+  marks.pop();
+  showReading();
+  draw();
+};
+
+// Their common outline, so that what is marked stays in sight.
+const drawMarks = (context, { width, line }) => {
+  [layer.width, layer.height] = [context.canvas.width, context.canvas.height];
+  const ink = layer.getContext("2d");
+  ink.setTransform(context.getTransform());
+  Object.assign(ink, { lineCap: "round", lineJoin: "round", strokeStyle: MARK });
+  const stroke = (more) => marks.forEach(({ radius, points }) => {
+    ink.lineWidth = 2 * radius * width + more;
+    ink.beginPath();
+    points.forEach(([x, y], i) => {
+      if (!i) ink.moveTo(x * width, y * width);
+      ink.lineTo(x * width + 0.01, y * width); // a point alone is a disc
+    });
+    ink.stroke();
+  });
+  stroke(2 * line);
+  ink.globalCompositeOperation = "destination-out";
+  stroke(-2 * line);
+  context.save();
+  context.resetTransform();
+  context.drawImage(layer, 0, 0);
+  context.restore();
+};
+const drawBrush = (context, { width, line }) => {
+  if (marks.length) drawMarks(context, { width, line });
+  if (state.mode !== "mark" || !stage.pointer) return;
+  const { x, y } = placeOnRadiograph(stage.pointer);
+  context.strokeStyle = MARK;
+  context.lineWidth = line;
+  context.beginPath();
+  context.arc(x, y, brush() * width, 0, 2 * Math.PI);
+  context.stroke();
+};
+
+// By keys: the arrows move the brush, and the space bar or Enter marks where it is.
+const aim = (event) => {
+  if (state.mode !== "mark" || !answered()) return;
+  const { clientWidth, clientHeight } = $("canvas.main");
+  const { x, y } = stage.pointer ?? { x: clientWidth / 2, y: clientHeight / 2 };
+  if (AIM[event.key]) {
+    const [dx, dy] = AIM[event.key];
+    const within = (value, most) => Math.min(most, Math.max(0, value));
+    stage.pointer = { x: within(x + dx, clientWidth), y: within(y + dy, clientHeight) };
+    draw();
+  } else if (event.key === " " || event.key === "Enter") {
+    stage.pointer = { x, y };
+    const at = placeOnRadiograph(stage.pointer);
+    beginStroke();
+    brushAt(at.x, at.y);
+  } else return;
+  event.preventDefault();
+  event.stopPropagation();
+};

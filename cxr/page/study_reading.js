@@ -1,0 +1,134 @@
+// --- One reading: the reader's choice without the model, and then with its answer -------------------------
+
+const PICTURE_SIDE = 360; // of the small pictures that the results show
+let since = 0; // when the reading began
+
+const nameOf = (choice) => (choice === "UNSURE" ? say("quiz_unsure") : say(`verdict_${choice}`));
+const fractionOf = (input) => Number(input.value) / 100;
+
+const startReading = (first) => {
+  marks = first?.marks ?? [];
+  since = performance.now();
+  const form = $(".own-reading");
+  const size = brush();
+  form.reset();
+  form.querySelector(".brush").value = size;
+  if (!first) return;
+  form.querySelector(`[value=${first.choice}]`).checked = true;
+  if (first.confidence !== null) form.querySelector(".confidence").value = 100 * first.confidence;
+};
+const reading = () => {
+  const choice = $("[name=choice]:checked").value;
+  const confidence = choice === "UNSURE" ? null : fractionOf($(".confidence"));
+  return { choice, confidence, seconds: Math.round((performance.now() - since) / 1000) };
+};
+const reveal = () => {
+  Object.assign(state, { mode: "move" });
+  state.pressed.heatmap = true;
+  since = performance.now();
+  enter("aid");
+};
+
+const submit = async () => {
+  if (study.phase === "read") {
+    current().first = { ...reading(), marks: marks.filter(({ points }) => points.length) };
+    await keepItem(study.at);
+    reveal();
+  } else {
+    await finish({ kind: "answered", second: reading(), answer: summary(answered()), pictures: pictures() });
+  }
+};
+
+// What of an answer the figures need. The verdict is the model's own, never at a threshold of the reader's: that
+// could change between two radiographs.
+const verdictOf = (value) => cxrRules.verdict(value.probability, points(), null);
+const summary = (value) => ({
+  probability: value.probability,
+  verdict: verdictOf(value),
+  at_threshold: cxrRules.verdict(value.probability, points(), points().threshold),
+  threshold: points().threshold,
+  worth: value.worth,
+  model: value.model,
+  model_name: value.model_name,
+  overlap: current().first.marks.length ? overlapOf(value) : null,
+});
+const overlapOf = (value) => {
+  const lungs = new Path2D(value.lungs);
+  const context = layer.getContext("2d");
+  context.resetTransform();
+  return cxrStatistics.overlap({
+    map: value.map,
+    aspect: value.height / value.width,
+    marks: current().first.marks,
+    inLungs: (x, y) => context.isPointInPath(lungs, x, y, "evenodd"),
+  });
+};
+
+// The radiograph in small with the reader's marks, and with the heatmap.
+const pictures = () => {
+  const { width, height } = answered();
+  const scale = PICTURE_SIDE / Math.max(width, height);
+  const picture = (paint) => {
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [Math.round(width * scale), Math.round(height * scale)];
+    const context = canvas.getContext("2d");
+    drawRadiograph(context, new DOMMatrix().scale(scale), { plain: true, forFile: true });
+    paint(context);
+    return canvas.toDataURL("image/jpeg", 0.8);
+  };
+  return {
+    marks: picture((context) => drawMarks(context, { width, line: 1.5 / scale })),
+    heatmap: picture((context) => {
+      context.globalAlpha = 0.6;
+      context.drawImage(heat.canvas, 0, 0, width, height);
+    }),
+  };
+};
+
+// --- What is shown ----------------------------------------------------------------------------------------
+
+const showReading = () => {
+  const unsure = $("[name=choice]:checked")?.value === "UNSURE";
+  $(".confidence").disabled = unsure;
+  $(".own-reading output").textContent = unsure ? "–" : cxr.percent(fractionOf($(".confidence")), 0);
+  $(".asked").textContent = say(study.phase === "aid" ? "study_with_aid" : "own_title");
+  $(".choices").setAttribute("aria-label", $(".asked").textContent);
+  $(".own-reading [type=submit]").textContent = say(study.phase === "aid" ? "study_next" : "own_show");
+  $(".marking").hidden = !blinded();
+  $(".marked").textContent = marks.length ? say("study_marked", { marks: marks.length }) : say("study_no_marks");
+  $("[data-do=undo]").disabled = !marks.length;
+  $("[data-do=mark]").setAttribute("aria-pressed", String(state.mode === "mark"));
+};
+
+const showModel = () => {
+  const shown = study.phase === "aid";
+  $(".answer").hidden = !shown;
+  if (!shown) return;
+  const value = answered();
+  const verdict = verdictOf(value);
+  $(".study").dataset.verdict = verdict;
+  $(".verdict .label").textContent = say(`verdict_${verdict}`);
+  $(".verdict .reason").textContent = say("study_probability", {
+    probability: cxr.probability(value.probability), threshold: cxr.decimal(points().threshold),
+  });
+  $(".answer .means").textContent = `${say("evidence")}: ${say(`worth_${value.worth}`)}. ${say(`worth_${value.worth}_means`)}`;
+  $(".warnings").hidden = !value.warnings.length;
+  $(".warnings").replaceChildren(...value.warnings.map((warning) => {
+    const item = document.createElement("li");
+    item.textContent = cxr.sentences([warning], say);
+    return item;
+  }));
+};
+
+const showProblem = () => {
+  const { kind, value } = state;
+  $(".problem").hidden = study.phase !== "problem";
+  if (study.phase !== "problem") return;
+  $(".problem .name").textContent = current().name;
+  $(".problem .label").textContent = say(kind === "outside" ? "verdict_OUTSIDE" : `state_${kind}`);
+  $(".problem .why").textContent = cxr.sentences(value.reasons ?? value.warnings ?? [], say);
+  $(".problem .todo").textContent = say("study_left_out");
+  $(".problem .again").hidden = !CAN_BE_TRIED_AGAIN.includes(kind);
+  $(".problem .leave").hidden = kind === "offline" || kind === "busy";
+  $(".problem .todo").hidden = $(".problem .leave").hidden;
+};

@@ -1,0 +1,196 @@
+"""The reader study, in a real browser: from the first radiograph to the results."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from playwright.sync_api import Page, expect
+from sklearn.metrics import cohen_kappa_score, roc_auc_score
+
+from cxr.classifier import Classifier
+from cxr.reading.radiograph import read_radiograph
+from tests.conftest import PAGE_MARKS
+from tests.cxr.browser import EN, FR, violations
+from training.metrics.comparison import delong_test
+
+pytestmark = PAGE_MARKS
+
+CHOICES = ["PNEUMONIA", "NORMAL", "UNSURE", "PNEUMONIA", "NORMAL", "NORMAL", "PNEUMONIA", "NORMAL"]
+CONFIDENCE = [90, 80, 0, 55, 100, 30, 70, 60]
+UNSURE = 2
+
+
+@pytest.fixture
+def radiographs(tmp_path: Path, image_file: Path, gradient_file: Path) -> list[Path]:
+    """Eight radiographs that differ a little, a picture that is none, and a table of labels."""
+    folder = tmp_path / "study"
+    folder.mkdir()
+    image = cv2.imread(str(image_file), cv2.IMREAD_GRAYSCALE)
+    rows = ["file;label"]
+    for i in range(8):
+        path = folder / f"{'pneumonia' if i % 2 else 'normal'}_{i}.png"
+        cv2.imwrite(str(path), np.clip(image.astype(int) + 3 * i, 0, 255).astype(np.uint8))
+        rows.append(f"{path.name};{'Pneumonia' if i % 2 else '0'}")
+    (folder / "labels.csv").write_text("\r\n".join([*rows, "other.png;perhaps"]))
+    return [*sorted(folder.glob("*.png")), gradient_file]
+
+
+def phase(page: Page, name: str) -> None:
+    page.wait_for_selector(f".study[data-phase={name}]")
+
+
+def read(page: Page, choice: str, confidence: int) -> None:
+    page.locator(f"#study [name=choice][value={choice}]").check()
+    if choice != "UNSURE":
+        page.locator("#study .confidence").fill(str(confidence))
+
+
+def submit(page: Page) -> None:
+    page.locator("#study [type=submit]").click()
+
+
+def mark(page: Page) -> None:
+    """A stroke across the middle of the radiograph."""
+    page.locator("#study [data-do=mark]").click()
+    box = page.locator("#study .stage").bounding_box()
+    assert box
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x - 40, y)
+    page.mouse.down()
+    page.mouse.move(x + 40, y, steps=4)
+    page.mouse.up()
+    expect(page.locator("#study .marked")).to_have_text("1 mark")
+
+
+def test_a_study_of_eight_radiographs_goes_on_after_a_reload(
+    page: Page, radiographs: list[Path], tmp_path: Path, tiny_classifier: Classifier
+) -> None:
+    page.locator("[data-view=study]").click()
+    phase(page, "setup")
+    assert not violations(page)
+    page.set_input_files("#study .pick-files", radiographs)
+    page.set_input_files("#study .pick-labels", radiographs[0].parent / "labels.csv")
+    expect(page.locator("#study .chosen")).to_have_text(
+        "9 radiographs chosen. 8 of them have a label. 1 row of the labels was not understood, or "
+        "contradicts another row, and is not used."
+    )
+    page.locator("#study [data-do=start]").click()
+
+    number = 0
+    reloaded = False
+    while True:
+        page.wait_for_selector(".study:is([data-phase=read], [data-phase=problem])")
+        shown = page.locator("#study").inner_text()
+        if page.locator(".study[data-phase=problem]").count():
+            assert "gradient.png" in shown
+            assert EN["state_refused"] in shown
+            page.locator("#study [data-do=leave]").click()
+            if number == 8:
+                break
+            page.wait_for_selector(".study[data-phase=read]")
+        # Blinded: neither the name, which says the label, nor the model's answer.
+        labelled = page.locator("#study canvas.main").get_attribute("aria-label") or ""
+        assert "normal_" not in page.content()
+        assert "Radiograph" in labelled
+        expect(page.locator("#study .answer")).to_be_hidden()
+        page.keyboard.press("h")
+        expect(page.locator("#study .legend")).to_be_hidden()
+        if number == 0:
+            mark(page)
+            assert not violations(page)
+        read(page, CHOICES[number], CONFIDENCE[number])
+        submit(page)
+        phase(page, "aid")
+        expect(page.locator("#study .answer .label")).not_to_be_empty()
+        expect(page.locator("#study .legend, #study .unsupported").first).to_be_visible()
+        place = page.locator("#study .place strong").inner_text()
+        if number == 3:  # in the middle, between the two readings of a radiograph
+            page.reload()
+            phase(page, "aid")
+            reloaded = True
+            expect(page.locator("#study .place strong")).to_have_text(place)
+            expect(page.locator(f"#study [value={CHOICES[3]}]")).to_be_checked()
+            expect(page.locator("#study .confidence")).to_have_value(str(CONFIDENCE[3]))
+        if number == UNSURE:
+            read(page, "NORMAL", 20)
+        submit(page)
+        number += 1
+        page.wait_for_selector(
+            f".study:is([data-phase=read], [data-phase=problem], [data-phase=results]):"
+            f"not(:has(.place strong:text-is('{place}')))"
+            if number < 8
+            else ".study:is([data-phase=problem], [data-phase=results])"
+        )
+        if number == 8 and page.locator(".study[data-phase=results]").count():
+            break
+    assert reloaded
+    phase(page, "results")
+    results = page.locator("#study .results")
+    expect(results).to_contain_text("8 of 9 radiographs read; 1 left out")
+    expect(results).to_contain_text("8 radiographs tell little")
+    expect(results).to_contain_text("gradient.png – Refused")
+    expect(results).to_contain_text("After the model's answer you changed 1 reading")
+    assert not violations(page)
+
+    with page.expect_download() as waiting:
+        page.locator("#study [data-do=csv]").click()
+    waiting.value.save_as(tmp_path / "table.csv")
+    with (tmp_path / "table.csv").open(encoding="utf-8-sig", newline="") as file:
+        table = list(csv.DictReader(file))
+    with page.expect_download() as waiting:
+        page.locator("#study [data-do=json]").click()
+    waiting.value.save_as(tmp_path / "study.json")
+    document = json.loads((tmp_path / "study.json").read_text("utf-8"))
+    agrees_with(document["figures"], table, tiny_classifier, radiographs[0].parent)
+    assert sum(bool(row["marks"]) for row in document["radiographs"]) == 1
+
+    page.locator(".language").click()
+    expect(results).to_contain_text(FR["study_results"])
+    page.reload()
+    phase(page, "results")
+    page.locator("#study [data-do=forget]").click()
+    page.locator("#study [data-do=forget]").click()
+    phase(page, "setup")
+    page.reload()
+    phase(page, "setup")
+
+
+def agrees_with(
+    figures: dict[str, object], table: list[dict[str, str]], classifier: Classifier, folder: Path
+) -> None:
+    """The figures are what Python makes of the table, and the table what was read."""
+    assert sorted(row["status"] for row in table) == ["read"] * 8 + ["refused"]
+    rows = [row for row in table if row["status"] == "read"]
+    assert [row["choice"] for row in rows] == CHOICES
+    assert [row["choice_with_aid"] for row in rows][UNSURE] == "NORMAL"
+    for row in rows:
+        assert row["label"] == row["file"].split("_")[0].upper()
+        answer = classifier.predict(read_radiograph(folder / row["file"]))
+        assert float(row["probability"]) == pytest.approx(answer.probability, abs=1e-6)
+        assert row["verdict"] == answer.verdict()
+    marked = [row for row in rows if row["marks"] != "0"]
+    assert [row["position"] for row in marked] == [rows[0]["position"]]
+    assert 0 < float(marked[0]["lungs_in_marks"]) < 1
+
+    labels = np.array([row["label"] == "PNEUMONIA" for row in rows]).astype(int)
+    sign = {"PNEUMONIA": 1, "NORMAL": -1, "UNSURE": 0}
+    scores = np.array([sign[row["choice"]] * float(row["confidence"] or 0) for row in rows])
+    probabilities = np.array([float(row["probability"]) for row in rows])
+    labelled, agreement = figures["labelled"], figures["agreement"]
+    assert isinstance(labelled, dict)
+    assert isinstance(agreement, dict)
+    assert labelled["alone"]["auc"] == pytest.approx(roc_auc_score(labels, scores))
+    assert labelled["model"]["auc"] == pytest.approx(roc_auc_score(labels, probabilities))
+    p = delong_test(labels, scores, probabilities)
+    assert labelled["delong_p"]["alone_and_model"] == pytest.approx(p, abs=1e-6)
+    found = [row for row in rows if row["label"] == row["choice"] == "PNEUMONIA"]
+    assert labelled["alone"]["sensitivity"]["count"] == len(found)
+    model = [row["verdict"].replace("UNCERTAIN", "UNSURE") for row in rows]
+    for side, column in (("alone", "choice"), ("with_aid", "choice_with_aid")):
+        kappa = cohen_kappa_score([row[column] for row in rows], model)
+        assert agreement[side]["kappa"] == pytest.approx(kappa)
