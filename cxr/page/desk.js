@@ -14,7 +14,7 @@ const state = {
   opacity: cxr.recall("opacity") ?? 0.6,
   least: props.least, // evidence from which a place is coloured, on the heatmap's scale
   pressed: { heatmap: false, contour: false, lungs: false, grid: false, side: false, invert: false, lens: false },
-  mode: "move", // what a pointer does on the stage: move, window, ruler, erase or mark
+  mode: "move", // what a pointer does on the stage: move, window, ruler, erase, box or mark
   view: { ...FRESH_VIEW },
   window: [0, 1], // the levels shown black and white
   forced: false, // whether the reader asked for a heatmap that does not support the answer

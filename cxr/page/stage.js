@@ -2,7 +2,7 @@
 // Who uses it says what a brush does (beginStroke, brushAt, drawBrush) and what else is drawn (drawBeside).
 
 const MAX_ZOOM = 16;
-const BRUSHES = ["erase", "mark"]; // modes in which a pointer paints
+const BRUSHES = ["erase", "box", "mark"]; // modes in which a pointer paints
 const LENS = { radius: 110, zoom: 2.5 }; // CSS pixels, and how much larger than around it
 const stage = { pointer: null, ruler: null, waiting: false };
 

@@ -7,7 +7,7 @@
 // study_figures.js, study_results.js and study_begin.js follow in the same scope.
 const { cxrStatistics, cxrStore, cxrZip } = window;
 const MAX_FILES = 500;
-const OFFERED = { without: ["erase", "side", "grid"], keys: { z: "undo" } }; // see tools.js
+const OFFERED = { without: ["erase", "box", "side", "grid"], keys: { z: "undo" } }; // see tools.js
 const store = cxrStore.open("study");
 const study = {
   phase: "loading",

@@ -9,6 +9,7 @@ const TOOLS = [
   ["grid", "g", "M2 2H14V14H2ZM6 2V14M10 2V14M2 6H14M2 10H14"],
   ["mark", "a", "M8 2A6 6 0 1 0 14 8M10 8L15 3L13 1L8 6V8Z"],
   ["erase", "e", "M3 10L9 4L13 8L8 13H5ZM2 14H14"],
+  ["box", "o", "M3 3H7M9 3H13V7M13 9V13H9M7 13H3V9M3 7V3M6 6L10 10M10 6L6 10"],
   ["side", "s", "M2 3H14V13H2ZM8 3V13"],
   ["invert", "i", "M8 2A6 6 0 1 0 8 14ZM8 2A6 6 0 0 1 8 14"],
   ["window", "w", "M8 5A3 3 0 1 0 8 11A3 3 0 1 0 8 5M8 1V3M8 13V15M1 8H3M13 8H15M3 3L4 4M12 12L13 13M13 3L12 4M4 12L3 13"],
@@ -78,7 +79,7 @@ const showTools = () => {
   $(".stage").dataset.mode = mode;
   if (!answered()) return;
   const { turned, windows, evidence } = answered();
-  for (const button of element.querySelectorAll("[data-tool=erase]")) button.hidden = !evidence;
+  for (const button of element.querySelectorAll("[data-tool=erase], [data-tool=box]")) button.hidden = !evidence;
   const names = Object.keys(windows);
   const now = names.find((name) => String(windows[name]) === String(state.window)) ?? "own";
   $("[data-tool=preset] [data-t]").textContent = say(`window_${now}`);
@@ -117,7 +118,7 @@ const use = (tool) => {
   const { pressed } = state;
   if (!answered() || $(`[data-tool=${tool}]`)?.hidden) return;
   // The evidence would give the answer away before the reader's own reading.
-  if (blinded() && ["heatmap", "contour", "erase", "erase_hottest"].includes(tool)) return;
+  if (blinded() && ["heatmap", "contour", "erase", "box", "erase_hottest"].includes(tool)) return;
   if (tool in pressed) pressed[tool] = !pressed[tool];
   if (MODES.includes(tool)) state.mode = state.mode === tool ? "move" : tool;
   if (tool === "ruler") stage.ruler = null;

@@ -10,17 +10,32 @@ const forgetErased = (value) => {
 };
 const anyErased = () => erased?.some(Boolean);
 
-const beginStroke = () => before.push(erased.slice());
+let corner = null; // where a stroke began
+const beginStroke = (x, y) => {
+  before.push(erased.slice());
+  corner = { x, y };
+};
 const eraseAround = (row, column, radius) => {
   const { map } = answered();
   map.forEach((line, r) => line.forEach((_, c) => {
     if (Math.hypot(r - row, c - column) <= radius) erased[r * line.length + c] = 1;
   }));
 };
+// The cells whose middle lies between the corner where the stroke began and this one.
+const eraseBox = (x, y) => {
+  const { map, width, height } = answered();
+  const between = (value, one, other) => value >= Math.min(one, other) && value <= Math.max(one, other);
+  erased = before.at(-1).slice();
+  map.forEach((line, r) => line.forEach((_, c) => {
+    const [across, down] = [((c + 0.5) / line.length) * width, ((r + 0.5) / map.length) * height];
+    if (between(across, corner.x, x) && between(down, corner.y, y)) erased[r * line.length + c] = 1;
+  }));
+};
 const brushAt = (x, y) => {
   const { map, width, height } = answered();
-  if (!cellAt(x, y)) return;
-  eraseAround((y / height) * map.length - 0.5, (x / width) * map[0].length - 0.5, BRUSH);
+  if (state.mode === "box") eraseBox(x, y);
+  else if (!cellAt(x, y)) return;
+  else eraseAround((y / height) * map.length - 0.5, (x / width) * map[0].length - 0.5, BRUSH);
   showWhatIf();
   draw();
 };

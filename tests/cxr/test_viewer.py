@@ -402,6 +402,28 @@ def test_the_browsers_what_if_is_the_engines(
     expect(page.locator(".without")).to_have_text(EN["what_if"])
 
 
+def test_a_box_takes_out_what_lies_in_it_and_no_more(
+    page: Page, image_file: Path, tiny_classifier: Classifier
+) -> None:
+    answer = tiny_classifier.predict(read_radiograph(image_file))
+    assert answer.evidence
+    everything = np.ones(answer.evidence.evidence.shape, np.float32)
+    without = answer.operating_points.probability(answer.evidence.logit(everything))
+    answered(page, image_file)
+    page.keyboard.press("o")
+    box = page.locator(".stage").bounding_box()
+    assert box
+    page.mouse.move(box["x"] + 2, box["y"] + 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] - 4, box["y"] + box["height"] - 4, steps=3)
+    said = page.locator(".without")
+    expect(said).to_contain_text("Without what is rubbed out")
+    assert number_in(said.inner_text()) == pytest.approx(without, abs=0.0006)
+    page.mouse.move(box["x"] + 4, box["y"] + 4, steps=3)  # smaller again: nothing is left in it
+    expect(said).to_have_text(EN["what_if"])
+    page.mouse.up()
+
+
 def test_there_is_an_end_to_rubbing_out(page: Page, image_file: Path) -> None:
     answered(page, image_file)
     button = page.locator("[data-what=hottest]")
