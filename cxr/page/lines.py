@@ -78,11 +78,14 @@ button {
 _HEADER_SCRIPT = """
 const { cxr } = window;
 const say = cxr.speaker(props.texts);
+const nav = element.querySelector("nav");
 cxr.onChange(() => {
   cxr.translate(element, say);
   for (const button of element.querySelectorAll("[data-view]")) {
     const current = button.dataset.view === (document.body.dataset.view ?? "one");
     button.setAttribute("aria-current", current ? "page" : "false");
+    // On a phone it may be out of sight.
+    if (current) nav.scrollLeft = button.offsetLeft - nav.offsetLeft;
   }
 });
 element.addEventListener("click", (event) => {

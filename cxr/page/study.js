@@ -11,7 +11,7 @@ const OFFERED = { without: ["erase", "box", "side", "grid"], keys: { z: "undo" }
 const store = cxrStore.open("study");
 const study = {
   phase: "loading",
-  // In the order in which they are read. Each: name, file (until it is read), label (PNEUMONIA, NORMAL or null),
+  // In the order in which they are read. Each: key (its place in it), name, file (until it is read), label (PNEUMONIA, NORMAL or null),
   // kind (null until it is done: answered, or why it is left out) with reasons, first and second reading, answer
   // and pictures.
   items: [],
@@ -41,7 +41,7 @@ const keeping = async (task) => {
     return null;
   }
 };
-const keepItem = (at) => keeping(() => store.put(at, study.items[at]));
+const keepItem = (at) => keeping(() => store.put(study.items[at].key, study.items[at]));
 
 // --- From one radiograph to the next -----------------------------------------------------------------------
 
@@ -122,14 +122,14 @@ const start = async () => {
   enter("loading");
   await keeping(() => store.clear());
   study.items = [];
-  for (const { name, open } of sources) {
-    const item = { name, label: study.labels ? labelOf(name) : null, kind: null };
+  for (const [key, { name, open }] of sources.entries()) {
+    const item = { key, name, label: study.labels ? labelOf(name) : null, kind: null };
     try {
       study.items.push({ ...item, file: await open() });
     } catch { // a damaged entry of a ZIP file
       study.items.push({ ...item, kind: "unreadable", reasons: [] });
     }
-    await keepItem(study.items.length - 1);
+    await keepItem(key);
   }
   study.chosen = [];
   await next();

@@ -51,7 +51,8 @@ const showSure = () => {
   if (forgets) forgets.textContent = say(sure === "forget" ? "study_forget_sure" : "study_forget");
 };
 
-const drawBeside = () => {}; // of the stage: nothing else is drawn
+// Whenever the stage is drawn: its tool may have been chosen by a key.
+const drawBeside = () => $("[data-do=mark]").setAttribute("aria-pressed", String(state.mode === "mark"));
 
 const DOES = {
   files: () => $(".pick-files").click(),
@@ -61,7 +62,7 @@ const DOES = {
   again: next,
   leave: leaveOut,
   undo,
-  mark: () => use("mark"),
+  mark: () => { use("mark"); $(".stage").focus(); },
   csv: keepTable,
   json: keepDocument,
 };

@@ -104,8 +104,8 @@ const overlapFigures = (read) => {
 const COLUMNS = ["position", "file", "status", "label", "choice", "confidence", "choice_with_aid",
   "confidence_with_aid", "verdict", "verdict_at_threshold", "probability", "threshold", "evidence", "marks",
   "evidence_in_marks", "lungs_in_marks", "strongest_in_marks", "seconds", "seconds_with_aid", "remarks", "model"];
-const rowOf = (item, i) => ({
-  position: i + 1,
+const rowOf = (item) => ({
+  position: item.key + 1,
   file: item.name,
   status: isRead(item) ? "read" : item.kind,
   label: item.label,
@@ -131,7 +131,7 @@ const rowOf = (item, i) => ({
 });
 const keepTable = () => cxrFiles.downloadTable("reader-study.csv", COLUMNS, study.items.map(rowOf));
 const keepDocument = () => {
-  const radiographs = study.items.map((item, i) => ({ ...rowOf(item, i), marks: item.first?.marks ?? [] }));
+  const radiographs = study.items.map((item) => ({ ...rowOf(item), marks: item.first?.marks ?? [] }));
   const content = JSON.stringify({ figures: figuresOf(study.items), radiographs }, null, 1);
   cxrFiles.download(URL.createObjectURL(new Blob([content], { type: "application/json" })), "reader-study.json");
 };

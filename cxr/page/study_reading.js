@@ -97,7 +97,6 @@ const showReading = () => {
   $(".marking").hidden = !blinded();
   $(".marked").textContent = marks.length ? say("study_marked", { marks: marks.length }) : say("study_no_marks");
   $("[data-do=undo]").disabled = !marks.length;
-  $("[data-do=mark]").setAttribute("aria-pressed", String(state.mode === "mark"));
 };
 
 const showModel = () => {
@@ -111,7 +110,8 @@ const showModel = () => {
   $(".verdict .reason").textContent = say("study_probability", {
     probability: cxr.probability(value.probability), threshold: cxr.decimal(points().threshold),
   });
-  $(".answer .means").textContent = `${say("evidence")}: ${say(`worth_${value.worth}`)}. ${say(`worth_${value.worth}_means`)}`;
+  const worth = cxrRules.asSentence(say("study_pair", { name: say("evidence"), value: say(`worth_${value.worth}`) }));
+  $(".answer .means").textContent = `${worth} ${say(`worth_${value.worth}_means`)}`;
   $(".warnings").hidden = !value.warnings.length;
   $(".warnings").replaceChildren(...value.warnings.map((warning) => {
     const item = document.createElement("li");
@@ -122,8 +122,11 @@ const showModel = () => {
 
 const showProblem = () => {
   const { kind, value } = state;
-  $(".problem").hidden = study.phase !== "problem";
-  if (study.phase !== "problem") return;
+  const shown = study.phase === "problem";
+  $(".problem").hidden = !shown;
+  $(".picture").hidden = !(shown && value.picture); // what was refused
+  if (!shown) return;
+  if (value.picture) $(".picture").src = value.picture;
   $(".problem .name").textContent = current().name;
   $(".problem .label").textContent = say(kind === "outside" ? "verdict_OUTSIDE" : `state_${kind}`);
   $(".problem .why").textContent = cxr.sentences(value.reasons ?? value.warnings ?? [], say);

@@ -26,6 +26,8 @@ const p = (value) => {
 const counted = ({ count, all, interval }) => (all
   ? `${say("study_of", { count, all })}, ${percent(count / all)} ${between(interval, percent)}` : "–");
 
+const pair = (name, value) => say("study_pair", { name, value });
+
 const agreementPart = ({ agreement, categories }) => {
   const row = (title, { agreed, all, interval, kappa, kappa_interval: around }) => [
     title, counted({ count: agreed, all, interval }),
@@ -131,12 +133,12 @@ const disagreementPart = () => {
     make("div", apart.map((item) => make("article", [
       make("strong", item.name),
       make("div", [
-        picture(item.pictures.marks, `${say("study_alone")}: ${sure(item.first)}`),
-        picture(item.pictures.heatmap,
-          `${say("study_model")}: ${say(`verdict_${item.answer.verdict}`)} (${cxr.probability(item.answer.probability)})`),
+        picture(item.pictures.marks, pair(say("study_alone"), sure(item.first))),
+        picture(item.pictures.heatmap, pair(say("study_model"),
+          `${say(`verdict_${item.answer.verdict}`)} (${cxr.probability(item.answer.probability)})`)),
       ], { class: "pair" }),
-      paragraph(`${say("study_aided")}: ${sure(item.second)}`),
-      ...(item.label ? [paragraph(`${say("study_label")}: ${nameOf(item.label)}`)] : []),
+      paragraph(pair(say("study_aided"), sure(item.second))),
+      ...(item.label ? [paragraph(pair(say("study_label"), nameOf(item.label)))] : []),
     ])), { class: "apart" }),
   ];
 };

@@ -159,7 +159,12 @@ document.addEventListener("keydown", (event) => {
   if (!element.isConnected || !element.offsetParent || !answered()) return;
   const tool = KEYS[event.key.toLowerCase()];
   if (tool) use(tool);
-  else if (event.key === "Escape") { state.mode = "move"; $(".help").hidden = true; showTools(); }
+  else if (event.key === "Escape") {
+    state.mode = "move";
+    $(".help").hidden = true;
+    showTools();
+    draw();
+  }
   else if (ARROWS[event.key] && event.target.closest?.(".stage")) move(...ARROWS[event.key]);
   else return;
   event.preventDefault();
