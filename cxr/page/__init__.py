@@ -14,15 +14,24 @@ from cxr.page.about import card_text, create_curves
 from cxr.page.api import create_api
 from cxr.page.cases import create_case_text, create_cases, create_guide
 from cxr.page.lines import create_choose_button, create_header, create_line, model_line
-from cxr.page.many import create_many
+from cxr.page.many import create_many, create_walk
 from cxr.page.notes import note_keeper
 from cxr.page.serving import BASE_SETTINGS
 from cxr.page.study import create_study
 from cxr.page.viewer import create_viewer
 
 _FOLDER = Path(__file__).parent
-# Scripts that all components use.
-_HEAD = ("rules.js", "page.js", "cases.js", "files.js", "zip.js", "store.js", "statistics.js")
+# Scripts that all components use; each may use those before it.
+_HEAD = (
+    "rules.js",
+    "page.js",
+    "cases.js",
+    "files.js",
+    "zip.js",
+    "store.js",
+    "worklist.js",
+    "statistics.js",
+)
 
 # Arguments of Gradio's `launch` for this page.
 LAUNCH_SETTINGS: dict[str, Any] = {
@@ -66,6 +75,7 @@ def build_page(classifier: Classifier, *, notice: str = "", notes: Path | None =
                 create_cases(cases, elem_id="cases")
             with gr.Column(scale=7, min_width=320):
                 create_guide(cases, elem_id="guide")
+                create_walk(elem_id="walk")
                 create_viewer(
                     classifier,
                     cases={name: case.path for name, case in cases.by_name.items()},

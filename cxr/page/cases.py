@@ -6,7 +6,6 @@ answered, the quiz and the tour. Their texts of each case come from `examples/ca
 
 from __future__ import annotations
 
-import base64
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,11 @@ import numpy as np
 
 from cxr.cases import Case, Cases
 from cxr.messages import all_texts
-from cxr.page.pictures import shrink
+from cxr.page.pictures import thumbnail
 from cxr.reading.radiograph import read_radiograph
 
 _FOLDER = Path(__file__).parent
 _THUMBNAIL_SIDE = 220
-_THUMBNAIL_QUALITY = 80  # of a JPEG
 
 _LIST = """
 <p data-t="cases"></p>
@@ -131,6 +129,4 @@ def _thumbnail(case: Case) -> str:
         pixels = read_radiograph(case.path).pixels
     else:
         pixels = half.astype(np.float32) / np.float32(255)
-    grey = np.rint(shrink(pixels, _THUMBNAIL_SIDE) * 255).astype(np.uint8)
-    _, encoded = cv2.imencode(".jpeg", grey, [cv2.IMWRITE_JPEG_QUALITY, _THUMBNAIL_QUALITY])
-    return f"data:image/jpeg;base64,{base64.b64encode(encoded.tobytes()).decode()}"
+    return thumbnail(pixels, _THUMBNAIL_SIDE)

@@ -1,6 +1,6 @@
 // The radiograph on the desk: what the viewer and the reader study share, each with a scope of its own. Gradio puts
 // `element`, `props`, `upload` and `server` into it.
-const { cxr, cxrCases, cxrFiles, cxrRules } = window;
+const { cxr, cxrCases, cxrFiles, cxrList, cxrRules } = window;
 const $ = (selector) => element.querySelector(selector);
 const say = cxr.speaker(props.texts);
 

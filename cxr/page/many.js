@@ -1,167 +1,166 @@
-// Many radiographs, one after the other: the browser holds the list and sends the server one radiograph at a time.
-// The server keeps none of it, so cancelling means not sending the next.
-const { cxr, cxrFiles, cxrZip } = window;
+// Many radiographs, one after the other: the server is sent one at a time and keeps none of it, so cancelling means not
+// sending the next. The list itself is in worklist.js; many_table.js and many_files.js follow in the same scope.
+const { cxr, cxrFiles, cxrList, cxrZip } = window;
 const $ = (selector) => element.querySelector(selector);
 const say = cxr.speaker(props.texts);
 const MAX_FILES = 5000;
-const state = { rows: [], total: 0, running: false, cancelled: false, notice: "" };
+const state = {
+  running: false, // while radiographs are classified or heatmaps drawn
+  cancelled: false,
+  notice: null, // says what else is to be said
+  packing: null, // says how many heatmaps are drawn
+  asking: false, // whether to delete the list
+};
 
-const verdictOf = cxr.verdict;
+const rows = () => [...cxrList.rows.values()];
+const waiting = () => rows().filter((row) => row.status === "waiting");
+
+// --- What is shown -----------------------------------------------------------------------------------------
 
 const show = () => {
+  if (document.body.dataset.view !== "many") return;
   cxr.translate(element, say);
-  const { rows, total, running } = state;
-  $("[data-do=cancel]").hidden = !running;
-  for (const button of ["csv", "overlays"]) {
-    $(`[data-do=${button}]`).hidden = running || !rows.length;
+  const all = rows();
+  $(".hint").hidden = all.length > 0;
+  const left = waiting().length;
+  $("[data-do=cancel]").hidden = !state.running;
+  $("[data-do=resume]").hidden = state.running || !left;
+  $("[data-do=resume]").textContent = say("many_continue", { left });
+  for (const button of ["csv", "overlays", "delete"]) {
+    $(`[data-do=${button}]`).hidden = state.running || !all.length;
   }
-  $(".progress").hidden = !total && !state.notice;
-  $("progress").value = total ? rows.length / total : 0;
-  const count = (status) => rows.filter((row) => row.status === status).length;
-  $(".progress [role=status]").textContent = state.notice || say("many_status", {
-    done: rows.length, total, refused: count("refused"), failed: count("error"),
-  });
-  const own = rows.map((row) => row.model && cxr.ownThreshold(row.model)).find((one) => one != null);
+  $(".ask").hidden = !state.asking || state.running || !all.length;
+  $(".ask p").textContent = say("many_delete_ask", { count: all.length });
+  showProgress(all, left);
+  showKept(all);
+  const own = all.map((row) => row.model && cxr.ownThreshold(row.model)).find((one) => one != null);
   $(".own").hidden = own === undefined;
   $(".own").textContent = own === undefined ? "" : say("many_own", { threshold: cxr.decimal(own) });
-  $("table").hidden = !rows.length;
-  // The highest probability first; radiographs without an answer last.
-  const sorted = [...rows].sort((a, b) => (b.probability ?? -1) - (a.probability ?? -1));
-  $("tbody").replaceChildren(...sorted.map(line));
+  showTable(all);
 };
 
-const line = (row) => {
-  const tr = document.createElement("tr");
-  const cell = (name, content) => {
-    const td = document.createElement("td");
-    td.className = name;
-    td.append(content);
-    tr.append(td);
-    return td;
-  };
-  const thumbnail = document.createElement("img");
-  thumbnail.alt = "";
-  if (row.thumbnail) thumbnail.src = row.thumbnail;
-  cell("thumbnail", row.thumbnail ? thumbnail : "");
-  const open = document.createElement("button");
-  open.type = "button";
-  open.textContent = row.name;
-  open.dataset.row = row.index;
-  cell("file", row.status === "ok" ? open : row.name);
-  if (row.status === "ok") tr.dataset.verdict = verdictOf(row);
-  cell("verdict", say(row.status === "ok" ? `verdict_${verdictOf(row)}` : `status_${row.status}`));
-  cell("number", row.status === "ok" ? cxr.probability(row.probability) : "–");
-  cell("worth", row.status === "ok" ? say(`worth_${row.worth}`) : "–");
-  cell("remarks", remarks(row));
-  return tr;
+const showProgress = (all, left) => {
+  $(".progress").hidden = !all.length;
+  const done = all.length - left;
+  $("progress").value = all.length ? done / all.length : 0;
+  const count = (status) => all.filter((row) => row.status === status).length;
+  const status = () => say("many_status", {
+    done, total: all.length, left, refused: count("refused"), failed: count("error"),
+  });
+  $(".progress [role=status]").textContent = all.length ? state.packing?.() ?? status() : "";
+  const { missing } = cxrList.state;
+  const notice = missing ? say("many_missing", { name: missing }) : state.notice?.();
+  $(".notice").hidden = !notice;
+  $(".notice").textContent = notice ?? "";
 };
-const remarks = (row) => cxr.sentences(row.messages, say);
 
-// --- One radiograph after the other ---------------------------------------------------------------------
+const showKept = (all) => {
+  const { unkept, keeping } = cxrList.state;
+  const kept = unkept ?? (keeping ? "keeping" : "all");
+  $(".kept").hidden = !all.length;
+  $(".kept").dataset.kept = kept;
+  $(".kept").textContent = say(`kept_${kept}`);
+};
 
-const classify = async (source, index) => {
-  const row = { index, name: source.name, source, messages: [] };
+// Not for each of a thousand radiographs that follow each other closely.
+let drawn = 0, later = null;
+const showSoon = () => {
+  clearTimeout(later);
+  if (performance.now() - drawn > 300) { drawn = performance.now(); show(); }
+  else later = setTimeout(showSoon, 100);
+};
+
+// --- One radiograph after the other ------------------------------------------------------------------------
+
+const unanswered = (code) => ({ status: "error", probability: null, messages: [{ code, values: {} }] });
+
+// The values of its row; or, where the server cannot answer now, which of the viewer's states says why.
+const classify = async (row) => {
+  let file;
   try {
-    const { path } = await upload(await source.open());
-    return Object.assign(row, await server.classify_one({ path, name: source.name }));
+    file = await cxrList.fileOf(row);
+    await file.slice(0, 1).arrayBuffer(); // it may be gone from the disk
   } catch {
-    const messages = [{ code: "state_offline", values: {} }];
-    return Object.assign(row, { status: "error", probability: null, messages });
+    return unanswered("state_missing");
+  }
+  if (file.size > props.max_bytes) return unanswered("state_too_large");
+  try {
+    const { path } = await upload(file);
+    const found = await server.classify_one({ path, name: row.name });
+    return found.messages[0]?.code === "busy" ? "busy" : found;
+  } catch {
+    return "offline";
   }
 };
 
-const run = async (sources) => {
-  if (state.running || !sources.length) return;
-  Object.assign(state, { rows: [], total: sources.length, running: true, cancelled: false, notice: "" });
+const run = async () => {
+  if (state.running) return;
+  Object.assign(state, { running: true, cancelled: false, notice: null });
   show();
-  let drawn = 0;
-  for (const [index, source] of sources.entries()) {
-    if (state.cancelled) break;
-    state.rows.push(await classify(source, index));
-    if (performance.now() - drawn > 300) { show(); drawn = performance.now(); }
+  for (;;) {
+    const [row] = waiting();
+    if (!row || state.cancelled) break;
+    const found = await classify(row);
+    if (typeof found === "string") {
+      state.notice = () => `${say(`state_${found}`)}. ${say(`todo_${found}`)}`;
+      break;
+    }
+    cxrList.update(row.key, { ...found, by: props.answers });
   }
   state.running = false;
   show();
 };
 
-const asSource = (file) => ({ name: file.webkitRelativePath || file.name, open: async () => file });
+// What operating systems and DICOM media add to folders.
+const NO_RADIOGRAPHS = /(^|\/)(\.|__MACOSX\/|(DICOMDIR|Thumbs\.db|desktop\.ini)$)/i;
 const isArchive = (file) => /\.zip$/i.test(file.name);
+const sourcesOf = async (file) => {
+  if (!isArchive(file)) return [{ name: file.webkitRelativePath || file.name, file, entry: null }];
+  return (await cxrZip.read(file)).map(({ name }, entry) => ({ name, file, entry }));
+};
 const gather = async (files) => {
   const sources = [];
-  state.notice = "";
+  let notice = null;
   for (const file of files) {
-    if (file.name.startsWith(".")) continue;
     try {
-      sources.push(...(isArchive(file) ? await cxrZip.read(file) : [asSource(file)]));
+      sources.push(...await sourcesOf(file));
     } catch {
-      state.notice = say("many_archive", { name: file.name });
-      show();
+      notice = () => say("many_archive", { name: file.name });
     }
   }
-  if (sources.length > MAX_FILES) {
-    state.notice = say("many_limit", { limit: MAX_FILES });
-    show();
-    return;
+  const found = sources.filter(({ name }) => !NO_RADIOGRAPHS.test(name));
+  if (found.length + cxrList.rows.size > MAX_FILES) {
+    notice = () => say("many_limit", { limit: MAX_FILES });
+  } else if (found.length) {
+    await cxrList.add(found.sort((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true })));
+    await run();
   }
-  await run(sources.sort((a, b) => a.name.localeCompare(b.name)));
-};
-
-// --- What the reader does -------------------------------------------------------------------------
-
-const csv = () => {
-  const columns = ["file", "status", "probability", "label", "threshold", "evidence", "remarks", "model"];
-  cxrFiles.downloadTable("radiographs.csv", columns, state.rows.map((row) => ({
-    file: row.name, status: row.status, probability: row.probability, remarks: remarks(row),
-    ...(row.status === "ok" && {
-      label: verdictOf(row),
-      evidence: row.worth,
-      threshold: cxr.ownThreshold(row.model) ?? row.operating_points.threshold,
-      model: row.model,
-    }),
-  })));
-};
-
-const overlays = async () => {
-  const files = [];
-  const taken = new Set();
-  state.running = true;
-  state.cancelled = false;
-  const answered = state.rows.filter((row) => row.status === "ok");
-  for (const [done, row] of answered.entries()) {
-    if (state.cancelled) break;
-    state.notice = say("many_packing", { done: done + 1, total: answered.length });
-    show();
-    try {
-      const { path } = await upload(await row.source.open());
-      const { overlay } = await server.overlay_of({ path, name: row.name });
-      if (!overlay) continue;
-      const stem = row.name.replaceAll("/", "_").replace(/\.[^.]*$/, "");
-      let name = `${stem}.png`;
-      for (let n = 2; taken.has(name); n += 1) name = `${stem}-${n}.png`;
-      taken.add(name);
-      files.push([name, Uint8Array.from(atob(overlay), (char) => char.charCodeAt(0))]);
-    } catch { /* the table still shows it */ }
-  }
-  state.running = false;
-  state.notice = "";
+  state.notice ??= notice;
   show();
-  if (files.length) cxrFiles.download(URL.createObjectURL(cxrZip.write(files)), "overlays.zip");
 };
 
-element.addEventListener("click", async (event) => {
+// --- What the reader does ----------------------------------------------------------------------------------
+
+const ACTIONS = {
+  files: () => $(".pick-files").click(),
+  folder: () => $(".pick-folder").click(),
+  cancel: () => { state.cancelled = true; },
+  resume: run,
+  delete: () => { state.asking = true; show(); $("[data-do=keep_all]").focus(); },
+  keep_all: () => { state.asking = false; show(); $("[data-do=delete]").focus(); },
+  delete_all: () => {
+    Object.assign(state, { asking: false, notice: null });
+    cxrList.clear();
+    show();
+    $("[data-do=files]").focus();
+  },
+};
+element.addEventListener("click", (event) => {
   const button = event.target.closest("button");
-  if (!button) return;
-  const actions = {
-    files: () => $(".pick-files").click(),
-    folder: () => $(".pick-folder").click(),
-    cancel: () => { state.cancelled = true; },
-    csv, overlays,
-  };
-  actions[button.dataset.do]?.();
-  if (button.dataset.row) {
-    const row = state.rows[Number(button.dataset.row)];
-    document.dispatchEvent(new CustomEvent("cxr:open", { detail: await row.source.open() }));
-  }
+  ACTIONS[button?.dataset.do]?.();
+});
+element.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && event.target.closest(".ask")) ACTIONS.keep_all();
 });
 element.addEventListener("change", (event) => {
   if (!event.target.matches("input[type=file]")) return;
@@ -169,7 +168,4 @@ element.addEventListener("change", (event) => {
   event.target.value = "";
   gather(files);
 });
-
 document.addEventListener("cxr:drop", async (event) => gather(await cxrFiles.listFiles(event.detail)));
-
-cxr.onChange(show);

@@ -1,7 +1,7 @@
-"""Many radiographs: a table that the browser fills, calling two functions here for each file.
+"""Many radiographs: a list that the browser holds, calling two functions here for each file.
 
 Nothing is kept between calls, so that five hundred radiographs take no more of the server's memory
-than one.
+than one. What was answered is sent back for the overlay, which is drawn without answering again.
 """
 
 from __future__ import annotations
@@ -12,28 +12,60 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import numpy as np
+import numpy.typing as npt
 
+import cxr
 from cxr.classifier import Classifier
 from cxr.errors import CXRError, RadiographError
+from cxr.gate.result import Correction
 from cxr.messages import Message, all_texts
+from cxr.model.heatmap import scale_heatmap
 from cxr.outcome import Outcome, Status, answer_file
 from cxr.output.overlay import draw_overlay, png, with_caption
 from cxr.page.failures import log_failure
-from cxr.page.pictures import grey_data_uri, shrink
+from cxr.page.pictures import shrink, thumbnail
 from cxr.page.turns import Busy, Turns
 from cxr.page.uploads import asked_name, uploaded_file
-from cxr.page.values import message_values
-from cxr.reading.radiograph import Radiograph, read_radiograph
+from cxr.page.values import map_value, message_values
+from cxr.reading.radiograph import MAX_BYTES, Radiograph, read_radiograph
 
 _FOLDER = Path(__file__).parent
-_THUMBNAIL_SIDE = 96
+_SCRIPTS = ("many.js", "many_table.js", "many_files.js")
+_THUMBNAIL_SIDE = 144
 _OVERLAY_SIDE = 1200
+_MAX_MAP_SIDE = 256
 
 Row = dict[str, Any]
 
+_WALK = """
+<nav data-t-label="walk" hidden>
+  <button type="button" data-do="list"><span data-t="walk_list"></span> <kbd>A</kbd></button>
+  <span class="steps">
+    <button type="button" data-do="previous">
+      <span data-t="walk_previous"></span> <kbd>P</kbd>
+    </button>
+    <span class="place" role="status"></span>
+    <button type="button" data-do="next"><span data-t="walk_next"></span> <kbd>N</kbd></button>
+  </span>
+  <span class="labels" role="group" data-t-label="own_label">
+    <span data-t="own_label"></span>
+    <button type="button" data-label="PNEUMONIA">
+      <span data-t="verdict_PNEUMONIA"></span> <kbd>2</kbd>
+    </button>
+    <button type="button" data-label="NORMAL">
+      <span data-t="verdict_NORMAL"></span> <kbd>3</kbd>
+    </button>
+    <button type="button" data-label="UNSURE">
+      <span data-t="quiz_unsure"></span> <kbd>4</kbd>
+    </button>
+  </span>
+</nav>
+"""
+
 
 def create_many(classifier: Classifier, *, at_once: int, elem_id: str) -> gr.HTML:
-    """The table of many radiographs.
+    """The list of many radiographs.
 
     Args:
         classifier: answers.
@@ -43,7 +75,7 @@ def create_many(classifier: Classifier, *, at_once: int, elem_id: str) -> gr.HTM
     turns = Turns(at_once)  # Gradio's queue does not limit these calls
 
     def classify_one(asked: Any) -> Row:
-        """One row: status, probability, messages, thumbnail."""
+        """One row: status, probability, messages, thumbnail, map."""
         try:
             with turns.take():
                 return _row(asked, classifier)
@@ -51,21 +83,36 @@ def create_many(classifier: Classifier, *, at_once: int, elem_id: str) -> gr.HTM
             return _unanswered("error", [Message("busy")])
 
     def overlay_of(asked: Any) -> dict[str, str | None]:
-        """The radiograph with its heatmap, a PNG in base64; null if there is none."""
+        """The radiograph with the heatmap of its row, a PNG in base64; null if there is none."""
         try:
             with turns.take():
                 return {"overlay": base64.b64encode(_overlay(asked, classifier)).decode()}
-        except (Busy, CXRError):  # its row says why; a log would name the file
+        except (Busy, CXRError, _NoMapError):  # its row says why; a log would name the file
             return {"overlay": None}
 
     return gr.HTML(
         html_template=(_FOLDER / "many.html").read_text(encoding="utf-8"),
         css_template=(_FOLDER / "many.css").read_text(encoding="utf-8"),
-        js_on_load=(_FOLDER / "many.js").read_text(encoding="utf-8"),
+        js_on_load="".join((_FOLDER / name).read_text(encoding="utf-8") for name in _SCRIPTS),
         apply_default_css=False,
         elem_id=elem_id,
         texts=all_texts(),
+        max_bytes=MAX_BYTES,
+        # What an answer depends on; rows that the browser kept of another are answered again.
+        answers=f"{cxr.__version__} {classifier.bundle.sha256} {classifier.gate.sha256}",
         server_functions=[classify_one, overlay_of],
+    )
+
+
+def create_walk(*, elem_id: str) -> gr.HTML:
+    """Above the viewer, the way from one radiograph of the list to the next and back to it."""
+    return gr.HTML(
+        html_template=_WALK,
+        css_template=(_FOLDER / "walk.css").read_text(encoding="utf-8"),
+        js_on_load=(_FOLDER / "walk.js").read_text(encoding="utf-8"),
+        apply_default_css=False,
+        elem_id=elem_id,
+        texts=all_texts(),
     )
 
 
@@ -81,9 +128,11 @@ def _row(asked: Any, classifier: Classifier) -> Row:
 
 
 def _outcome_row(outcome: Outcome, classifier: Classifier) -> Row:
+    seen = outcome.radiograph
+    picture = thumbnail(seen.pixels, _THUMBNAIL_SIDE) if seen else None
     if outcome.answer is None:
-        return _unanswered(outcome.status, outcome.why)
-    radiograph, prediction = outcome.answer
+        return {**_unanswered(outcome.status, outcome.why), "thumbnail": picture}
+    _, prediction = outcome.answer
     points = prediction.operating_points
     return {
         "status": outcome.status,
@@ -91,7 +140,9 @@ def _outcome_row(outcome: Outcome, classifier: Classifier) -> Row:
         "worth": prediction.checks.worth,
         "in_range": prediction.gate_result.in_range,
         "messages": message_values(prediction.gate_result.warnings),
-        "thumbnail": grey_data_uri(shrink(radiograph.pixels, _THUMBNAIL_SIDE)),
+        "thumbnail": picture,
+        "map": map_value(prediction, classifier.bundle),
+        "turns": prediction.gate_result.correction.turns,
         "model": classifier.bundle.sha256,
         "operating_points": {
             "threshold": points.threshold,
@@ -116,11 +167,35 @@ def _upload(asked: Any) -> tuple[Path, str]:
     return uploaded_file(str(asked.get("path")), name=name), name
 
 
+class _NoMapError(Exception):
+    """What the browser sent is not the map of an answer."""
+
+
 def _overlay(asked: Any, classifier: Classifier) -> bytes:
+    """Draw the map that the browser was sent with the answer.
+
+    Raises:
+        RadiographError: there is no such upload.
+        _NoMapError: the browser sent no map.
+    """
     path, name = _upload(asked)
-    radiograph = read_radiograph(path, name=name)
-    heatmap = classifier.predict(radiograph).heatmap
-    small = Radiograph(pixels=shrink(radiograph.pixels, _OVERLAY_SIDE), name=name)
-    overlay = draw_overlay(small, shrink(heatmap, _OVERLAY_SIDE))
-    model = f"{classifier.bundle.name} {classifier.bundle.version}"
-    return png(with_caption(overlay, model=model))
+    found = _map(asked.get("map"))
+    turned = asked.get("turns")
+    correction = Correction(turns=turned % 4 if isinstance(turned, int) else 0)
+    pixels = shrink(read_radiograph(path, name=name).pixels, _OVERLAY_SIDE)
+    height, width = pixels.shape
+    upright = (width, height) if correction.turns % 2 else (height, width)
+    heatmap = correction.undo(scale_heatmap(found, reference=1.0, shape=upright))
+    overlay = draw_overlay(Radiograph(pixels=pixels, name=name), heatmap)
+    return png(with_caption(overlay, model=f"{classifier.bundle.name} {classifier.bundle.version}"))
+
+
+def _map(sent: Any) -> npt.NDArray[np.float32]:
+    """The map (h, w) of an answer, as the browser sends it back: it may be anything."""
+    try:
+        found = np.asarray(sent, dtype=np.float32)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise _NoMapError from error
+    if found.ndim != 2 or not 0 < max(found.shape) <= _MAX_MAP_SIDE or not np.isfinite(found).all():
+        raise _NoMapError
+    return found

@@ -76,6 +76,8 @@ window.cxr ??= (() => {
     decimal: (value, digits) => rules.decimal(value, language, digits),
     percent: (fraction, digits) => rules.percent(fraction, language, digits),
     probability: (value) => rules.probability(value, language),
+    // Whether a key is for what has the focus, and no shortcut.
+    typing: (target) => Boolean(target.closest?.("input:not([type=range]), textarea, select")),
     // Messages of Python, a code and its values each, as sentences one after the other.
     sentences: (messages, say) =>
       messages.map(({ code, values }) => rules.asSentence(say(code, values))).join(" "),

@@ -4,12 +4,27 @@ from __future__ import annotations
 
 import base64
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
 from cxr.output.overlay import png, shrink
 
-__all__ = ["grey_data_uri", "picture_data_uri", "shrink"]
+__all__ = ["grey_data_uri", "picture_data_uri", "shrink", "thumbnail"]
+
+_THUMBNAIL_QUALITY = 80  # of a JPEG
+
+
+def thumbnail(pixels: npt.NDArray[np.float32], side: int) -> str:
+    """A radiograph in small, in its own proportions: a JPEG whose longer side is `side` at most.
+
+    Args:
+        pixels: grey levels, float32 (H, W) in [0, 1].
+        side: in pixels.
+    """
+    grey = np.rint(shrink(pixels, side) * 255).astype(np.uint8)
+    _, encoded = cv2.imencode(".jpeg", grey, [cv2.IMWRITE_JPEG_QUALITY, _THUMBNAIL_QUALITY])
+    return f"data:image/jpeg;base64,{base64.b64encode(encoded.tobytes()).decode()}"
 
 
 def grey_data_uri(pixels: npt.NDArray[np.float32]) -> str:

@@ -153,9 +153,8 @@ element.addEventListener("click", (event) => {
 const ARROWS = { ArrowLeft: [40, 0], ArrowRight: [-40, 0], ArrowUp: [0, 40], ArrowDown: [0, -40] };
 const KEYS = Object.fromEntries([...OFFERED_TOOLS.map(([name, key]) => [key, name]), ["=", "closer"],
   ...Object.entries(OFFERED.keys)]);
-const typing = (target) => target.closest?.("input:not([type=range]), textarea, select");
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || cxr.typing(event.target)) return;
   if (!element.isConnected || !element.offsetParent || !answered()) return;
   const tool = KEYS[event.key.toLowerCase()];
   if (tool) use(tool);

@@ -85,7 +85,7 @@ def answer_value(radiograph: Radiograph, prediction: Prediction, bundle: Bundle)
         "turned": 90 * turns,  # degrees, anticlockwise
         # Millimetres between rows and between columns, of the upright radiograph.
         "spacing": spacing[::-1] if spacing and turns % 2 else spacing,
-        "map": np.round(prediction.map / bundle.heatmap_reference, 4).tolist(),
+        "map": map_value(prediction, bundle),
         "reference": bundle.heatmap_reference,
         "evidence": _evidence(prediction),
         "contours": [
@@ -108,6 +108,12 @@ def answer_value(radiograph: Radiograph, prediction: Prediction, bundle: Bundle)
         "checks": message_values(checks.of_evidence()),
         "variants": list(checks.variants.values()),
     }
+
+
+def map_value(prediction: Prediction, bundle: Bundle) -> list[list[float]]:
+    """The evidence map (h, w) of the upright radiograph on the heatmap's scale: 1 is full heat."""
+    scaled: list[list[float]] = np.round(prediction.map / bundle.heatmap_reference, 4).tolist()
+    return scaled
 
 
 def _levels(

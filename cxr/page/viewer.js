@@ -27,6 +27,7 @@ const open = async (source) => {
   Object.assign(state, { source, picture, asked: null, own: null, forced: false, view: { ...FRESH_VIEW } });
   Object.assign(state.pressed, { heatmap: false, contour: false, invert: false });
   if (source.file) cxrCases.show(null);
+  cxrList.follow(source.file ?? null);
   become("reading");
   const next = await ask(source);
   if (mine !== chosen) return;

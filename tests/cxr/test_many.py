@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import zipfile
 from pathlib import Path
@@ -9,14 +10,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from cxr.classifier import Classifier
 from cxr.messages import Message, sentences
 from cxr.page.many import create_many
 from cxr.reading.radiograph import read_radiograph
 from tests.conftest import PAGE_MARKS
-from tests.cxr.browser import ANSWERED, EN
+from tests.cxr.browser import ANSWERED, EN, answered
 
 pytestmark = PAGE_MARKS
 
@@ -36,26 +37,39 @@ def archive(tmp_path: Path, image_file: Path, gradient_file: Path) -> Path:
     return path
 
 
+def choose(page: Page, *paths: Path) -> None:
+    """Show the list and add files to it."""
+    page.locator("button[data-view=many]").click()
+    page.set_input_files(".pick-files", paths)
+
+
+def status(page: Page) -> Locator:
+    return page.locator("#many .progress [role=status]")
+
+
+def row(page: Page, name: str) -> Locator:
+    return page.locator("#many tbody tr").filter(has=page.get_by_role("button", name=name))
+
+
 def test_many_images(
     page: Page, archive: Path, tmp_path: Path, tiny_classifier: Classifier
 ) -> None:
-    page.locator("[data-view=many]").click()
-    page.set_input_files(".pick-files", archive)
-    status = page.locator("#many .progress [role=status]")
-    expect(status).to_have_text("5 of 5 done: 1 refused, 1 unreadable", timeout=30_000)
-    rows = page.locator("#many tbody tr")
-    expect(rows).to_have_count(5)
+    choose(page, archive)
+    done = "5 of 5 done, 0 left: 1 refused, 1 unreadable"
+    expect(status(page)).to_have_text(done, timeout=30_000)
+    expect(page.locator("#many tbody tr")).to_have_count(5)
     answer = tiny_classifier.predict(read_radiograph(tmp_path / "image.png"))
-    first = rows.nth(0)
-    expect(first.locator(".verdict")).to_have_text(EN[f"verdict_{answer.verdict()}"])
-    expect(first.locator(".worth")).to_have_text(EN[f"worth_{answer.checks.worth}"])
-    expect(page.locator("tr", has_text="inverted.png")).to_contain_text("Black and white are")
-    expect(page.locator("tr", has_text="gradient.png")).to_contain_text(
-        sentences([Message("no_lungs")])
-    )
-    expect(page.locator("tr", has_text="broken.jpeg")).to_contain_text("This is not a picture")
+    one = row(page, "ward/one.png")
+    expect(one.locator(".verdict")).to_have_text(EN[f"verdict_{answer.verdict()}"])
+    expect(one.locator(".worth")).to_have_text(EN[f"worth_{answer.checks.worth}"])
+    shape = one.locator("img").evaluate("image => image.clientWidth / image.clientHeight")
+    assert shape == pytest.approx(240 / 180, rel=0.02)
+    expect(row(page, "inverted.png")).to_contain_text("Black and white are")
+    expect(row(page, "gradient.png")).to_contain_text(sentences([Message("no_lungs")]))
+    expect(row(page, "broken.jpeg")).to_contain_text("This is not a picture")
+    page.get_by_label("Your label, ward/one.png").select_option("UNSURE")
     page.locator(".language").click()
-    expect(status).to_have_text("5 sur 5 : 1 refusée, 1 illisible")
+    expect(status(page)).to_have_text("5 sur 5, 0 restante : 1 refusée, 1 illisible")
 
     with page.expect_download() as waiting:
         page.locator("[data-do=csv]").click()
@@ -66,8 +80,10 @@ def test_many_images(
     assert float(table["ward/one.png"]["probability"]) == pytest.approx(answer.probability)
     assert table["ward/one.png"]["label"] == answer.verdict()
     assert table["ward/one.png"]["evidence"] == answer.checks.worth
+    assert table["ward/one.png"]["own_label"] == "UNSURE"
     assert table["ward/gradient.png"]["status"] == "refused"
     assert table["ward/gradient.png"]["probability"] == ""
+    assert table["ward/gradient.png"]["own_label"] == ""
 
     with page.expect_download() as waiting:
         page.locator("[data-do=overlays]").click()
@@ -80,32 +96,177 @@ def test_many_images(
         assert width == 240
         assert height > 180  # a caption is burnt in below
 
-    page.get_by_role("button", name="ward/one.png").click()
+
+def test_filters_and_order(page: Page, archive: Path, tmp_path: Path) -> None:
+    choose(page, archive)
+    expect(status(page)).to_contain_text(" 0 left", timeout=30_000)
+    names = page.locator("#many tbody td.file")
+    page.locator("[data-filter=verdict]").select_option("refused")
+    expect(names).to_have_text(["ward/gradient.png"])
+    expect(page.locator(".shown")).to_contain_text("1 of 5 shown")
+    with page.expect_download() as waiting:
+        page.locator("[data-do=csv]").click()
+    waiting.value.save_as(tmp_path / "table.csv")
+    assert (tmp_path / "table.csv").read_text(encoding="utf-8-sig").count("ward/") == 1
+    page.locator("[data-do=all]").click()
+    expect(names).to_have_count(5)
+    page.locator("[data-filter=remarks]").select_option("none")
+    expect(names).to_have_text(["ward/=two.png", "ward/one.png"])
+    page.locator("[data-filter=remarks]").select_option("")
+    page.locator("[data-filter=search]").fill("WHITE are")
+    expect(names).to_have_text(["inverted.png"])
+    page.locator("[data-filter=search]").fill("")
+    page.get_by_label("Your label, ward/one.png").select_option("NORMAL")
+    page.locator("[data-filter=own]").select_option("NORMAL")
+    expect(names).to_have_text(["ward/one.png"])
+    page.locator("[data-do=all]").click()
+    page.locator("[data-sort=name]").click()
+    order = ["inverted.png", *(f"ward/{n}" for n in ("=two.png", "broken.jpeg", "gradient.png"))]
+    expect(names).to_have_text([*order, "ward/one.png"])
+    page.locator("[data-sort=name]").click()
+    expect(names).to_have_text(["ward/one.png", *reversed(order)])
+    expect(page.locator("th", has_text="File")).to_have_attribute("aria-sort", "descending")
+    page.locator(".sort").select_option("own")
+    expect(names.first).to_have_text("ward/one.png")
+
+
+def test_from_one_radiograph_to_the_next_by_keyboard(
+    page: Page, image_file: Path, gradient_file: Path
+) -> None:
+    choose(page, image_file, gradient_file)
+    expect(status(page)).to_contain_text(" 0 left", timeout=30_000)
+    row(page, "image.png").get_by_role("button").click()
     page.wait_for_selector(ANSWERED)
-    expect(page.locator(".verdict .name").first).to_have_text("one.png")
     expect(page.locator("#many")).to_be_hidden()
+    expect(page.locator("#walk .place")).to_have_text("1 of 2")
+    page.keyboard.press("2")
+    pressed = page.locator("#walk [aria-pressed=true]")
+    expect(pressed).to_contain_text(EN["verdict_PNEUMONIA"])
+    page.keyboard.press("n")
+    expect(page.locator(".problem .name")).to_have_text("gradient.png")
+    expect(page.locator("#walk .place")).to_have_text("2 of 2")
+    expect(pressed).to_have_count(0)
+    page.keyboard.press("n")  # there is no further one
+    expect(page.locator("#walk .place")).to_have_text("2 of 2")
+    page.keyboard.press("p")
+    page.wait_for_selector(ANSWERED)
+    expect(page.locator(".verdict .name").first).to_have_text("image.png")
+    page.keyboard.press("a")
+    expect(page.locator("#many")).to_be_visible()
+    expect(page.get_by_role("button", name="image.png")).to_be_focused()
+    expect(page.get_by_label("Your label, image.png")).to_have_value("PNEUMONIA")
+    # A radiograph that did not come from the list has no next one in it.
+    page.locator("button[data-view=one]").click()
+    answered(page, image_file)
+    expect(page.locator("#walk nav")).to_be_hidden()
 
 
-def test_many_images_can_be_stopped(page: Page, image_file: Path, tmp_path: Path) -> None:
+def test_the_list_survives_a_reload_until_it_is_deleted(
+    page: Page, archive: Path, image_file: Path
+) -> None:
+    for path in (image_file, archive):
+        choose(page, path)
+        expect(status(page)).to_contain_text(" 0 left", timeout=30_000)
+    page.get_by_label("Your label, ward/one.png").select_option("NORMAL")
+    expect(page.locator(".kept")).to_have_text(EN["kept_all"])
+    before = page.locator("#many tbody").inner_text()
+    page.reload()
+    expect(page.locator("#many tbody tr")).to_have_count(6)
+    assert page.locator("#many tbody").inner_text() == before
+    expect(page.get_by_label("Your label, ward/one.png")).to_have_value("NORMAL")
+    for name in ("image.png", "ward/one.png"):  # of a file, and of a ZIP file
+        page.locator("button[data-view=many]").click()
+        page.get_by_role("button", name=name, exact=True).click()
+        expect(page.locator(".verdict .name").first).to_have_text(Path(name).name)
+    page.keyboard.press("a")
+    page.locator("[data-do=delete]").click()
+    page.locator("[data-do=keep_all]").click()
+    expect(page.locator("#many tbody tr")).to_have_count(6)
+    page.locator("[data-do=delete]").click()
+    page.locator("[data-do=delete_all]").click()
+    expect(page.locator("#many tbody tr")).to_have_count(0)
+    page.reload()
+    expect(page.locator(".hint")).to_contain_text("Or drop")
+    page.wait_for_function("() => window.cxrList.ready.then(() => true)")
+    assert page.evaluate("async () => (await window.cxrStore.open('list-files').all()).length") == 0
+    expect(page.locator("#many tbody tr")).to_have_count(0)
+
+
+def test_without_room_in_the_browser_the_list_stays_and_it_is_said(
+    page: Page, url: str, tmp_path: Path, image_file: Path
+) -> None:
+    session = page.context.new_cdp_session(page)
+    session.send("Storage.overrideQuotaForOrigin", {"origin": url, "quotaSize": 100_000})
+    page.reload()
+    large = tmp_path / "large.png"
+    noise = np.random.default_rng(0).integers(0, 255, (400, 400)).astype(np.uint8)
+    cv2.imwrite(str(large), noise)
+    choose(page, large, image_file)
+    expect(status(page)).to_contain_text("2 of 2 done", timeout=30_000)
+    expect(page.locator(".kept")).to_have_text(EN["kept_full"])
+    row(page, "image.png").get_by_role("button").click()
+    page.wait_for_selector(ANSWERED)
+
+
+def test_many_images_can_be_stopped_and_go_on(page: Page, image_file: Path, tmp_path: Path) -> None:
     for i in range(60):
         (tmp_path / f"image_{i}.png").write_bytes(image_file.read_bytes())
-    page.locator("[data-view=many]").click()
-    page.set_input_files(".pick-files", sorted(tmp_path.glob("image_*.png")))
-    page.locator("#many tbody tr").nth(2).wait_for()
+    choose(page, *sorted(tmp_path.glob("image_*.png")))
+    done = page.locator("#many tbody tr:not([data-verdict=waiting])")
+    done.nth(2).wait_for()
     page.locator("[data-do=cancel]").click()
     expect(page.locator("[data-do=cancel]")).to_be_hidden(timeout=20_000)
-    done = page.locator("#many tbody tr").count()
-    assert 3 <= done < 60
+    stopped = done.count()
+    assert 3 <= stopped < 60
     page.wait_for_timeout(1000)
-    assert page.locator("#many tbody tr").count() == done
+    assert done.count() == stopped
+    left = 60 - stopped
+    page.get_by_role("button", name=f"Continue ({left} left)").click()
+    done.nth(stopped).wait_for()
+    page.locator("[data-do=cancel]").click()
+
+
+def test_a_run_stops_without_a_connection_and_nothing_is_lost(page: Page, image_file: Path) -> None:
+    page.locator("button[data-view=many]").click()
+    page.context.set_offline(True)
+    page.set_input_files(".pick-files", image_file)
+    expect(page.locator("#many .notice")).to_contain_text(EN["state_offline"])
+    expect(row(page, "image.png")).to_contain_text(EN["status_waiting"])
+    page.context.set_offline(False)
+    page.locator("[data-do=resume]").click()
+    expect(status(page)).to_contain_text("1 of 1 done", timeout=30_000)
+    expect(page.locator("#many .notice")).to_be_hidden()
 
 
 def test_a_damaged_archive_is_said(page: Page, tmp_path: Path) -> None:
     damaged = tmp_path / "damaged.zip"
     damaged.write_bytes(b"PK" + bytes(500))
-    page.locator("[data-view=many]").click()
-    page.set_input_files(".pick-files", damaged)
-    expect(page.locator("#many .progress")).to_contain_text("damaged.zip: this ZIP file cannot")
+    choose(page, damaged)
+    expect(page.locator("#many .notice")).to_contain_text("damaged.zip: this ZIP file cannot")
+
+
+def test_the_overlay_is_the_answers_own_map(
+    tiny_classifier: Classifier,
+    image_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is drawn from what was answered, turned back as the radiograph came, and not answered."""
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    turned = tmp_path / "turned.png"
+    upright = cv2.imread(str(image_file), cv2.IMREAD_GRAYSCALE)
+    cv2.imwrite(str(turned), np.rot90(upright))
+    table = create_many(tiny_classifier, at_once=1, elem_id="many")
+    monkeypatch.setattr(Classifier, "predict", lambda *_: pytest.fail("answered again"))
+    # All heat is in the upper left corner of the upright radiograph.
+    asked = {"path": str(turned), "name": "turned.png", "map": [[1, 0], [0, 0]], "turns": 3}
+    sent = table.overlay_of(asked)["overlay"]
+    drawn = cv2.imdecode(np.frombuffer(base64.b64decode(sent), np.uint8), cv2.IMREAD_COLOR)[:240]
+    colour = np.ptp(drawn.astype(int), axis=2) > 8
+    assert colour[200:, :40].all()  # where that corner lies in the radiograph as it came
+    assert not colour[:60].any()
+    for odd in (None, "map", [], [[]], [[float("nan")]], [[1], [1, 2]], [[[1]]], [[0] * 999]):
+        assert table.overlay_of({**asked, "map": odd}) == {"overlay": None}
 
 
 def test_no_file_but_an_upload_is_ever_opened(

@@ -1,0 +1,53 @@
+// --- Files of what the list shows: a table, and the radiographs with their heatmaps; in the scope of many.js ----
+
+const csv = () => {
+  const columns = ["file", "status", "probability", "label", "threshold", "evidence", "own_label", "remarks", "model"];
+  cxrFiles.downloadTable("radiographs.csv", columns, shownRows().map((row) => ({
+    file: row.name, status: row.status, probability: row.probability, own_label: row.own, remarks: remarks(row),
+    ...(row.status === "ok" && {
+      label: verdictOf(row),
+      evidence: row.worth,
+      threshold: cxr.ownThreshold(row.model) ?? row.operating_points.threshold,
+      model: row.model,
+    }),
+  })));
+};
+
+// The server draws what it has answered already: only the radiograph and its map are sent.
+const overlayOf = async (row) => {
+  const { path } = await upload(await cxrList.fileOf(row));
+  const { map, turns, name } = row;
+  const { overlay } = await server.overlay_of({ path, name, map, turns });
+  if (!overlay) throw new Error("the server has none");
+  return Uint8Array.from(atob(overlay), (char) => char.charCodeAt(0));
+};
+const overlays = async () => {
+  const files = [];
+  const taken = new Set();
+  const answered = shownRows().filter((row) => row.status === "ok");
+  Object.assign(state, { running: true, cancelled: false, notice: null });
+  let failed = 0;
+  for (const [done, row] of answered.entries()) {
+    if (state.cancelled) break;
+    state.packing = () => say("many_packing", { done: done + 1, total: answered.length });
+    show();
+    const stem = row.name.replaceAll("/", "_").replace(/\.[^.]*$/, "");
+    let name = `${stem}.png`;
+    for (let n = 2; taken.has(name); n += 1) name = `${stem}-${n}.png`;
+    taken.add(name);
+    try {
+      files.push([name, await overlayOf(row)]);
+    } catch {
+      failed += 1;
+    }
+  }
+  Object.assign(state, { running: false, packing: null });
+  if (failed) state.notice = () => say("many_not_drawn", { failed });
+  show();
+  if (files.length) cxrFiles.download(URL.createObjectURL(cxrZip.write(files)), "overlays.zip");
+};
+Object.assign(ACTIONS, { csv, overlays });
+
+cxrList.onChange(showSoon);
+cxr.onChange(() => { show(); cameBack(); });
+cxrList.ready.then(() => cxrList.renew(props.answers));

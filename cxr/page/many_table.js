@@ -1,0 +1,188 @@
+// --- The table: which rows are shown in which order, and what is said of each; in the scope of many.js ---------
+
+const LABELS = ["PNEUMONIA", "NORMAL", "UNSURE"];
+const sayLabel = (label) => (label === "UNSURE" ? say("quiz_unsure") : say(`verdict_${label}`));
+// The verdict at the threshold that holds now; why there is none for the others.
+const verdictOf = (row) => (row.status === "ok" ? cxr.verdict(row) : row.status);
+const sayVerdict = (verdict) =>
+  (verdict === verdict.toUpperCase() ? say(`verdict_${verdict}`) : say(`status_${verdict}`));
+const remarks = (row) => cxr.sentences(row.messages, say);
+const DECIDED = ["PNEUMONIA", "NORMAL"];
+const differs = ({ own }, verdict) => DECIDED.includes(own) && DECIDED.includes(verdict) && own !== verdict;
+
+// --- Filters and order -------------------------------------------------------------------------------------
+
+const VERDICTS = ["PNEUMONIA", "UNCERTAIN", "NORMAL", "OUTSIDE", "refused", "error", "waiting"];
+const WORTHS = ["supported", "weak", "not_supported", "none"];
+const FILTERS = {
+  search: (row, text) => `${row.name} ${remarks(row)}`.toLowerCase().includes(text.toLowerCase()),
+  verdict: (row, verdict) => verdictOf(row) === verdict,
+  worth: (row, worth) => row.worth === worth,
+  own: (row, own) => (own === "differs" ? differs(row, verdictOf(row)) : row.own === (own === "none" ? "" : own)),
+  remarks: (row, some) => (some === "some") === row.messages.length > 0,
+};
+const NO_FILTERS = { search: "", verdict: "", worth: "", own: "", remarks: "" };
+const place = (list, value) => (list.includes(value) ? list.indexOf(value) : list.length);
+// What comes first has the smallest number; equal rows stay in the order in which they were added.
+const ORDERS = {
+  probability: (a, b) => (b.probability ?? -1) - (a.probability ?? -1),
+  added: () => 0,
+  name: (a, b) => a.name.localeCompare(b.name, cxr.language, { numeric: true }),
+  verdict: (a, b) => place(VERDICTS, verdictOf(a)) - place(VERDICTS, verdictOf(b)),
+  worth: (a, b) => place(WORTHS, a.worth) - place(WORTHS, b.worth),
+  own: (a, b) => place(LABELS, a.own) - place(LABELS, b.own),
+};
+const table = {
+  filters: { ...NO_FILTERS },
+  by: "probability",
+  reverse: false,
+  lines: new Map(), // each row's element and what it says, by the row's key
+};
+
+const shownRows = () => {
+  const filters = Object.entries(table.filters).filter(([, value]) => value !== "");
+  const shown = rows().filter((row) => filters.every(([name, value]) => FILTERS[name](row, value)));
+  shown.sort(ORDERS[table.by]);
+  return table.reverse ? shown.reverse() : shown;
+};
+
+// Options [value, text]; written anew only in another language, since the menu may be open.
+const offer = (select, options, value) => {
+  if (select.dataset.language !== cxr.language) {
+    select.dataset.language = cxr.language;
+    select.replaceChildren(...options.map(([key, text]) => new Option(text, key)));
+  }
+  select.value = value;
+};
+const showFilters = () => {
+  const all = ["", say("many_all")];
+  const options = {
+    verdict: VERDICTS.map((one) => [one, sayVerdict(one)]),
+    worth: WORTHS.map((one) => [one, say(`worth_${one}`)]),
+    own: [...LABELS.map((one) => [one, sayLabel(one)]), ["none", say("own_label_none")],
+      ["differs", say("own_label_differs")]],
+    remarks: [["some", say("remarks_some")], ["none", say("remarks_none")]],
+  };
+  for (const [name, some] of Object.entries(options)) {
+    offer($(`[data-filter=${name}]`), [all, ...some], table.filters[name]);
+  }
+  $("[data-filter=search]").value = table.filters.search;
+  offer($(".sort"), Object.keys(ORDERS).map((by) => [by, say(`sort_${by}`)]), table.by);
+  $("[data-do=reverse]").setAttribute("aria-pressed", String(table.reverse));
+  for (const button of element.querySelectorAll("[data-sort]")) {
+    // The highest probability comes first unless the order is reversed.
+    const descending = table.reverse !== (table.by === "probability");
+    const sorted = button.dataset.sort === table.by && (descending ? "descending" : "ascending");
+    button.closest("th").setAttribute("aria-sort", sorted || "none");
+  }
+};
+
+// --- Lines --------------------------------------------------------------------------------------------------
+
+const showTable = (all) => {
+  for (const part of [".filters", "table"]) $(part).hidden = !all.length;
+  showFilters();
+  const shown = shownRows();
+  $(".shown").hidden = shown.length === all.length;
+  $(".shown span").textContent = say("many_shown", { shown: shown.length, total: all.length });
+  for (const key of table.lines.keys()) if (!cxrList.rows.has(key)) table.lines.delete(key);
+  // Lines that are in place are left there: they may have the focus, or an open menu.
+  let next = $("tbody").firstElementChild;
+  for (const row of shown) {
+    const tr = line(row);
+    if (tr === next) next = next.nextElementSibling;
+    else $("tbody").insertBefore(tr, next);
+  }
+  while (next) {
+    const gone = next;
+    next = next.nextElementSibling;
+    gone.remove();
+  }
+};
+
+// The line of a row, written anew if anything in it has changed.
+const line = (row) => {
+  const verdict = verdictOf(row);
+  const current = row.key === cxrList.state.opened;
+  const says = JSON.stringify([cxr.language, verdict, row.probability, row.worth, row.own, row.messages, current]);
+  const known = table.lines.get(row.key);
+  if (known?.says === says) return known.tr;
+  const tr = known?.tr ?? document.createElement("tr");
+  const focused = tr.contains(document.activeElement) && document.activeElement.dataset.of;
+  table.lines.set(row.key, { tr, says });
+  tr.dataset.verdict = verdict;
+  tr.toggleAttribute("data-differs", differs(row, verdict));
+  tr.setAttribute("aria-current", String(current));
+  const answered = row.status === "ok";
+  tr.replaceChildren(
+    cell("thumbnail", "", thumbnailOf(row)),
+    cell("file", "", openButton(row)),
+    cell("verdict", say("verdict"), sayVerdict(verdict)),
+    cell("number", say("probability"), answered ? cxr.probability(row.probability) : "–"),
+    cell("worth", say("evidence"), answered ? say(`worth_${row.worth}`) : "–"),
+    cell("label", say("own_label"), labelChoice(row)),
+    cell("remarks", "", remarks(row)),
+  );
+  if (focused) tr.querySelector(`[data-of=${focused}]`)?.focus();
+  return tr;
+};
+const cell = (name, label, content) => {
+  const td = document.createElement("td");
+  td.className = name;
+  td.dataset.label = label; // on a phone, where the table has no head
+  td.append(content);
+  return td;
+};
+const thumbnailOf = ({ thumbnail }) => {
+  if (!thumbnail) return "";
+  return Object.assign(document.createElement("img"), { alt: "", src: thumbnail });
+};
+const openButton = (row) => {
+  const button = Object.assign(document.createElement("button"), { type: "button", textContent: row.name });
+  Object.assign(button.dataset, { of: "open", key: row.key });
+  return button;
+};
+const labelChoice = (row) => {
+  const select = document.createElement("select");
+  Object.assign(select.dataset, { of: "label", key: row.key });
+  select.setAttribute("aria-label", `${say("own_label")}, ${row.name}`);
+  offer(select, [["", "–"], ...LABELS.map((label) => [label, sayLabel(label)])], row.own);
+  return select;
+};
+
+// --- What the reader does -----------------------------------------------------------------------------------
+
+const sortBy = (by) => {
+  table.reverse = by === table.by && !table.reverse;
+  table.by = by;
+  show();
+};
+element.addEventListener("click", (event) => {
+  const { key, sort, do: action } = event.target.closest("button")?.dataset ?? {};
+  if (key) cxrList.open(key, shownRows().map((row) => row.key));
+  if (sort) sortBy(sort);
+  if (action === "reverse") sortBy(table.by);
+  if (action === "all") {
+    table.filters = { ...NO_FILTERS };
+    show();
+    $("[data-filter=search]").focus();
+  }
+});
+element.addEventListener("input", (event) => {
+  const { filter, of, key } = event.target.dataset;
+  if (filter) table.filters[filter] = event.target.value;
+  else if (of === "label") cxrList.update(key, { own: event.target.value });
+  else if (event.target.matches(".sort")) Object.assign(table, { by: event.target.value, reverse: false });
+  show();
+});
+
+// Back from the viewer, the radiograph that was open there has the focus.
+let view = null;
+const cameBack = () => {
+  const before = view;
+  view = document.body.dataset.view;
+  const { opened } = cxrList.state;
+  if (view === "many" && before === "one" && opened) {
+    element.querySelector(`button[data-key="${opened}"]`)?.focus();
+  }
+};

@@ -1,0 +1,139 @@
+// The list of many radiographs, shared by the components of many.py: what was answered of each, the reader's own
+// label, the files themselves, and which of them the viewer shows. The list is in memory and, as far as the browser
+// gives room, kept in this browser until it is deleted. Of a ZIP file the list holds the file and a row for each entry.
+window.cxrList ??= (() => {
+  const { cxr, cxrStore, cxrZip } = window;
+  const kept = { rows: cxrStore.open("list"), files: cxrStore.open("list-files") };
+  const rows = new Map(); // each row by its key, in the order in which they were added
+  const files = new Map(); // the files of rows added since the page was loaded, by their source
+  const archives = new Map(); // a promise of the entries of each ZIP file that was opened
+  const state = {
+    unkept: null, // why not all is kept in the browser: "forbidden", "full" or "failed"
+    keeping: 0, // rows and files that are still to be kept
+    order: [], // keys of what the list showed when the radiograph in the viewer was opened
+    opened: null, // key of the radiograph in the viewer, if it was opened from the list
+    file: null, // of that radiograph
+    missing: null, // name of a radiograph that could not be opened
+  };
+
+  const listeners = new Set();
+  const notify = () => listeners.forEach((listener) => listener());
+
+  // --- What is kept in the browser, one thing after the other --------------------------------------------
+  let queue = Promise.resolve();
+  const keep = (work) => {
+    state.keeping += 1;
+    queue = queue.then(work).catch(({ code }) => { state.unkept = code ?? "failed"; }).then(() => {
+      state.keeping -= 1;
+      if (!state.keeping) notify();
+    });
+    return queue;
+  };
+  const keepRow = ({ key }) => keep(async () => {
+    // As it is by then; it may have been deleted.
+    if (rows.has(key)) await kept.rows.put(key, { ...rows.get(key) });
+  });
+  const keepFile = (source) => keep(async () => {
+    if (files.has(source) && state.unkept !== "full") await kept.files.put(source, files.get(source));
+  });
+
+  const restore = async () => {
+    try {
+      for (const [key, row] of await kept.rows.all()) rows.set(key, row);
+    } catch ({ code }) {
+      state.unkept = code;
+    }
+    notify();
+  };
+  const ready = restore();
+
+  // --- Rows ----------------------------------------------------------------------------------------------
+  const NO_ANSWER = {
+    status: "waiting", probability: null, messages: [], thumbnail: null, worth: null, map: null, model: null, by: null,
+  };
+  // Sources are files, or entries of a ZIP file by their place in it: { name, file, entry }.
+  const add = async (sources) => {
+    await ready;
+    const batch = `${Date.now().toString(36)}-${Math.random().toString(36).slice(2, 8)}`;
+    const names = new Map(); // of the files: several entries have the same one
+    const added = sources.map(({ name, file, entry }, i) => {
+      const key = `${batch}-${String(i).padStart(6, "0")}`;
+      if (!names.has(file)) names.set(file, key);
+      return { ...NO_ANSWER, key, name, source: names.get(file), entry, own: "" };
+    });
+    for (const [file, source] of names) files.set(source, file);
+    for (const row of added) rows.set(row.key, row);
+    notify();
+    added.forEach(keepRow);
+    for (const source of names.values()) keepFile(source);
+  };
+  const update = (key, values) => {
+    const row = rows.get(key); // it may have been deleted while it was being read
+    if (!row) return;
+    Object.assign(row, values);
+    keepRow(row);
+    notify();
+  };
+  // Rows that others have answered, another model or an earlier version of the page, wait for an answer again.
+  const renew = (by) => {
+    for (const row of rows.values()) {
+      if (row.status !== "waiting" && row.by !== by) update(row.key, NO_ANSWER);
+    }
+  };
+  const clear = async () => {
+    rows.clear();
+    files.clear();
+    archives.clear();
+    Object.assign(state, { unkept: null, order: [], opened: null, file: null, missing: null });
+    notify();
+    await keep(async () => {
+      await kept.rows.clear();
+      await kept.files.clear();
+    });
+  };
+
+  // Fails where the file is gone from the disk and not kept in the browser.
+  const fileOf = async ({ source, entry }) => {
+    const file = files.get(source) ?? (await kept.files.get(source));
+    if (!file) throw new Error("the file is not kept");
+    if (entry === null) return file;
+    if (!archives.has(source)) archives.set(source, cxrZip.read(file));
+    return (await archives.get(source))[entry].open();
+  };
+
+  // --- From the list to the viewer, and from one radiograph to the next ----------------------------------
+  const back = () => {
+    cxr.setView("many");
+    notify();
+  };
+  let wanted = null; // only the row asked for last is opened
+  const open = async (key, order = state.order) => {
+    wanted = key;
+    let file;
+    try {
+      file = await fileOf(rows.get(key));
+    } catch {
+      state.missing = rows.get(key)?.name ?? null;
+      return back();
+    }
+    if (wanted !== key) return;
+    Object.assign(state, { order, opened: key, file, missing: null });
+    if (document.body.dataset.view === "many") scrollTo(0, 0);
+    document.dispatchEvent(new CustomEvent("cxr:open", { detail: file }));
+    notify();
+  };
+  // The key so many places further on; undefined beyond the ends.
+  const further = (steps) => state.order[state.order.indexOf(state.opened) + steps];
+  // The viewer shows this file; if it is another one, it did not come from the list.
+  const follow = (file) => {
+    if (file === state.file) return;
+    wanted = null;
+    Object.assign(state, { opened: null, file: null });
+    notify();
+  };
+
+  return {
+    state, rows, ready, add, update, renew, clear, fileOf, open, further, follow, back,
+    onChange: (listener) => { listeners.add(listener); listener(); },
+  };
+})();
