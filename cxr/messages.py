@@ -2,7 +2,7 @@
 
 A `Message` is a key of that table and the values that its sentence names: rules return messages,
 tests compare them, and the page says them in the reader's language. Only this module reads the
-table; the browser receives it as `all_texts`.
+table; the browser receives it as `page_texts`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ Value = str | int
 Texts = dict[str, str]  # each key with its sentence in one language
 
 _FILE = Path(__file__).with_suffix(".toml")
+_STUDIO = "studio"  # the heading of what only the studio says
 _NAME = re.compile(r"\{(\w+)(?:\|([^{}|]*)\|([^{}|]*))?\}")  # {name} or {name|one|many}
 
 
@@ -51,9 +52,30 @@ class Message:
 @cache
 def all_texts() -> dict[Language, Texts]:
     """Every sentence of the table by language and key, with its braces."""
+    return _texts(_headings())
+
+
+@cache
+def page_texts() -> dict[Language, Texts]:
+    """The same without those of the studio, which the page's browser need not fetch."""
+    return _texts(heading for heading in _headings() if heading != _STUDIO)
+
+
+@cache
+def studio_texts() -> dict[Language, Texts]:
+    """Those of the studio alone."""
+    return _texts([_STUDIO])
+
+
+@cache
+def _headings() -> dict[str, dict[str, dict[Language, str]]]:
+    """The table as it is: headings, keys, languages."""
     with _FILE.open("rb") as file:
-        headings = tomllib.load(file)
-    entries = {key: entry for heading in headings.values() for key, entry in heading.items()}
+        return tomllib.load(file)
+
+
+def _texts(headings: Iterable[str]) -> dict[Language, Texts]:
+    entries = {key: entry for name in headings for key, entry in _headings()[name].items()}
     return {
         language: {key: keep_together(entry[language], language) for key, entry in entries.items()}
         for language in LANGUAGES

@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from cxr.messages import all_texts
+from cxr.messages import page_texts
 from cxr.model.bundle import CARD, Bundle
 
 _TEMPLATE = """
@@ -71,7 +71,7 @@ def create_curves(bundle: Bundle, *, elem_id: str) -> gr.HTML:
         js_on_load=_SCRIPT,
         apply_default_css=False,
         elem_id=elem_id,
-        texts=all_texts(),
+        texts=page_texts(),
     )
 
 

@@ -14,7 +14,7 @@ import gradio as gr
 import numpy as np
 
 from cxr.cases import Case, Cases
-from cxr.messages import all_texts
+from cxr.messages import page_texts
 from cxr.page.pictures import thumbnail
 from cxr.reading.radiograph import read_radiograph
 
@@ -99,7 +99,7 @@ def _component(value: Any, template: str, script: str, cases: Cases, *, elem_id:
         apply_default_css=False,
         elem_id=elem_id,
         visible=bool(cases.cases),
-        texts=all_texts(),
+        texts=page_texts(),
         cases={case.name: _to_json(case) for case in cases.cases},
         tour=[{"case": step.case, "say": step.say} for step in cases.tour],
     )

@@ -12,7 +12,7 @@ from typing import Any
 
 import gradio as gr
 
-from cxr.messages import all_texts
+from cxr.messages import page_texts
 from cxr.model.heatmap import LEAST_SHOWN
 from cxr.output.overlay import FULL, colour_table
 from cxr.page.answers import Answers
@@ -60,7 +60,7 @@ def create_desk(
         js_on_load=script,
         apply_default_css=False,
         elem_id=elem_id,
-        texts=all_texts(),
+        texts=page_texts(),
         colours=colour_table().tolist(),
         least=LEAST_SHOWN,
         ramp=FULL - LEAST_SHOWN,

@@ -10,7 +10,7 @@ from typing import NotRequired, TypedDict
 
 import gradio as gr
 
-from cxr.messages import all_texts
+from cxr.messages import page_texts
 from cxr.model.bundle import Bundle
 
 _HEADER = """
@@ -176,7 +176,7 @@ def _component(
         js_on_load=script,
         apply_default_css=False,
         elem_id=elem_id,
-        texts=all_texts(),
+        texts=page_texts(),
     )
 
 

@@ -19,7 +19,7 @@ import cxr
 from cxr.classifier import Classifier
 from cxr.errors import CXRError, RadiographError
 from cxr.gate.result import Correction
-from cxr.messages import Message, all_texts
+from cxr.messages import Message, page_texts
 from cxr.model.heatmap import scale_heatmap
 from cxr.outcome import Outcome, Status, answer_file
 from cxr.output.overlay import draw_overlay, png, with_caption
@@ -96,7 +96,7 @@ def create_many(classifier: Classifier, *, at_once: int, elem_id: str) -> gr.HTM
         js_on_load="".join((_FOLDER / name).read_text(encoding="utf-8") for name in _SCRIPTS),
         apply_default_css=False,
         elem_id=elem_id,
-        texts=all_texts(),
+        texts=page_texts(),
         max_bytes=MAX_BYTES,
         # What an answer depends on; rows that the browser kept of another are answered again.
         answers=f"{cxr.__version__} {classifier.bundle.sha256} {classifier.gate.sha256}",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -15,12 +17,13 @@ import yaml
 from huggingface_hub import hf_hub_download
 
 from cxr.errors import BundleError, HubError
-from cxr.model.bundle import FILES, Bundle, load_bundle, save_evaluation
+from cxr.model.bundle import CARD, FILES, MANIFEST, Bundle, load_bundle, save_evaluation
 from cxr.model.hub import MAX_BYTES, fetch_bundle, find_bundle, parse_reference
 from tests.conftest import ROOT
 from tests.loopback_hub import LoopbackHub, Repository
 from training.__main__ import main
-from training.sharing.publish import publish
+from training.sharing.pictures import HEATMAPS, RELIABILITY, ROC, chosen_cases, draw_pictures
+from training.sharing.publish import publish, published_card
 
 # The Hub's client passes content to its HTTP library in a way that the latter warns of.
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
@@ -229,7 +232,7 @@ def test_everything_is_published_in_one_commit(
     assert len(repository.commits) == 2  # the empty repository's, and ours
     assert repository.tags == {"v1": published}
     files = repository.commits[published]
-    for name in FILES:
+    for name in set(FILES) - {CARD, MANIFEST}:
         assert files[name] == (bundle.folder / name).read_bytes()
     assert any(path.startswith("examples/") for path in files)
 
@@ -244,9 +247,38 @@ def test_the_bundled_model_has_evaluation_results_in_both_of_the_hubs_forms(
     auc = round(model.evaluation["result"]["metrics"]["auc"], 4)
     assert {entry["dataset"]["task_id"]: entry["value"] for entry in entries}["auc"] == auc
     front = yaml.safe_load(files["README.md"].decode().split("---")[1])
-    assert front["library_name"] == "keras"
+    assert front["library_name"] == "cxr"  # Keras' own lines would not load it
     assert front["pipeline_tag"] == "image-classification"
     assert front["model-index"][0]["results"][0]["metrics"][0]["value"] == auc
+
+
+def test_the_published_card_shows_pictures_that_are_there_and_says_whose_they_are(
+    hub: LoopbackHub, published: str
+) -> None:
+    files = hub.repositories[REPO].commits[published]
+    card = files[CARD].decode()
+    pictures = re.findall(r"!\[[^]]+\]\(([^)]+)\)", card)
+    assert pictures == [ROC, HEATMAPS]  # this bundle was never measured: no reliability
+    for name in pictures:
+        assert files[name].startswith(b"\x89PNG")
+    for said in ("CC BY 4.0", "10.17632/rscbjbr9sj", "Kermany, Zhang, Goldbaum", "the heatmap is"):
+        assert said in card
+    for case in chosen_cases():
+        assert case.image in card
+        assert f"examples/{case.path.name}" in files
+    assert len(chosen_cases()) == 4
+
+
+def test_the_lines_and_pictures_stand_before_the_results() -> None:
+    model = load_bundle()
+    card = (model.folder / CARD).read_text(encoding="utf-8")
+    pictures = draw_pictures(model)
+    assert pictures.files.keys() == {ROC, RELIABILITY, HEATMAPS}
+    assert draw_pictures(model) == pictures  # a second publication finds the first
+    said = published_card(card, "me/cxr@v1", pictures)
+    headings = re.findall(r"^## (.*)$", said, re.MULTILINE)
+    assert headings[:5] == ["Model facts", "Limits", "Use this model", "Pictures", "Results"]
+    assert said.replace(said[said.index("## Use") : said.index("## Results")], "") == card
 
 
 def test_a_dry_run_lists_files_and_card_and_sends_nothing(
@@ -256,6 +288,7 @@ def test_a_dry_run_lists_files_and_card_and_sends_nothing(
     printed = capsys.readouterr().out
     assert "model.weights.h5" in printed
     assert "# tiny" in printed
+    assert "## Use this model" in printed
     assert hub.requests == []
 
 
@@ -371,6 +404,55 @@ def test_publish_deploy_and_classify_at_the_tag(
     assert "has no revision v2" in done.stderr
     assert done.stdout == ""
     shutil.rmtree(tmp_path / "home")
+
+
+@pytest.mark.slow
+def test_the_lines_of_the_published_card_work(
+    hub: LoopbackHub, bundle: Bundle, image_file: Path, tmp_path: Path
+) -> None:
+    commit = publish(bundle.folder, REPO, tag="v1").commit
+    card = hub.repositories[REPO].commits[commit][CARD].decode()
+    (shell,) = re.findall(r"```bash\n(.*?)```", card, re.DOTALL)
+    (code,) = re.findall(r"```python\n(.*?)```", card, re.DOTALL)
+    page, classify = map(shlex.split, shell.splitlines())
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "app.py").symlink_to(ROOT / "app.py")
+    shutil.copy(image_file, folder / "radiograph.jpeg")
+    environment = {
+        **os.environ,
+        "HF_ENDPOINT": hub.url,
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_HOME": str(tmp_path / "home"),
+        "PYTHONPATH": str(ROOT),
+        "BROWSER": "true",
+        "GRADIO_SERVER_NAME": "127.0.0.1",
+    }
+    assert page[0] == classify[0] == "python"
+
+    def started(*command: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, *command],
+            cwd=folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    printed, error = started(*classify[1:]).communicate(timeout=120)
+    line = json.loads(printed)
+    assert line["model"]["origin"] == f"{REPO}@{commit}", error
+    printed, error = started("-c", code).communicate(timeout=120)
+    assert printed.split() == [str(line["probability"]), line["label"]], error
+    with started(*page[1:]) as process:
+        try:
+            assert process.stdout
+            assert process.stdout.readline().startswith("Page: http://127.0.0.1:")
+        finally:
+            process.terminate()
+            _, error = process.communicate(timeout=60)
+    assert "bundled model is used instead" not in error
 
 
 def test_an_empty_repository_holds_no_model(hub: LoopbackHub) -> None:

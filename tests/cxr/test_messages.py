@@ -15,9 +15,12 @@ from cxr.cases import Comparison, Label
 from cxr.checks import PLACES, WORTHS, Effect
 from cxr.gate.lungs import KINDS
 from cxr.language import LANGUAGES, Language, keep_together
-from cxr.messages import Message, all_texts, sentences, text
+from cxr.messages import Message, all_texts, page_texts, sentences, studio_texts, text
+from cxr.model.bundle import CLASS_NAMES
 from cxr.model.operating_points import Verdict
 from tests.conftest import ROOT
+from training.studio.settings import FOLDED
+from training.studio.words import METRICS
 
 PAGE = ROOT / "cxr" / "page"
 HEADINGS = tomllib.loads((ROOT / "cxr" / "messages.toml").read_text(encoding="utf-8"))
@@ -44,6 +47,11 @@ FAMILIES = {
     "label_": set(get_args(Label)),
     "said_": set(get_args(Verdict)),
     "compared_": set(get_args(Comparison)),
+    "metric_": set(METRICS),
+    "studio_class_": set(CLASS_NAMES),
+    "studio_group_": set(FOLDED),
+    "studio_outlines_": {"lungs", "lungs_means", "opacities", "opacities_means"},
+    "studio_kind_": {"normal", "bacteria", "virus", "pneumonia"},
 }
 
 
@@ -83,7 +91,7 @@ def keys_in_python(source: str) -> Iterator[str]:
     """Keys of messages, of texts, and of the page's lines."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            if node.func.id in {"Message", "text"}:
+            if node.func.id in {"Message", "text", "shown"}:
                 yield from keys_of(node.args[0])
         elif isinstance(node, ast.Dict):
             for key, value in zip(node.keys, node.values, strict=True):
@@ -146,10 +154,13 @@ def test_a_key_that_is_missing_is_named() -> None:
         text("no_such_key", "en")
 
 
-def test_the_browser_gets_every_text() -> None:
-    for language, texts in all_texts().items():
-        assert texts.keys() == ENTRIES.keys()
+def test_the_browser_gets_every_text_but_those_of_the_studio() -> None:
+    of_studio = HEADINGS["studio"].keys()
+    for language, texts in page_texts().items():
+        assert texts.keys() == ENTRIES.keys() - of_studio
         assert texts["title"] == ENTRIES["title"][language]
+        assert studio_texts()[language].keys() == of_studio
+    assert all_texts()["fr"].keys() == ENTRIES.keys()
 
 
 def test_french_signs_stay_on_the_line_of_their_word() -> None:

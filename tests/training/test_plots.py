@@ -7,7 +7,9 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 
+from cxr.model.operating_points import OperatingPoints
 from training.metrics import plots
+from training.metrics.roc import operating_curve, roc_curve
 
 
 def test_drawing_leaves_the_settings_of_matplotlib_as_they_were(tmp_path: Path) -> None:
@@ -19,7 +21,18 @@ def test_drawing_leaves_the_settings_of_matplotlib_as_they_were(tmp_path: Path) 
 
 
 def test_curves_are_drawn_on_a_grid() -> None:
-    figure = plots.roc_curve(np.array([0, 0, 1, 1]), {"model": np.array([0.1, 0.6, 0.5, 0.9])})
+    figure = roc_curve(np.array([0, 0, 1, 1]), {"model": np.array([0.1, 0.6, 0.5, 0.9])})
     (axes,) = figure.axes
     assert axes.xaxis.get_gridlines()[0].get_visible()
     assert axes.get_title() == "Receiver operating characteristic"
+
+
+def test_the_curve_of_counts_is_that_of_the_scores(points: OperatingPoints) -> None:
+    """Of the fixture's counts: sensitivity 1 - t / 2, false positive rate 1 - t."""
+    figure = operating_curve(points.curve, points.threshold)
+    curve, shipped, _ = figure.axes[0].lines
+    x, y = (np.asarray(values, dtype=float) for values in curve.get_data())
+    assert (x[0], y[0], x[-1], y[-1]) == (0, 0, 1, 1)
+    assert (np.diff(x) >= 0).all()
+    np.testing.assert_allclose(y[1:], 0.5 + x[1:] / 2, atol=0.006)
+    assert shipped.get_data()[0][0] == 0.5

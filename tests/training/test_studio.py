@@ -14,8 +14,10 @@ from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect
@@ -26,6 +28,7 @@ from cxr.model import bundle as bundles
 from cxr.model.bundle import Bundle
 from cxr.reading.radiograph import read_radiograph
 from tests.conftest import PAGE_MARKS, QUICK_FIT, ROOT
+from tests.cxr.browser import FR
 from tests.training.test_jobs import wait_until
 from training.data.dataset import present_splits
 from training.data.inspection import FITTED
@@ -38,6 +41,7 @@ from training.studio.data_tab import chosen_folder
 from training.studio.jobs import JobQueue
 from training.studio.settings import SETTINGS, changed, find_preset, preset_choices
 from training.studio.train_tab import preview_html
+from training.validation.mistakes import read_mistakes, write_bundle_mistakes
 
 pytestmark = PAGE_MARKS
 expect.set_options(timeout=15_000)  # milliseconds: trainings run beside the page
@@ -59,8 +63,8 @@ def set_number(page: Page, label: str, value: float) -> None:
 
 
 @contextmanager
-def opened(browser: Browser, url: str) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1400, "height": 900})
+def opened(browser: Browser, url: str, **settings: Any) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1400, "height": 900}, **settings)
     page = context.new_page()
     page.goto(url)
     page.wait_for_selector("#check")
@@ -118,6 +122,7 @@ def test_augmented_images_follow_the_settings(page: Page) -> None:
     tab(page, "2 Train")
     expect(page.locator("#preview img")).to_have_count(8)
     before = pictures(page)
+    page.click("#group-augmentation > button")
     set_number(page, "Brightness", 0.5)
     wait_until(lambda: pictures(page) != before, seconds=20)
     after = pictures(page)
@@ -134,6 +139,9 @@ def test_a_preset_fills_the_controls(page: Page) -> None:
     expect(size).to_have_value("150")
     expect(page.get_by_label("number input for Epochs", exact=True)).to_have_value("12")
     expect(page.get_by_label("Class balance", exact=True)).to_have_value("None")
+    page.click("#start-from-default")  # on its card
+    expect(size).to_have_value("160")
+    expect(page.locator("#preset input")).to_have_value("default")
     # Opening the list and closing it again takes nothing back.
     set_number(page, "Epochs", 5)
     page.locator("#preset input").click()
@@ -156,15 +164,109 @@ def test_settings_that_make_no_fit_are_refused_and_kept(page: Page, runs: Path) 
     assert JobQueue(runs).jobs() == []
 
 
-def test_the_page_can_be_used_by_everybody(page: Page) -> None:
+def test_folder_settings_and_tab_are_kept_over_a_reload(page: Page, tmp_path: Path) -> None:
+    page.get_by_label("Data folder").fill(str(tmp_path))
+    tab(page, "2 Train")
+    choose(page, "Start from", "baseline")
+    expect(page.get_by_label("number input for Image size", exact=True)).to_have_value("150")
+    set_number(page, "Epochs", 7)
+    wait_until(lambda: "settings" in str(page.evaluate("Object.keys(localStorage)")), seconds=20)
+    page.wait_for_timeout(1500)  # the last change is on its way
+    page.reload()
+    expect(page.get_by_role("tab", name="2 Train")).to_have_attribute("aria-selected", "true")
+    expect(page.get_by_label("number input for Epochs", exact=True)).to_have_value("7")
+    expect(page.get_by_label("number input for Image size", exact=True)).to_have_value("150")
+    expect(page.locator("#preset input")).to_have_value("baseline")
+    tab(page, "1 Data")
+    expect(page.get_by_label("Data folder")).to_have_value(str(tmp_path))
+
+
+def violations(page: Page, names: tuple[str, ...]) -> dict[tuple[str, str], list[str]]:
+    """What axe finds in each of these tabs, by the tab and the rule."""
     found = {}
-    for name in ("1 Data", "2 Train", "3 Runs", "4 Compare", "5 Use", "Search"):
+    for name in names:
         tab(page, name)
         page.wait_for_timeout(500)
         results = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa"]})
         for violation in results.response["violations"]:
             found[name, violation["id"]] = [node["html"][:200] for node in violation["nodes"]]
-    assert not found
+    return found
+
+
+def test_the_page_can_be_used_by_everybody(page: Page) -> None:
+    names = ("1 Data", "2 Train", "3 Runs", "4 Look", "5 Compare", "6 Use", "Search")
+    assert not violations(page, names)
+
+
+def test_it_speaks_french_in_the_dark_too(browser: Browser, url: str, looked_at: Path) -> None:
+    with opened(browser, url, locale="fr-FR", color_scheme="dark") as page:
+        expect(page.locator("#header h1")).to_have_text(FR["studio_title"].removeprefix("# "))
+        expect(page.get_by_label(FR["studio_folder"])).to_be_visible()
+        assert not violations(page, (FR["studio_tab_data"], FR["studio_tab_train"]))
+        expect(page.locator("#queue")).to_have_text(FR["studio_queue"])
+        assert not violations(page, (FR["studio_tab_runs"], FR["studio_tab_look"]))
+        expect(page.locator("#mistakes h3").first).to_have_text(FR["studio_false_negatives"])
+
+
+# --- Looking at a run -----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def looked_at(runs: Path, chest_images: Path, tiny_bundle: Bundle, url: str) -> Path:
+    """A finished run with its mistakes; the model has random weights, and so makes many."""
+    run = RunFolder(runs / "looked")
+    splits = load_splits(QUICK_FIT, chest_images)
+    run.start(QUICK_FIT, chest_images, splits)
+    rows = [{"epoch": i + 1, "auc": 0.5 + i / 10, "val_auc": 0.6 + i / 10} for i in range(3)]
+    run.save_history([{**row, "epoch": float(row["epoch"])} for row in rows])
+    shutil.copytree(tiny_bundle.folder, run.bundle)
+    records = splits.validation.records
+    logits = np.linspace(-2, 2, len(records), dtype=np.float32)
+    write_bundle_mistakes(run.folder, tiny_bundle, chest_images, records, logits)
+    return run.folder
+
+
+def test_the_worst_mistakes_of_a_run_are_looked_at(page: Page, looked_at: Path) -> None:
+    tab(page, "4 Look")
+    choose(page, "Mistakes of", "run looked")
+    mistakes = read_mistakes(looked_at)
+    assert {mistake.label for mistake in mistakes} == {0, 1}
+    figures = page.locator("#mistakes figure")
+    expect(figures).to_have_count(len(mistakes))
+    expect(figures.first.locator("code")).to_have_text(mistakes[0].path)
+    expect(figures.first).to_contain_text(f"{100 * mistakes[0].probability:.1f}%")
+    assert figures.first.locator("img").evaluate("image => image.naturalWidth") == 48
+
+
+def test_a_run_is_tried_on_a_radiograph(page: Page, looked_at: Path, gradient_file: Path) -> None:
+    tab(page, "4 Look")
+    choose(page, "Finished run", "looked")
+    page.click("#try")
+    expect(page.get_by_text("Choose a radiograph.")).to_be_visible()
+    page.set_input_files("#tried-file input[type=file]", read_cases().radiographs[0].path)
+    expect(page.locator("#tried-file")).to_contain_text("first-look")
+    page.click("#try")
+    expect(page.locator("#tried .verdict")).to_contain_text("Probability of pneumonia")
+    expect(page.locator("#tried img")).to_have_count(2)
+    page.get_by_label("Clear").or_(page.get_by_label("Remove this file")).first.click()
+    page.set_input_files("#tried-file input[type=file]", gradient_file)
+    expect(page.locator("#tried-file")).to_contain_text("gradient")
+    page.click("#try")
+    expect(page.locator("#tried")).to_contain_text("Not answered")
+    expect(page.locator("#tried img")).to_have_count(0)
+
+
+def test_a_curve_tells_its_values_under_the_pointer(page: Page, looked_at: Path) -> None:
+    tab(page, "3 Runs")
+    choose(page, "Run", "looked")
+    chart = page.locator("#curves .chart", has=page.get_by_text("AUC", exact=True)).first
+    second = chart.locator(".epoch").nth(1)
+    expect(second.locator(".values")).not_to_be_visible()
+    second.locator(".catch").hover()
+    expect(second.locator(".values")).to_be_visible()
+    expect(second.locator("text")).to_have_text(
+        ["Epoch 2", "training: 0.6000", "validation: 0.7000"]
+    )
 
 
 def test_a_finished_run_becomes_this_machines_model_and_back(
@@ -179,7 +281,7 @@ def test_a_finished_run_becomes_this_machines_model_and_back(
     run = RunFolder(runs / "finished")
     run.start(QUICK_FIT, chest_images, load_splits(QUICK_FIT, chest_images))
     write_bundle(run.bundle)
-    tab(page, "5 Use")
+    tab(page, "6 Use")
     expect(page.locator("#local-model")).to_contain_text("the bundled model, cxr-cnn-lstm")
     expect(page.get_by_label("Finished run")).to_have_value("finished")
     page.click("#use")
@@ -280,24 +382,28 @@ def test_from_a_data_folder_to_a_compared_model(
             expect(about(page)).to_contain_text("Finished", timeout=600_000)
             expect(about(page)).to_contain_text(f"epoch {epochs} of {epochs}")
             expect(about(page)).to_contain_text("on 12 images: AUC")
-            expect(page.locator("#curves img")).to_be_visible()
-            expect(page.locator("#confusion img")).to_be_visible()
+            expect(page.locator("#curves svg").first).to_be_visible()
+            expect(page.locator("#curves .confusion")).to_be_visible()
             log = (runs / ".studio" / "jobs" / "mine" / "log.txt").read_text()
             gone_on = re.search(rf"going on after epoch (\d+) of {epochs}", log)
             assert gone_on
             assert int(gone_on[1]) in (stopped - 1, stopped)  # a stop costs an epoch at the most
 
-            tab(page, "4 Compare")
+            tab(page, "5 Compare")
             expect(page.locator("#overview tbody tr")).to_have_count(2)
-            expect(page.locator("#compared-curves img")).to_be_visible()
+            expect(page.locator("#compared-curves svg")).to_be_visible()
             choose(page, "Model", "mine")
             choose(page, "Against", "the bundled model")
             page.click("#measure")
-            report = page.frame_locator("#report iframe")
-            expect(report.locator("h1")).to_contain_text("mine", timeout=300_000)
+            report = page.locator("#report")
+            expect(report.locator("h3")).to_contain_text("mine", timeout=300_000)
             expect(report.get_by_text("McNemar").first).to_be_attached()
 
-            tab(page, "5 Use")
+            tab(page, "4 Look")
+            choose(page, "Mistakes of", "report mine against the bundled model")
+            expect(page.locator("#mistakes h3")).to_have_count(2)
+
+            tab(page, "6 Use")
             page.get_by_role("textbox", name="Repository").fill("me/mine")
             page.click("#dry-run")
             expect(page.locator("#published textarea")).to_have_value(

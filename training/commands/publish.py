@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Publish the bundle, or show what would be sent."""
-    from training.sharing.publish import bundle_of, describe, publish
+    from training.sharing.publish import describe, publish
 
     publication = publish(
         options.run,
@@ -37,8 +37,7 @@ def run(options: argparse.Namespace) -> int:
         dry_run=options.dry_run,
     )
     if options.dry_run:
-        card = (bundle_of(options.run) / "README.md").read_text(encoding="utf-8")
-        print(describe(publication, card))
+        print(describe(publication))
         return 0
     print(f"Published: {publication.url}")
     print(f"Use it: python app.py --model {publication.repo}@{options.tag or publication.commit}")

@@ -15,8 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from sklearn import metrics
 
 from training.metrics.documents import Faithfulness, HistoryRow, ReliabilityRow
-from training.metrics.evaluation import auc
-from training.metrics.theme import theme
+from training.metrics.theme import square, theme
 
 WATCHED = ("loss", "accuracy", "auc", "sensitivity", "specificity")  # shown unless others are asked
 
@@ -55,21 +54,6 @@ def learning_curves(
         axes.set(title=metric_title(name), xlabel="Epoch")
         if name != "learning_rate" or kept:
             axes.legend(fontsize=9)
-    return figure
-
-
-@theme()
-def compared_curves(runs: Mapping[str, Sequence[HistoryRow]], column: str) -> Figure:
-    """One metric of several runs, by epoch; runs that did not measure it are left out."""
-    figure, axes = _square(width=8)
-    for name, history in runs.items():
-        if history and column in history[0]:
-            _by_epoch(axes, history, column, name)
-    title = metric_title(column.removeprefix("val_"))
-    where = " (validation)" if column.startswith("val_") else ""
-    axes.set(title=f"{title}{where}", xlabel="Epoch")
-    if axes.lines:
-        axes.legend(fontsize=9)
     return figure
 
 
@@ -115,29 +99,6 @@ def confusion_matrix(
 
 
 @theme()
-def roc_curve(
-    labels: npt.NDArray[np.int64], scores: Mapping[str, npt.NDArray[np.float64]]
-) -> Figure:
-    """Sensitivity against 1 - specificity, one line for each model.
-
-    Args:
-        labels: (N,), 0 or 1, both present.
-        scores: (N,) of each model, by its name.
-    """
-    figure, axes = _square()
-    for name, values in scores.items():
-        false_positive_rate, sensitivity, _ = metrics.roc_curve(labels, values)
-        area = auc(labels, values)
-        axes.plot(false_positive_rate, sensitivity, label=f"{name}, AUC {area:.4f}")
-    axes.plot([0, 1], [0, 1], linestyle=":", color="grey", label="chance")
-    axes.set(
-        xlabel="1 - specificity", ylabel="Sensitivity", title="Receiver operating characteristic"
-    )
-    axes.legend(loc="lower right")
-    return figure
-
-
-@theme()
 def precision_recall_curve(
     labels: npt.NDArray[np.int64], scores: Mapping[str, npt.NDArray[np.float64]]
 ) -> Figure:
@@ -147,7 +108,7 @@ def precision_recall_curve(
         labels: (N,), 0 or 1, both present.
         scores: (N,) of each model, by its name.
     """
-    figure, axes = _square()
+    figure, axes = square()
     for name, values in scores.items():
         precision, sensitivity, _ = metrics.precision_recall_curve(labels, values)
         average = metrics.average_precision_score(labels, values)
@@ -167,7 +128,7 @@ def reliability_diagram(rows: Sequence[ReliabilityRow], error: float) -> Figure:
         rows: of `training.metrics.evaluation.reliability`.
         error: the expected calibration error.
     """
-    figure, axes = _square()
+    figure, axes = square()
     axes.plot([0, 1], [0, 1], linestyle=":", color="grey", label="perfect")
     axes.plot(
         [row["probability"] for row in rows],
@@ -201,7 +162,7 @@ def threshold_curve(
 ) -> Figure:
     """Sensitivity and specificity by threshold, with the model's own thresholds."""
     grid = np.linspace(0, 1, 201)
-    figure, axes = _square(width=7)
+    figure, axes = square(width=7)
     positive, negative = probabilities[labels == 1], probabilities[labels == 0]
     axes.plot(grid, [np.mean(positive >= t) for t in grid], label="sensitivity")
     axes.plot(grid, [np.mean(negative < t) for t in grid], label="specificity")
@@ -293,8 +254,3 @@ def image_grid(
                 parse_math=False,  # a file name may hold dollar signs
             )
     return figure
-
-
-def _square(*, width: float = 5.5) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(width, 5), dpi=120, layout="constrained")
-    return figure, figure.subplots()

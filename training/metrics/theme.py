@@ -1,4 +1,4 @@
-"""The look of all plots: a white grid."""
+"""The look of all plots: a white grid, and one size."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from contextlib import contextmanager
 
 import seaborn as sns
 from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.rcsetup import cycler
 
 _settings_lock = threading.Lock()  # the studio draws in several threads
@@ -23,3 +25,9 @@ def theme() -> Iterator[None]:
     }
     with _settings_lock, rc_context(settings):
         yield
+
+
+def square(*, width: float = 5.5) -> tuple[Figure, Axes]:
+    """A figure with one plot, 5 inches high."""
+    figure = Figure(figsize=(width, 5), dpi=120, layout="constrained")
+    return figure, figure.subplots()

@@ -23,6 +23,7 @@ from training.metrics import plots
 from training.metrics.calibration import calibrate, operating_points
 from training.metrics.documents import BundleEvaluation, ModelFigures
 from training.metrics.evaluation import evaluate, sigmoid
+from training.metrics.roc import roc_curve
 from training.networks.export import IMAGES, write_network
 from training.networks.gradcam import GradCAM
 from training.sharing.card import model_card
@@ -147,7 +148,7 @@ def _on_validation(
     )
     confusion = plots.confusion_matrix(np.array(result["confusion"]), CLASS_NAMES)
     plots.save(confusion, run.folder / "confusion_matrix.png")
-    roc = plots.roc_curve(labels, {"held-out images": sigmoid(calibrated)})
+    roc = roc_curve(labels, {"held-out images": sigmoid(calibrated)})
     plots.save(roc, run.folder / "roc_curve.png")
     return points, {"source": source, "result": result}
 

@@ -1,14 +1,17 @@
 """Publishes a finished run on the Hugging Face Hub: all of it in one commit, or nothing.
 
-Sends the bundle with its card, the evaluation results in the Hub's own form, plots of the run and
-the example radiographs. `cxr.model.hub` fetches it again.
+Sends the bundle with its card, to which pictures and the lines that use the model are added, the
+evaluation results in the Hub's own form, plots of the run and the example radiographs.
+`cxr.model.hub` fetches it again.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx2
@@ -18,12 +21,14 @@ from huggingface_hub import errors as hub
 
 from cxr.cases import CASES, read_cases
 from cxr.errors import HubError, RunError
-from cxr.model.bundle import FILES, MANIFEST, Bundle, load_bundle
+from cxr.model.bundle import CARD, FILES, MANIFEST, Bundle, load_bundle
 from cxr.model.hub import first_line, parse_reference
 from cxr.model.session import ModelSession
 from training.files import EXAMPLES
+from training.sharing.pictures import HEATMAPS, RELIABILITY, ROC, Pictures, draw_pictures
+from training.templates import render
 
-PLOTS = ("learning_curves.png", "confusion_matrix.png", "roc_curve.png")
+PLOTS = ("learning_curves.png", "confusion_matrix.png")
 
 
 @dataclass(frozen=True)
@@ -35,10 +40,12 @@ class Publication:
         files: bytes by path in the repository.
         commit: the commit; empty for a dry run.
         url: of the commit; empty for a dry run.
+        card: as it is published.
     """
 
     repo: str
     files: dict[str, int]
+    card: str
     commit: str = ""
     url: str = ""
 
@@ -80,17 +87,23 @@ def publish(
     # Either raises if its file does not fit, before anything is sent.
     ModelSession(bundle.folder, bundle.network)
     load_network(bundle)
-    files = _files(run, bundle)
+    files = _files(run, bundle, f"{repo}@{tag}" if tag else repo)
     sizes = {name: len(content) for name, content in files.items()}
+    publication = Publication(repo, sizes, files[CARD].decode())
     if dry_run:
-        return Publication(repo, sizes)
+        return publication
     with clear_errors(repo):
-        return _commit(repo, bundle, files, sizes, tag=tag, private=private)
+        return _commit(publication, bundle, files, tag=tag, private=private)
 
 
-def _files(run: Path, bundle: Bundle) -> dict[str, bytes]:
+def _files(run: Path, bundle: Bundle, reference: str) -> dict[str, bytes]:
     """What is published: content by path in the repository."""
     files = {name: (bundle.folder / name).read_bytes() for name in FILES}
+    pictures = draw_pictures(bundle)
+    files |= pictures.files
+    card = published_card(files[CARD].decode(), reference, pictures).encode()
+    # The card is a file of the bundle, too: the manifest has to name what is published.
+    files |= {CARD: card, MANIFEST: _manifest(files[MANIFEST], card)}
     for name in PLOTS:
         if (run / name).is_file():
             files[f"plots/{name}"] = (run / name).read_bytes()
@@ -100,6 +113,32 @@ def _files(run: Path, bundle: Bundle) -> dict[str, bytes]:
     if dataset:
         files[".eval_results/results.yaml"] = _eval_results(bundle, dataset).encode()
     return files
+
+
+def published_card(card: str, reference: str, pictures: Pictures) -> str:
+    """A bundle's card with the lines that use the model, and pictures, before its results.
+
+    Args:
+        card: of the bundle.
+        reference: ``NAME/REPO`` or ``NAME/REPO@TAG``, of the model on the Hub.
+        pictures: of the bundle.
+    """
+    added = render(
+        "published.md.jinja",
+        reference=reference,
+        roc=ROC,
+        reliability=RELIABILITY if RELIABILITY in pictures.files else "",
+        heatmaps=HEATMAPS,
+        shown=pictures.shown,
+    )
+    before, heading, after = card.partition("\n## Results\n")
+    return f"{before}\n{added}{heading.lstrip()}{after}"
+
+
+def _manifest(content: bytes, card: bytes) -> bytes:
+    """The manifest of a bundle with another card."""
+    digests = json.loads(content) | {CARD: hashlib.sha256(card).hexdigest()}
+    return (json.dumps(digests, indent=1) + "\n").encode()
 
 
 def example_files() -> list[Path]:
@@ -123,15 +162,14 @@ def _eval_results(bundle: Bundle, dataset: str) -> str:
 
 
 def _commit(
-    repo: str,
+    publication: Publication,
     bundle: Bundle,
     files: dict[str, bytes],
-    sizes: dict[str, int],
     *,
     tag: str | None,
     private: bool,
 ) -> Publication:
-    api = HfApi()
+    api, repo = HfApi(), publication.repo
     api.whoami()  # a missing or wrong token ends here, before anything is made
     api.create_repo(repo, private=private, exist_ok=True)
     if private and not api.model_info(repo).private:
@@ -145,7 +183,7 @@ def _commit(
             continue
         if _is_there(api, repo, ref.target_commit, files):  # the same command, given again
             address = f"{api.endpoint}/{repo}/commit/{ref.target_commit}"
-            return Publication(repo, sizes, ref.target_commit, address)
+            return replace(publication, commit=ref.target_commit, url=address)
         raise HubError(
             f"{repo}: has a tag {tag} already. Choose another tag. Nothing was published."
         )
@@ -170,7 +208,7 @@ def _commit(
                 f"({first_line(error)}). "
                 f"Set it on the Hub, or name the model {repo}@{info.oid}."
             ) from error
-    return Publication(repo, sizes, info.oid, info.commit_url)
+    return replace(publication, commit=info.oid, url=info.commit_url)
 
 
 def _is_there(api: HfApi, repo: str, commit: str, files: dict[str, bytes]) -> bool:
@@ -222,11 +260,13 @@ def _advice(error: hub.HfHubHTTPError) -> str:
     return f"the Hub answered {status}. Nothing was published; try again later."
 
 
-def describe(publication: Publication, card: str) -> str:
+def describe(publication: Publication) -> str:
     """What a dry run shows: files, sizes and the card."""
     rows = [f"{size:>12,}  {name}" for name, size in sorted(publication.files.items())]
     total = sum(publication.files.values())
-    return "\n".join([*rows, f"{total:>12,}  bytes in all, to {publication.repo}", "", card])
+    return "\n".join(
+        [*rows, f"{total:>12,}  bytes in all, to {publication.repo}", "", publication.card]
+    )
 
 
 def bundle_of(run: Path) -> Path:

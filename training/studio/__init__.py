@@ -1,12 +1,14 @@
 """The studio: a page on one's own machine to check data, train, tune, compare and publish.
 
-The page keeps no state: everything is in the folder of runs. Whatever takes long is a command of
-`python -m training` in a process of its own (`training.studio.jobs`), so that it continues when the
-tab is closed or the page crashes.
+The page keeps no state: everything is in the folder of runs, but for what the browser remembers
+over a reload (`training.studio.memory`). Whatever takes long is a command of `python -m training`
+in a process of its own (`training.studio.jobs`), so that it continues when the tab is closed or the
+page crashes.
 """
 
 from __future__ import annotations
 
+import html
 import os
 import secrets
 from pathlib import Path
@@ -22,15 +24,19 @@ from training.files import make_folder
 from training.studio.compare_tab import create_compare_tab
 from training.studio.data_tab import create_data_tab
 from training.studio.jobs import JobQueue
+from training.studio.look_tab import create_look_tab
+from training.studio.memory import keep_over_reloads
 from training.studio.runs_tab import create_runs_tab
 from training.studio.share_tab import create_share_tab
 from training.studio.train_tab import create_train_tab
 from training.studio.tune_tab import create_tune_tab
+from training.studio.words import I18N, shown
 
 LOOPBACK = "127.0.0.1"
 LAUNCH_SETTINGS: dict[str, Any] = {
     **BASE_SETTINGS,
     "css_paths": Path(__file__).parent / "studio.css",
+    "i18n": I18N,
 }
 _DELETE_FILES = (60, 600)  # every 60 s, delete uploads that are older than 600 s
 
@@ -50,24 +56,26 @@ def build_studio(runs: Path, data: Path | None = None) -> gr.Blocks:
     with gr.Blocks(
         title="Training studio", analytics_enabled=False, delete_cache=_DELETE_FILES
     ) as page:
-        gr.Markdown(
-            "# Training studio\nTrain a network on chest radiographs, follow its progress, and "
-            f"compare it with others. Runs are stored in `{_short(queue.runs)}`.",
-            elem_id="header",
-        )
-        with gr.Tabs():
-            with gr.Tab("1 Data", id="data"):
+        gr.Markdown(shown("studio_title"), elem_id="header")
+        gr.Markdown(shown("studio_intro"))
+        gr.HTML(f"<p><code>{html.escape(str(_short(queue.runs)))}</code></p>")
+        with gr.Tabs() as tabs:
+            tab_of = {}
+            with gr.Tab(shown("studio_tab_data"), id="data") as tab_of["data"]:
                 data_folder = create_data_tab(data)
-            with gr.Tab("2 Train", id="train"):
-                create_train_tab(queue, data_folder)
-            with gr.Tab("3 Runs", id="runs"):
+            with gr.Tab(shown("studio_tab_train"), id="train") as tab_of["train"]:
+                train = create_train_tab(page, queue, data_folder)
+            with gr.Tab(shown("studio_tab_runs"), id="runs") as tab_of["runs"]:
                 create_runs_tab(page, queue)
-            with gr.Tab("4 Compare", id="compare") as tab:
-                create_compare_tab(tab, queue)
-            with gr.Tab("5 Use and publish", id="share") as tab:
-                create_share_tab(tab, queue)
-            with gr.Tab("Search settings", id="tune") as tab:
-                create_tune_tab(tab, queue, data_folder)
+            with gr.Tab(shown("studio_tab_look"), id="look") as tab_of["look"]:
+                create_look_tab(tab_of["look"], queue)
+            with gr.Tab(shown("studio_tab_compare"), id="compare") as tab_of["compare"]:
+                create_compare_tab(tab_of["compare"], queue)
+            with gr.Tab(shown("studio_tab_share"), id="share") as tab_of["share"]:
+                create_share_tab(tab_of["share"], queue)
+            with gr.Tab(shown("studio_tab_tune"), id="tune") as tab_of["tune"]:
+                create_tune_tab(tab_of["tune"], queue, data_folder)
+        keep_over_reloads(page, tabs, tab_of, queue, data_folder, train)
     queue.start_worker()  # continues with what was queued when the page was closed
     return page
 

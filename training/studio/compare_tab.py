@@ -11,20 +11,24 @@ import gradio as gr
 import pandas as pd
 
 from cxr.errors import RunError
+from cxr.language import Language
+from cxr.messages import text
 from cxr.model.bundle import BUNDLED_MODEL, load_bundle
 from training.files import write_text
-from training.fitting.config import LAST, SELECTABLE, TrainingConfig
+from training.fitting.config import LAST, TrainingConfig
 from training.fitting.runs import Run, images_to_compare_on, list_runs, read_run
 from training.metrics import plots
 from training.metrics.documents import BundleEvaluation
+from training.studio.charts import Chart, chart_html, charts_html, points_of
 from training.studio.commands import run_command
 from training.studio.data_tab import chosen_folder
 from training.studio.jobs import JobQueue
-from training.studio.parts import QUIET, plot_or_nothing, shown_errors, table
+from training.studio.parts import QUIET, shown_errors, table
+from training.studio.words import language_of, metric_choices, metric_name, shown
+from training.validation.report_page import report_body
 
 BUNDLED = "the bundled model"
 _FIGURES = ("auc", "accuracy", "sensitivity", "specificity")
-_COLUMNS = ["loss", "accuracy", *SELECTABLE, "learning_rate"]
 
 
 def create_compare_tab(tab: gr.Tab, queue: JobQueue) -> None:
@@ -32,31 +36,30 @@ def create_compare_tab(tab: gr.Tab, queue: JobQueue) -> None:
     overview = gr.HTML(elem_id="overview")
     with gr.Row():
         chosen = gr.Dropdown(
-            [], multiselect=True, label="Runs in the plot", scale=3, elem_id="overlaid"
+            [], multiselect=True, label=shown("studio_overlaid"), scale=3, elem_id="overlaid"
         )
-        column = gr.Dropdown(
-            [(_column_title(name), name) for name in _COLUMNS],
-            value="val_auc",
-            label="Metric",
+        where = gr.Radio(
+            [(shown("studio_validation"), "val_"), (shown("studio_training"), "")],
+            value="val_",
+            show_label=False,
+            label=shown("studio_metric"),
+            elem_id="compared-where",
             scale=1,
         )
-    curves = gr.Plot(show_label=False, visible=False, elem_id="compared-curves")
-    gr.Markdown(
-        "### Two models on the same images\nBy default on the first model's validation images that "
-        "the second was not trained on, if there are any. Paired tests tell whether a difference "
-        "is more than chance."
-    )
+        metric = gr.Dropdown(metric_choices(), value="auc", label=shown("studio_metric"), scale=1)
+    curves = gr.HTML(elem_id="compared-curves")
+    gr.Markdown(shown("studio_two_models"))
+    gr.Markdown(shown("studio_two_models_mean"))
     with gr.Row():
-        first = gr.Dropdown([], label="Model", scale=2, elem_id="first")
-        second = gr.Dropdown([], label="Against", scale=2, elem_id="second")
+        first = gr.Dropdown([], label=shown("studio_model"), scale=2, elem_id="first")
+        second = gr.Dropdown([], label=shown("studio_against"), scale=2, elem_id="second")
         images = gr.Textbox(
-            label="Other labelled images",
-            info="A folder with NORMAL and PNEUMONIA, or a CSV file with the columns path and "
-            "label.",
-            scale=3,
+            label=shown("studio_other_images"), info=shown("studio_other_images_mean"), scale=3
         )
-    measure = gr.Button("Measure", variant="primary", elem_id="measure")
-    said = gr.Textbox(label="Output", lines=4, max_lines=14, visible=False, elem_id="measured")
+    measure = gr.Button(shown("studio_measure"), variant="primary", elem_id="measure")
+    said = gr.Textbox(
+        label=shown("studio_output"), lines=4, max_lines=14, visible=False, elem_id="measured"
+    )
     report = gr.HTML(elem_id="report")
 
     def look(names: list[str] | None) -> list[Any]:
@@ -71,24 +74,30 @@ def create_compare_tab(tab: gr.Tab, queue: JobQueue) -> None:
             gr.Dropdown([("no other model", ""), BUNDLED, *models]),
         ]
 
-    def draw(names: list[str], column: str) -> Any:
+    def draw(names: list[str], where: str, metric: str, request: gr.Request) -> str:
+        language = language_of(request)
+        column = f"{where}{metric}"
         runs = {name: run for name in names or [] if (run := read_run(queue.runs / name))}
-        histories = {name: run.history for name, run in runs.items()}
-        return plot_or_nothing(plots.compared_curves(histories, column) if histories else None)
+        lines = {name: points_of(run.history, column) for name, run in runs.items()}
+        return charts_html([chart_html(Chart(metric_name(column, language), lines), language)])
 
-    def compare(first: str | None, second: str | None, images: str) -> Iterator[tuple[Any, Any]]:
+    def compare(
+        first: str | None, second: str | None, images: str, request: gr.Request
+    ) -> Iterator[tuple[Any, Any]]:
         """Run the evaluation, and show its report when it has ended."""
+        language = language_of(request)
         with shown_errors():
             arguments, out = _evaluation(queue, first, second, images.strip())
-        for text, status in run_command(queue, *arguments):
-            yield gr.Textbox(text, visible=True), _report_html(out) if status == 0 else ""
+        for printed, status in run_command(queue, *arguments):
+            shown_report = _report_html(out, language) if status == 0 else ""
+            yield gr.Textbox(printed, visible=True), shown_report
 
     event = tab.select(look, chosen, [overview, chosen, first, second], **QUIET)
-    event.then(draw, [chosen, column], curves, **QUIET)
+    event.then(draw, [chosen, where, metric], curves, **QUIET)
     gr.on(
-        [chosen.input, column.input],
+        [chosen.input, where.input, metric.input],
         draw,
-        [chosen, column],
+        [chosen, where, metric],
         curves,
         trigger_mode="always_last",
         **QUIET,
@@ -101,11 +110,6 @@ def create_compare_tab(tab: gr.Tab, queue: JobQueue) -> None:
         show_progress_on=said,
         api_visibility="private",
     )
-
-
-def _column_title(name: str) -> str:
-    title = plots.metric_title(name.removeprefix("val_"))
-    return f"{title}, validation" if name.startswith("val_") else title
 
 
 # --- The table ------------------------------------------------------------------------------------
@@ -161,7 +165,7 @@ def _evaluation(
     if second:
         other = BUNDLED_MODEL if second == BUNDLED else queue.runs / second / "bundle"
         arguments += ["--against", str(other)]
-    out = queue.runs / ".studio" / "reports" / f"{run.name} against {second or 'nothing'}"
+    out = queue.reports / f"{run.name} against {second or 'nothing'}"
     out.mkdir(parents=True, exist_ok=True)
     data = chosen_folder(images).resolve() if images else out / "images.csv"
     if not images:
@@ -175,9 +179,7 @@ def _evaluation(
     return [*arguments, "--data", str(data), "--out", str(out)], out
 
 
-def _report_html(folder: Path) -> str:
-    """The report in a sandboxed frame, in which no script can run."""
-    page = html.escape((folder / "report.html").read_text(encoding="utf-8"))
-    return (
-        f'<iframe sandbox srcdoc="{page}" title="Report"></iframe><p>{html.escape(str(folder))}</p>'
-    )
+def _report_html(folder: Path, language: Language) -> str:
+    """The report as a part of this page."""
+    where = html.escape(text("studio_report", language, folder=str(folder)))
+    return f'<article lang="en">{report_body(folder)}</article><p>{where}</p>'

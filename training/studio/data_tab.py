@@ -13,6 +13,7 @@ from cxr.page.pictures import shrink
 from training.data.images import read_images
 from training.data.inspection import Inspection, Problem, inspect_folder
 from training.studio.parts import images_html, shown_errors, table
+from training.studio.words import shown
 
 _IMAGES = 6  # of each class on the contact sheet
 _SIDE = 220  # pixels, of an image on the contact sheet
@@ -36,13 +37,12 @@ def create_data_tab(data: Path | None) -> DataFolder:
     """Create the tab. It reads the folder only when asked to."""
     path = gr.Textbox(
         str(data) if data else "",
-        label="Data folder",
-        info="With train/NORMAL and train/PNEUMONIA in it, like the chest_xray data set. val is "
-        "added to train; test is never trained on.",
+        label=shown("studio_folder"),
+        info=shown("studio_folder_means"),
         elem_id="data-path",
     )
-    skip = gr.Checkbox(False, label="Leave unreadable files out when training")
-    check = gr.Button("Check the folder", variant="primary", elem_id="check")
+    skip = gr.Checkbox(False, label=shown("studio_skip"), elem_id="skip")
+    check = gr.Button(shown("studio_check"), variant="primary", elem_id="check")
     counts = gr.HTML(elem_id="counts")
     problems = gr.HTML(elem_id="problems")
     sheet = gr.HTML(elem_id="contact-sheet")

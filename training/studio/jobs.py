@@ -69,6 +69,7 @@ class JobQueue:
         self.runs = runs.resolve()
         self.folder = self.runs / ".studio"
         self.jobs_folder = self.folder / "jobs"
+        self.reports = self.folder / "reports"  # of 5 Compare
         self._worker: subprocess.Popen[bytes] | None = None
 
     # --- For the page ----------------------------------------------------------------------------

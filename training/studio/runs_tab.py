@@ -6,75 +6,58 @@ from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
-from matplotlib.figure import Figure
 
-from cxr.model.bundle import CLASS_NAMES
+from cxr.language import Language, format_decimal
+from cxr.messages import text
 from training.fitting.config import LAST
 from training.fitting.runs import Run, list_runs, read_run
 from training.metrics import plots
+from training.studio.charts import Chart, chart_html, charts_html, confusion_html, points_of
 from training.studio.jobs import Job, JobQueue
+from training.studio.memory import remembered
 from training.studio.parts import (
     QUIET,
     create_command,
     duration,
-    plot_or_nothing,
     shown_errors,
     table,
 )
+from training.studio.words import language_of, metric_choices, metric_name, shown
 
 _INTERVAL = 2.0  # seconds between two updates
-_METRICS = (
-    "loss",
-    "accuracy",
-    "auc",
-    "sensitivity",
-    "specificity",
-    "balanced_accuracy",
-    "precision",
-    "f1",
-    "mcc",
-    "average_precision",
-    "brier",
-    "calibration_error",
-    "learning_rate",
-)
-_SHOWN = [*plots.WATCHED, "learning_rate"]  # at first
+_SHOWN = list(plots.WATCHED)  # at first
 
 
 def create_runs_tab(page: gr.Blocks, queue: JobQueue) -> None:
     """Create the tab. It reads the runs every few seconds."""
     jobs = gr.HTML(elem_id="jobs")
-    chosen = gr.Dropdown([], label="Run", elem_id="run")
+    chosen = gr.Dropdown([], label=shown("studio_run"), elem_id="run")
     about = gr.HTML(elem_id="about-run")
     with gr.Row():
-        stop = gr.Button("Stop", size="sm", elem_id="stop")
-        resume = gr.Button("Resume", size="sm", elem_id="resume")
-        forget = gr.Button("Remove from the list", size="sm", elem_id="forget")
+        stop = gr.Button(shown("studio_stop"), size="sm", elem_id="stop")
+        resume = gr.Button(shown("studio_resume"), size="sm", elem_id="resume")
+        forget = gr.Button(shown("studio_forget"), size="sm", elem_id="forget")
     watch = gr.CheckboxGroup(
-        [(plots.metric_title(name), name) for name in _METRICS],
-        value=_SHOWN,
-        label="Metrics in the plot",
-        elem_id="watch",
+        metric_choices(), value=_SHOWN, label=shown("studio_metrics"), elem_id="watch"
     )
-    with gr.Row():
-        curves = gr.Plot(show_label=False, scale=3, visible=False, elem_id="curves")
-        confusion = gr.Plot(show_label=False, scale=2, visible=False, elem_id="confusion")
-    gr.Markdown(
-        "The curves show each epoch without calibration, at a threshold of 0.50. The finished "
-        "model is calibrated and has its own threshold, chosen on the validation split, so its "
-        "figures differ from the end of the curves."
+    curves = gr.HTML(elem_id="curves")
+    gr.Markdown(shown("studio_curves_mean"))
+    log = gr.Textbox(
+        label=shown("studio_output"), lines=4, max_lines=12, visible=False, elem_id="log"
     )
-    log = gr.Textbox(label="Output", lines=4, max_lines=12, visible=False, elem_id="log")
-    command = create_command("Command", elem_id="command")
-    drawn = gr.State()  # what the plots show; they are drawn again only when that changes
+    command = create_command(shown("studio_command"), elem_id="command")
+    drawn = gr.State()  # what the curves show; they are drawn again only when that changes
 
-    def look(name: str | None, known: Any) -> list[Any]:
+    memory = remembered("run")
+
+    def look(name: str | None, known: Any, before: str | None) -> list[Any]:
         """Updates of what has changed about the jobs and the chosen run.
 
         The rest is not updated, so that a command can be selected and copied during a run.
         """
         queue.start_worker()
         names = _names(queue)
+        name = name or before  # that was shown before the page was loaded again
         if name not in names:
             name = names[0] if names else None
         job = queue.job(name) if name else None
@@ -104,13 +87,15 @@ def create_runs_tab(page: gr.Blocks, queue: JobQueue) -> None:
         ]
         return [*changed, now]
 
-    def draw(name: str | None, watch: list[str], drawn: Any) -> tuple[Any, Any, Any]:
+    def draw(
+        name: str | None, watch: list[str], drawn: Any, request: gr.Request
+    ) -> tuple[Any, Any]:
         """Curves and confusion matrix of the chosen run, if they have changed."""
         run = read_run(queue.runs / name) if name else None
         now = [name, watch, len(run.history) if run else 0, bool(run and run.bundle)]
         if now == drawn:
-            return gr.skip(), gr.skip(), gr.skip()
-        return plot_or_nothing(_curves(run, watch)), plot_or_nothing(_confusion(run)), now
+            return gr.skip(), gr.skip()
+        return _charts_html(run, watch, language_of(request)) if run else "", now
 
     def act(how: Callable[[str], None]) -> Callable[[str | None], None]:
         def do(name: str | None) -> None:
@@ -122,15 +107,18 @@ def create_runs_tab(page: gr.Blocks, queue: JobQueue) -> None:
 
     known = gr.State()
     details = [jobs, chosen, about, log, command, stop, resume, forget, known]
-    plotted = [curves, confusion, drawn]
+    plotted = [curves, drawn]
     timer = gr.Timer(_INTERVAL)
     for event in (timer.tick, page.load, chosen.input):
-        event(look, [chosen, known], details, trigger_mode="always_last", **QUIET).then(
+        event(look, [chosen, known, memory], details, trigger_mode="always_last", **QUIET).then(
             draw, [chosen, watch, drawn], plotted, **QUIET
         )
+    chosen.input(lambda name: name, chosen, memory, **QUIET)
     watch.input(draw, [chosen, watch, drawn], plotted, trigger_mode="always_last", **QUIET)
     for button, how in ((stop, queue.stop), (resume, queue.resume), (forget, queue.remove)):
-        button.click(act(how), chosen, None, **QUIET).then(look, [chosen, known], details, **QUIET)
+        button.click(act(how), chosen, None, **QUIET).then(
+            look, [chosen, known, memory], details, **QUIET
+        )
 
 
 def _names(queue: JobQueue) -> list[str]:
@@ -189,19 +177,30 @@ def _about_html(job: Job | None, run: Run | None) -> str:
     return f'<p>{line}.</p><progress value="{done}" max="{epochs}">{done} of {epochs}</progress>'
 
 
-def _curves(run: Run | None, watch: list[str]) -> Figure | None:
-    if run is None or not run.history or not watch:
-        return None
+def _charts_html(run: Run, watch: list[str], language: Language) -> str:
+    """A chart for each metric that was measured, and the confusion matrix beside them."""
     kept = run.config.best_epoch(run.history) if run.config.select_by != LAST else None
-    return plots.learning_curves(run.history, watch=watch, kept=kept)
-
-
-def _confusion(run: Run | None) -> Figure | None:
-    counts = run.confusion() if run else None
-    if run is None or counts is None:
-        return None
-    evaluation = run.evaluation
-    title = "Latest epoch, at a threshold of 0.50"
-    if evaluation:
-        title = f"Finished model, at its threshold of {evaluation['result']['threshold']:.2f}"
-    return plots.confusion_matrix(counts, CLASS_NAMES, title=title)
+    figures = [
+        chart_html(
+            Chart(
+                metric_name(name, language),
+                {
+                    text("studio_training", language): points_of(run.history, name),
+                    text("studio_validation", language): points_of(run.history, f"val_{name}"),
+                },
+                kept=kept,
+                digits=6 if name == "learning_rate" else 4,
+            ),
+            language,
+        )
+        for name in watch
+    ]
+    counts = run.confusion()
+    if counts is not None:
+        evaluation = run.evaluation
+        caption = text("studio_at_half", language)
+        if evaluation:
+            threshold = format_decimal(evaluation["result"]["threshold"], language)
+            caption = text("studio_at_threshold", language, threshold=threshold)
+        figures.append(confusion_html(counts, caption, language))
+    return charts_html([figure for figure in figures if figure])

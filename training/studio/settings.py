@@ -134,6 +134,8 @@ MORE = (
     _slider("label_smoothing", "Label smoothing", 0, 0.3, 0.01),
     _slider("mixup_alpha", "Mix-up", 0, 1, 0.05, "Alpha of the Beta distribution; 0 for none."),
     _slider("small_fraction", "Early epochs on small images", 0, 0.9, 0.05, "Fraction of epochs."),
+)
+LOCAL = (
     _slider(
         "local.fraction",
         "Images with known opacities",
@@ -160,6 +162,8 @@ MORE = (
         0.05,
         "Probability of showing the lungs in another image's surroundings. Not for the baseline.",
     ),
+)
+MEASURING = (
     _switch("flip_tta", "Flip TTA: average over the image and its mirror image"),
     _slider(
         "validation_fraction",
@@ -189,7 +193,14 @@ AUGMENTATION = (
     _slider("augmentation.noise", "Noise", 0, 0.2, 0.01, "Highest standard deviation."),
     _slider("augmentation.erase", "Erase a rectangle", 0, 1, 0.05, "Probability."),
 )
-SETTINGS = (*MAIN, *MORE, *AUGMENTATION)
+# What is folded away, by the heading of each group.
+FOLDED = {
+    "more": MORE,
+    "augmentation": AUGMENTATION,
+    "local": LOCAL,
+    "measuring": MEASURING,
+}
+SETTINGS = (*MAIN, *(setting for group in FOLDED.values() for setting in group))
 
 
 def preset_choices(runs: Path) -> list[tuple[str, str]]:

@@ -10,46 +10,46 @@ import gradio as gr
 
 from cxr.errors import BundleError, RunError
 from cxr.model.bundle import load_bundle
-from training.fitting.runs import list_runs
 from training.sharing.local_model import chosen as chosen_model
 from training.sharing.local_model import use, use_bundled
 from training.sharing.publish import bundle_of
 from training.studio.commands import run_command
 from training.studio.jobs import JobQueue
 from training.studio.parts import QUIET, shown_errors
+from training.studio.trying import finished_runs
+from training.studio.words import shown
 
 
 def create_share_tab(tab: gr.Tab, queue: JobQueue) -> None:
     """Create the tab. It reads the runs when it is opened."""
-    chosen = gr.Dropdown([], label="Finished run", elem_id="shared-run")
-    gr.Markdown(
-        "### On this machine\nThe model that `python app.py` and `python -m cxr classify` use here."
-    )
+    chosen = gr.Dropdown([], label=shown("studio_try_run"), elem_id="shared-run")
+    gr.Markdown(shown("studio_here"))
+    gr.Markdown(shown("studio_here_means"))
     local = gr.Markdown(elem_id="local-model")
     with gr.Row():
-        take = gr.Button("Use this run's model", variant="primary", elem_id="use")
-        back = gr.Button("Use the bundled model", elem_id="use-bundled")
-    gr.Markdown(
-        "### On the Hugging Face Hub\nPublishes model, card, figures and plots in one commit. "
-        "Log in once with `hf auth login`; this page does not ask for a token. Before publishing, "
-        "look at what will be sent."
-    )
+        take = gr.Button(shown("studio_use"), variant="primary", elem_id="use")
+        back = gr.Button(shown("studio_use_bundled"), elem_id="use-bundled")
+    gr.Markdown(shown("studio_hub"))
+    gr.Markdown(shown("studio_hub_means"))
     with gr.Row():
-        repo = gr.Textbox(label="Repository", placeholder="me/chest-x-rays", elem_id="repo")
-        tag = gr.Textbox(label="Tag", placeholder="v1", elem_id="tag")
-        private = gr.Checkbox(False, label="Private, if the repository is new")
+        repo = gr.Textbox(label=shown("studio_repo"), placeholder="me/chest-x-rays", elem_id="repo")
+        tag = gr.Textbox(label=shown("studio_tag"), placeholder="v1", elem_id="tag")
+        private = gr.Checkbox(False, label=shown("studio_private"))
     with gr.Row():
-        preview = gr.Button("Show what would be sent", elem_id="dry-run")
-        publish = gr.Button("Publish", variant="primary", elem_id="publish")
+        preview = gr.Button(shown("studio_dry_run"), elem_id="dry-run")
+        publish = gr.Button(shown("studio_publish"), variant="primary", elem_id="publish")
     said = gr.Textbox(
-        label="Output", lines=4, max_lines=24, autoscroll=False, visible=False, elem_id="published"
+        label=shown("studio_output"),
+        lines=4,
+        max_lines=24,
+        autoscroll=False,
+        visible=False,
+        elem_id="published",
     )
 
     def look(name: str | None) -> tuple[Any, str]:
-        finished = [run for run in list_runs(queue.runs) if run.bundle]
-        finished.sort(key=lambda run: run.folder.stat().st_mtime)
-        names = [run.name for run in finished]  # the newest last
-        value = name if name in names else (names[-1] if names else None)
+        names = finished_runs(queue)
+        value = name if name in names else next(iter(names), None)
         return gr.Dropdown(names, value=value), _local_line()
 
     def take_run(name: str | None) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import html
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import numpy.typing as npt
 
 from cxr.cases import read_cases
 from cxr.errors import CXRError, DatasetError
+from cxr.messages import text
 from cxr.reading.radiograph import Radiograph, read_radiograph
 from training.data.dataset import image_paths, present_splits
 from training.data.inspection import FITTED
@@ -21,65 +24,90 @@ from training.fitting.runs import list_runs
 from training.studio.data_tab import DataFolder, chosen_folder
 from training.studio.jobs import JobQueue
 from training.studio.parts import QUIET, create_command, images_html, shown_errors
+from training.studio.preset_cards import create_preset_cards
 from training.studio.settings import (
     AUGMENTATION,
+    FOLDED,
     IMAGE_SIZE,
     MAIN,
-    MORE,
     SETTINGS,
     changed,
     find_preset,
     preset_choices,
 )
+from training.studio.words import language_of, shown
 
 _VARIANTS = 7  # shown beside the image itself
 _FIRST_PRESET = "default"
-_OUTLINES = (
-    ("lungs", "lung_mask", "Without them, the gate outlines the lungs."),
-    ("opacities", "opacity_mask, or image, x, y, width and height", "Optional."),
-)
 
 
-def create_train_tab(queue: JobQueue, data: DataFolder) -> None:
+@dataclass(frozen=True)
+class TrainControls:
+    """The controls of the tab that are kept over a reload.
+
+    Attributes:
+        preset: what the settings start from, of `preset_choices`.
+        loaded: the preset that the settings were filled in from.
+        settings: in the order of `SETTINGS`.
+        outlines: tables of lungs, then of opacities.
+        preview: how to show the preview: arguments of an event.
+    """
+
+    preset: gr.Dropdown
+    loaded: gr.State
+    settings: list[gr.components.Component]
+    outlines: list[gr.Textbox]
+    preview: dict[str, Any]
+
+
+def create_train_tab(page: gr.Blocks, queue: JobQueue, data: DataFolder) -> TrainControls:
     """Create the tab."""
     begin = find_preset(queue.runs, _FIRST_PRESET)
+    cards = create_preset_cards(page)
     with gr.Row():
         with gr.Column(scale=3, min_width=340):
             with gr.Row():
                 preset = gr.Dropdown(
                     preset_choices(queue.runs),
                     value=_FIRST_PRESET,
-                    label="Start from",
+                    label=shown("studio_start_from"),
                     elem_id="preset",
                 )
-                name = gr.Textbox(_free_name(queue), label="Name of the run", elem_id="run-name")
+                name = gr.Textbox(
+                    _free_name(queue), label=shown("studio_run_name"), elem_id="run-name"
+                )
             controls = [setting.create(setting.value(begin)) for setting in MAIN]
-            with gr.Accordion("More settings", open=False):
-                controls += [setting.create(setting.value(begin)) for setting in MORE]
-            with gr.Accordion("Outlines that people drew", open=False):
+        with gr.Column(scale=4, min_width=340):
+            with gr.Row():
+                gr.Markdown(shown("studio_preview"))
+                another = gr.Button(
+                    shown("studio_another"), size="sm", scale=0, min_width=140, elem_id="another"
+                )
+            gr.Markdown(shown("studio_preview_means"))
+            preview = gr.HTML(elem_id="preview")
+            for group, settings in FOLDED.items():
+                with (
+                    gr.Accordion(
+                        shown(f"studio_group_{group}"), open=False, elem_id=f"group-{group}"
+                    ),
+                    gr.Row(),
+                ):
+                    controls += [setting.create(setting.value(begin)) for setting in settings]
+            with gr.Accordion(shown("studio_outlines"), open=False):
                 outlines = [
                     gr.Textbox(
-                        label=f"Tables of {what}",
-                        info=f"CSV files with the columns image and {column}; one file a line. "
-                        f"{otherwise}",
+                        label=shown(f"studio_outlines_{what}"),
+                        info=shown(f"studio_outlines_{what}_means"),
                         lines=2,
                         elem_id=f"outlines-{what}",
                     )
-                    for what, column, otherwise in _OUTLINES
+                    for what in ("lungs", "opacities")
                 ]
-            start = gr.Button("Queue this run", variant="primary", elem_id="queue")
-            command = create_command("The run's command", elem_id="queued-command")
-        with gr.Column(scale=4, min_width=340):
-            with gr.Row():
-                gr.Markdown(
-                    "### What the network sees\nAn image, and variants of it by augmentation."
-                )
-                another = gr.Button("Another image", size="sm", scale=0, min_width=140)
-            preview = gr.HTML(elem_id="preview")
-            with gr.Accordion("Augmentation", open=True), gr.Row(elem_id="augmentation"):
-                controls += [setting.create(setting.value(begin)) for setting in AUGMENTATION]
+    start = gr.Button(shown("studio_queue"), variant="primary", elem_id="queue")
+    command = create_command(shown("studio_run_command"), elem_id="queued-command")
 
     def queue_run(
+        request: gr.Request,
         path: str | None,
         skip: bool,
         preset: str | None,
@@ -98,7 +126,7 @@ def create_train_tab(queue: JobQueue, data: DataFolder) -> None:
             options += outline_options(lungs, opacities)
             job = queue.add("fit", name, config, folder, *options)
             queue.start_worker()
-        gr.Info(f"{job.name} is queued. See 3 Runs.")
+        gr.Info(html.escape(text("studio_queued", language_of(request), name=job.name)))
         return gr.Code(job.command, visible=True), _free_name(queue)
 
     def show_preset(name: str | None, loaded: str) -> list[Any]:
@@ -131,18 +159,21 @@ def create_train_tab(queue: JobQueue, data: DataFolder) -> None:
     preset.input(show_preset, [preset, loaded], [*controls, loaded], api_visibility="private").then(
         show_preview, **show
     )
+    for card, button in cards.items():
+        button.click(
+            partial(show_preset, card), loaded, [*controls, loaded], api_visibility="private"
+        ).then(lambda chosen=card: chosen, None, preset, **QUIET).then(show_preview, **show)
     preset.focus(lambda: gr.Dropdown(preset_choices(queue.runs)), None, preset, **QUIET)
     another.click(lambda number: number + 1, image_number, image_number, **QUIET).then(
         show_preview, **show
     )
-    shown = [
+    seen_at_once = [
         controls[i] for i, s in enumerate(SETTINGS) if s in AUGMENTATION or s.name == IMAGE_SIZE
     ]
-    moved = [control.input for control in shown]
+    moved = [control.input for control in seen_at_once]
     gr.on(moved, show_preview, trigger_mode="always_last", **show)
-    # When the page opens:
-    gr.on(None, show_preview, **show)
-    gr.on(None, lambda: _free_name(queue), None, name, **QUIET)
+    gr.on(None, lambda: _free_name(queue), None, name, **QUIET)  # when the page opens
+    return TrainControls(preset, loaded, controls, outlines, {"fn": show_preview, **show})
 
 
 def outline_options(lungs: str | None, opacities: str | None) -> list[str]:
@@ -156,8 +187,8 @@ def outline_options(lungs: str | None, opacities: str | None) -> list[str]:
         DatasetError: a table does not exist.
     """
     options: list[str] = []
-    for option, text in (("--lungs", lungs), ("--opacities", opacities)):
-        tables = [line.strip() for line in (text or "").splitlines() if line.strip()]
+    for option, lines in (("--lungs", lungs), ("--opacities", opacities)):
+        tables = [line.strip() for line in (lines or "").splitlines() if line.strip()]
         for table in tables:
             if not Path(table).is_file():
                 raise DatasetError(f"{table}: no such file. Expected a CSV file of outlines.")
@@ -183,9 +214,9 @@ def preview_html(config: TrainingConfig, radiograph: Radiograph) -> str:
         augment(image, config.augmentation, np.random.default_rng((config.seed, number)))
         for number in range(_VARIANTS)
     ]
-    shown: list[tuple[npt.NDArray[np.float32], str]] = [(image, "original")]
-    shown += [(variant, f"variant {number}") for number, variant in enumerate(variants, 1)]
-    return images_html(shown)
+    images: list[tuple[npt.NDArray[np.float32], str]] = [(image, "original")]
+    images += [(variant, f"variant {number}") for number, variant in enumerate(variants, 1)]
+    return images_html(images)
 
 
 def _image(path: str | None, number: int) -> Radiograph:

@@ -18,6 +18,7 @@ from training.studio.data_tab import DataFolder, chosen_folder
 from training.studio.jobs import JobQueue
 from training.studio.parts import QUIET, plot_or_nothing, shown_errors, table
 from training.studio.settings import find_preset, preset_choices
+from training.studio.words import shown
 
 _INTERVAL = 5.0  # seconds between two updates
 _MAX_ROWS = 12  # trials shown, best first
@@ -25,23 +26,24 @@ _MAX_ROWS = 12  # trials shown, best first
 
 def create_tune_tab(tab: gr.Tab, queue: JobQueue, data: DataFolder) -> None:
     """Create the tab. It reads the searches every few seconds."""
-    gr.Markdown(
-        "Runs many short trainings with settings that [Optuna](https://optuna.org) proposes; those "
-        "that do badly end early. The best settings become a preset that you can start from in "
-        "2 Train. The best of many trials looks better than it is: train it in full, and measure "
-        "it."
-    )
+    gr.Markdown(shown("studio_tune_means"))
     with gr.Row():
         preset = gr.Dropdown(
-            preset_choices(queue.runs), value="default", label="Start from", scale=2
+            preset_choices(queue.runs), value="default", label=shown("studio_start_from"), scale=2
         )
-        name = gr.Textbox("search", label="Name of the search", scale=2, elem_id="search-name")
-        trials = gr.Slider(1, 200, 20, step=1, label="Trials", scale=2, elem_id="trials")
+        name = gr.Textbox(
+            "search", label=shown("studio_search_name"), scale=2, elem_id="search-name"
+        )
+        trials = gr.Slider(
+            1, 200, 20, step=1, label=shown("studio_trials"), scale=2, elem_id="trials"
+        )
         epochs = gr.Slider(
-            1, 50, 10, step=1, label="Epochs per trial", scale=2, elem_id="trial-epochs"
+            1, 50, 10, step=1, label=shown("studio_trial_epochs"), scale=2, elem_id="trial-epochs"
         )
-    start = gr.Button("Queue this search", variant="primary", elem_id="queue-search")
-    chosen = gr.Dropdown([], label="Search", info="Stop and resume it in 3 Runs.", elem_id="search")
+    start = gr.Button(shown("studio_queue_search"), variant="primary", elem_id="queue-search")
+    chosen = gr.Dropdown(
+        [], label=shown("studio_search"), info=shown("studio_search_means"), elem_id="search"
+    )
     found = gr.HTML(elem_id="trials-found")
     importance = gr.Plot(show_label=False, visible=False, elem_id="importance")
 
@@ -81,18 +83,18 @@ def create_tune_tab(tab: gr.Tab, queue: JobQueue, data: DataFolder) -> None:
         return gr.Dropdown(names, value=name), found, plot, now
 
     drawn = gr.State()  # what is shown; it is drawn again only when that changes
-    shown = [chosen, found, importance, drawn]
+    updated = [chosen, found, importance, drawn]
     inputs = [data.path, data.skip_unreadable, preset, name, trials, epochs]
     asking: dict[str, Any] = {"preprocess": False, "api_visibility": "private"}
     start.click(queue_search, inputs, chosen, **asking).success(
-        look, [chosen, drawn], shown, **QUIET
+        look, [chosen, drawn], updated, **QUIET
     )
     timer = gr.Timer(_INTERVAL)
     gr.on(
         [tab.select, chosen.input, timer.tick],
         look,
         [chosen, drawn],
-        shown,
+        updated,
         trigger_mode="always_last",
         **QUIET,
     )

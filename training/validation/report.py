@@ -32,6 +32,7 @@ from training.metrics.calibration import calibrate
 from training.metrics.comparison import Predictions, compare
 from training.metrics.documents import Comparison, Evaluation
 from training.metrics.evaluation import Labels, Logits, Probabilities, evaluate, sigmoid
+from training.metrics.roc import roc_curve
 from training.networks.loading import load_network
 from training.validation.mistakes import write_bundle_mistakes
 from training.validation.report_page import DOCUMENT, PLOTS, report_page
@@ -220,7 +221,7 @@ def _draw(scored: _Scored, other: _Scored | None, document: Report, out: Path) -
         "confusion_matrix.png": plots.confusion_matrix(
             np.array(document["confusion"]), CLASS_NAMES
         ),
-        "roc_curve.png": plots.roc_curve(scored.labels, curves),
+        "roc_curve.png": roc_curve(scored.labels, curves),
         "precision_and_recall.png": plots.precision_recall_curve(scored.labels, curves),
         "reliability.png": plots.reliability_diagram(
             document["reliability"], document["metrics"]["calibration_error"]

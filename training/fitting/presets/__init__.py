@@ -9,7 +9,8 @@ from training.files import read_json
 from training.fitting.config import TrainingConfig
 from training.fitting.presets import baseline, default, tiny
 
-PRESETS = {"baseline": baseline.CONFIG, "default": default.CONFIG, "tiny": tiny.CONFIG}
+DOCUMENTS = {"baseline": baseline, "default": default, "tiny": tiny}
+PRESETS: dict[str, TrainingConfig] = {name: document.CONFIG for name, document in DOCUMENTS.items()}
 
 
 def load_preset(name: str) -> TrainingConfig:

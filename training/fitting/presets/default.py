@@ -15,8 +15,8 @@ The bundled model is this preset on all images, with the thresholds of two cross
     python -m training fit --data DIR --lungs MASKS.csv --out RUN --cross-validation CV \
         --elsewhere ATYPICAL
 
-Time on two cores: 15 minutes for the last fit, 8 to 11 minutes a fold of the first
-cross-validation, 9 minutes for the second.
+Time on two cores: 15 minutes for a fit, 8 to 11 minutes a fold of the first cross-validation, 9
+minutes for the second.
 
 Expected figures (training/EXPERIMENTS.md, "The default at full schedule"):
 

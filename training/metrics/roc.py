@@ -1,0 +1,61 @@
+"""ROC curves, from scores or from counts at each threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from sklearn import metrics
+
+from cxr.model.operating_points import OperatingPoint
+from training.metrics.evaluation import auc
+from training.metrics.theme import square, theme
+
+
+@theme()
+def roc_curve(
+    labels: npt.NDArray[np.int64], scores: Mapping[str, npt.NDArray[np.float64]]
+) -> Figure:
+    """Sensitivity against 1 - specificity, one line for each model.
+
+    Args:
+        labels: (N,), 0 or 1, both present.
+        scores: (N,) of each model, by its name.
+    """
+    figure, axes = square()
+    for name, values in scores.items():
+        false_positive_rate, sensitivity, _ = metrics.roc_curve(labels, values)
+        area = auc(labels, values)
+        axes.plot(false_positive_rate, sensitivity, label=f"{name}, AUC {area:.4f}")
+    _finish_roc(axes)
+    return figure
+
+
+def _finish_roc(axes: Axes) -> None:
+    axes.plot([0, 1], [0, 1], linestyle=":", color="grey", label="chance")
+    axes.set(
+        xlabel="1 - specificity", ylabel="Sensitivity", title="Receiver operating characteristic"
+    )
+    axes.legend(loc="lower right")
+
+
+@theme()
+def operating_curve(curve: Sequence[OperatingPoint], shipped: float) -> Figure:
+    """The same from counts at each threshold, with the shipped threshold marked."""
+    figure, axes = square()
+    rates = {
+        point.threshold: (
+            point.false_positives / max(point.false_positives + point.true_negatives, 1),
+            point.true_positives / max(point.true_positives + point.false_negatives, 1),
+        )
+        for point in curve
+    }
+    steps = sorted({(0.0, 0.0), *rates.values(), (1.0, 1.0)})
+    axes.plot(*zip(*steps, strict=True), label="held-out images")
+    nearest = min(rates, key=lambda threshold: abs(threshold - shipped))
+    axes.plot(*rates[nearest], marker="o", linestyle="", label=f"shipped threshold {shipped:.2f}")
+    _finish_roc(axes)
+    return figure

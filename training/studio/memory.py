@@ -1,0 +1,82 @@
+"""What the studio keeps over a reload, in the browser: the tab, the folder and the settings."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from typing import Any
+
+import gradio as gr
+
+from cxr.errors import RunError
+from training.studio.data_tab import DataFolder
+from training.studio.jobs import JobQueue
+from training.studio.parts import QUIET
+from training.studio.settings import SETTINGS, changed, find_preset, preset_choices
+from training.studio.train_tab import TrainControls
+
+
+def remembered(name: str) -> gr.BrowserState:
+    """A value that stays in the browser's storage, None at first."""
+    # Gradio encrypts it with a secret, which it would draw anew each time the studio starts.
+    return gr.BrowserState(None, storage_key=f"cxr-studio-{name}", secret="cxr-studio")  # noqa: S106
+
+
+def keep_over_reloads(
+    page: gr.Blocks,
+    tabs: gr.Tabs,
+    tab_of: Mapping[str, gr.Tab],
+    queue: JobQueue,
+    data: DataFolder,
+    train: TrainControls,
+) -> None:
+    """Keep the open tab, the data folder and all settings, and show them when the page opens.
+
+    Args:
+        page: the page.
+        tabs: all tabs.
+        tab_of: each tab by its id.
+        queue: for the presets there are.
+        data: the controls of the data folder.
+        train: the controls of the settings.
+    """
+    tab, settings = remembered("tab"), remembered("settings")
+    for name, one in tab_of.items():
+        one.select(lambda chosen=name: chosen, None, tab, **QUIET)
+    page.load(
+        lambda name: gr.Tabs(selected=name) if name in tab_of else gr.skip(), tab, tabs, **QUIET
+    )
+
+    kept = [data.path, data.skip_unreadable, *train.outlines, train.loaded, *train.settings]
+    typed = [part for part in kept if part is not train.loaded]
+
+    def keep(*values: Any) -> list[Any]:
+        return list(values)
+
+    def show(values: list[Any] | None) -> list[Any]:
+        """Updates of the controls; none if nothing was kept, or it fits no more."""
+        try:
+            path, skip, *outlines, preset, chosen = _parts(values, len(train.outlines))
+            if preset not in [value for _, value in preset_choices(queue.runs)]:
+                raise ValueError(preset)
+            config = changed(find_preset(queue.runs, preset), chosen)
+        except (RunError, ValueError, TypeError):
+            return [gr.skip()] * (len(kept) + 1)
+        updates = [setting.update(config) for setting in SETTINGS]
+        return [path or gr.skip(), bool(skip), *outlines, preset, *updates, preset]
+
+    keeping: dict[str, Any] = {"inputs": kept, "outputs": settings, "preprocess": False, **QUIET}
+    gr.on([part.input for part in typed], keep, trigger_mode="always_last", **keeping)
+    train.loaded.change(keep, **keeping)
+    page.load(show, settings, [*kept, train.preset], **QUIET).then(**train.preview)
+
+
+def _parts(values: Any, outlines: int) -> list[Any]:
+    """What was kept: folder, switch, outlines, preset, and all settings in a list.
+
+    Raises:
+        ValueError: it is something else, as an earlier version kept it.
+    """
+    if not isinstance(values, list) or len(values) != 3 + outlines + len(SETTINGS):
+        raise ValueError(html.escape(str(values)))
+    return [*values[: 3 + outlines], values[3 + outlines :]]

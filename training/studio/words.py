@@ -1,0 +1,54 @@
+"""The studio's words: those of its controls follow the browser, those of its answers the request.
+
+Both are in the section studio of `cxr/messages.toml`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from cxr.language import LANGUAGES, Language
+from cxr.messages import studio_texts, text
+
+METRICS = (
+    "loss",
+    "accuracy",
+    "auc",
+    "sensitivity",
+    "specificity",
+    "balanced_accuracy",
+    "precision",
+    "f1",
+    "mcc",
+    "average_precision",
+    "brier",
+    "calibration_error",
+    "learning_rate",
+)  # that an epoch may have measured, in the order in which they are offered
+I18N = gr.I18n(**studio_texts())
+
+
+def shown(key: str) -> Any:
+    """A text that the browser puts into its own language: of a label, a heading or a button."""
+    return I18N(key)
+
+
+def language_of(request: gr.Request | None) -> Language:
+    """The language that a browser asks for; English if it is none of ours."""
+    asked = request.headers.get("accept-language", "") if request else ""
+    first = asked.split(",")[0].split("-")[0].strip().lower()
+    return next((language for language in LANGUAGES if language == first), "en")
+
+
+def metric_name(column: str, language: Language) -> str:
+    """The name of a column of a run's history: of a metric, or of one on validation images."""
+    name = text(f"metric_{column.removeprefix('val_')}", language)
+    where = text("studio_validation", language)
+    return f"{name}, {where}" if column.startswith("val_") else name
+
+
+def metric_choices() -> list[tuple[Any, str]]:
+    """The metrics to choose from, each with its name."""
+    return [(shown(f"metric_{name}"), name) for name in METRICS]
