@@ -112,7 +112,7 @@ def create_walk(*, elem_id: str) -> gr.HTML:
         js_on_load=(_FOLDER / "walk.js").read_text(encoding="utf-8"),
         apply_default_css=False,
         elem_id=elem_id,
-        texts=all_texts(),
+        texts=page_texts(),
     )
 
 
