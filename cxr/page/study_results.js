@@ -15,8 +15,10 @@ const table = (caption, columns, rows) => make("div", make("table", [
     make("tr", [make("th", first, { scope: "row" }), ...cells.map((cell) => make("td", cell))]))),
 ]), { class: "wide", tabindex: "0", role: "region", "aria-label": caption });
 
+// In a narrow column a figure stays in one line, and its interval in the next.
+const unbroken = (said) => said.replaceAll(" ", "\u00a0");
 const between = (interval, write) => (interval
-  ? say("study_interval", { low: write(interval[0]), high: write(interval[1]) }) : "");
+  ? unbroken(say("study_interval", { low: write(interval[0]), high: write(interval[1]) })) : "");
 const percent = (fraction) => cxr.percent(fraction, 0);
 const decimal = (value) => cxr.decimal(value, 2);
 const p = (value) => {
@@ -24,7 +26,8 @@ const p = (value) => {
   return value < 0.001 ? `p < ${cxr.decimal(0.001, 3)}` : `p = ${cxr.decimal(value, 3)}`;
 };
 const counted = ({ count, all, interval }) => (all
-  ? `${say("study_of", { count, all })}, ${percent(count / all)} ${between(interval, percent)}` : "–");
+  ? `${unbroken(`${say("study_of", { count, all })}, ${percent(count / all)}`)} ${between(interval, percent)}`
+  : "–");
 
 const pair = (name, value) => say("study_pair", { name, value });
 
