@@ -30,7 +30,7 @@ window.cxrStatistics ??= (() => {
     const interval = wilson(agreed, all);
     const byChance = sum(table.map((row, i) => sum(row) * sum(table.map((other) => other[i])))) / all ** 2;
     if (!all || byChance === 1) return { agreed, all, interval, kappa: null, kappa_interval: null };
-    const beyond = (agreement) => (agreement - byChance) / (1 - byChance);
+    const beyond = (agreement) => Math.max(-1, (agreement - byChance) / (1 - byChance)); // kappa is never less
     return { agreed, all, interval, kappa: beyond(agreed / all), kappa_interval: interval.map(beyond) };
   };
 

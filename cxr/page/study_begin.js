@@ -41,7 +41,7 @@ const showSetup = () => {
     said.push(say("study_labels_found", { count: chosen.filter(({ name }) => labelOf(name)).length }));
   }
   if (labels?.unused) said.push(say("study_labels_unused", { count: labels.unused }));
-  if (labels && !chosen.length) said.push(say("study_labels_read", { count: labels.labels.size }));
+  if (labels && !chosen.length) said.push(say("study_labels_read", { count: labels.count }));
   $(".chosen").textContent = said.join(" ");
   $("[data-do=start]").hidden = !chosen.length;
 };

@@ -2,6 +2,9 @@
 
 const POSITIVE = ["pneumonia", "pneumonie", "positive", "positif", "bacterial", "viral", "1", "yes", "true", "oui"];
 const NEGATIVE = ["normal", "normale", "negative", "négatif", "0", "no", "false", "non"];
+// Headings of the column of labels, and of file names; without such a heading they are the second and the first column.
+const LABELLED = ["label", "labels", "étiquette", "class", "classe", "diagnosis", "diagnostic", "finding"];
+const NAMED = ["file", "filename", "file name", "fichier", "image", "name", "nom", "path"];
 const labelIn = (text) => {
   const known = text.trim().toLowerCase();
   if (POSITIVE.includes(known)) return "PNEUMONIA";
@@ -28,29 +31,49 @@ const rowsOf = (text) => {
   return rows.filter((row) => row.some((cell) => cell.trim()));
 };
 
-// Names as they are compared: without folders and in small letters.
-const baseOf = (name) => name.trim().split(/[/\\]/).at(-1).toLowerCase();
+// Paths as they are compared: in small letters, folders parted by slashes.
+const pathOf = (name) => name.trim().toLowerCase().replaceAll("\\", "/");
+const baseOf = (path) => path.split("/").at(-1);
+const withoutEnding = (path) => path.replace(/\.[^./]*$/, "");
 
-// The labels by name, and how many rows say nothing that is understood or contradict another. A first row without a
-// label is a heading.
+// The same file, as far as both paths tell: a name alone is that of a file in any folder.
+const sameFile = (one, other) => `/${one}`.endsWith(`/${other}`) || `/${other}`.endsWith(`/${one}`);
+
+// The rows that name a file, by its name without folders; and how many rows cannot be used, because their label is not
+// understood or another row of the same file contradicts it. A first row without a label is a heading.
 const readLabels = (text) => {
-  const labels = new Map();
+  const rows = rowsOf(text.replace(/^\ufeff/, ""));
+  const headings = (rows[0] ?? []).map((cell) => cell.trim().toLowerCase());
+  const columnOf = (known, otherwise) => {
+    const at = headings.findIndex((heading) => known.includes(heading));
+    return at < 0 ? otherwise : at;
+  };
+  const [nameAt, labelAt] = [columnOf(NAMED, 0), columnOf(LABELLED, 1)];
+  const byBase = new Map();
   let unused = 0;
-  rowsOf(text.replace(/^\ufeff/, "")).forEach((cells, i) => {
-    const label = cells.slice(1).map(labelIn).find(Boolean) ?? null;
-    const name = baseOf(cells[0]);
-    if (label && name && (labels.get(name) ?? label) === label) labels.set(name, label);
-    else if (i || label) {
-      unused += 1;
-      if (label) labels.set(name, null); // two rows contradict each other: neither counts
+  rows.forEach((cells, i) => {
+    const [path, label] = [pathOf(cells[nameAt] ?? ""), labelIn(cells[labelAt] ?? "")];
+    if (!path || !label) {
+      if (i) unused += 1;
+      return;
     }
+    const base = baseOf(path);
+    byBase.set(base, [...(byBase.get(base) ?? []), { path, label }]);
   });
-  return { labels, unused };
+  const all = [...byBase.values()];
+  const contradicted = (rowsOfBase) => rowsOfBase.filter(({ path, label }) =>
+    rowsOfBase.some((other) => other.path === path && other.label !== label)).length;
+  unused += all.reduce((count, found) => count + contradicted(found), 0);
+  return { byBase, unused, count: all.flat().length };
 };
 
-// The label of a file: under its name, or under its name without its ending.
+// The label of a file, if all rows that may mean it say the same. A row may leave out its ending.
 const labelOf = (name) => {
-  const base = baseOf(name);
-  const { labels } = study.labels;
-  return labels.get(base) ?? labels.get(base.replace(/\.[^.]*$/, "")) ?? null;
+  const path = pathOf(name);
+  for (const asked of [path, withoutEnding(path)]) {
+    const found = (study.labels.byBase.get(baseOf(asked)) ?? []).filter((row) => sameFile(row.path, asked));
+    const labels = new Set(found.map(({ label }) => label));
+    if (labels.size) return labels.size === 1 ? [...labels][0] : null;
+  }
+  return null;
 };
