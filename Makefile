@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run studio test check format lock audit fuzz clean
+.PHONY: run studio test check format lock audit fuzz load clean
 
 run: .venv/app.stamp
 	$(BIN)/python app.py
@@ -42,6 +42,10 @@ audit: .venv/dev.stamp
 # make fuzz MINUTES=30; what it finds is in runs/fuzz
 fuzz: .venv/dev.stamp
 	$(BIN)/python -m tests.fuzz $(or $(MINUTES),5)
+
+# make load MINUTES=30 CLIENTS=50; prints what came of it, and fails if a goal was missed
+load: .venv/dev.stamp
+	$(BIN)/python -m tests.load $(or $(MINUTES),3) $(or $(CLIENTS),50)
 
 clean:
 	rm -rf .venv

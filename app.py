@@ -14,7 +14,8 @@ from cxr.errors import CXRError, HubError, PageError
 from cxr.model.bundle import load_bundle
 from cxr.model.hub import find_bundle
 from cxr.page import LAUNCH_SETTINGS, build_page
-from cxr.page.serving import launch, on_a_space, private_uploads
+from cxr.page.defences import on_a_space
+from cxr.page.serving import launch, private_uploads
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with private_uploads():
         try:
             page = build_page(classifier, notice=notice, notes=options.notes)
-            share_url = launch(page, _settings(options))
+            share_url = launch(page, _settings(options), host_names=tuple(options.host))
         except PageError as error:
             print(f"app: {error}", file=sys.stderr)
             return 1
@@ -75,6 +76,13 @@ def _parser() -> argparse.ArgumentParser:
         "--share", action="store_true", help="also make a public link, valid for 1 week"
     )
     parser.add_argument("--port", type=port, help="port (default: the first free one from 7860)")
+    parser.add_argument(
+        "--host",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="also answer under this host name, as a proxy on this machine asks for it",
+    )
     parser.add_argument(
         "--model",
         metavar="FOLDER | NAME/REPO[@REVISION]",

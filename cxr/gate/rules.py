@@ -180,6 +180,8 @@ def _pixel_warnings(radiograph: Radiograph) -> list[Message]:
         warnings.append(Message("clipped"))
     if radiograph.colour > MIN_TINT:
         warnings.append(Message("tinted"))
+    if radiograph.acquisition.burned_in:
+        warnings.append(Message("burned_in"))
     return warnings
 
 

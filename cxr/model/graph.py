@@ -12,7 +12,7 @@ import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -61,8 +61,7 @@ class Graph:
             BundleError: the file is missing or too large, or holds another graph than expected;
                 the message says what is wrong.
         """
-        import onnxruntime
-
+        onnxruntime = _engine()
         content = _read(path)
         _verify(content, path, side=side, outputs=outputs)
         options = onnxruntime.SessionOptions()
@@ -93,6 +92,19 @@ class Graph:
         except Exception as error:
             raise BundleError(f"{self._path}: the graph cannot be run ({error}).") from error
         return dict(zip(self._outputs, found, strict=True))
+
+
+def _engine() -> Any:
+    """ONNX Runtime, told to send nothing about models and machines to Microsoft.
+
+    Since version 1.29 it does so on Linux and macOS, too, unless this variable is set before it is
+    loaded: see docs/Privacy.md of microsoft/onnxruntime, and its pull request 27379.
+    """
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    import onnxruntime
+
+    onnxruntime.disable_telemetry_events()  # Windows has no such variable
+    return onnxruntime
 
 
 def _read(path: Path) -> bytes:

@@ -2,7 +2,14 @@
 
 A Secondary Capture of the radiograph with its heatmap (PS3.3 section A.8.4) and a Comprehensive SR
 (section A.35.3, template TID 1500) with probability, threshold and verdict. By default they name
-nobody; asked to, they keep the identifiers of the study that the radiograph is from.
+nobody; asked to, they keep the identifiers of the study that the radiograph is from, by which an
+archive files them.
+
+Nothing else is taken over from the radiograph's header but the orientation of its pixels and
+whether text is in them. The Basic Application Level Confidentiality Profile (PS3.15, Annex E)
+removes or replaces all that is kept, so files with identifiers say that the patient's identity is
+in them. Files without say nothing of it: that it was removed could be said only if the pixels had
+been looked at for text, too (PS3.3, Patient Identity Removed).
 """
 
 from __future__ import annotations
@@ -32,7 +39,7 @@ from cxr.reading.radiograph import Radiograph
 
 MANUFACTURER = "cxr (research use only)"
 _SERIES = 9001  # above what modalities number their series with
-_KEPT = (
+_KEPT = (  # with identifiers
     "PatientID",
     "PatientName",
     "PatientBirthDate",
@@ -90,6 +97,8 @@ def dicom_objects(
         with quietly():
             capture = _capture(picture, _study(content, keep_identifiers=keep_identifiers))
             report = _report(capture, prediction, bundle, threshold, language)
+            if keep_identifiers:
+                capture.PatientIdentityRemoved = report.PatientIdentityRemoved = "NO"
             return DicomObjects(capture=_bytes(capture), report=_bytes(report))
     except Exception as error:
         message = Message("header_not_kept", {"error": type(error).__name__})
@@ -105,6 +114,7 @@ def _study(content: bytes, *, keep_identifiers: bool) -> Dataset:
         setattr(study, name, str(kept or ""))
     # The picture lies as the radiograph came, not as it was classified.
     study.PatientOrientation = known.get("PatientOrientation") or ""
+    study.BurnedInAnnotation = known.get("BurnedInAnnotation") or ""
     if not study.StudyInstanceUID:
         study.StudyInstanceUID = generate_uid()
     if not UID(study.StudyInstanceUID).is_valid:
@@ -137,7 +147,9 @@ def _capture(picture: npt.NDArray[np.uint8], study: Dataset) -> Dataset:
         referring_physician_name=study.ReferringPhysicianName,
     )
     capture.SeriesDescription = NOTICE
-    capture.BurnedInAnnotation = "YES"
+    # The caption names no patient; whether the radiograph does, only its own header knows.
+    if study.BurnedInAnnotation in ("YES", "NO"):
+        capture.BurnedInAnnotation = study.BurnedInAnnotation
     capture.BodyPartExamined = "CHEST"
     capture.PatientOrientation = study.PatientOrientation
     _in_unicode(capture)

@@ -11,14 +11,16 @@ from cxr.cases import read_cases
 from cxr.classifier import Classifier
 from cxr.messages import text
 from cxr.page.about import card_text, create_curves
-from cxr.page.api import create_api
+from cxr.page.api import create_api, fetch_nothing
 from cxr.page.cases import create_case_text, create_cases, create_guide
 from cxr.page.lines import create_choose_button, create_header, create_line, model_line
 from cxr.page.many import create_many, create_walk
 from cxr.page.notes import note_keeper
 from cxr.page.serving import BASE_SETTINGS
 from cxr.page.study import create_study
+from cxr.page.uploads import DELETE_UPLOADS
 from cxr.page.viewer import create_viewer
+from cxr.reading.radiograph import MAX_BYTES
 
 _FOLDER = Path(__file__).parent
 # Scripts that all components use; each may use those before it.
@@ -43,9 +45,8 @@ LAUNCH_SETTINGS: dict[str, Any] = {
     "head": "".join(
         f"<script>{(_FOLDER / name).read_text(encoding='utf-8')}</script>" for name in _HEAD
     ),
-    "max_file_size": "100mb",
+    "max_file_size": MAX_BYTES,
 }
-_DELETE_UPLOADS = (30, 300)  # seconds: every 30 s, those older than 300 s
 _AT_ONCE = 2  # radiographs that are classified at a time, of viewer, list, study and API each
 _MAX_WAITING = 200  # requests in the queue
 
@@ -64,7 +65,7 @@ def build_page(classifier: Classifier, *, notice: str = "", notes: Path | None =
     cases = read_cases()
     keep_note = note_keeper(notes, model=classifier.bundle.sha256) if notes else None
     with gr.Blocks(
-        title=text("title", "en"), analytics_enabled=False, delete_cache=_DELETE_UPLOADS
+        title=text("title", "en"), analytics_enabled=False, delete_cache=DELETE_UPLOADS
     ) as page:
         create_header(elem_id="header")
         if notice:
@@ -95,4 +96,5 @@ def build_page(classifier: Classifier, *, notice: str = "", notes: Path | None =
             create_line(model_line(classifier.bundle), elem_id="status")
             create_line({"text": "privacy_notes" if notes else "privacy"}, elem_id="privacy")
         create_api(classifier, at_once=_AT_ONCE)
+    fetch_nothing(page)
     return page.queue(max_size=_MAX_WAITING, api_open=True)

@@ -103,6 +103,23 @@ def create_api(classifier: Classifier, *, at_once: int) -> None:
         )
 
 
+def fetch_nothing(page: gr.Blocks) -> None:
+    """Leave the files that clients name as they are.
+
+    Gradio fetches a file whose path is a web address; here, no path but an upload's is taken.
+
+    Args:
+        page: with the endpoints.
+    """
+
+    async def unmoved(path: Any) -> str:
+        return str(path)
+
+    for block in page.blocks.values():
+        if block.get_block_name() == "api":
+            block.async_move_resource_to_block_cache = unmoved
+
+
 def _check(threshold: Any) -> None:
     if threshold is None or (isinstance(threshold, int | float) and 0 <= threshold <= 1):
         return

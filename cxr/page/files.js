@@ -52,6 +52,22 @@ window.cxrFiles ??= (() => {
     return entries.length ? (await Promise.all(entries.map(filesIn))).flat() : files;
   };
 
+  // Whether an upload was refused since there are too many; see cxr/page/limits.py.
+  const isBusy = (error) => /^HTTP (429|503)/.test(error.message);
+  // Asks again while the server says that it is busy, for about a quarter of a minute.
+  const patiently = async (ask, saysBusy) => {
+    for (let wait = 1000; ; wait *= 2) {
+      const last = wait > 8000;
+      try {
+        const answer = await ask();
+        if (last || !saysBusy(answer)) return answer;
+      } catch (error) {
+        if (last || !isBusy(error)) throw error;
+      }
+      await new Promise((done) => setTimeout(done, wait * (0.5 + Math.random())));
+    }
+  };
+
   const download = (uri, name) => {
     const link = document.createElement("a");
     link.href = uri;
@@ -69,5 +85,5 @@ window.cxrFiles ??= (() => {
     const text = `\ufeff${[columns.join(","), ...lines].join("\r\n")}\r\n`;
     download(URL.createObjectURL(new Blob([text], { type: "text/csv" })), name);
   };
-  return { listFiles, download, downloadTable };
+  return { listFiles, isBusy, patiently, download, downloadTable };
 })();

@@ -73,6 +73,7 @@ const showSoon = () => {
 // --- One radiograph after the other ------------------------------------------------------------------------
 
 const unanswered = (code) => ({ status: "error", probability: null, messages: [{ code, values: {} }] });
+const saysBusy = ({ messages }) => messages.some(({ code }) => code === "busy");
 
 // The values of its row; or, where the server cannot answer now, which of the viewer's states says why.
 const classify = async (row) => {
@@ -85,11 +86,13 @@ const classify = async (row) => {
   }
   if (file.size > props.max_bytes) return unanswered("state_too_large");
   try {
-    const { path } = await upload(file);
-    const found = await server.classify_one({ path, name: row.name });
-    return found.messages[0]?.code === "busy" ? "busy" : found;
-  } catch {
-    return "offline";
+    const found = await cxrFiles.patiently(async () => {
+      const { path } = await upload(file);
+      return server.classify_one({ path, name: row.name });
+    }, saysBusy);
+    return saysBusy(found) ? "busy" : found;
+  } catch (error) {
+    return cxrFiles.isBusy(error) ? "busy" : "offline";
   }
 };
 

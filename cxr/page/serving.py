@@ -9,11 +9,14 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from cxr.errors import PageError
+from cxr.page.defences import defences
+from cxr.page.uploads import deleted_when_left
 
 # Arguments of `launch` for every page of ours; some of them keep radiographs private.
 BASE_SETTINGS: dict[str, Any] = {
@@ -41,11 +44,6 @@ BASE_SETTINGS: dict[str, Any] = {
 }
 
 
-def on_a_space() -> bool:
-    """Whether this runs on a Hugging Face Space, where others than its owner use the page."""
-    return os.environ.get("SYSTEM") == "spaces" or "SPACE_ID" in os.environ
-
-
 @contextlib.contextmanager
 def private_uploads() -> Iterator[None]:
     """Keep what Gradio stores in a folder that goes when this process does."""
@@ -56,6 +54,7 @@ def private_uploads() -> Iterator[None]:
                 prefix="cxr-uploads-", ignore_cleanup_errors=True
             ) as folder,
             _environment(GRADIO_TEMP_DIR=folder),
+            deleted_when_left(Path(folder)),
         ):
             yield
     finally:
@@ -77,12 +76,15 @@ def _environment(**variables: str) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def launch(page: gr.Blocks, settings: dict[str, Any]) -> str | None:
-    """Serve a page in the background, and print where.
+def launch(
+    page: gr.Blocks, settings: dict[str, Any], *, host_names: tuple[str, ...] = ()
+) -> str | None:
+    """Serve a page in the background, with its defences, and print where.
 
     Args:
-        page: the page.
+        page: the page; it has its address as ``local_url`` from then on.
         settings: of Gradio's ``launch``.
+        host_names: see `cxr.page.defences.defences`.
 
     Returns:
         The share link, if one was asked for and made.
@@ -90,6 +92,8 @@ def launch(page: gr.Blocks, settings: dict[str, Any]) -> str | None:
     Raises:
         PageError: it cannot be served.
     """
+    middleware = defences(settings, host_names=host_names)
+    settings = {**settings, "app_kwargs": {"middleware": middleware}}
     # Behind a proxy, too, the page is asked for here and not there.
     direct = ",".join(filter(None, [os.environ.get("NO_PROXY"), "127.0.0.1,localhost"]))
     try:

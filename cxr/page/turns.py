@@ -1,4 +1,8 @@
-"""Turns: how many radiographs are classified at a time for those who ask outside Gradio's queue."""
+"""Turns: how many radiographs are classified at a time for those who ask outside Gradio's queue.
+
+Only a few wait for a turn: whoever comes when these do is told so at once, and the browser asks
+again a little later. So an answer takes at most a few times as long as it takes alone.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 _MAX_WAIT = 60  # seconds until a radiograph that waits for its turn is given up
+_MAX_WAITING = 6  # radiographs that wait for a turn
 
 
 class Busy(Exception):
-    """No turn came in time."""
+    """Too many wait for a turn, or none came in time."""
 
 
 class Turns:
@@ -23,17 +28,23 @@ class Turns:
             at_once: how many can be held at a time; with 0, nobody gets one.
         """
         self._free = threading.BoundedSemaphore(at_once)
+        self._places = threading.BoundedSemaphore(at_once + _MAX_WAITING)
 
     @contextmanager
     def take(self) -> Iterator[None]:
         """Wait for a turn and hold it.
 
         Raises:
-            Busy: none came within a minute.
+            Busy: too many wait already, or none came within a minute.
         """
-        if not self._free.acquire(timeout=_MAX_WAIT):
+        if not self._places.acquire(blocking=False):
             raise Busy
         try:
-            yield
+            if not self._free.acquire(timeout=_MAX_WAIT):
+                raise Busy
+            try:
+                yield
+            finally:
+                self._free.release()
         finally:
-            self._free.release()
+            self._places.release()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,8 @@ from gradio.utils import get_upload_folder
 
 from cxr.errors import UnreadableRadiograph
 from cxr.messages import Message
+
+DELETE_UPLOADS = (30, 300)  # seconds: every 30 s, those older than 300 s
 
 
 def asked_name(asked: Mapping[str, Any]) -> str:
@@ -34,3 +39,42 @@ def uploaded_file(path: str, *, name: str) -> Path:
     except (OSError, ValueError):  # not a valid path
         pass
     raise UnreadableRadiograph(name, Message("no_upload"))
+
+
+@contextmanager
+def deleted_when_left(folder: Path) -> Iterator[None]:
+    """While this lasts, delete what is left of uploads that were broken off.
+
+    Gradio deletes the others (`DELETE_UPLOADS`), but not the folders that they were in.
+    """
+    every, age = DELETE_UPLOADS
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(every):
+            delete_left(folder, before=time.time() - age)
+
+    threading.Thread(target=watch, daemon=True).start()
+    try:
+        yield
+    finally:
+        ended.set()
+
+
+def delete_left(folder: Path, *, before: float) -> None:
+    """Delete files directly in a folder, and empty folders in it, that are older than a time.
+
+    Args:
+        folder: where Gradio writes an upload until it is whole, then into a folder in there.
+        before: in seconds since 1970.
+    """
+    for path in folder.iterdir():
+        try:
+            if path.lstat().st_mtime >= before:
+                continue
+            if path.is_dir() and not path.is_symlink():
+                path.rmdir()  # fails where a file is in it
+            else:
+                path.unlink()
+        except OSError:  # not empty, or deleted by somebody else
+            continue

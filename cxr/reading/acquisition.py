@@ -20,6 +20,7 @@ class Acquisition:
         age: of the patient in years.
         pixel_spacing: millimetres between rows and between columns, on the detector where the
             header knows nothing better.
+        burned_in: whether the header says that text is part of the image, which may name somebody.
     """
 
     modality: str | None = None
@@ -28,6 +29,7 @@ class Acquisition:
     lateral: bool = False
     age: float | None = None
     pixel_spacing: tuple[float, float] | None = None
+    burned_in: bool = False
 
 
 UNKNOWN = Acquisition()

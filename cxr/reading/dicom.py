@@ -204,6 +204,7 @@ def _acquisition(dataset: Dataset) -> Acquisition:
         lateral=view in _LATERAL or sideways,
         age=_age(dataset),
         pixel_spacing=_spacing(dataset),
+        burned_in=_word(dataset, "BurnedInAnnotation") == "YES",
     )
 
 

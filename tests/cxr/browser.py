@@ -13,6 +13,7 @@ from playwright.sync_api import Page
 from cxr.classifier import Classifier
 from cxr.messages import all_texts
 from cxr.page import LAUNCH_SETTINGS, build_page
+from cxr.page.serving import launch
 
 ANSWERED = ".viewer[data-state=answered]"
 EN, FR = all_texts()["en"], all_texts()["fr"]
@@ -22,9 +23,8 @@ EN, FR = all_texts()["en"], all_texts()["fr"]
 def served(classifier: Classifier, *, notes: Path | None = None) -> Iterator[str]:
     """The address of a page with this model."""
     page = build_page(classifier, notes=notes)
-    settings = {**LAUNCH_SETTINGS, "server_name": "127.0.0.1"}
-    _, local_url, _ = page.launch(**settings, prevent_thread_lock=True, quiet=True)
-    yield local_url
+    launch(page, {**LAUNCH_SETTINGS, "server_name": "127.0.0.1"})
+    yield page.local_url
     page.close()
 
 

@@ -11,12 +11,13 @@ import numpy as np
 import pydicom
 import pytest
 from highdicom.sr import srread
+from pydicom.datadict import DicomDictionary, dictionary_VR, keyword_for_tag
 
 from cxr.classifier import Classifier, Prediction
 from cxr.errors import UnreadableRadiograph
 from cxr.messages import text
 from cxr.model.bundle import Bundle
-from cxr.output.dicom import DicomObjects, dicom_objects
+from cxr.output.dicom import _KEPT, DicomObjects, dicom_objects
 from cxr.output.overlay import NOTICE
 from cxr.reading.radiograph import Radiograph, read_radiograph
 from tests.conftest import ROOT
@@ -62,6 +63,92 @@ def test_asked_to_they_belong_to_the_images_study(image: bytes, answered: Answer
         assert dataset.StudyInstanceUID == "1.2.826.0.1.3680043.8.498.1"
         assert "InstitutionName" not in dataset
         assert dataset.SeriesDescription == NOTICE
+
+
+# What the Basic Application Level Confidentiality Profile does with the attributes that are kept
+# (PS3.15, Table E.1-1): Z is replaced by nothing or a dummy, X is removed, U gets another UID.
+PROFILE = {
+    "PatientID": "Z",
+    "PatientName": "Z",
+    "PatientBirthDate": "Z",
+    "PatientSex": "Z",
+    "StudyInstanceUID": "U",
+    "StudyID": "Z",
+    "StudyDate": "Z",
+    "StudyTime": "Z",
+    "AccessionNumber": "Z",
+    "ReferringPhysicianName": "Z",
+}
+
+
+def test_all_that_is_kept_is_in_the_profile_and_goes_without_identifiers(
+    image: bytes, answered: Answered
+) -> None:
+    assert set(_KEPT) == PROFILE.keys()
+    kept = files(dicom_objects(image, *answered, keep_identifiers=True))
+    without = files(dicom_objects(image, *answered))
+    again = files(dicom_objects(image, *answered))
+    for named, nameless, other in zip(kept, without, again, strict=True):
+        assert named.PatientIdentityRemoved == "NO"
+        # Not claimed: nobody has looked at the pixels.
+        assert "PatientIdentityRemoved" not in nameless
+        assert "DeidentificationMethod" not in nameless
+        for keyword, action in PROFILE.items():
+            if action == "Z":
+                assert str(nameless.get(keyword) or "") == "", keyword
+            else:
+                assert nameless[keyword].value != named[keyword].value
+                assert nameless[keyword].value != other[keyword].value
+
+
+def test_nothing_else_of_the_header_gets_in(answered: Answered) -> None:
+    """Every attribute that a DICOM dictionary knows of patient, study and place, in one header."""
+    radiograph, _, _ = answered
+    dataset = make(np.rint(radiograph.pixels * 4095).astype(np.uint16), bits=12)
+    filled = []
+    for tag in (
+        tag
+        for tag in DicomDictionary
+        if tag >> 16 in (0x0008, 0x0010, 0x0012, 0x0018, 0x0020, 0x0032, 0x0038, 0x0040)
+    ):
+        keyword, vr = keyword_for_tag(tag), dictionary_VR(tag)
+        if vr in ("LO", "SH", "PN", "LT", "ST", "UT", "UC", "AE") and keyword not in dataset:
+            setattr(dataset, keyword, f"secret{tag:08x}"[:16])
+            filled.append(keyword)
+    assert len(filled) > 400
+    objects = dicom_objects(content(dataset), *answered)
+    assert b"secret" not in objects.capture + objects.report
+    named = dicom_objects(content(dataset), *answered, keep_identifiers=True)
+    for each in files(named):
+        found = {element.keyword for element in each.iterall() if "secret" in str(element.value)}
+        assert found - {"ContentSequence"} <= PROFILE.keys()
+
+
+@pytest.mark.parametrize("says", ["YES", "NO", None])
+def test_text_in_the_image_is_said_as_the_header_says_it(
+    answered: Answered, says: str | None
+) -> None:
+    _, _, bundle = answered
+    example = read_radiograph(ROOT / "examples" / "both-sides.jpeg")
+    dataset = make(np.rint(example.pixels * 4095).astype(np.uint16), bits=12)
+    if says:
+        dataset.BurnedInAnnotation = says
+    radiograph = read_radiograph(content(dataset), name="image.dcm")
+    prediction = Classifier(bundle).predict(radiograph)
+    warned = "burned_in" in [warning.code for warning in prediction.gate_result.warnings]
+    assert warned == (says == "YES")
+    capture, _ = files(dicom_objects(content(dataset), radiograph, prediction, bundle))
+    assert capture.get("BurnedInAnnotation") == says
+
+
+def test_markup_in_a_header_stays_text(answered: Answered) -> None:
+    radiograph, _, _ = answered
+    dataset = make(np.rint(radiograph.pixels * 4095).astype(np.uint16), bits=12)
+    name = "<script>alert(1)</script>^=1+2"
+    header(PatientName=name, PatientID="<b>=1+2")(dataset)
+    for each in files(dicom_objects(content(dataset), *answered, keep_identifiers=True)):
+        assert each.PatientName == name
+        assert each.PatientID == "<b>=1+2"
 
 
 def test_the_capture_shows_the_image_with_a_notice_below(image: bytes, answered: Answered) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 from cxr.errors import BundleError
 from cxr.model import graph as graphs
 from cxr.model.graph import Graph
+from tests.conftest import ROOT
 
 SIDE = 4
 OUTPUTS: dict[str, graphs.Shape] = {"logit": (None,)}
@@ -195,3 +200,28 @@ def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
     content = doubled_mean().SerializeToString().replace(b"image", b"ima\xbee")
     with pytest.raises(BundleError, match=r"network\.onnx"):
         load(tmp_path, content)
+
+
+def test_the_engine_reports_to_nobody(tmp_path: Path) -> None:
+    """ONNX Runtime keeps a number for the machine in the home folder, and connects, unless told."""
+    (tmp_path / "network.onnx").write_bytes(doubled_mean().SerializeToString())
+    home = tmp_path / "home"
+    home.mkdir()
+    code = (
+        "import time; from pathlib import Path; from cxr.model.graph import Graph; "
+        f"Graph(Path({str(tmp_path / 'network.onnx')!r}), side={SIDE}, outputs={OUTPUTS!r}); "
+        "time.sleep(1)"
+    )
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        address = f"http://127.0.0.1:{proxy.getsockname()[1]}"
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if name not in ("CI", "ORT_DISABLE_TELEMETRY")
+        }
+        environment |= {"HTTPS_PROXY": address, "HOME": str(home), "TMPDIR": str(home)}
+        subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, check=True)
+        proxy.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            proxy.accept()
+    assert not list(home.rglob("*"))

@@ -142,18 +142,6 @@ def test_accessibility(
     context.close()
 
 
-def test_nothing_is_asked_of_other_hosts(browser: Browser, url: str, image_file: Path) -> None:
-    context = browser.new_context()
-    page = context.new_page()
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
-    page.goto(url)
-    page.wait_for_selector(".invitation strong")
-    answered(page, image_file)
-    assert not [a for a in asked if not a.startswith((url, "data:", "blob:"))]
-    context.close()
-
-
 def test_a_phone_shows_it_without_scrolling_sideways(page: Page, image_file: Path) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     answered(page, image_file)

@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from cxr.errors import RunError
-from cxr.page.serving import BASE_SETTINGS, launch, on_a_space, private_uploads
+from cxr.page.defences import LOOPBACK, listens_here, on_a_space
+from cxr.page.serving import BASE_SETTINGS, launch, private_uploads
 from training.files import make_folder
 from training.studio.compare_tab import create_compare_tab
 from training.studio.data_tab import create_data_tab
@@ -32,7 +31,6 @@ from training.studio.train_tab import create_train_tab
 from training.studio.tune_tab import create_tune_tab
 from training.studio.words import I18N, shown
 
-LOOPBACK = "127.0.0.1"
 LAUNCH_SETTINGS: dict[str, Any] = {
     **BASE_SETTINGS,
     "css_paths": Path(__file__).parent / "studio.css",
@@ -119,11 +117,7 @@ def serve_studio(
         "share": False,  # even if GRADIO_SHARE is set
         "inbrowser": browser,
     }
-    if listen in (LOOPBACK, "localhost"):
-        # Refuses requests for other host names, against DNS rebinding from a foreign web page.
-        here = Middleware(TrustedHostMiddleware, allowed_hosts=[LOOPBACK, "localhost"])
-        settings["app_kwargs"] = {"middleware": [here]}
-    else:
+    if not listens_here(settings):
         password = secrets.token_urlsafe(12)
         settings["auth"] = ("studio", password)
         print(f"To log in, use the name studio and the password {password}", flush=True)

@@ -1,0 +1,138 @@
+"""What every page of ours asks of browsers and of requests, as middleware of its server.
+
+Browsers are told to load nothing from other hosts and to run only scripts that this server put into
+the page (Content Security Policy, https://www.w3.org/TR/CSP3/). A page on this machine answers only
+to the names that it is known by here: another site's name may be made to lead here (DNS rebinding).
+How much one client may send is in `cxr.page.limits`.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import re
+import secrets
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware import Middleware
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from cxr.page.limits import Limits
+
+LOOPBACK = "127.0.0.1"
+_LOCAL_NAMES = (LOOPBACK, "localhost")
+_SHARED_FRONT_END = "https://gradio.s3-us-west-2.amazonaws.com"  # of Gradio's pages with a link
+_EMBEDDED_BY = "https://huggingface.co https://*.hf.space"
+
+
+def on_a_space() -> bool:
+    """Whether this runs on a Hugging Face Space, where others than its owner use the page."""
+    return os.environ.get("SYSTEM") == "spaces" or "SPACE_ID" in os.environ
+
+
+def listens_here(settings: Mapping[str, Any]) -> bool:
+    """Whether a page with these settings of ``launch`` can be reached from this machine alone."""
+    address = settings.get("server_name") or os.environ.get("GRADIO_SERVER_NAME") or LOOPBACK
+    return address in _LOCAL_NAMES
+
+
+def defences(settings: Mapping[str, Any], *, host_names: tuple[str, ...] = ()) -> list[Middleware]:
+    """The middleware of a page.
+
+    Args:
+        settings: of Gradio's ``launch``: whether it is shared, where it listens, what its ``head``
+            and its largest file are.
+        host_names: by which others reach it besides this machine's own, as through a proxy.
+    """
+    shared = bool(settings.get("share"))
+    found = [
+        Middleware(_Headers, head=str(settings.get("head") or ""), shared=shared),
+        Middleware(Limits, file_bytes=settings.get("max_file_size")),
+    ]
+    if listens_here(settings) and not shared and not on_a_space():
+        found.insert(1, Middleware(_KnownNames, names={*_LOCAL_NAMES, *host_names}))
+    return found
+
+
+class _KnownNames:
+    """Refuses requests for other host names, and what pages of other sites want to change."""
+
+    def __init__(self, app: ASGIApp, *, names: set[str]) -> None:
+        self._app, self._names = app, names
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan" or self._is_known(scope):
+            return await self._app(scope, receive, send)
+        refusal = PlainTextResponse("This page is not known by that name.", status_code=403)
+        return await refusal(scope, receive, send)
+
+    def _is_known(self, scope: Scope) -> bool:
+        headers = Headers(scope=scope)
+        asked = {headers.get("host", "").partition(":")[0]}
+        if scope.get("method") not in ("GET", "HEAD", "OPTIONS") and "origin" in headers:
+            try:
+                asked.add(urlsplit(headers["origin"]).hostname or "")
+            except ValueError:  # not an address
+                return False
+        return asked <= self._names
+
+
+class _Headers:
+    """Adds the security headers, and to each script of a page the number that allows it."""
+
+    def __init__(self, app: ASGIApp, *, head: str, shared: bool) -> None:
+        self._app = app
+        elsewhere = f" {_SHARED_FRONT_END}" if shared else ""
+        # Gradio puts the scripts of `head` into the page by script: these are allowed by digest.
+        scripts = re.findall(r"<script>(.*?)</script>", head, re.DOTALL)
+        own = f"'self'{elsewhere}"
+        self._sources = {
+            "default-src": "'none'",
+            # 'unsafe-eval': Gradio compiles the scripts of gr.HTML in the browser.
+            "script-src": " ".join([own, "'unsafe-eval'", *map(_digest, scripts)]),
+            "style-src": f"{own} 'unsafe-inline'",  # components bring their styles as text
+            "img-src": f"{own} data: blob:",
+            "font-src": own,
+            "connect-src": own,
+            "manifest-src": "'self'",
+            "base-uri": "'self'",
+            "form-action": "'self'",
+            "frame-ancestors": f"'self' {_EMBEDDED_BY}" if on_a_space() else "'self'",
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        nonce = secrets.token_urlsafe(16)
+        is_page = False
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal is_page
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                is_page = headers.get("content-type", "").startswith("text/html")
+                if is_page and "content-length" in headers:  # it becomes longer
+                    del headers["content-length"]
+                headers["Content-Security-Policy"] = self._policy(nonce)
+                headers["X-Content-Type-Options"] = "nosniff"
+                headers["Referrer-Policy"] = "no-referrer"
+            elif is_page and message["type"] == "http.response.body":
+                # Gradio sends a page in one piece.
+                marked = b'<script nonce="%s"' % nonce.encode()
+                message = {**message, "body": message.get("body", b"").replace(b"<script", marked)}
+            await send(message)
+
+        return await self._app(scope, receive, send_with_headers)
+
+    def _policy(self, nonce: str) -> str:
+        sources = self._sources | {"script-src": f"{self._sources['script-src']} 'nonce-{nonce}'"}
+        return "; ".join(f"{name} {value}" for name, value in sources.items())
+
+
+def _digest(script: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
