@@ -92,9 +92,12 @@ const classify = async (row) => {
     }, saysBusy);
     return saysBusy(found) ? "busy" : found;
   } catch (error) {
-    return cxrFiles.isBusy(error) ? "busy" : "offline";
+    if (cxrFiles.isBusy(error)) return "busy";
+    // Where the server is there, it is this file that fails: the others go on.
+    return (await isReachable()) ? unanswered("state_failed") : "offline";
   }
 };
+const isReachable = () => fetch(location.href, { method: "HEAD", cache: "no-store" }).then(() => true, () => false);
 
 const run = async () => {
   if (state.running) return;
