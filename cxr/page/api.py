@@ -2,7 +2,6 @@
 
 import base64
 import io
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -14,7 +13,7 @@ from cxr.messages import sentences
 from cxr.outcome import Outcome, answer_file
 from cxr.output.overlay import draw_overlay, png, with_caption
 from cxr.output.record import to_record
-from cxr.page.uploads import uploaded_file
+from cxr.page.uploads import asked_name, uploaded_file
 from cxr.reading.radiograph import Radiograph
 
 # No postponed annotations here: Gradio reads the endpoints' types from them.
@@ -133,7 +132,7 @@ def _outcome(sent: Any, classifier: Classifier) -> Outcome:
         gr.Error: the client names no upload, or no file could be answered.
     """
     sent = sent if isinstance(sent, dict) else {}
-    name = Path(str(sent.get("orig_name") or "the picture")).name
+    name = asked_name(sent, "orig_name")
     try:
         return answer_file(uploaded_file(str(sent.get("path")), name=name), classifier, file=name)
     except CXRError as error:

@@ -27,13 +27,13 @@ const ask = async (source) => {
   const { name, file } = source;
   if (file?.size > props.max_bytes) return { kind: "too_large" };
   try {
-    return await window.cxrFiles.patiently(async () => {
+    return await cxrFiles.patiently(async () => {
       const asked = file ? { name, path: (await upload(file)).path } : { case: source.case };
       if (file && !asked.path) throw new Error("not uploaded");
       state.asked = asked;
       return server.answer_one(asked);
     }, (answer) => answer.kind === "busy");
   } catch (error) {
-    return { kind: window.cxrFiles.isBusy(error) ? "busy" : "offline" };
+    return { kind: cxrFiles.isBusy(error) ? "busy" : "offline" };
   }
 };

@@ -17,9 +17,11 @@ from cxr.messages import Message
 DELETE_UPLOADS = (30, 300)  # seconds: every 30 s, those older than 300 s
 
 
-def asked_name(asked: Mapping[str, Any]) -> str:
+def asked_name(asked: Mapping[str, Any], key: str = "name") -> str:
     """What a browser calls a file: the last part of a name, which may be any value."""
-    return Path(str(asked.get("name") or "the picture")).name
+    name = str(asked.get(key) or "the picture")
+    # Half a character, as some file systems allow it, cannot be sent back.
+    return Path(name.encode("utf-8", errors="replace").decode()).name
 
 
 def uploaded_file(path: str, *, name: str) -> Path:

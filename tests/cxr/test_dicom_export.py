@@ -115,7 +115,7 @@ def test_nothing_else_of_the_header_gets_in(answered: Answered) -> None:
         if vr in ("LO", "SH", "PN", "LT", "ST", "UT", "UC", "AE") and keyword not in dataset:
             setattr(dataset, keyword, f"secret{tag:08x}"[:16])
             filled.append(keyword)
-    assert len(filled) > 400
+    assert len(filled) > 250
     objects = dicom_objects(content(dataset), *answered)
     assert b"secret" not in objects.capture + objects.report
     named = dicom_objects(content(dataset), *answered, keep_identifiers=True)

@@ -15,6 +15,7 @@ from playwright.sync_api import Locator, Page, expect
 from cxr.classifier import Classifier
 from cxr.messages import Message, sentences
 from cxr.page.many import create_many
+from cxr.page.uploads import asked_name
 from cxr.reading.radiograph import read_radiograph
 from tests.conftest import PAGE_MARKS
 from tests.cxr.browser import ANSWERED, EN, answered
@@ -269,6 +270,25 @@ def test_the_overlay_is_the_answers_own_map(
         assert table.overlay_of({**asked, "map": odd}) == {"overlay": None}
 
 
+def test_a_damaged_entry_is_said_and_the_others_are_answered(
+    page: Page, image_file: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "images.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(image_file, "a.png")
+        archive.write(image_file, "b.png")
+    content = bytearray(path.read_bytes())
+    content[60:90] = b"\xff" * 30  # within the packed bytes of the first
+    path.write_bytes(content)
+    page.locator("[data-view=many]").click()
+    page.set_input_files(".pick-files", path)
+    status = page.locator("#many .progress [role=status]")
+    expect(status).to_have_text("2 of 2 done: 0 refused, 1 unreadable", timeout=30_000)
+    expect(page.locator("tr", has_text="a.png")).to_contain_text(
+        sentences([Message("not_unpacked")])
+    )
+
+
 def test_no_file_but_an_upload_is_ever_opened(
     tiny_classifier: Classifier,
     image_file: Path,
@@ -289,6 +309,7 @@ def test_no_file_but_an_upload_is_ever_opened(
     upload = uploads / "upload.png"
     upload.write_bytes(image_file.read_bytes())
     assert table.classify_one({"path": str(upload), "name": "image.png"})["status"] == "ok"
+    assert asked_name({"name": "half a character \ud800.png"}) == "half a character ?.png"
     for odd in (None, [], {"path": "\0"}, {"path": [1]}, {"name": {}}):
         assert table.classify_one(odd)["status"] == "error"
         assert table.overlay_of(odd) == {"overlay": None}

@@ -104,6 +104,7 @@ def keys_in_python(source: str) -> Iterator[str]:
 def keys_in_the_browser(source: str) -> Iterator[str]:
     """Keys that templates name, and those in the first argument of each `say(…)`."""
     yield from re.findall(r'data-t(?:-label)?="(\w+)"', source)
+    yield from re.findall(r'code: "(\w+)"', source)
     yield from (f"{prefix}{{" for prefix in re.findall(r'[`"](\w+_)\$\{', source))
     for argument in re.findall(r"\bsay\(([^,()]*(?:\([^()]*\)[^,()]*)*)", source):
         # The argument is a key, or a choice between two.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tests.fuzz import models, radiographs, seeds, tables
+from tests.fuzz import models, radiographs, requests, seeds, tables
 
 
 @dataclass(frozen=True)
@@ -46,4 +46,5 @@ TARGETS = {
     "weights": Target(models.weights, noise, slow=True),
     "labels": Target(tables.labels, seeds.tables),
     "outlines": Target(tables.outlines, seeds.outlines),
+    "request": Target(requests.request, noise),
 }

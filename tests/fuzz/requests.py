@@ -1,0 +1,90 @@
+"""What browsers and programs may send to the page's functions: any JSON value is answered."""
+
+from __future__ import annotations
+
+import logging
+import os
+from functools import cache
+from typing import Any
+from unittest import mock
+
+from gradio import HTML
+from gradio.routes import ORJSONResponse
+
+from cxr.classifier import Classifier
+from cxr.messages import text
+from cxr.model.bundle import load_bundle
+from cxr.page.many import create_many
+from cxr.page.viewer import create_viewer
+from tests.conftest import ROOT
+from tests.fuzz.choices import Choices
+from tests.fuzz.folder import FOLDER
+
+_KEYS = (
+    *("path", "name", "case", "kind", "language", "threshold", "own", "confidence"),
+    *("prevalence", "keep_identifiers", "meta", "orig_name"),
+)
+_WORDS = (
+    "",
+    "\0",
+    "..",
+    "../x",
+    "dicom",
+    "report",
+    "fr",
+    "en",
+    "x" * 5000,
+    "é\ud800",
+    "NORMAL",
+    "~",
+)
+_NUMBERS = (0, 1, 0.5, -1, 1e308, float("nan"), float("inf"), 10**400, True, None)
+_FUNCTIONS = (
+    ("viewer", "answer_one"),
+    ("viewer", "keep_file"),
+    ("many", "classify_one"),
+    ("many", "overlay_of"),
+)
+
+
+def request(content: bytes) -> None:
+    """One of the functions, with a value that the bytes choose."""
+    choices = Choices(content)
+    component, function = choices.one_of(_FUNCTIONS)
+    asked = _value(choices, depth=0)
+    with mock.patch.dict(os.environ, {"GRADIO_TEMP_DIR": str(FOLDER)}):
+        answer = getattr(_components()[component], function)(asked)
+    assert isinstance(answer, dict)
+    assert ORJSONResponse(answer).body  # as Gradio sends it
+    # An error that nobody foresaw is said as such.
+    assert "failed" not in (answer.get("kind"), answer.get("problem")), asked
+    assert text("failed", "en") not in str(answer), asked
+    assert "failed" not in [each["code"] for each in answer.get("messages", ())], asked
+
+
+@cache
+def _components() -> dict[str, HTML]:
+    logging.disable()
+    classifier = Classifier(load_bundle())
+    for name in ("hila.jpeg", "dicom.dcm", "drawing.png"):
+        (FOLDER / name).write_bytes((ROOT / "examples" / name).read_bytes())
+    viewer = create_viewer(
+        classifier, cases={"hila": FOLDER / "hila.jpeg"}, at_once=1, elem_id="viewer"
+    )
+    return {"viewer": viewer, "many": create_many(classifier, at_once=1, elem_id="many")}
+
+
+def _value(choices: Choices, *, depth: int) -> Any:
+    kind = choices.number(0, 9) if depth else 9
+    if depth > 3 or kind < 3:
+        return choices.one_of(_NUMBERS)
+    if kind < 6:
+        return choices.one_of(_WORDS)
+    if kind == 6:
+        return str(FOLDER / choices.one_of(("hila.jpeg", "dicom.dcm", "drawing.png", "none", ".")))
+    if kind == 7:
+        return [_value(choices, depth=depth + 1) for _ in range(choices.number(0, 3))]
+    if kind == 8:
+        return choices.some_bytes(20).decode("utf-8", errors="surrogateescape")
+    keys = [choices.one_of(_KEYS) for _ in range(choices.number(0, 6))]
+    return {key: _value(choices, depth=depth + 1) for key in keys}
