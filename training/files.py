@@ -24,7 +24,11 @@ def write_atomically(path: Path, save: Callable[[Path], object]) -> None:
     # Keras wants names that end in .weights.h5, so "partial" is put in front. The process id keeps
     # several processes that write the same report apart.
     partial = path.with_name(f"partial-{os.getpid()}-{path.name}")
-    save(partial)
+    try:
+        save(partial)
+    except OSError:  # a full disk: what was begun would take what is left of it
+        partial.unlink(missing_ok=True)
+        raise
     for attempt in range(_ATTEMPTS):
         try:
             return os.replace(partial, path)

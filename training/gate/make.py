@@ -24,13 +24,21 @@ import pandas as pd
 from tqdm import tqdm
 
 from cxr.errors import DatasetError, RunError
-from cxr.gate.files import SavedGate, write_gate
+from cxr.gate.files import SavedGate, read_gate, write_gate
 from cxr.gate.lungs import LungNetworkConfig, Mask, lung_fields
 from training.data.dataset import file_list_digest
 from training.data.digests import array_digest
 from training.data.masks import read_lungs
 from training.data.patients import patient_folds
-from training.files import as_json, make_folder, read_json, write_atomically, write_json, write_text
+from training.files import (
+    as_json,
+    make_folder,
+    read_json,
+    replaced_whole,
+    write_atomically,
+    write_json,
+    write_text,
+)
 from training.fitting.run_folder import versions
 from training.gate.batches import LungData
 from training.gate.data import GateImages, kind_folds, load_gate_images
@@ -113,14 +121,17 @@ def make_gate(
     }
     write_json(out / "gate.json", document)
     _draw_outlines(network, images, out / "outlines.png")
-    return write_gate(
-        out / "gate",
-        write_graph=partial(export_lung_network, network, plan.network, images=images.children),
-        network=plan.network,
-        limits=limits,
-        features=known_features(network, np.concatenate([images.children, images.adults])),
-        evaluation=evaluation,
-    )
+    # In one step: a gate that was there answers until the new one is whole.
+    with replaced_whole(out / "gate") as new:
+        write_gate(
+            new,
+            write_graph=partial(export_lung_network, network, plan.network, images=images.children),
+            network=plan.network,
+            limits=limits,
+            features=known_features(network, np.concatenate([images.children, images.adults])),
+            evaluation=evaluation,
+        )
+    return read_gate(out / "gate")
 
 
 def _start(path: Path, images: GateImages, plan: GatePlan) -> None:
