@@ -1,4 +1,4 @@
-"""Starts the page: python app.py [--share] [--port N] [--model MODEL] [--notes FOLDER]."""
+"""Starts the page: python app.py [options]; --help lists them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     with private_uploads():
         try:
-            page = build_page(classifier, notice=notice, notes=options.notes)
+            page = build_page(
+                classifier, notice=notice, notes=options.notes, flag_to=options.flag_to
+            )
             share_url = launch(page, _settings(options), host_names=tuple(options.host))
         except PageError as error:
             print(f"app: {error}", file=sys.stderr)
@@ -97,6 +99,13 @@ def _parser() -> argparse.ArgumentParser:
             "append what readers note about answers to FOLDER/notes.jsonl, without radiograph and "
             "name"
         ),
+    )
+    parser.add_argument(
+        "--flag-to",
+        default="",
+        metavar="NAME/DATASET",
+        help="send readers' disagreements to a dataset of yours on the Hugging Face Hub, private "
+        "if it is new; the radiograph only if the reader consents each time",
     )
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
     return parser

@@ -56,6 +56,7 @@ class LoopbackHub:
     def __init__(self) -> None:
         self.repositories: dict[str, Repository] = {}
         self.spaces: dict[str, Repository] = {}
+        self.datasets: dict[str, Repository] = {}
         self.hardware: dict[str, str] = {}
         self.large_files: dict[str, bytes] = {}
         self.requests: list[str] = []
@@ -67,7 +68,7 @@ class LoopbackHub:
 
     def kind(self, name: str) -> dict[str, Repository]:
         """Repositories of a kind, as the API's paths name it."""
-        return self.spaces if name == "spaces" else self.repositories
+        return {"spaces": self.spaces, "datasets": self.datasets}.get(name, self.repositories)
 
 
 @contextmanager
@@ -254,7 +255,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         wish = json.loads(self.body)
         repo = f"{wish.get('organization') or 'me'}/{wish['name']}"
-        kind = self.hub.kind("spaces" if wish.get("type") == "space" else "models")
+        kind = self.hub.kind(f"{wish.get('type') or 'model'}s")
         url = f"{self.hub.url}/{repo}"
         if repo in kind:
             self._send(409, {"error": "You already created this repo", "url": url})
@@ -356,7 +357,7 @@ def _blob_id(content: bytes) -> str:
     return hashlib.sha1(header + content, usedforsecurity=False).hexdigest()
 
 
-_KIND = r"/api/(?P<kind>models|spaces)/(?P<repo>[^/]+/[^/]+)"
+_KIND = r"/api/(?P<kind>models|spaces|datasets)/(?P<repo>[^/]+/[^/]+)"
 _ROUTES = [
     ("GET", r"/api/whoami-v2", "whoami"),
     ("GET", _KIND, "info"),
@@ -365,7 +366,7 @@ _ROUTES = [
     ("GET", _KIND + r"/refs", "refs"),
     (
         "GET HEAD",
-        r"/(?:(?P<kind>spaces)/)?(?P<repo>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<path>.+)",
+        r"/(?:(?P<kind>spaces|datasets)/)?(?P<repo>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<path>.+)",
         "resolve",
     ),
     ("POST", r"/api/repos/create", "create"),

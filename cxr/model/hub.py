@@ -5,6 +5,8 @@ files of a bundle are fetched, whatever else the repository holds, and only if n
 any model of this project. Then the bundle is verified like any folder (`cxr.model.bundle`). Nothing
 in it is run as code.
 
+The page's `--flag-to` also writes here: readers' disagreements, to a dataset of its operator.
+
 Fetched files stay in the Hub client's cache. A full commit that is in the cache is used without a
 request. A branch or tag is looked up each time; its cached copy serves if the Hub is unreachable.
 """
@@ -13,6 +15,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -188,3 +192,62 @@ def _check_listing(reference: HubReference, sizes: dict[str, int | None]) -> Non
                 f"{reference}: {name} has {size:,} bytes; no model of this project has more than "
                 f"{MAX_BYTES[name]:,} there. It was not fetched."
             )
+
+
+# --- Flags ----------------------------------------------------------------------------------------
+
+
+def prepare_dataset(dataset: str) -> None:
+    """Make a private dataset on the Hub, unless it is there already.
+
+    Raises:
+        HubError: the name is not one of a dataset, the dataset is public, there is no token that
+            may write, or the Hub cannot be reached.
+    """
+    from huggingface_hub import HfApi
+
+    if parse_reference(dataset) is None or "@" in dataset:
+        raise HubError(f"{dataset}: expected NAME/DATASET, for example me/disagreements.")
+    with _clear_errors(dataset):
+        HfApi().create_repo(dataset, repo_type="dataset", private=True, exist_ok=True)
+        private = HfApi().dataset_info(dataset).private
+    if not private:
+        raise HubError(
+            f"{dataset}: is public, and radiographs may be sent there. Make it private on its page, "
+            "or name another."
+        )
+
+
+def add_to_dataset(dataset: str, files: dict[str, bytes], *, message: str) -> None:
+    """Add files to a dataset on the Hub in one commit.
+
+    Args:
+        dataset: ``NAME/DATASET``.
+        files: content by path.
+        message: of the commit.
+
+    Raises:
+        HubError: they could not be sent.
+    """
+    from huggingface_hub import CommitOperationAdd, HfApi
+
+    operations = [
+        CommitOperationAdd(path_in_repo=path, path_or_fileobj=content)
+        for path, content in files.items()
+    ]
+    with _clear_errors(dataset):
+        HfApi().create_commit(dataset, operations, commit_message=message, repo_type="dataset")
+
+
+@contextmanager
+def _clear_errors(dataset: str) -> Iterator[None]:
+    import httpx2
+    from huggingface_hub import errors as hub
+
+    try:
+        yield
+    except (hub.HfHubHTTPError, httpx2.HTTPError, OSError, ValueError, RuntimeError) as error:
+        raise HubError(
+            f"{dataset}: cannot be written to ({first_line(error)}). Log in with a token that may "
+            "write (hf auth login, or HF_TOKEN), and check the connection."
+        ) from error

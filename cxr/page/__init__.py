@@ -13,7 +13,7 @@ from cxr.messages import text
 from cxr.page.about import card_text, create_curves
 from cxr.page.api import create_api, fetch_nothing
 from cxr.page.cases import create_case_text, create_cases, create_guide
-from cxr.page.lines import create_choose_button, create_header, create_line, model_line
+from cxr.page.lines import Line, create_choose_button, create_header, create_line, model_line
 from cxr.page.many import create_many, create_walk
 from cxr.page.notes import note_keeper
 from cxr.page.serving import BASE_SETTINGS
@@ -51,16 +51,19 @@ _AT_ONCE = 2  # radiographs that are classified at a time, of viewer, list, stud
 _MAX_WAITING = 200  # requests in the queue
 
 
-def build_page(classifier: Classifier, *, notice: str = "", notes: Path | None = None) -> gr.Blocks:
+def build_page(
+    classifier: Classifier, *, notice: str = "", notes: Path | None = None, flag_to: str = ""
+) -> gr.Blocks:
     """The page of one model.
 
     Args:
         classifier: answers.
         notice: why another model than the one asked for answers, if so.
         notes: folder for readers' comments on answers; by default they stay in the browsers.
+        flag_to: a dataset on the Hub, which readers' disagreements are sent to; empty for none.
 
     Raises:
-        CXRError: the folder for notes cannot be made, or the cases are damaged.
+        CXRError: the folder for notes or the dataset cannot be made, or the cases are damaged.
     """
     cases = read_cases()
     keep_note = note_keeper(notes, model=classifier.bundle.sha256) if notes else None
@@ -83,6 +86,7 @@ def build_page(classifier: Classifier, *, notice: str = "", notes: Path | None =
                     at_once=_AT_ONCE,
                     elem_id="viewer",
                     keep_note=keep_note,
+                    flag_to=flag_to,
                 )
                 create_case_text(cases, elem_id="case")
         with gr.Column(elem_id="many-view"):
@@ -94,7 +98,13 @@ def build_page(classifier: Classifier, *, notice: str = "", notes: Path | None =
             gr.Markdown(card_text(classifier.bundle), elem_id="card")
         with gr.Column(elem_id="footer"):
             create_line(model_line(classifier.bundle), elem_id="status")
-            create_line({"text": "privacy_notes" if notes else "privacy"}, elem_id="privacy")
+            create_line(_privacy_line(notes, flag_to), elem_id="privacy")
         create_api(classifier, at_once=_AT_ONCE)
     fetch_nothing(page)
     return page.queue(max_size=_MAX_WAITING, api_open=True)
+
+
+def _privacy_line(notes: Path | None, flag_to: str) -> Line:
+    if flag_to:
+        return {"text": "privacy_flags", "values": {"dataset": flag_to}}
+    return {"text": "privacy_notes" if notes else "privacy"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -43,18 +43,29 @@ def note_keeper(folder: Path, *, model: str) -> Callable[[Any], None]:
     def keep_note(sent: Any) -> None:
         if not isinstance(sent, dict):
             return
-        kept: dict[str, Any] = {"day": datetime.now(UTC).date().isoformat(), "model": model}
-        for name in _NUMBERS:
-            value = sent.get(name)
-            if isinstance(value, int | float) and 0 <= value <= 1:
-                kept[name] = round(float(value), 6)
-        for name, known in _WORDS.items():
-            value = sent.get(name)
-            if isinstance(value, str) and value in known:
-                kept[name] = value
-        kept["comment"] = str(sent.get("comment") or "")[:_MAX_CHARACTERS]
+        kept = kept_fields(sent, model=model)
         with lock, (folder / FILE).open("a", encoding="utf-8", errors="replace") as file:
             if file.tell() < _MAX_BYTES:
                 file.write(json.dumps(kept, ensure_ascii=False) + "\n")
 
     return keep_note
+
+
+def kept_fields(sent: Mapping[str, Any], *, model: str) -> dict[str, Any]:
+    """What is kept of a note that a browser sends, known fields alone.
+
+    Args:
+        sent: as the browser sends it.
+        model: digest of the model that answers.
+    """
+    kept: dict[str, Any] = {"day": datetime.now(UTC).date().isoformat(), "model": model}
+    for name in _NUMBERS:
+        value = sent.get(name)
+        if isinstance(value, int | float) and 0 <= value <= 1:
+            kept[name] = round(float(value), 6)
+    for name, known in _WORDS.items():
+        value = sent.get(name)
+        if isinstance(value, str) and value in known:
+            kept[name] = value
+    kept["comment"] = str(sent.get("comment") or "")[:_MAX_CHARACTERS]
+    return kept

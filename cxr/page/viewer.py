@@ -18,6 +18,7 @@ from cxr.page.answers import Answers
 from cxr.page.desk import create_desk
 from cxr.page.downloads import make_file
 from cxr.page.failures import log_failure
+from cxr.page.flags import flag_sender
 from cxr.page.turns import Busy
 from cxr.page.values import message_values
 
@@ -41,6 +42,7 @@ def create_viewer(
     at_once: int,
     elem_id: str,
     keep_note: Callable[[Any], None] | None = None,
+    flag_to: str = "",
 ) -> gr.HTML:
     """The viewer of one radiograph.
 
@@ -50,8 +52,14 @@ def create_viewer(
         at_once: how many radiographs are classified at a time.
         elem_id: of the component.
         keep_note: stores a reader's comment on an answer, if the operator of the page wants them.
+        flag_to: a dataset on the Hub that disagreements are sent to; empty for none.
+
+    Raises:
+        HubError: the dataset cannot be made.
     """
     answers = Answers(classifier, at_once=at_once, cases=cases)
+    model = classifier.bundle.sha256
+    flag = flag_sender(flag_to, answers.source_of, model=model) if flag_to else None
 
     def keep_file(asked: Any) -> dict[str, Any]:
         """A file for the reader, or why there is none."""
@@ -74,6 +82,7 @@ def create_viewer(
         scripts=_SCRIPTS,
         styles=("viewer.css", "stage.css", "panel.css"),
         elem_id=elem_id,
-        server_functions=[keep_file, *([keep_note] if keep_note else [])],
+        server_functions=[keep_file, *filter(None, (keep_note, flag))],
         keeps_notes=keep_note is not None,
+        flags_to=flag_to,
     )

@@ -20,9 +20,11 @@ EN, FR = all_texts()["en"], all_texts()["fr"]
 
 
 @contextmanager
-def served(classifier: Classifier, *, notes: Path | None = None) -> Iterator[str]:
+def served(
+    classifier: Classifier, *, notes: Path | None = None, flag_to: str = ""
+) -> Iterator[str]:
     """The address of a page with this model."""
-    page = build_page(classifier, notes=notes)
+    page = build_page(classifier, notes=notes, flag_to=flag_to)
     launch(page, {**LAUNCH_SETTINGS, "server_name": "127.0.0.1"})
     yield page.local_url
     page.close()

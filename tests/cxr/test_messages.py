@@ -18,6 +18,7 @@ from cxr.language import LANGUAGES, Language, keep_together
 from cxr.messages import Message, all_texts, page_texts, sentences, studio_texts, text
 from cxr.model.bundle import CLASS_NAMES
 from cxr.model.operating_points import Verdict
+from cxr.page.flags import Flagged
 from tests.conftest import ROOT
 from training.studio.settings import FOLDED
 from training.studio.words import METRICS
@@ -46,6 +47,7 @@ FAMILIES = {
     "stop_": {"high_sensitivity", "threshold", "high_specificity"},
     "label_": set(get_args(Label)),
     "said_": set(get_args(Verdict)),
+    "flag_": {"title", "consent", *get_args(Flagged)},
     "compared_": set(get_args(Comparison)),
     "metric_": set(METRICS),
     "studio_class_": set(CLASS_NAMES),

@@ -215,13 +215,14 @@ def test_it_speaks_french_in_the_dark_too(browser: Browser, url: str, looked_at:
 def looked_at(runs: Path, chest_images: Path, tiny_bundle: Bundle, url: str) -> Path:
     """A finished run with its mistakes; the model has random weights, and so makes many."""
     run = RunFolder(runs / "looked")
-    splits = load_splits(QUICK_FIT, chest_images)
-    run.start(QUICK_FIT, chest_images, splits)
+    config = dataclasses.replace(QUICK_FIT, epochs=3)
+    splits = load_splits(config, chest_images)
+    run.start(config, chest_images, splits)
     rows = [{"epoch": i + 1, "auc": 0.5 + i / 10, "val_auc": 0.6 + i / 10} for i in range(3)]
     run.save_history([{**row, "epoch": float(row["epoch"])} for row in rows])
     shutil.copytree(tiny_bundle.folder, run.bundle)
     records = splits.validation.records
-    logits = np.linspace(-2, 2, len(records), dtype=np.float32)
+    logits = np.linspace(2, -2, len(records), dtype=np.float32)  # normal images come first
     write_bundle_mistakes(run.folder, tiny_bundle, chest_images, records, logits)
     return run.folder
 

@@ -1,0 +1,80 @@
+"""Readers' disagreements, sent to a dataset of the operator's own on the Hub (`app.py --flag-to`).
+
+Each is a commit of a JSON file with what `cxr.page.notes` keeps of a note, and, if the reader has
+consented, of the radiograph as an 8-bit PNG: without its file's name and header.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import threading
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from cxr.errors import HubError, RadiographError
+from cxr.model.hub import add_to_dataset, prepare_dataset
+from cxr.output.overlay import png, shrink
+from cxr.page.failures import log_failure
+from cxr.page.notes import kept_fields
+from cxr.reading.radiograph import read_radiograph
+
+Flagged = Literal["sent", "sent_with_radiograph", "not_sent"]
+
+_MOST_A_DAY = 500  # of all readers: nobody may fill the dataset through a public page
+_SIDE = 2048  # pixels, of a radiograph at most
+
+
+def flag_sender(
+    dataset: str, source_of: Callable[[Mapping[str, Any]], tuple[Path, str]], *, model: str
+) -> Callable[[Any], Flagged]:
+    """A function that sends a disagreement to a dataset, and says what became of it.
+
+    It takes what a browser sends: the fields of a note; ``consent``, which is True if the
+    radiograph may be sent, too; and ``radiograph``, which names it.
+
+    Args:
+        dataset: ``NAME/DATASET``; made, private, if it does not exist.
+        source_of: the file that a browser means, and its name.
+        model: digest of the model that answers.
+
+    Raises:
+        HubError: the dataset cannot be made.
+    """
+    prepare_dataset(dataset)
+    sent_on: dict[date, int] = {}
+    lock = threading.Lock()
+
+    def is_one_too_many() -> bool:
+        today = datetime.now(UTC).date()
+        with lock:
+            count = sent_on.get(today, 0) + 1
+            sent_on.clear()
+            sent_on[today] = count
+        return count > _MOST_A_DAY
+
+    def flag(sent: Any) -> Flagged:
+        if not isinstance(sent, dict) or sent.get("feedback") != "disagree" or is_one_too_many():
+            return "not_sent"
+        note = kept_fields(sent, model=model)
+        name = f"flags/{note['day']}-{secrets.token_hex(8)}"
+        files = {}
+        try:
+            if sent.get("consent") is True and isinstance(sent.get("radiograph"), dict):
+                path, called = source_of(sent["radiograph"])
+                pixels = shrink(read_radiograph(path, name=called).pixels, _SIDE)
+                files[f"{name}.png"] = png(np.rint(pixels * 255).astype(np.uint8))
+                note["radiograph"] = Path(f"{name}.png").name
+            document = json.dumps(note, ensure_ascii=False, indent=1) + "\n"
+            files[f"{name}.json"] = document.encode(errors="replace")
+            add_to_dataset(dataset, files, message="A reader disagrees")
+        except (HubError, RadiographError) as error:
+            log_failure("a disagreement was not sent", error)
+            return "not_sent"
+        return "sent_with_radiograph" if len(files) > 1 else "sent"
+
+    return flag

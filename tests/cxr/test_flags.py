@@ -1,0 +1,148 @@
+"""A disagreement reaches the operator's dataset, and the radiograph only if the reader consents."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from cxr.classifier import Classifier
+from cxr.errors import HubError
+from cxr.page.flags import flag_sender
+from tests.conftest import PAGE_MARKS
+from tests.cxr.browser import EN, answered, served
+from tests.loopback_hub import LoopbackHub, Repository
+
+# The Hub's client passes content to its HTTP library in a way that the latter warns of.
+pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
+
+DATASET = "me/disagreements"
+NOTE = {"feedback": "disagree", "verdict": "NORMAL", "probability": 0.3, "comment": "rotated"}
+Source = Callable[[Mapping[str, Any]], tuple[Path, str]]
+
+
+@pytest.fixture
+def source(image_file: Path) -> Source:
+    return lambda asked: (image_file, str(asked["name"]))
+
+
+def files_of(hub: LoopbackHub) -> dict[str, bytes]:
+    """What has been flagged, by path."""
+    dataset = hub.datasets[DATASET]
+    files = dataset.commits[dataset.branches["main"]]
+    return {path: content for path, content in files.items() if path.startswith("flags/")}
+
+
+def test_a_disagreement_is_sent_without_the_radiograph_unless_the_reader_consents(
+    hub: LoopbackHub, source: Source
+) -> None:
+    flag = flag_sender(DATASET, source, model="m")
+    assert hub.datasets[DATASET].private
+    asked = {"name": "Jane Doe.png", "path": "somewhere"}
+    for consent in (False, None, "true", 1):
+        assert flag({**NOTE, "consent": consent, "radiograph": asked}) == "sent"
+    assert not [path for path in files_of(hub) if path.endswith(".png")]
+    assert flag({**NOTE, "consent": True, "radiograph": asked}) == "sent_with_radiograph"
+    (picture,) = [path for path in files_of(hub) if path.endswith(".png")]
+    kept = json.loads(files_of(hub)[picture.replace(".png", ".json")])
+    assert kept.keys() == {"day", "model", *NOTE, "radiograph"}
+    assert kept["radiograph"] == Path(picture).name
+    assert b"Jane" not in b"".join(files_of(hub).values())
+
+
+def test_a_public_dataset_is_refused(hub: LoopbackHub, source: Source) -> None:
+    hub.datasets[DATASET] = Repository(private=False)
+    with pytest.raises(HubError, match="is public, and radiographs may be sent there"):
+        flag_sender(DATASET, source, model="m")
+
+
+def test_only_the_image_of_a_radiograph_is_sent(
+    hub: LoopbackHub, source: Source, image_file: Path
+) -> None:
+    original = cv2.imread(str(image_file), cv2.IMREAD_GRAYSCALE)
+    image_file.write_bytes(image_file.read_bytes() + b"Jane Doe")  # as a header would
+    flag = flag_sender(DATASET, source, model="m")
+    flag({**NOTE, "consent": True, "radiograph": {"name": "x"}})
+    (picture,) = [content for path, content in files_of(hub).items() if path.endswith(".png")]
+    assert b"Jane" not in picture
+    sent = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_UNCHANGED)
+    np.testing.assert_array_equal(sent, original)
+
+
+@pytest.mark.parametrize(
+    "sent", [{**NOTE, "feedback": "agree"}, {"comment": "no feedback"}, ["no note"], None]
+)
+def test_anything_but_a_disagreement_is_not_sent(
+    hub: LoopbackHub, source: Source, sent: object
+) -> None:
+    flag = flag_sender(DATASET, source, model="m")
+    assert flag(sent) == "not_sent"
+    assert not files_of(hub)
+
+
+def test_a_hub_that_fails_is_told_and_the_page_goes_on(hub: LoopbackHub, source: Source) -> None:
+    flag = flag_sender(DATASET, source, model="m")
+    hub.interfere = lambda request: 403 if "/commit/" in request else None
+    assert flag(NOTE) == "not_sent"
+    hub.interfere = lambda _: None
+    assert flag(NOTE) == "sent"
+
+
+def test_a_dataset_that_cannot_be_written_to_is_said_at_the_start(
+    hub: LoopbackHub, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(HubError, match="expected NAME/DATASET"):
+        flag_sender("disagreements", source, model="m")
+    monkeypatch.setenv("HF_TOKEN", "hf_of_somebody_else")
+    with pytest.raises(HubError, match="cannot be written to"):
+        flag_sender(DATASET, source, model="m")
+
+
+class TestPage:
+    """In the browser."""
+
+    pytestmark = PAGE_MARKS
+
+    @pytest.fixture
+    def page(
+        self, hub: LoopbackHub, browser: Browser, tiny_classifier: Classifier
+    ) -> Iterator[Page]:
+        with served(tiny_classifier, flag_to=DATASET) as address:
+            context = browser.new_context(locale="en-GB")
+            page = context.new_page()
+            page.goto(address)
+            page.wait_for_selector(".invitation strong")
+            yield page
+            context.close()
+
+    def test_a_flag_arrives_only_when_asked(
+        self, page: Page, hub: LoopbackHub, image_file: Path
+    ) -> None:
+        expect(page.locator("#privacy")).to_contain_text(DATASET)
+        answered(page, image_file)
+        page.locator(".feedback summary").click()
+        page.locator("[name=agree][value=agree]").check()
+        expect(page.locator(".flag")).to_be_hidden()
+        page.locator("[data-note=save]").click()
+        expect(page.locator(".saved")).to_have_text(EN["feedback_saved"])
+        assert not files_of(hub)
+
+        page.locator("[name=agree][value=disagree]").check()
+        expect(page.locator(".flag p")).to_contain_text(DATASET)
+        expect(page.locator(".consent")).not_to_be_checked()
+        page.locator("[data-note=save]").click()
+        expect(page.locator(".saved")).to_have_text(EN["flag_sent"])
+        assert [Path(path).suffix for path in files_of(hub)] == [".json"]
+
+        page.locator(".consent").check()
+        page.locator("[data-note=save]").click()
+        expect(page.locator(".saved")).to_have_text(EN["flag_sent_with_radiograph"])
+        assert sorted(Path(path).suffix for path in files_of(hub)) == [".json", ".json", ".png"]
+        answered(page, image_file)  # consent is for one radiograph alone
+        expect(page.locator(".consent")).not_to_be_checked()
