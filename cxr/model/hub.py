@@ -213,8 +213,8 @@ def prepare_dataset(dataset: str) -> None:
         private = HfApi().dataset_info(dataset).private
     if not private:
         raise HubError(
-            f"{dataset}: is public, and radiographs may be sent there. Make it private on its page, "
-            "or name another."
+            f"{dataset}: is public, and radiographs may be sent there. Make it private on its "
+            "page, or name another."
         )
 
 

@@ -58,6 +58,7 @@ def test_a_disagreement_is_sent_without_the_radiograph_unless_the_reader_consent
 
 def test_a_public_dataset_is_refused(hub: LoopbackHub, source: Source) -> None:
     hub.datasets[DATASET] = Repository(private=False)
+    hub.datasets[DATASET].commit({"README.md": b"known to all"})
     with pytest.raises(HubError, match="is public, and radiographs may be sent there"):
         flag_sender(DATASET, source, model="m")
 
