@@ -82,7 +82,7 @@ const classify = async (row) => {
     file = await cxrList.fileOf(row);
     await file.slice(0, 1).arrayBuffer(); // it may be gone from the disk
   } catch {
-    return unanswered(row.entry === null ? "state_missing" : "not_unpacked");
+    return unanswered(row.entry === null ? "state_missing" : "state_not_unpacked");
   }
   if (file.size > props.max_bytes) return unanswered("state_too_large");
   try {

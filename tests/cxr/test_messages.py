@@ -37,7 +37,7 @@ FAMILIES = {
     "reason_": {*get_args(Verdict), "OUTSIDE"},
     "blurring_": set(get_args(Effect)),
     "worth_": {*WORTHS, *(f"{worth}_means" for worth in WORTHS)},
-    "state_": {*PROBLEMS, "missing"},
+    "state_": {*PROBLEMS, "missing", "not_unpacked"},
     "todo_": PROBLEMS,
     "tool_": {*TOOLS, *(f"{tool}_does" for tool in TOOLS)},
     "window_": {"file", "full", "lung", "bone", "own"},
