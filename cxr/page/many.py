@@ -196,6 +196,11 @@ def _map(sent: Any) -> npt.NDArray[np.float32]:
         found = np.asarray(sent, dtype=np.float32)
     except (TypeError, ValueError, OverflowError) as error:
         raise _NoMapError from error
-    if found.ndim != 2 or not 0 < max(found.shape) <= _MAX_MAP_SIDE or not np.isfinite(found).all():
+    if (
+        found.ndim != 2
+        or not 0 < min(found.shape)
+        or max(found.shape) > _MAX_MAP_SIDE
+        or not np.isfinite(found).all()
+    ):
         raise _NoMapError
     return found

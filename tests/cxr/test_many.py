@@ -283,7 +283,7 @@ def test_a_damaged_entry_is_said_and_the_others_are_answered(
     page.locator("[data-view=many]").click()
     page.set_input_files(".pick-files", path)
     status = page.locator("#many .progress [role=status]")
-    expect(status).to_have_text("2 of 2 done: 0 refused, 1 unreadable", timeout=30_000)
+    expect(status).to_have_text("2 of 2 done, 0 left: 0 refused, 1 unreadable", timeout=30_000)
     expect(page.locator("tr", has_text="a.png")).to_contain_text(
         sentences([Message("state_not_unpacked")])
     )
