@@ -39,7 +39,7 @@ def test_they_show_what_a_reader_should_see_once() -> None:
     assert 12 <= len(ALL.radiographs) <= 16
     assert {case.label for case in ALL.cases} == {"normal", "bacterial", "viral", "none"}
     comparisons = {case.comparison for case in ALL.radiographs}
-    assert {"agrees", "missed", "undecided_positive"} <= comparisons
+    assert {"agrees", "undecided_positive"} <= comparisons
     assert comparisons & {"undecided_negative", "false_positive"}
     assert any(case.answer.status == "refused" for case in ALL.cases)
     threshold = load_bundle().operating_points.threshold
@@ -77,7 +77,7 @@ def test_the_tour_says_what_is_so() -> None:
     assert toured["first-look"].comparison == "agrees"
     assert toured["behind-the-heart"].label == "viral"
     assert toured["between-thresholds"].answer.verdict == "UNCERTAIN"
-    assert toured["small-picture"].comparison == "missed"
+    assert toured["small-picture"].comparison == "undecided_positive"
     assert toured["drawing"].answer.status == "refused"
 
 
