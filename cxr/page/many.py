@@ -198,7 +198,7 @@ def _map(sent: Any) -> npt.NDArray[np.float32]:
         raise _NoMapError from error
     if (
         found.ndim != 2
-        or not 0 < min(found.shape)
+        or min(found.shape) == 0
         or max(found.shape) > _MAX_MAP_SIDE
         or not np.isfinite(found).all()
     ):
