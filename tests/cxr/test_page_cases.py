@@ -34,8 +34,10 @@ def test_a_link_opens_its_case(page: Page, url: str) -> None:
     expect(page.locator("#case dd.label")).to_have_text(EN["label_bacterial"])
     assert case.answer.probability is not None
     probability = format_probability(case.answer.probability, "en")
-    model = text("said_NORMAL", "en", probability=probability)
-    expect(page.locator("#case .model")).to_have_text(f"{model} {EN['compared_missed']}")
+    model = text("said_UNCERTAIN", "en", probability=probability)
+    expect(page.locator("#case .model")).to_have_text(
+        f"{model} {EN['compared_undecided_positive']}"
+    )
     expect(page.locator("#case .credit").first).to_contain_text("CC BY 4.0")
     assert page.locator("#case .link").get_attribute("href") == f"?case={case.name}"
 
@@ -181,7 +183,7 @@ def test_in_french(page: Page) -> None:
     case = ALL.by_name["wide-mediastinum"]
     expect(page.locator("#case h2")).to_have_text(case.title["fr"], timeout=15_000)
     expect(page.locator("#case .look")).to_have_text(case.look["fr"])
-    expect(page.locator("#case .model")).to_contain_text(FR["compared_agrees"])
+    expect(page.locator("#case .model")).to_contain_text(FR["compared_undecided_negative"])
     page.locator("[data-do=tour]").click()
     expect(page.locator(SAID)).to_contain_text(ALL.tour[0].say["fr"])
     page.locator("[data-do=quiz]").click()

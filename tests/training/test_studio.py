@@ -124,7 +124,7 @@ def test_augmented_images_follow_the_settings(page: Page) -> None:
     before = pictures(page)
     page.click("#group-augmentation > button")
     set_number(page, "Brightness", 0.5)
-    wait_until(lambda: pictures(page) != before, seconds=20)
+    wait_until(lambda: pictures(page) != before, seconds=60)
     after = pictures(page)
     assert after[0] == before[0]  # the image itself
     assert all(a != b for a, b in zip(after[1:], before[1:], strict=True))
