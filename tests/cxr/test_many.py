@@ -168,6 +168,7 @@ def test_the_list_survives_a_reload_until_it_is_deleted(
     for path in (image_file, archive):
         choose(page, path)
         expect(status(page)).to_contain_text(" 0 left", timeout=30_000)
+    expect(status(page)).to_contain_text("6 of 6 done", timeout=30_000)
     page.get_by_label("Your label, ward/one.png").select_option("NORMAL")
     expect(page.locator(".kept")).to_have_text(EN["kept_all"])
     before = page.locator("#many tbody").inner_text()

@@ -114,6 +114,9 @@ def test_a_data_folder_is_checked(page: Page, chest_images: Path, tmp_path: Path
     expect(rows).to_have_count(2)  # what was found before is still there
 
 
+SIZE = re.compile(r"\d\s[KM]?B")
+
+
 def pictures(page: Page) -> list[str]:
     return page.locator("#preview img").evaluate_all("images => images.map(i => i.src)")
 
@@ -242,19 +245,26 @@ def test_the_worst_mistakes_of_a_run_are_looked_at(page: Page, looked_at: Path) 
 def test_a_run_is_tried_on_a_radiograph(page: Page, looked_at: Path, gradient_file: Path) -> None:
     tab(page, "4 Look")
     choose(page, "Finished run", "looked")
-    page.click("#try")
-    expect(page.get_by_text("Choose a radiograph.")).to_be_visible()
     page.set_input_files("#tried-file input[type=file]", read_cases().radiographs[0].path)
     expect(page.locator("#tried-file")).to_contain_text("first-look")
+    expect(page.locator("#tried-file")).to_contain_text(SIZE)  # once it is uploaded
     page.click("#try")
     expect(page.locator("#tried .verdict")).to_contain_text("Probability of pneumonia")
     expect(page.locator("#tried img")).to_have_count(2)
     page.get_by_label("Clear").or_(page.get_by_label("Remove this file")).first.click()
     page.set_input_files("#tried-file input[type=file]", gradient_file)
     expect(page.locator("#tried-file")).to_contain_text("gradient")
+    expect(page.locator("#tried-file")).to_contain_text(SIZE)  # once it is uploaded
     page.click("#try")
     expect(page.locator("#tried")).to_contain_text("Not answered")
     expect(page.locator("#tried img")).to_have_count(0)
+
+
+def test_nothing_is_tried_without_a_radiograph(page: Page, looked_at: Path) -> None:
+    tab(page, "4 Look")
+    choose(page, "Finished run", "looked")
+    page.click("#try")
+    expect(page.get_by_text("Choose a radiograph.")).to_be_visible()
 
 
 def test_a_curve_tells_its_values_under_the_pointer(page: Page, looked_at: Path) -> None:

@@ -19,6 +19,7 @@ import gradio as gr
 from cxr.errors import RunError
 from cxr.page.defences import LOOPBACK, listens_here, on_a_space
 from cxr.page.serving import BASE_SETTINGS, launch, private_uploads
+from cxr.reading.radiograph import MAX_BYTES
 from training.files import make_folder
 from training.studio.compare_tab import create_compare_tab
 from training.studio.data_tab import create_data_tab
@@ -33,6 +34,7 @@ from training.studio.words import I18N, shown
 
 LAUNCH_SETTINGS: dict[str, Any] = {
     **BASE_SETTINGS,
+    "max_file_size": MAX_BYTES,  # a radiograph to try a run on
     "css_paths": Path(__file__).parent / "studio.css",
     "i18n": I18N,
 }
