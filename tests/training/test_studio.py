@@ -59,8 +59,13 @@ def choose(page: Page, label: str, choice: str) -> None:
 
 def set_number(page: Page, label: str, value: float) -> None:
     box = page.get_by_label(f"number input for {label}", exact=True)
-    box.fill(str(value))
-    box.blur()
+    for _ in range(5):  # a group that has just been unfolded sets its values once more
+        box.fill(str(value))
+        box.blur()
+        page.wait_for_timeout(300)
+        if box.input_value() == str(value):
+            return
+    raise AssertionError(f"{label}: expected {value}. Found: {box.input_value()}")
 
 
 @contextmanager

@@ -44,6 +44,8 @@ def canonical(model: onnx.ModelProto) -> onnx.ModelProto:
             values[:] = [names.setdefault(digests[name], str(len(names))) for name in values]
     for number, node in enumerate(ordered):
         node.name = f"node {number}"
+        if not node.domain:  # tf2onnx sometimes writes the empty name, sometimes none
+            node.ClearField("domain")
     used = sorted(constants.keys() & names.keys(), key=lambda digest: int(names[digest]))
     for digest in used:
         constants[digest].name = names[digest]
