@@ -15,7 +15,7 @@ from cxr.model.bundle import load_bundle
 from cxr.model.hub import find_bundle
 from cxr.page import LAUNCH_SETTINGS, build_page
 from cxr.page.defences import on_a_space
-from cxr.page.serving import launch, private_uploads
+from cxr.page.serving import private_uploads, served
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,21 +26,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CXRError as error:
         print(f"app: {error}", file=sys.stderr)
         return 2
-    with private_uploads():
-        try:
+    try:
+        with private_uploads():
             page = build_page(
                 classifier, notice=notice, notes=options.notes, flag_to=options.flag_to
             )
-            share_url = launch(page, _settings(options), host_names=tuple(options.host))
-        except PageError as error:
-            print(f"app: {error}", file=sys.stderr)
-            return 1
-        except CXRError as error:
-            print(f"app: {error}", file=sys.stderr)
-            return 2
-        _announce(share_url, options)
-        page.block_thread()
-        return 0
+            hosts = tuple(options.host)
+            with served(page, _settings(options), host_names=hosts) as share_url:
+                _announce(share_url, options)
+                page.block_thread()
+    except PageError as error:
+        print(f"app: {error}", file=sys.stderr)
+        return 1
+    except CXRError as error:
+        print(f"app: {error}", file=sys.stderr)
+        return 2
+    return 0
 
 
 def _load(model: str | None) -> tuple[Classifier, str]:
@@ -104,8 +105,8 @@ def _parser() -> argparse.ArgumentParser:
         "--flag-to",
         default="",
         metavar="NAME/DATASET",
-        help="send readers' disagreements to a dataset of yours on the Hugging Face Hub, private "
-        "if it is new; the radiograph only if the reader consents each time",
+        help="send readers' disagreements to a private dataset of yours on the Hugging Face Hub; "
+        "the radiograph only if the reader consents each time",
     )
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
     return parser

@@ -46,8 +46,11 @@ BASE_SETTINGS: dict[str, Any] = {
 
 @contextlib.contextmanager
 def private_uploads() -> Iterator[None]:
-    """Keep what Gradio stores in a folder that goes when this process does."""
-    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the folder is removed
+    """Keep what Gradio stores in a folder that goes when this process does.
+
+    Whatever writes to it must have ended before this does: see `served`.
+    """
+    before = signal.signal(signal.SIGTERM, _end)
     try:
         with (
             tempfile.TemporaryDirectory(
@@ -59,6 +62,12 @@ def private_uploads() -> Iterator[None]:
             yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _end(*_: object) -> None:
+    """End in order, so that the folder is removed, and once, so that nothing interrupts that."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(0)
 
 
 @contextlib.contextmanager
@@ -76,17 +85,18 @@ def _environment(**variables: str) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def launch(
+@contextlib.contextmanager
+def served(
     page: gr.Blocks, settings: dict[str, Any], *, host_names: tuple[str, ...] = ()
-) -> str | None:
+) -> Iterator[str | None]:
     """Serve a page in the background, with its defences, and print where.
 
     Args:
-        page: the page; it has its address as ``local_url`` from then on.
+        page: the page; it has its address as ``local_url`` while this lasts.
         settings: of Gradio's ``launch``.
         host_names: see `cxr.page.defences.defences`.
 
-    Returns:
+    Yields:
         The share link, if one was asked for and made.
 
     Raises:
@@ -103,4 +113,9 @@ def launch(
     except Exception as error:  # a port in use, a proxy in between, no loopback, …
         raise PageError(f"The page cannot be served ({error}).") from error
     print(f"Page: {local_url}", flush=True)
-    return str(share_url) if share_url else None
+    try:
+        yield str(share_url) if share_url else None
+    finally:
+        # Requests in progress are broken off: a browser would hold its connection for ever.
+        page.server.force_exit = True
+        page.close(verbose=False)

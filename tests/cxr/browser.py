@@ -12,8 +12,7 @@ from playwright.sync_api import Page
 
 from cxr.classifier import Classifier
 from cxr.messages import all_texts
-from cxr.page import LAUNCH_SETTINGS, build_page
-from cxr.page.serving import launch
+from cxr.page import LAUNCH_SETTINGS, build_page, serving
 
 ANSWERED = ".viewer[data-state=answered]"
 EN, FR = all_texts()["en"], all_texts()["fr"]
@@ -25,9 +24,8 @@ def served(
 ) -> Iterator[str]:
     """The address of a page with this model."""
     page = build_page(classifier, notes=notes, flag_to=flag_to)
-    launch(page, {**LAUNCH_SETTINGS, "server_name": "127.0.0.1"})
-    yield page.local_url
-    page.close()
+    with serving.served(page, {**LAUNCH_SETTINGS, "server_name": "127.0.0.1"}):
+        yield page.local_url
 
 
 def choose(page: Page, path: Path) -> None:

@@ -7,13 +7,17 @@ import io
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
 from urllib.request import urlopen
 
 import cv2
+import httpx
 import numpy as np
 import pytest
 from gradio_client import Client, handle_file
@@ -198,6 +202,41 @@ def test_the_page_answers_and_nothing_is_left_of_the_uploads(
             process.communicate(timeout=30)
     assert process.returncode == 0
     assert not list(tmp_path.rglob("*.jpeg"))
+
+
+@pytest.mark.slow
+def test_nothing_is_left_of_uploads_that_are_on_their_way_when_the_page_ends(
+    tiny_bundle: Bundle, tmp_path: Path
+) -> None:
+    options = ("--model", tiny_bundle.folder)
+    with serve(*options, TMPDIR=str(tmp_path)) as process, ThreadPoolExecutor(8) as clients:
+        address = process.stdout.readline().split()[1]  # type: ignore[union-attr]
+        begun = [clients.submit(upload_until_refused, address) for _ in range(8)]
+        deadline = time.monotonic() + 30
+        while len(list(tmp_path.rglob("*.jpeg"))) < 300 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.terminate()
+        time.sleep(0.1)
+        process.terminate()  # impatient
+        process.communicate(timeout=30)
+        assert sum(client.result() for client in begun) >= 300
+    assert process.returncode in {0, -signal.SIGTERM}  # the second may come after all is removed
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert not list(tmp_path.glob("cxr-uploads-*"))
+
+
+def upload_until_refused(address: str) -> int:
+    """Send files until nobody listens; returns how many were taken."""
+    taken = 0
+    with httpx.Client(trust_env=False, timeout=30) as client:
+        while True:
+            files = {"files": ("large.jpeg", b"x" * 20_000)}
+            try:
+                answer = client.post(f"{address}gradio_api/upload", files=files)
+            except httpx.HTTPError:
+                return taken
+            taken += answer.status_code == 200
+            time.sleep(0.01)
 
 
 @pytest.mark.slow

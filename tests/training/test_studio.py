@@ -26,7 +26,7 @@ from cxr.cases import read_cases
 from cxr.errors import DatasetError, RunError
 from cxr.model import bundle as bundles
 from cxr.model.bundle import Bundle
-from cxr.page.serving import launch
+from cxr.page.serving import served
 from cxr.reading.radiograph import read_radiograph
 from tests.conftest import PAGE_MARKS, QUICK_FIT, ROOT
 from tests.cxr.browser import FR
@@ -86,9 +86,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def url(runs: Path) -> Iterator[str]:
     studio = build_studio(runs)
-    launch(studio, {**LAUNCH_SETTINGS, "server_name": "127.0.0.1"})
-    yield studio.local_url
-    studio.close()
+    with served(studio, {**LAUNCH_SETTINGS, "server_name": "127.0.0.1"}):
+        yield studio.local_url
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ import gradio as gr
 
 from cxr.errors import RunError
 from cxr.page.defences import LOOPBACK, listens_here, on_a_space
-from cxr.page.serving import BASE_SETTINGS, launch, private_uploads
+from cxr.page.serving import BASE_SETTINGS, private_uploads, served
 from cxr.reading.radiograph import MAX_BYTES
 from training.files import make_folder
 from training.studio.compare_tab import create_compare_tab
@@ -126,5 +126,5 @@ def serve_studio(
     os.environ.pop("GRADIO_SHARE", None)
     with private_uploads():
         page = build_studio(runs, data)
-        launch(page, settings)
-        page.block_thread()
+        with served(page, settings):
+            page.block_thread()
