@@ -20,7 +20,9 @@ from cxr.model.bundle import CLASS_NAMES
 from cxr.model.operating_points import Verdict
 from cxr.page.flags import Flagged
 from tests.conftest import ROOT
-from training.studio.settings import FOLDED
+from training.fitting.config import Balance, Optimizer
+from training.studio.jobs import State
+from training.studio.settings import FOLDED, SETTINGS
 from training.studio.words import METRICS
 
 PAGE = ROOT / "cxr" / "page"
@@ -29,6 +31,7 @@ ENTRIES = {key: entry for entries in HEADINGS.values() for key, entry in entries
 SCRIPT = "\n".join(path.read_text(encoding="utf-8") for path in sorted(PAGE.glob("*.js")))
 TOOLS = set(re.findall(r'^  \["(\w+)", "."', SCRIPT, re.MULTILINE))
 PROBLEMS = {"refused", "unreadable", "too_large", "busy", "offline", "failed"}
+SETTING_KEYS = {setting.name.replace(".", "_") for setting in SETTINGS}
 # Keys that are put together in code: how they begin, and each way in which they can end.
 FAMILIES = {
     "kind_": set(KINDS) - {"frontal"},
@@ -50,6 +53,10 @@ FAMILIES = {
     "flag_": {"title", "consent", *get_args(Flagged)},
     "compared_": set(get_args(Comparison)),
     "metric_": set(METRICS),
+    "setting_": {f"{name}{part}" for name in SETTING_KEYS for part in ("", "_means")},
+    "runs_state_": {*get_args(State), "unfinished"},
+    "balance_": set(get_args(Balance)),
+    "optimizer_": set(get_args(Optimizer)),
     "studio_class_": set(CLASS_NAMES),
     "studio_group_": set(FOLDED),
     "studio_outlines_": {"lungs", "lungs_means", "opacities", "opacities_means"},

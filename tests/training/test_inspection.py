@@ -66,7 +66,7 @@ def test_an_image_in_both_classes_stops_a_fit(folder: Path) -> None:
     shutil.copy(image(folder), folder / "train" / "NORMAL")
     found = inspect_folder(folder)
     assert found.problems[0].stops
-    assert "both classes" in found.problems[0].text
+    assert "both classes" in str(found.problems[0].message)
 
 
 def test_images_of_test_in_train_are_a_leak_and_are_never_decoded(folder: Path) -> None:
@@ -75,7 +75,7 @@ def test_images_of_test_in_train_are_a_leak_and_are_never_decoded(folder: Path) 
     shutil.copy(image(folder), there / "person900_virus_1.jpeg")
     (there / "person901_virus_1.jpeg").write_bytes(b"cannot be decoded")
     problem = only_problem(folder)
-    assert "Images of test that are also in train" in problem.text
+    assert "Images of test that are also in train" in str(problem.message)
     assert len(problem.files) == 1
 
 
@@ -88,7 +88,7 @@ def test_a_patient_in_two_splits(folder: Path, split: str, said: str) -> None:
     other = image(folder, "person105_virus_1.jpeg")
     shutil.move(other, there / "person103_virus_9.jpeg")
     problem = only_problem(folder)
-    assert said in problem.text
+    assert said in str(problem.message)
     assert problem.files == ["person103"]
 
 
@@ -96,7 +96,7 @@ def test_a_missing_class_is_said(folder: Path) -> None:
     shutil.rmtree(folder / "train" / "NORMAL")
     problem = only_problem(folder)
     assert problem.stops
-    assert "No image of class NORMAL" in problem.text
+    assert "No image of class NORMAL" in str(problem.message)
 
 
 def test_what_is_no_data_folder(tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ def test_a_data_folder_is_checked(page: Page, chest_images: Path, tmp_path: Path
     page.click("#check")
     rows = page.locator("#counts tbody tr")
     expect(rows).to_have_count(2)
-    expect(rows.first).to_have_text("trainNORMAL252525 normal")
+    expect(rows.first).to_have_text("trainNORMAL2525normal 25")
     expect(page.locator(".problem.stops summary")).to_contain_text("cannot be read")
     page.locator(".problem summary").click()
     expect(page.locator(".problem li")).to_contain_text("<b>odd.png")
@@ -205,14 +205,25 @@ def test_the_page_can_be_used_by_everybody(page: Page) -> None:
     assert not violations(page, names)
 
 
-def test_it_speaks_french_in_the_dark_too(browser: Browser, url: str, looked_at: Path) -> None:
+def test_it_speaks_french_in_the_dark_too(
+    browser: Browser, url: str, looked_at: Path, chest_images: Path
+) -> None:
     with opened(browser, url, locale="fr-FR", color_scheme="dark") as page:
         expect(page.locator("#header h1")).to_have_text(FR["studio_title"].removeprefix("# "))
         expect(page.get_by_label(FR["studio_folder"])).to_be_visible()
         assert not violations(page, (FR["studio_tab_data"], FR["studio_tab_train"]))
         expect(page.locator("#queue")).to_have_text(FR["studio_queue"])
+        expect(page.get_by_label(FR["setting_learning_rate"], exact=True)).to_be_visible()
+        expect(page.get_by_text(FR["setting_learning_rate_means"])).to_be_visible()
+        expect(page.get_by_label(FR["setting_balance"], exact=True)).to_have_value(
+            FR["balance_batches"]
+        )
         assert not violations(page, (FR["studio_tab_runs"], FR["studio_tab_look"]))
         expect(page.locator("#mistakes h3").first).to_have_text(FR["studio_false_negatives"])
+        tab(page, FR["studio_tab_data"])
+        page.get_by_label(FR["studio_folder"]).fill(str(chest_images))
+        page.locator("#check").click()
+        expect(page.locator("#problems")).to_contain_text(FR["inspect_no_problem"])
 
 
 # --- Looking at a run -----------------------------------------------------------------------------
@@ -527,4 +538,4 @@ def test_what_is_no_data_folder(path: str) -> None:
 
 def test_the_preview_is_the_same_for_equal_settings() -> None:
     image = read_radiograph(read_cases().radiographs[0].path)
-    assert preview_html(tiny.CONFIG, image) == preview_html(tiny.CONFIG, image)
+    assert preview_html(tiny.CONFIG, image, "en") == preview_html(tiny.CONFIG, image, "en")

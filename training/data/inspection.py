@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from cxr.errors import RadiographError
+from cxr.messages import Message
 from cxr.model.bundle import CLASS_NAMES
 from training.data.dataset import Record, by_content, list_records
 from training.data.images import read_images
@@ -42,12 +43,12 @@ class Problem:
     """Something wrong with a data folder.
 
     Attributes:
-        text: what is wrong, and what it means for a fit.
+        message: what is wrong, and what it means for a fit.
         files: the images or patients concerned; several equal ones on one line.
         stops: whether a fit refuses the folder because of it.
     """
 
-    text: str
+    message: Message
     files: list[str]
     stops: bool = False
 
@@ -122,7 +123,7 @@ def _counts(records: Sequence[Record]) -> list[Count]:
 def _missing_classes(records: Sequence[Record]) -> list[Problem]:
     present = {record.label for record in records if record.split in FITTED}
     return [
-        Problem(f"No image of class {name} in train or val: add some to train on.", [], stops=True)
+        Problem(Message("inspect_no_image", {"name": name}), [], stops=True)
         for label, name in enumerate(CLASS_NAMES)
         if label not in present
     ]
@@ -135,28 +136,26 @@ def _contradictions(records: Sequence[Record]) -> list[Problem]:
         for same in by_content(fitted)
         if len({record.label for record in same}) > 1
     ]
-    text = "The same image in both classes: remove the wrong one."
-    return [Problem(text, files, stops=True)] if files else []
+    return [Problem(Message("inspect_both_classes"), files, stops=True)] if files else []
 
 
 def _unreadable(root: Path, records: Sequence[Record]) -> list[Problem]:
     results = read_images(root, records, lambda _: None)
     files = [str(result) for result in results if isinstance(result, RadiographError)]
-    text = "Files that cannot be read: repair or remove them, or let the fit leave them out."
-    return [Problem(text, files, stops=True)] if files else []
+    return [Problem(Message("inspect_unreadable"), files, stops=True)] if files else []
 
 
 def _duplicates(records: Sequence[Record]) -> list[Problem]:
     groups = [same for same in by_content(records) if len(same) > 1]
     leaked = [same for same in groups if _leaks(record.split for record in same)]
     within = [same for same in groups if same not in leaked]
-    texts = (
-        (leaked, "Images of test that are also in train or val: figures on test are too good."),
-        (within, "Byte-identical duplicates: a fit keeps the first of each."),
+    messages = (
+        (leaked, Message("inspect_images_leak")),
+        (within, Message("inspect_duplicates")),
     )
     return [
-        Problem(text, [" = ".join(record.path for record in same) for same in found])
-        for found, text in texts
+        Problem(message, [" = ".join(record.path for record in same) for same in found])
+        for found, message in messages
         if found
     ]
 
@@ -167,14 +166,11 @@ def _shared_patients(records: Sequence[Record]) -> list[Problem]:
         splits[record.patient].add(record.split)
     leaked = sorted(patient for patient, found in splits.items() if _leaks(found))
     pooled = sorted(patient for patient, found in splits.items() if found == set(FITTED))
-    texts = (
-        (
-            leaked,
-            "Patients, by file name, in test and in train or val: figures on test are too good.",
-        ),
-        (pooled, "Patients, by file name, in train and in val: a fit pools both and splits anew."),
+    messages = (
+        (leaked, Message("inspect_patients_leak")),
+        (pooled, Message("inspect_patients_pooled")),
     )
-    return [Problem(text, found) for found, text in texts if found]
+    return [Problem(message, found) for found, message in messages if found]
 
 
 def _leaks(splits: Iterable[str]) -> bool:

@@ -17,7 +17,6 @@ from cxr.model.bundle import BUNDLED_MODEL, load_bundle
 from training.files import write_text
 from training.fitting.config import LAST, TrainingConfig
 from training.fitting.runs import Run, images_to_compare_on, list_runs, read_run
-from training.metrics import plots
 from training.metrics.documents import BundleEvaluation
 from training.studio.charts import Chart, chart_html, charts_html, points_of
 from training.studio.commands import run_command
@@ -27,7 +26,7 @@ from training.studio.parts import QUIET, shown_errors, table
 from training.studio.words import language_of, metric_choices, metric_name, shown
 from training.validation.report_page import report_body
 
-BUNDLED = "the bundled model"
+_BUNDLED = "bundled:"  # no name of a run
 _FIGURES = ("auc", "accuracy", "sensitivity", "specificity")
 
 
@@ -62,16 +61,23 @@ def create_compare_tab(tab: gr.Tab, queue: JobQueue) -> None:
     )
     report = gr.HTML(elem_id="report")
 
-    def look(names: list[str] | None) -> list[Any]:
+    def look(names: list[str] | None, request: gr.Request) -> list[Any]:
+        language = language_of(request)
         runs = list_runs(queue.runs)
         models = [run.name for run in runs if run.bundle]
         every = [run.name for run in runs if run.history]
         kept = [name for name in names or [] if name in every] or every[-4:]
         return [
-            _overview_html(runs),
+            _overview_html(runs, language),
             gr.Dropdown(every, value=kept),
             gr.Dropdown(models),
-            gr.Dropdown([("no other model", ""), BUNDLED, *models]),
+            gr.Dropdown(
+                [
+                    (text("compare_none", language), ""),
+                    (text("compare_bundled", language), _BUNDLED),
+                    *models,
+                ]
+            ),
         ]
 
     def draw(names: list[str], where: str, metric: str, request: gr.Request) -> str:
@@ -115,33 +121,42 @@ def create_compare_tab(tab: gr.Tab, queue: JobQueue) -> None:
 # --- The table ------------------------------------------------------------------------------------
 
 
-def _overview_html(runs: list[Run]) -> str:
+def _overview_html(runs: list[Run], language: Language) -> str:
     headers = (
-        *("run", "preset", "image size", "epochs", "class balance"),
-        *map(plots.metric_title, _FIGURES),
-        "measured on",
+        text("studio_run", language),
+        text("compare_preset", language),
+        text("setting_network_input_size", language),
+        text("setting_epochs", language),
+        text("setting_balance", language),
+        *(metric_name(figure, language) for figure in _FIGURES),
+        text("compare_measured_on", language),
     )
     bundled = load_bundle(BUNDLED_MODEL)
     config = TrainingConfig.from_json(bundled.config["training"])
-    rows = [_row(run.name, run.config, len(run.history), run.evaluation) for run in runs]
+    rows = [_row(run.name, run.config, len(run.history), run.evaluation, language) for run in runs]
     evaluation = cast(BundleEvaluation, bundled.evaluation)
-    rows.append(_row(BUNDLED, config, config.epochs, evaluation))
-    return table(headers, rows)
+    name = text("compare_bundled", language)
+    rows.append(_row(name, config, config.epochs, evaluation, language))
+    return table(headers, rows, language)
 
 
 def _row(
-    name: str, config: TrainingConfig, epochs: int, evaluation: BundleEvaluation | None
+    name: str,
+    config: TrainingConfig,
+    epochs: int,
+    evaluation: BundleEvaluation | None,
+    language: Language,
 ) -> tuple[object, ...]:
     result = evaluation["result"] if evaluation else None
     figures = [result["metrics"][figure] if result else None for figure in _FIGURES]
-    on = "not finished"
+    on = text("runs_state_unfinished", language)
     if evaluation and result:
-        on = (
-            f"{result['images']:,} images, "
-            f"{'cross-validation' if 'folds' in evaluation else 'validation split'}"
-        )
-    size, of = config.network.input_size, f"{epochs} of {config.epochs}"
-    return name, config.preset, size, of, config.balance, *figures, on
+        count = result["images"]
+        by_folds = "folds" in evaluation
+        on = text("compare_folds" if by_folds else "compare_split", language, count=count)
+    of = text("runs_progress", language, done=epochs, epochs=config.epochs)
+    balance = text(f"balance_{config.balance}", language)
+    return name, config.preset, config.network.input_size, of, balance, *figures, on
 
 
 # --- Two models -----------------------------------------------------------------------------------
@@ -163,7 +178,7 @@ def _evaluation(
         raise RunError(f"{first}: choose another model to compare it with.")
     arguments = ["evaluate", "--model", str(run.bundle.resolve())]
     if second:
-        other = BUNDLED_MODEL if second == BUNDLED else queue.runs / second / "bundle"
+        other = BUNDLED_MODEL if second == _BUNDLED else queue.runs / second / "bundle"
         arguments += ["--against", str(other)]
     out = queue.reports / f"{run.name} against {second or 'nothing'}"
     out.mkdir(parents=True, exist_ok=True)

@@ -9,11 +9,13 @@ from pathlib import Path
 import gradio as gr
 
 from cxr.errors import DatasetError, RadiographError
+from cxr.language import Language, format_number
+from cxr.messages import text
 from cxr.page.pictures import shrink
 from training.data.images import read_images
 from training.data.inspection import Inspection, Problem, inspect_folder
 from training.studio.parts import images_html, shown_errors, table
-from training.studio.words import shown
+from training.studio.words import language_of, shown
 
 _IMAGES = 6  # of each class on the contact sheet
 _SIDE = 220  # pixels, of an image on the contact sheet
@@ -71,55 +73,71 @@ def chosen_folder(path: str | None) -> Path:
 
 def _inspect(
     path: str,
+    request: gr.Request,
     _progress: gr.Progress = gr.Progress(track_tqdm=True),  # noqa: B008 (Gradio's way)
 ) -> tuple[str, str, str]:
     """Tables, problems and contact sheet of a data folder."""
+    language = language_of(request)
     with shown_errors():
         inspection = inspect_folder(chosen_folder(path))
-        return _counts_html(inspection), _problems_html(inspection.problems), _sheet(inspection)
+        return (
+            _counts_html(inspection, language),
+            _problems_html(inspection.problems, language),
+            _sheet(inspection, language),
+        )
 
 
-def _counts_html(inspection: Inspection) -> str:
+def _counts_html(inspection: Inspection, language: Language) -> str:
     rows = [
         (
             count.split,
             count.class_name,
             count.images,
             count.patients,
-            ", ".join(f"{number:,} {kind}" for kind, number in count.kinds.items()),
+            ", ".join(
+                f"{text(f'studio_kind_{kind}', language)} {format_number(number, language)}"
+                for kind, number in count.kinds.items()
+            ),
         )
         for count in inspection.counts
     ]
-    return "<h3>Images</h3>" + table(("split", "class", "images", "patients", "kinds"), rows)
+    headers = (
+        text("inspect_split", language),
+        text("inspect_class", language),
+        text("inspect_images", language),
+        text("inspect_patients", language),
+        text("inspect_kinds", language),
+    )
+    return f"<h3>{text('inspect_images', language)}</h3>{table(headers, rows, language)}"
 
 
-def _problems_html(problems: list[Problem]) -> str:
-    if not problems:
-        return '<h3>Problems</h3><p class="good">None found. Every file can be read.</p>'
-    return "<h3>Problems</h3>" + "".join(map(_problem_html, problems))
+def _problems_html(problems: list[Problem], language: Language) -> str:
+    found = "".join(_problem_html(problem, language) for problem in problems)
+    none = f'<p class="good">{text("inspect_no_problem", language)}</p>'
+    return f"<h3>{text('inspect_problems', language)}</h3>{found or none}"
 
 
-def _problem_html(problem: Problem) -> str:
+def _problem_html(problem: Problem, language: Language) -> str:
     files = [html.escape(file) for file in problem.files[:_MAX_FILES]]
     if len(problem.files) > _MAX_FILES:
-        files.append(f"and {len(problem.files) - _MAX_FILES:,} more")
+        files.append(text("inspect_more", language, count=len(problem.files) - _MAX_FILES))
     listed = "".join(f"<li>{file}</li>" for file in files)
-    count = f" ({len(problem.files):,})" if problem.files else ""
+    count = f" ({format_number(len(problem.files), language)})" if problem.files else ""
     kind = "stops" if problem.stops else "warns"
-    mark = "Prevents training" if problem.stops else "Note"
+    mark = text("inspect_stops" if problem.stops else "inspect_warns", language)
     return (
-        f'<details class="problem {kind}"><summary><strong>{mark}:</strong> '
-        f"{html.escape(problem.text)}{count}</summary><ul>{listed}</ul></details>"
+        f'<details class="problem {kind}"><summary><strong>{mark}</strong> '
+        f"{html.escape(problem.message.say(language))}{count}</summary><ul>{listed}</ul></details>"
     )
 
 
-def _sheet(inspection: Inspection) -> str:
+def _sheet(inspection: Inspection, language: Language) -> str:
     """Some images of each class, with their kind and patient."""
     records = inspection.sample(_IMAGES)
     images = read_images(inspection.root, records, lambda image: shrink(image.pixels, _SIDE))
-    shown = [
-        (image, f"{record.kind}, {record.patient}")
+    found = [
+        (image, f"{text(f'studio_kind_{record.kind}', language)}, {record.patient}")
         for image, record in zip(images, records, strict=True)
         if not isinstance(image, RadiographError)
     ]
-    return "<h3>Examples</h3>" + images_html(shown)
+    return f"<h3>{text('inspect_examples', language)}</h3>{images_html(found)}"

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from cxr.errors import CXRError
+from cxr.language import Language, format_decimal, format_number
 from cxr.page.pictures import grey_data_uri
 
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}  # for events that take no time
@@ -27,21 +28,21 @@ def shown_errors() -> Iterator[None]:
         raise gr.Error(html.escape(str(error)), duration=20, print_exception=False) from error
 
 
-def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+def table(headers: Sequence[str], rows: Iterable[Sequence[object]], language: Language) -> str:
     """A table as HTML. Cells with numbers have the class `number`."""
     head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in headers)
-    body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
+    body = "".join(f"<tr>{''.join(_cell(value, language) for value in row)}</tr>" for row in rows)
     return (
         f'<div class="scroll"><table><thead><tr>{head}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
     )
 
 
-def _cell(value: object) -> str:
+def _cell(value: object, language: Language) -> str:
     if isinstance(value, int):
-        return f'<td class="number">{value:,}</td>'
+        return f'<td class="number">{format_number(value, language)}</td>'
     if isinstance(value, float):
-        return f'<td class="number">{value:.4f}</td>'
+        return f'<td class="number">{format_decimal(value, language, digits=4)}</td>'
     return f"<td>{html.escape('–' if value is None else str(value))}</td>"
 
 

@@ -50,12 +50,13 @@ def create_runs_tab(page: gr.Blocks, queue: JobQueue) -> None:
 
     memory = remembered("run")
 
-    def look(name: str | None, known: Any, before: str | None) -> list[Any]:
+    def look(name: str | None, known: Any, before: str | None, request: gr.Request) -> list[Any]:
         """Updates of what has changed about the jobs and the chosen run.
 
         The rest is not updated, so that a command can be selected and copied during a run.
         """
         queue.start_worker()
+        language = language_of(request)
         names = _names(queue)
         name = name or before  # that was shown before the page was loaded again
         if name not in names:
@@ -64,9 +65,9 @@ def create_runs_tab(page: gr.Blocks, queue: JobQueue) -> None:
         run = read_run(queue.runs / name) if name else None
         state = job.state if job else None
         now = {
-            "jobs": _jobs_html(queue),
+            "jobs": _jobs_html(queue, language),
             "choice": [names, name],
-            "about": _about_html(job, run),
+            "about": _about_html(job, run, language),
             "log": queue.log(job.name) if job else None,
             "command": job.command if job else None,
             "stop": state in ("queued", "running"),
@@ -127,54 +128,82 @@ def _names(queue: JobQueue) -> list[str]:
     return [*jobs, *(run.name for run in list_runs(queue.runs) if run.name not in jobs)]
 
 
-def _jobs_html(queue: JobQueue) -> str:
+def _jobs_html(queue: JobQueue, language: Language) -> str:
     jobs = queue.jobs()
     if not jobs:
-        return "<p>Nothing is queued yet. Start in 2 Train.</p>"
-    headers = ("name", "type", "state", "epoch", "validation AUC", "time left")
-    return table(headers, [_job_row(job, read_run(queue.runs / job.name)) for job in jobs])
+        return f"<p>{text('runs_none', language)}</p>"
+    headers = (
+        text("runs_name", language),
+        text("runs_type", language),
+        text("runs_state", language),
+        text("runs_epoch", language),
+        text("runs_auc", language),
+        text("runs_left", language),
+    )
+    rows = [_job_row(job, read_run(queue.runs / job.name), language) for job in jobs]
+    return table(headers, rows, language)
 
 
-def _job_row(job: Job, run: Run | None) -> tuple[object, ...]:
-    kind = {"fit": "training", "tune": "search"}[job.arguments[0]]
+def _job_row(job: Job, run: Run | None, language: Language) -> tuple[object, ...]:
+    start = (
+        job.name,
+        text("runs_search" if job.arguments[0] == "tune" else "runs_training", language),
+        text(f"runs_state_{job.state}", language),
+    )
     if run is None:
-        return job.name, kind, job.state, None, None, None
-    epoch = f"{len(run.history)} of {run.config.epochs}"
+        return *start, None, None, None
     auc = run.history[-1].get("val_auc") if run.history else None
     unfinished = job.state in ("running", "queued") and len(run.history) < run.config.epochs
     left = duration(run.seconds_left()) if unfinished else None
-    return job.name, kind, job.state, epoch, auc, left
+    return *start, _progress(run, language), auc, left
 
 
-def _about_html(job: Job | None, run: Run | None) -> str:
+def _progress(run: Run, language: Language) -> str:
+    return text("runs_progress", language, done=len(run.history), epochs=run.config.epochs)
+
+
+def _about_html(job: Job | None, run: Run | None, language: Language) -> str:
     """Progress and figures of a run: a line of text and a bar."""
-    if job and job.arguments[0] == "tune":
-        return f"<p><strong>{job.state.capitalize()}</strong>; see Search settings.</p>"
     if run is None:
-        states = {"queued": "Waiting for its turn.", "running": "Reading the images."}
-        return f"<p>{states.get(job.state, job.state.capitalize() + '.')}</p>" if job else ""
+        return f"<p>{_about_job(job, language)}</p>" if job else ""
     done, epochs = len(run.history), run.config.epochs
-    state = job.state if job else ("finished" if run.bundle else "not finished")
-    parts = [f"<strong>{state.capitalize()}</strong>", f"epoch {done} of {epochs}"]
+    state = job.state if job else ("finished" if run.bundle else "unfinished")
+    progress = _progress(run, language)
+    parts = [
+        f"<strong>{text(f'runs_state_{state}', language).capitalize()}</strong>",
+        text("runs_epochs", language, progress=progress),
+    ]
     if job and job.state == "running":
         left = run.seconds_left()
         if done == epochs:
-            parts.append("measuring and writing the model")
+            parts.append(text("runs_writing", language))
         elif left is not None:
-            parts.append(f"about {duration(left)} left")
+            parts.append(text("runs_time_left", language, time=duration(left)))
     kept = run.config.best_epoch(run.history)
     if kept and run.config.select_by != LAST:
-        word = "kept" if run.bundle else "best so far"
-        parts.append(f"{word}: epoch {kept} (by {run.config.select_by})")
+        metric = metric_name(run.config.select_by, language)
+        named: dict[str, str | int] = {"epoch": kept, "metric": metric}
+        parts.append(text("runs_kept" if run.bundle else "runs_best", language, **named))
     if evaluation := run.evaluation:
         result = evaluation["result"]
         figures = [
-            f"{plots.metric_title(name)} {result['metrics'][name]:.4f}"
+            f"{metric_name(name, language)} "
+            f"{format_decimal(result['metrics'][name], language, digits=4)}"
             for name in ("auc", "accuracy", "sensitivity", "specificity")
         ]
-        parts.append(f"on {result['images']:,} images: {', '.join(figures)}")
+        said = ", ".join(figures)
+        parts.append(text("runs_measured", language, count=result["images"], figures=said))
     line = "; ".join(parts)
-    return f'<p>{line}.</p><progress value="{done}" max="{epochs}">{done} of {epochs}</progress>'
+    return f'<p>{line}.</p><progress value="{done}" max="{epochs}">{progress}</progress>'
+
+
+def _about_job(job: Job, language: Language) -> str:
+    """A search, or a training that has no run yet."""
+    if job.arguments[0] == "tune":
+        return text("runs_see_search", language)
+    if job.state in ("queued", "running"):
+        return text("runs_waiting" if job.state == "queued" else "runs_reading", language)
+    return text(f"runs_state_{job.state}", language).capitalize() + "."
 
 
 def _charts_html(run: Run, watch: list[str], language: Language) -> str:

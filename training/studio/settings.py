@@ -11,10 +11,10 @@ from typing import Any, get_args
 import gradio as gr
 
 from cxr.errors import RunError
-from training.fitting.config import LAST, SELECTABLE, Balance, TrainingConfig
+from training.fitting.config import LAST, SELECTABLE, Balance, Optimizer, TrainingConfig
 from training.fitting.presets import PRESETS, load_preset
 from training.fitting.runs import list_runs
-from training.metrics.plots import metric_title
+from training.studio.words import shown
 
 IMAGE_SIZE = "network.input_size"  # sets the size in preprocessing and in early epochs too
 _RUN = "run:"  # before a run's name, since a run may have the name of a preset
@@ -68,130 +68,81 @@ class Setting:
         return gr.Slider(min(low, value), max(high, value), value)
 
 
-def _slider(name: str, label: str, low: float, high: float, step: float, info: str = "") -> Setting:
+def _words(name: str) -> dict[str, Any]:
+    """Label of a control and, in a sentence, what it means."""
+    key = name.replace(".", "_")
+    return {"label": shown(f"setting_{key}"), "info": shown(f"setting_{key}_means")}
+
+
+def _slider(name: str, low: float, high: float, step: float) -> Setting:
     return Setting(
         name,
-        lambda value: gr.Slider(
-            low, high, value, step=step, label=label, info=info or None, min_width=230
-        ),
+        lambda value: gr.Slider(low, high, value, step=step, min_width=230, **_words(name)),
         limits=(low, high),
     )
 
 
-def _number(name: str, label: str, info: str = "") -> Setting:
-    return Setting(name, lambda value: gr.Number(value, label=label, info=info or None))
+def _number(name: str) -> Setting:
+    return Setting(name, lambda value: gr.Number(value, **_words(name)))
 
 
-def _choice(name: str, label: str, choices: list[tuple[str, str]], info: str = "") -> Setting:
-    return Setting(
-        name, lambda value: gr.Dropdown(choices, value=value, label=label, info=info or None)
-    )
+def _choice(name: str, choices: Sequence[tuple[Any, str]]) -> Setting:
+    return Setting(name, lambda value: gr.Dropdown(choices, value=value, **_words(name)))
 
 
-def _switch(name: str, label: str, info: str = "") -> Setting:
-    return Setting(
-        name, lambda value: gr.Checkbox(value, label=label, info=info or None, min_width=230)
-    )
+def _switch(name: str) -> Setting:
+    return Setting(name, lambda value: gr.Checkbox(value, min_width=230, **_words(name)))
 
 
-_BALANCE = {
-    "batches": "Balanced batches",
-    "undersample": "Under-sampling",
-    "oversample": "Over-sampling",
-    "weights": "Class weights",
-    "none": "None",
-}
-_SELECT_BY = [("The last epoch: validation images choose nothing", LAST)] + [
-    (f"Best validation {metric_title(name.removeprefix('val_'))}", name) for name in SELECTABLE
+_SELECT_BY = [(shown("select_last"), LAST)] + [
+    (shown(f"metric_{name.removeprefix('val_')}"), name) for name in SELECTABLE
 ]
 
 MAIN = (
-    _slider(
-        IMAGE_SIZE,
-        "Image size",
-        16,
-        512,
-        16,
-        "Side in pixels. Training time grows with its square.",
-    ),
-    _slider("epochs", "Epochs", 1, 200, 1),
-    _slider("batch_size", "Batch size", 1, 256, 1),
-    _number("learning_rate", "Learning rate", "The highest of the schedule."),
-    _slider("network.dropout", "Dropout", 0, 0.9, 0.05),
-    _slider("network.lstm_units", "LSTM units", 1, 256, 1, "In each LSTM, per direction."),
-    _choice("balance", "Class balance", [(_BALANCE[name], name) for name in get_args(Balance)]),
-    _choice("select_by", "Epoch that is kept", _SELECT_BY),
+    _slider(IMAGE_SIZE, 16, 512, 16),
+    _slider("epochs", 1, 200, 1),
+    _slider("batch_size", 1, 256, 1),
+    _number("learning_rate"),
+    _slider("network.dropout", 0, 0.9, 0.05),
+    _slider("network.lstm_units", 1, 256, 1),
+    _choice("balance", [(shown(f"balance_{name}"), name) for name in get_args(Balance)]),
+    _choice("select_by", _SELECT_BY),
 )
 MORE = (
-    _choice(
-        "optimizer", "Optimizer", [("AdamW with warm-up and decay", "adamw"), ("Adam", "adam")]
-    ),
-    _slider("warmup_epochs", "Warm-up epochs", 0, 20, 1, "AdamW only."),
-    _number("weight_decay", "Weight decay", "AdamW only."),
-    _slider(
-        "ema_momentum", "EMA of the weights", 0, 0.999, 0.001, "Momentum; 0 for none. AdamW only."
-    ),
-    _slider("label_smoothing", "Label smoothing", 0, 0.3, 0.01),
-    _slider("mixup_alpha", "Mix-up", 0, 1, 0.05, "Alpha of the Beta distribution; 0 for none."),
-    _slider("small_fraction", "Early epochs on small images", 0, 0.9, 0.05, "Fraction of epochs."),
+    _choice("optimizer", [(shown(f"optimizer_{name}"), name) for name in get_args(Optimizer)]),
+    _slider("warmup_epochs", 0, 20, 1),
+    _number("weight_decay"),
+    _slider("ema_momentum", 0, 0.999, 0.001),
+    _slider("label_smoothing", 0, 0.3, 0.01),
+    _slider("mixup_alpha", 0, 1, 0.05),
+    _slider("small_fraction", 0, 0.9, 0.05),
 )
 LOCAL = (
-    _slider(
-        "local.fraction",
-        "Images with known opacities",
-        0,
-        0.9,
-        0.025,
-        "Fraction of each batch: normal lungs, with planted opacities or none. Not for the "
-        "baseline.",
-    ),
-    _slider("local.planted", "With planted opacities", 0, 1, 0.05, "Fraction of these images."),
-    _slider(
-        "local.restyle",
-        "Exchange appearance",
-        0,
-        1,
-        0.05,
-        "Probability of sharpness and grey levels of the other class. Not for the baseline.",
-    ),
-    _slider(
-        "local.exchange_outside",
-        "Exchange surroundings",
-        0,
-        1,
-        0.05,
-        "Probability of showing the lungs in another image's surroundings. Not for the baseline.",
-    ),
+    _slider("local.fraction", 0, 0.9, 0.025),
+    _slider("local.planted", 0, 1, 0.05),
+    _slider("local.restyle", 0, 1, 0.05),
+    _slider("local.exchange_outside", 0, 1, 0.05),
 )
 MEASURING = (
-    _switch("flip_tta", "Flip TTA: average over the image and its mirror image"),
-    _slider(
-        "validation_fraction",
-        "Validation fraction",
-        0.05,
-        0.5,
-        0.01,
-        "Split by patient; rounded to the nearest 1/n.",
-    ),
-    _number("seed", "Seed", "For split, weights, order, augmentation and dropout."),
+    _switch("flip_tta"),
+    _slider("validation_fraction", 0.05, 0.5, 0.01),
+    _number("seed"),
 )
 AUGMENTATION = (
-    _slider("augmentation.flip", "Mirror", 0, 1, 0.05, "Probability."),
-    _slider("augmentation.rotation", "Rotation", 0, 45, 1, "Degrees, either way."),
-    _slider("augmentation.zoom", "Zoom", 0, 0.5, 0.01, "Scale from 1 − this to 1 + this."),
-    _slider(
-        "augmentation.stretch", "Stretch", 0, 0.5, 0.01, "Aspect ratio from 1 − this to 1 + this."
-    ),
-    _slider("augmentation.shift", "Shift", 0, 0.3, 0.01, "Fraction of the side."),
-    _switch("augmentation.shift_vertically", "Vertical shift"),
-    _slider("augmentation.shear", "Shear", 0, 20, 1, "Degrees."),
-    _slider("augmentation.gamma", "Gamma", 0, 1, 0.05, "Standard deviation of log gamma."),
-    _slider("augmentation.contrast", "Contrast", 0, 0.8, 0.05, "Factor from 1 − this to 1 + this."),
-    _slider("augmentation.brightness", "Brightness", 0, 0.5, 0.02, "Fraction of the full range."),
-    _slider("augmentation.local_contrast", "Local contrast", 0, 1, 0.05, "Probability of CLAHE."),
-    _slider("augmentation.blur", "Blur or sharpen", 0, 1, 0.05, "Probability of each."),
-    _slider("augmentation.noise", "Noise", 0, 0.2, 0.01, "Highest standard deviation."),
-    _slider("augmentation.erase", "Erase a rectangle", 0, 1, 0.05, "Probability."),
+    _slider("augmentation.flip", 0, 1, 0.05),
+    _slider("augmentation.rotation", 0, 45, 1),
+    _slider("augmentation.zoom", 0, 0.5, 0.01),
+    _slider("augmentation.stretch", 0, 0.5, 0.01),
+    _slider("augmentation.shift", 0, 0.3, 0.01),
+    _switch("augmentation.shift_vertically"),
+    _slider("augmentation.shear", 0, 20, 1),
+    _slider("augmentation.gamma", 0, 1, 0.05),
+    _slider("augmentation.contrast", 0, 0.8, 0.05),
+    _slider("augmentation.brightness", 0, 0.5, 0.02),
+    _slider("augmentation.local_contrast", 0, 1, 0.05),
+    _slider("augmentation.blur", 0, 1, 0.05),
+    _slider("augmentation.noise", 0, 0.2, 0.01),
+    _slider("augmentation.erase", 0, 1, 0.05),
 )
 # What is folded away, by the heading of each group.
 FOLDED = {

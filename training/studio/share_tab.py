@@ -9,6 +9,8 @@ from typing import Any
 import gradio as gr
 
 from cxr.errors import BundleError, RunError
+from cxr.language import Language
+from cxr.messages import text
 from cxr.model.bundle import load_bundle
 from training.sharing.local_model import chosen as chosen_model
 from training.sharing.local_model import use, use_bundled
@@ -17,7 +19,7 @@ from training.studio.commands import run_command
 from training.studio.jobs import JobQueue
 from training.studio.parts import QUIET, shown_errors
 from training.studio.trying import finished_runs
-from training.studio.words import shown
+from training.studio.words import language_of, shown
 
 
 def create_share_tab(tab: gr.Tab, queue: JobQueue) -> None:
@@ -47,20 +49,20 @@ def create_share_tab(tab: gr.Tab, queue: JobQueue) -> None:
         elem_id="published",
     )
 
-    def look(name: str | None) -> tuple[Any, str]:
+    def look(name: str | None, request: gr.Request) -> tuple[Any, str]:
         names = finished_runs(queue)
         value = name if name in names else next(iter(names), None)
-        return gr.Dropdown(names, value=value), _local_line()
+        return gr.Dropdown(names, value=value), _local_line(language_of(request))
 
-    def take_run(name: str | None) -> str:
+    def take_run(name: str | None, request: gr.Request) -> str:
         with shown_errors():
             use(queue.runs / _required(name))
-        return _local_line()
+        return _local_line(language_of(request))
 
-    def take_bundled() -> str:
+    def take_bundled(request: gr.Request) -> str:
         with shown_errors():
             use_bundled()
-        return _local_line()
+        return _local_line(language_of(request))
 
     def arguments_of(name: str | None, repo: str, tag: str, private: bool) -> list[str]:
         if not repo.strip():
@@ -74,9 +76,9 @@ def create_share_tab(tab: gr.Tab, queue: JobQueue) -> None:
         with shown_errors():
             arguments = arguments_of(*asked)
             of_model = _model_of(arguments)
-        for text, status in run_command(queue, *arguments, "--dry-run"):
+        for printed, status in run_command(queue, *arguments, "--dry-run"):
             seen = [arguments, of_model] if status == 0 else None
-            yield gr.Textbox(text, visible=True), seen
+            yield gr.Textbox(printed, visible=True), seen
 
     def send(seen: Any, *asked: Any) -> Iterator[Any]:
         """Publish, but only the command and the model that were looked at."""
@@ -84,8 +86,8 @@ def create_share_tab(tab: gr.Tab, queue: JobQueue) -> None:
             arguments = arguments_of(*asked)
             if seen != [arguments, _model_of(arguments)]:
                 raise RunError("Look at what would be sent first.")
-        for text, _ in run_command(queue, *arguments):
-            yield gr.Textbox(text, visible=True)
+        for printed, _ in run_command(queue, *arguments):
+            yield gr.Textbox(printed, visible=True)
 
     asked = [chosen, repo, tag, private]
     seen = gr.State()  # the command and the model that were shown
@@ -109,11 +111,11 @@ def _required(name: str | None) -> str:
     return name
 
 
-def _local_line() -> str:
+def _local_line(language: Language) -> str:
     try:
         local = chosen_model()
     except BundleError as error:
-        return f"The model that was chosen for this machine cannot be used: {error}"
+        return text("studio_local_broken", language, error=str(error))
     bundle = local or load_bundle()
-    which = "a run's model" if local else "the bundled model"
-    return f"In use: {which}, {bundle.name} {bundle.version} (`{bundle.sha256[:12]}`)."
+    named = {"name": bundle.name, "version": bundle.version, "digest": bundle.sha256[:12]}
+    return text("studio_local_run" if local else "studio_local_bundled", language, **named)

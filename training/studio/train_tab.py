@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from cxr.cases import read_cases
 from cxr.errors import CXRError, DatasetError
+from cxr.language import Language
 from cxr.messages import text
 from cxr.reading.radiograph import Radiograph, read_radiograph
 from training.data.dataset import image_paths, present_splits
@@ -141,10 +142,12 @@ def create_train_tab(page: gr.Blocks, queue: JobQueue, data: DataFolder) -> Trai
     image_number = gr.Number(0, visible=False)
     seen = [data.path, image_number, preset, *controls]
 
-    def show_preview(path: str | None, number: int, preset: str | None, *chosen: Any) -> str:
+    def show_preview(
+        request: gr.Request, path: str | None, number: int, preset: str | None, *chosen: Any
+    ) -> str:
         try:
             config = changed(find_preset(queue.runs, preset), chosen)
-            return preview_html(config, _image(path, number))
+            return preview_html(config, _image(path, number), language_of(request))
         except CXRError as error:  # in place of the preview: a slider may still be moving
             return f'<p class="problem stops">{html.escape(str(error))}</p>'
 
@@ -207,15 +210,18 @@ def _free_name(queue: JobQueue) -> str:
 # --- The preview ----------------------------------------------------------------------------------
 
 
-def preview_html(config: TrainingConfig, radiograph: Radiograph) -> str:
+def preview_html(config: TrainingConfig, radiograph: Radiograph, language: Language) -> str:
     """An image as the network sees it, and augmented variants; equal settings give equal ones."""
     image = config.preprocessing.resize(radiograph)
     variants = [
         augment(image, config.augmentation, np.random.default_rng((config.seed, number)))
         for number in range(_VARIANTS)
     ]
-    images: list[tuple[npt.NDArray[np.float32], str]] = [(image, "original")]
-    images += [(variant, f"variant {number}") for number, variant in enumerate(variants, 1)]
+    images: list[tuple[npt.NDArray[np.float32], str]] = [(image, text("studio_original", language))]
+    images += [
+        (variant, text("studio_variant", language, number=number))
+        for number, variant in enumerate(variants, 1)
+    ]
     return images_html(images)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import json
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,16 @@ import gradio as gr
 from matplotlib.figure import Figure
 
 from cxr.errors import RunError
+from cxr.language import Language
+from cxr.messages import text
 from training.data.dataset import present_splits
 from training.data.inspection import FITTED
 from training.metrics import plots
 from training.studio.data_tab import DataFolder, chosen_folder
-from training.studio.jobs import JobQueue
+from training.studio.jobs import JobQueue, State
 from training.studio.parts import QUIET, plot_or_nothing, shown_errors, table
 from training.studio.settings import find_preset, preset_choices
-from training.studio.words import shown
+from training.studio.words import language_of, shown
 
 _INTERVAL = 5.0  # seconds between two updates
 _MAX_ROWS = 12  # trials shown, best first
@@ -54,6 +57,7 @@ def create_tune_tab(tab: gr.Tab, queue: JobQueue, data: DataFolder) -> None:
         name: str | None,
         trials: int | None,
         epochs: int | None,
+        request: gr.Request,
     ) -> gr.Dropdown:
         with shown_errors():
             config = find_preset(queue.runs, preset)
@@ -65,10 +69,10 @@ def create_tune_tab(tab: gr.Tab, queue: JobQueue, data: DataFolder) -> None:
             options += ["--skip-unreadable"] if skip else []
             job = queue.add("tune", (name or "").strip(), config, folder, *options)
             queue.start_worker()
-        gr.Info(f"{job.name} is queued.")
+        gr.Info(html.escape(text("studio_queued", language_of(request), name=job.name)))
         return gr.Dropdown(_searches(queue), value=job.name)
 
-    def look(name: str | None, drawn: Any) -> tuple[Any, Any, Any, Any]:
+    def look(name: str | None, drawn: Any, request: gr.Request) -> tuple[Any, Any, Any, Any]:
         """Updates of the list of searches, the table of trials and the plot, if they changed."""
         names = _searches(queue)
         if name not in names:
@@ -78,7 +82,7 @@ def create_tune_tab(tab: gr.Tab, queue: JobQueue, data: DataFolder) -> None:
         now = [names, name, job.state if job else None, _trials_ended(folder)]
         if now == drawn:
             return gr.skip(), gr.skip(), gr.skip(), gr.skip()
-        found = _trials_html(folder, job.state) if job else ""
+        found = _trials_html(folder, job.state, language_of(request)) if job else ""
         plot = plot_or_nothing(_importance(folder) if job else None)
         return gr.Dropdown(names, value=name), found, plot, now
 
@@ -116,24 +120,30 @@ def _trials_ended(folder: Path) -> dict[str, int]:
     return counts
 
 
-def _trials_html(folder: Path, state: str) -> str:
+def _trials_html(folder: Path, state: State, language: Language) -> str:
     """State of the search, and a table of the trials that have ended, best first."""
+    said = f"<strong>{text(f'runs_state_{state}', language).capitalize()}</strong>"
     path = folder / "trials.csv"
     if not path.exists():
-        return f"<p><strong>{state.capitalize()}</strong>; no trial has ended yet.</p>"
+        return f"<p>{said}; {text('trials_none', language)}</p>"
     with path.open(newline="", encoding="utf-8") as file:
         trials = sorted(csv.DictReader(file), key=lambda row: -float(row["value"] or 0))
     settings = [name for name in trials[0] if name.startswith("params_")]
-    headers = ("trial", "state", "validation AUC", *(n.removeprefix("params_") for n in settings))
+    headers = (
+        text("trials_number", language),
+        text("runs_state", language),
+        text("runs_auc", language),
+        *(name.removeprefix("params_") for name in settings),
+    )
     rows = [
         (row["number"], row["state"].lower(), *(_number(row[n]) for n in ("value", *settings)))
         for row in trials[:_MAX_ROWS]
     ]
-    return f"<p><strong>{state.capitalize()}</strong></p>{table(headers, rows)}"
+    return f"<p>{said}</p>{table(headers, rows, language)}"
 
 
-def _number(text: str) -> float | None:
-    return float(text) if text else None
+def _number(written: str) -> float | None:
+    return float(written) if written else None
 
 
 def _importance(folder: Path) -> Figure | None:
