@@ -36,9 +36,12 @@ window.cxrFiles ??= (() => {
     handOver(files, [], { asList: needsList(files) });
   });
 
-  // What was dropped, folders with all their subfolders.
+  // What was chosen or dropped, folders with all their subfolders: [{ name, file }], the name with its folders.
   const filesIn = async (entry) => {
-    if (entry.isFile) return [await new Promise((found, failed) => entry.file(found, failed))];
+    if (entry.isFile) {
+      const file = await new Promise((found, failed) => entry.file(found, failed));
+      return [{ name: entry.fullPath.replace(/^\//, ""), file }];
+    }
     const reader = entry.createReader();
     const files = [];
     for (;;) {
@@ -49,7 +52,8 @@ window.cxrFiles ??= (() => {
   };
   const listFiles = async ({ items, files }) => {
     const entries = items.map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
-    return entries.length ? (await Promise.all(entries.map(filesIn))).flat() : files;
+    if (entries.length) return (await Promise.all(entries.map(filesIn))).flat();
+    return [...files].map((file) => ({ name: file.webkitRelativePath || file.name, file }));
   };
 
   // Whether an upload was refused since there are too many; see cxr/page/limits.py.

@@ -21,6 +21,7 @@ const show = () => {
   if (document.body.dataset.view !== "many") return;
   cxr.translate(element, say);
   const all = rows();
+  $(".many").toggleAttribute("data-elsewhere", cxrList.state.elsewhere);
   $(".hint").hidden = all.length > 0;
   const left = waiting().length;
   $("[data-do=cancel]").hidden = !state.running;
@@ -120,11 +121,12 @@ const run = async () => {
 // What operating systems and DICOM media add to folders.
 const NO_RADIOGRAPHS = /(^|\/)(\.|__MACOSX\/|(DICOMDIR|Thumbs\.db|desktop\.ini)$)/i;
 const isArchive = (file) => /\.zip$/i.test(file.name);
-const sourcesOf = async (file) => {
-  if (!isArchive(file)) return [{ name: file.webkitRelativePath || file.name, file, entry: null }];
+const sourcesOf = async ({ name, file }) => {
+  if (!isArchive(file)) return [{ name, file, entry: null }];
   return (await cxrZip.read(file)).map(({ name }, entry) => ({ name, file, entry }));
 };
 const gather = async (files) => {
+  if (cxrList.state.elsewhere) return;
   const sources = [];
   let notice = null;
   for (const file of files) {
@@ -145,6 +147,8 @@ const gather = async (files) => {
   show();
 };
 
+const add = async (chosen) => gather(await cxrFiles.listFiles(chosen));
+
 // --- What the reader does ----------------------------------------------------------------------------------
 
 const ACTIONS = {
@@ -152,6 +156,11 @@ const ACTIONS = {
   folder: () => $(".pick-folder").click(),
   cancel: () => { state.cancelled = true; },
   resume: run,
+  here: async () => {
+    state.notice = null;
+    if (!(await cxrList.claim())) state.notice = () => say("other_tab_unkept");
+    show();
+  },
   delete: () => { state.asking = true; show(); $("[data-do=keep_all]").focus(); },
   keep_all: () => { state.asking = false; show(); $("[data-do=delete]").focus(); },
   delete_all: () => {
@@ -172,6 +181,6 @@ element.addEventListener("change", (event) => {
   if (!event.target.matches("input[type=file]")) return;
   const files = [...event.target.files];
   event.target.value = "";
-  gather(files);
+  add({ files, items: [] });
 });
-document.addEventListener("cxr:drop", async (event) => gather(await cxrFiles.listFiles(event.detail)));
+document.addEventListener("cxr:drop", (event) => add(event.detail));

@@ -106,19 +106,18 @@ const leaveOutTwin = async (twin) => {
   const contradicted = twin.contradicted || Boolean(label && twin.label && label !== twin.label);
   Object.assign(twin, { contradicted, label: contradicted ? null : twin.label ?? label });
   await keepItem(twin.key);
-  const code = contradicted ? "study_contradicted" : "study_duplicate";
-  await finish({ kind: "duplicate", reasons: [{ code, values: { name: twin.name } }] });
+  const why = contradicted ? { code: "study_contradicted" } : { code: "study_duplicate" };
+  await finish({ kind: "duplicate", reasons: [{ ...why, values: { name: twin.name } }] });
 };
 
 // --- Setting up -----------------------------------------------------------------------------------------------
 
-const openable = (file) => ({ name: file.webkitRelativePath || file.name, open: async () => file });
 const choose = async (files) => {
   study.problem = "";
-  for (const file of files) {
+  for (const { name, file } of files) {
     if (file.name.startsWith(".")) continue;
     if (/\.(csv|tsv)$/i.test(file.name)) await chooseLabels(file);
-    else if (!/\.zip$/i.test(file.name)) study.chosen.push(openable(file));
+    else if (!/\.zip$/i.test(file.name)) study.chosen.push({ name, open: async () => file });
     else {
       try { study.chosen.push(...(await cxrZip.read(file))); } catch { study.problem = "archive"; }
     }

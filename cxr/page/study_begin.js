@@ -87,7 +87,7 @@ element.addEventListener("change", async (event) => {
   const asLabels = event.target.matches(".pick-labels");
   event.target.value = ""; // so that the same file can be chosen again
   if (asLabels && files.length) await chooseLabels(files[0]);
-  else await choose(files);
+  else await choose(await cxrFiles.listFiles({ files, items: [] }));
 });
 element.addEventListener("input", (event) => {
   if (event.target.matches(".confidence")) setConfidence();

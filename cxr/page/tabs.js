@@ -28,6 +28,7 @@ window.cxrTabs ??= (() => {
     const channel = new BroadcastChannel(lock);
     let waiting = new AbortController();
     let answer = () => {}; // to this tab's claim
+    let patience = null; // ends when a tab does not answer
 
     // Held until another tab takes it over, or this one is closed.
     const hold = () => {
@@ -52,8 +53,10 @@ window.cxrTabs ??= (() => {
       }
     };
     channel.onmessage = async ({ data }) => {
+      if (data === "wait") return clearTimeout(patience);
       if (data !== "claim") return answer(data === "left");
       if (!tab.held) return null;
+      channel.postMessage("wait");
       const left = (await lost()) !== false;
       if (left) leave();
       return channel.postMessage(left ? "left" : "kept");
@@ -62,7 +65,7 @@ window.cxrTabs ??= (() => {
       const left = await new Promise((found) => {
         answer = found;
         channel.postMessage("claim");
-        setTimeout(() => found(true), MOST_PATIENCE);
+        patience = setTimeout(() => found(true), MOST_PATIENCE);
       });
       if (!left || tab.held) return left;
       waiting.abort();
