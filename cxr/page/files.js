@@ -56,6 +56,27 @@ window.cxrFiles ??= (() => {
     return [...files].map((file) => ({ name: file.webkitRelativePath || file.name, file }));
   };
 
+  // What operating systems and DICOM media add to folders.
+  const NO_RADIOGRAPHS = /(^|\/)(\.|__MACOSX\/|(DICOMDIR|Thumbs\.db|desktop\.ini)$)/i;
+  // The files that may be radiographs among these of listFiles, those in ZIP files, too: each with a function that opens
+  // it, and with its place in the ZIP file, or null. `damaged` are the names of ZIP files that cannot be read.
+  const gather = async (files) => {
+    const sources = [];
+    const damaged = [];
+    for (const { name, file } of files) {
+      if (!/\.zip$/i.test(file.name)) sources.push({ name, file, entry: null, open: async () => file });
+      else {
+        try {
+          const entries = await window.cxrZip.read(file);
+          entries.forEach((inner, entry) => sources.push({ name: inner.name, file, entry, open: inner.open }));
+        } catch {
+          damaged.push(name);
+        }
+      }
+    }
+    return { sources: sources.filter(({ name }) => !NO_RADIOGRAPHS.test(name)), damaged };
+  };
+
   // Whether an upload was refused since there are too many; see cxr/page/limits.py.
   const isBusy = (error) => /^HTTP (429|503)/.test(error.message);
   // Asks again while the server says that it is busy, for about a quarter of a minute.
@@ -89,5 +110,5 @@ window.cxrFiles ??= (() => {
     const text = `\ufeff${[columns.join(","), ...lines].join("\r\n")}\r\n`;
     download(URL.createObjectURL(new Blob([text], { type: "text/csv" })), name);
   };
-  return { listFiles, isBusy, patiently, download, downloadTable };
+  return { listFiles, gather, isBusy, patiently, download, downloadTable };
 })();

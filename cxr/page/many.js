@@ -118,36 +118,19 @@ const run = async () => {
   show();
 };
 
-// What operating systems and DICOM media add to folders.
-const NO_RADIOGRAPHS = /(^|\/)(\.|__MACOSX\/|(DICOMDIR|Thumbs\.db|desktop\.ini)$)/i;
-const isArchive = (file) => /\.zip$/i.test(file.name);
-const sourcesOf = async ({ name, file }) => {
-  if (!isArchive(file)) return [{ name, file, entry: null }];
-  return (await cxrZip.read(file)).map(({ name }, entry) => ({ name, file, entry }));
-};
-const gather = async (files) => {
+const add = async (chosen) => {
   if (cxrList.state.elsewhere) return;
-  const sources = [];
-  let notice = null;
-  for (const file of files) {
-    try {
-      sources.push(...await sourcesOf(file));
-    } catch {
-      notice = () => say("many_archive", { name: file.name });
-    }
-  }
-  const found = sources.filter(({ name }) => !NO_RADIOGRAPHS.test(name));
-  if (found.length + cxrList.rows.size > MAX_FILES) {
+  const { sources, damaged } = await cxrFiles.gather(await cxrFiles.listFiles(chosen));
+  let notice = damaged.length ? () => say("many_archive", { name: damaged.at(-1) }) : null;
+  if (sources.length + cxrList.rows.size > MAX_FILES) {
     notice = () => say("many_limit", { limit: MAX_FILES });
-  } else if (found.length) {
-    await cxrList.add(found.sort((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true })));
+  } else if (sources.length) {
+    await cxrList.add(sources.sort((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true })));
     await run();
   }
   state.notice ??= notice;
   show();
 };
-
-const add = async (chosen) => gather(await cxrFiles.listFiles(chosen));
 
 // --- What the reader does ----------------------------------------------------------------------------------
 

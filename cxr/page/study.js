@@ -6,7 +6,7 @@
 //
 // desk.js comes before; study_labels.js, study_marks.js, radiograph.js, heat.js, stage.js, tools.js, study_reading.js,
 // study_figures.js, study_results.js and study_begin.js follow in the same scope.
-const { cxrStatistics, cxrStore, cxrTabs, cxrZip } = window;
+const { cxrStatistics, cxrStore, cxrTabs } = window;
 const MAX_FILES = 500;
 const OFFERED = { without: ["erase", "box", "side", "grid"], keys: { z: "undo" } }; // see tools.js
 const store = cxrStore.open("study");
@@ -17,7 +17,7 @@ const study = {
   // pictures and the digest of its image.
   items: [],
   at: -1, // which of them is on the desk
-  chosen: [], // before the start: what can be opened, see cxrZip.read
+  chosen: [], // before the start: what can be opened, see cxrFiles.gather
   labels: null, // before the start: see study_labels.js
   problem: "", // what is said at the top
   unkept: false, // whether the browser could not keep something of it
@@ -113,15 +113,11 @@ const leaveOutTwin = async (twin) => {
 // --- Setting up -----------------------------------------------------------------------------------------------
 
 const choose = async (files) => {
-  study.problem = "";
-  for (const { name, file } of files) {
-    if (file.name.startsWith(".")) continue;
-    if (/\.(csv|tsv)$/i.test(file.name)) await chooseLabels(file);
-    else if (!/\.zip$/i.test(file.name)) study.chosen.push({ name, open: async () => file });
-    else {
-      try { study.chosen.push(...(await cxrZip.read(file))); } catch { study.problem = "archive"; }
-    }
-  }
+  const isTable = ({ file }) => /\.(csv|tsv)$/i.test(file.name);
+  for (const { file } of files.filter(isTable)) await chooseLabels(file);
+  const { sources, damaged } = await cxrFiles.gather(files.filter((one) => !isTable(one)));
+  study.chosen.push(...sources);
+  study.problem = damaged.length ? "archive" : "";
   if (study.chosen.length > MAX_FILES) {
     study.chosen.length = 0;
     study.problem = "limit";
@@ -144,12 +140,12 @@ const shuffled = (values) => {
 const start = async () => {
   const sources = shuffled(study.chosen);
   enter("loading");
-  await (gathering = gather(sources));
+  await (beginning = keepAll(sources));
   study.chosen = [];
   await next();
 };
-let gathering = null; // resolves once all files are kept
-const gather = async (sources) => {
+let beginning = null; // resolves once all files are kept
+const keepAll = async (sources) => {
   await keeping(() => store.clear());
   Object.assign(study, { items: [], unkept: false });
   for (const [key, { name, open }] of sources.entries()) {
@@ -184,7 +180,7 @@ const forget = async () => {
 const shareWithTabs = () => cxrTabs.share("study", {
   gained: resume,
   lost: async () => {
-    await gathering;
+    await beginning;
     await lastKept.catch(() => {});
     return !study.unkept;
   },
