@@ -31,6 +31,7 @@ _HEAD = (
     "files.js",
     "zip.js",
     "store.js",
+    "tabs.js",
     "worklist.js",
     "statistics.js",
 )

@@ -36,9 +36,12 @@ window.cxrFiles ??= (() => {
     handOver(files, [], { asList: needsList(files) });
   });
 
-  // What was dropped, folders with all their subfolders.
+  // What was chosen or dropped, folders with all their subfolders: [{ name, file }], the name with its folders.
   const filesIn = async (entry) => {
-    if (entry.isFile) return [await new Promise((found, failed) => entry.file(found, failed))];
+    if (entry.isFile) {
+      const file = await new Promise((found, failed) => entry.file(found, failed));
+      return [{ name: entry.fullPath.replace(/^\//, ""), file }];
+    }
     const reader = entry.createReader();
     const files = [];
     for (;;) {
@@ -49,7 +52,29 @@ window.cxrFiles ??= (() => {
   };
   const listFiles = async ({ items, files }) => {
     const entries = items.map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
-    return entries.length ? (await Promise.all(entries.map(filesIn))).flat() : files;
+    if (entries.length) return (await Promise.all(entries.map(filesIn))).flat();
+    return [...files].map((file) => ({ name: file.webkitRelativePath || file.name, file }));
+  };
+
+  // What operating systems and DICOM media add to folders.
+  const NO_RADIOGRAPHS = /(^|\/)(\.|__MACOSX\/|(DICOMDIR|Thumbs\.db|desktop\.ini)$)/i;
+  // The files that may be radiographs among these of listFiles, those in ZIP files, too: each with a function that opens
+  // it, and with its place in the ZIP file, or null. `damaged` are the names of ZIP files that cannot be read.
+  const gather = async (files) => {
+    const sources = [];
+    const damaged = [];
+    for (const { name, file } of files) {
+      if (!/\.zip$/i.test(file.name)) sources.push({ name, file, entry: null, open: async () => file });
+      else {
+        try {
+          const entries = await window.cxrZip.read(file);
+          entries.forEach((inner, entry) => sources.push({ name: inner.name, file, entry, open: inner.open }));
+        } catch {
+          damaged.push(name);
+        }
+      }
+    }
+    return { sources: sources.filter(({ name }) => !NO_RADIOGRAPHS.test(name)), damaged };
   };
 
   // Whether an upload was refused since there are too many; see cxr/page/limits.py.
@@ -85,5 +110,5 @@ window.cxrFiles ??= (() => {
     const text = `\ufeff${[columns.join(","), ...lines].join("\r\n")}\r\n`;
     download(URL.createObjectURL(new Blob([text], { type: "text/csv" })), name);
   };
-  return { listFiles, isBusy, patiently, download, downloadTable };
+  return { listFiles, gather, isBusy, patiently, download, downloadTable };
 })();

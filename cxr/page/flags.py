@@ -1,7 +1,8 @@
 """Readers' disagreements, sent to a dataset of the operator's own on the Hub (`app.py --flag-to`).
 
-Each is a commit of a JSON file with what `cxr.page.notes` keeps of a note, and, if the reader has
-consented, of the radiograph as an 8-bit PNG: without its file's name and header.
+Each is a commit of a JSON file with what `cxr.page.notes` keeps of a note and the reader's own
+reading, and, if the reader has consented, of the radiograph as an 8-bit PNG: without its file's
+name and header, and never of an image that the gate refuses.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from cxr.errors import HubError, RadiographError
+from cxr.errors import CXRError
 from cxr.model.hub import add_to_dataset, prepare_dataset
 from cxr.output.overlay import png, shrink
 from cxr.page.failures import log_failure
 from cxr.page.notes import kept_fields
-from cxr.reading.radiograph import read_radiograph
+from cxr.page.turns import Busy
+from cxr.reading.radiograph import Radiograph, read_radiograph
 
 Flagged = Literal["sent", "sent_with_radiograph", "not_sent"]
 
@@ -30,16 +32,22 @@ _SIDE = 2048  # pixels, of a radiograph at most
 
 
 def flag_sender(
-    dataset: str, source_of: Callable[[Mapping[str, Any]], tuple[Path, str]], *, model: str
+    dataset: str,
+    source_of: Callable[[Mapping[str, Any]], tuple[Path, str]],
+    *,
+    accepts: Callable[[Radiograph], bool],
+    model: str,
 ) -> Callable[[Any], Flagged]:
     """A function that sends a disagreement to a dataset, and says what became of it.
 
-    It takes what a browser sends: the fields of a note; ``consent``, which is True if the
-    radiograph may be sent, too; and ``radiograph``, which names it.
+    It takes what a browser sends: the fields of a note, with ``own``, the reader's reading;
+    ``consent``, which is True if the radiograph may be sent, too; and ``radiograph``, which names
+    it. Of a radiograph that is not accepted nothing is sent.
 
     Args:
         dataset: ``NAME/DATASET``; made, private, if it does not exist.
         source_of: the file that a browser means, and its name.
+        accepts: whether the gate recognises a radiograph; may raise `Busy`.
         model: digest of the model that answers.
 
     Raises:
@@ -58,21 +66,24 @@ def flag_sender(
         return count > _MOST_A_DAY
 
     def flag(sent: Any) -> Flagged:
-        if not isinstance(sent, dict) or sent.get("feedback") != "disagree" or is_one_too_many():
+        note = kept_fields(sent, model=model) if isinstance(sent, dict) else {}
+        if note.get("feedback") != "disagree" or "own" not in note or is_one_too_many():
             return "not_sent"
-        note = kept_fields(sent, model=model)
         name = f"flags/{note['day']}-{secrets.token_hex(8)}"
         files = {}
         try:
             if sent.get("consent") is True and isinstance(sent.get("radiograph"), dict):
                 path, called = source_of(sent["radiograph"])
-                pixels = shrink(read_radiograph(path, name=called).pixels, _SIDE)
+                radiograph = read_radiograph(path, name=called)
+                if not accepts(radiograph):
+                    return "not_sent"
+                pixels = shrink(radiograph.pixels, _SIDE)
                 files[f"{name}.png"] = png(np.rint(pixels * 255).astype(np.uint8))
                 note["radiograph"] = Path(f"{name}.png").name
             document = json.dumps(note, ensure_ascii=False, indent=1) + "\n"
             files[f"{name}.json"] = document.encode(errors="replace")
             add_to_dataset(dataset, files, message="A reader disagrees")
-        except (HubError, RadiographError) as error:
+        except (CXRError, Busy) as error:
             log_failure("a disagreement was not sent", error)
             return "not_sent"
         return "sent_with_radiograph" if len(files) > 1 else "sent"

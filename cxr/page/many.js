@@ -21,6 +21,7 @@ const show = () => {
   if (document.body.dataset.view !== "many") return;
   cxr.translate(element, say);
   const all = rows();
+  $(".many").toggleAttribute("data-elsewhere", cxrList.state.elsewhere);
   $(".hint").hidden = all.length > 0;
   const left = waiting().length;
   $("[data-do=cancel]").hidden = !state.running;
@@ -117,28 +118,14 @@ const run = async () => {
   show();
 };
 
-// What operating systems and DICOM media add to folders.
-const NO_RADIOGRAPHS = /(^|\/)(\.|__MACOSX\/|(DICOMDIR|Thumbs\.db|desktop\.ini)$)/i;
-const isArchive = (file) => /\.zip$/i.test(file.name);
-const sourcesOf = async (file) => {
-  if (!isArchive(file)) return [{ name: file.webkitRelativePath || file.name, file, entry: null }];
-  return (await cxrZip.read(file)).map(({ name }, entry) => ({ name, file, entry }));
-};
-const gather = async (files) => {
-  const sources = [];
-  let notice = null;
-  for (const file of files) {
-    try {
-      sources.push(...await sourcesOf(file));
-    } catch {
-      notice = () => say("many_archive", { name: file.name });
-    }
-  }
-  const found = sources.filter(({ name }) => !NO_RADIOGRAPHS.test(name));
-  if (found.length + cxrList.rows.size > MAX_FILES) {
+const add = async (chosen) => {
+  if (cxrList.state.elsewhere) return;
+  const { sources, damaged } = await cxrFiles.gather(await cxrFiles.listFiles(chosen));
+  let notice = damaged.length ? () => say("many_archive", { name: damaged.at(-1) }) : null;
+  if (sources.length + cxrList.rows.size > MAX_FILES) {
     notice = () => say("many_limit", { limit: MAX_FILES });
-  } else if (found.length) {
-    await cxrList.add(found.sort((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true })));
+  } else if (sources.length) {
+    await cxrList.add(sources.sort((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true })));
     await run();
   }
   state.notice ??= notice;
@@ -152,6 +139,11 @@ const ACTIONS = {
   folder: () => $(".pick-folder").click(),
   cancel: () => { state.cancelled = true; },
   resume: run,
+  here: async () => {
+    state.notice = null;
+    if (!(await cxrList.claim())) state.notice = () => say("other_tab_unkept");
+    show();
+  },
   delete: () => { state.asking = true; show(); $("[data-do=keep_all]").focus(); },
   keep_all: () => { state.asking = false; show(); $("[data-do=delete]").focus(); },
   delete_all: () => {
@@ -172,6 +164,6 @@ element.addEventListener("change", (event) => {
   if (!event.target.matches("input[type=file]")) return;
   const files = [...event.target.files];
   event.target.value = "";
-  gather(files);
+  add({ files, items: [] });
 });
-document.addEventListener("cxr:drop", async (event) => gather(await cxrFiles.listFiles(event.detail)));
+document.addEventListener("cxr:drop", (event) => add(event.detail));

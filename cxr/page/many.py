@@ -48,6 +48,7 @@ _WALK = """
     <span class="place" role="status"></span>
     <button type="button" data-do="next"><span data-t="walk_next"></span> <kbd>N</kbd></button>
   </span>
+  <span class="path"></span>
   <span class="labels" role="group" data-t-label="own_label">
     <span data-t="own_label"></span>
     <button type="button" data-label="PNEUMONIA">

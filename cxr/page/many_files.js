@@ -48,6 +48,9 @@ const overlays = async () => {
 };
 Object.assign(ACTIONS, { csv, overlays });
 
-cxrList.onChange(showSoon);
+cxrList.onChange(() => {
+  if (cxrList.state.elsewhere) state.cancelled = true;
+  showSoon();
+});
 cxr.onChange(() => { show(); cameBack(); });
-cxrList.ready.then(() => cxrList.renew(props.answers));
+cxrList.renew(props.answers);

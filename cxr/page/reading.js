@@ -53,25 +53,11 @@ const showNote = () => {
   }
   $(".comment").value = mine?.comment ?? "";
   $(".saved").textContent = "";
-  $(".consent").checked = false; // asked anew for each radiograph
-  showFlag();
+  beginFlag(mine);
 };
-
-// Whether saving would send the note to the dataset of the page's operator: only a disagreement, and only if asked to.
-const flags = () => Boolean(props.flags_to)
-  && element.querySelector("[name=agree]:checked")?.value === "disagree";
-const showFlag = () => {
-  $(".flag").hidden = !flags();
-  if (flags()) $(".flag p").textContent = say("flag_title", { dataset: props.flags_to });
-};
-const sendFlag = async ({ id, file, ...nameless }) => {
-  const consent = $(".consent").checked;
-  const radiograph = consent ? state.asked : null;
-  try {
-    return say(`flag_${await server.flag({ ...nameless, consent, radiograph })}`);
-  } catch {
-    return say("flag_not_sent");
-  }
+const saveNote = () => {
+  const feedback = element.querySelector("[name=agree]:checked")?.value ?? "";
+  return note({ feedback, comment: $(".comment").value.trim() });
 };
 
 element.addEventListener("submit", (event) => {
@@ -88,7 +74,6 @@ element.addEventListener("input", (event) => {
   if (event.target.matches(".confidence")) showSession();
 });
 element.addEventListener("change", (event) => {
-  if (event.target.matches("[name=agree]")) showFlag();
   if (!event.target.matches(".read-first")) return;
   cxr.remember("read_first", event.target.checked);
   state.own ??= "seen"; // from the next radiograph on: this one's answer has been seen
@@ -97,8 +82,7 @@ element.addEventListener("change", (event) => {
 element.addEventListener("click", async (event) => {
   const action = event.target.closest("[data-note]")?.dataset.note;
   if (action === "save") {
-    const feedback = element.querySelector("[name=agree]:checked")?.value ?? "";
-    const mine = note({ feedback, comment: $(".comment").value.trim() });
+    const mine = saveNote();
     let said = say("feedback_saved");
     if (props.keeps_notes) {
       const { id, file, ...nameless } = mine;
@@ -107,7 +91,6 @@ element.addEventListener("click", async (event) => {
         said = say("feedback_sent");
       } catch { /* the note is in the browser all the same */ }
     }
-    if (flags()) said = await sendFlag(mine);
     $(".saved").textContent = said;
     showSession();
   }

@@ -1,41 +1,46 @@
 // The reader study: radiographs are read one after the other without what the model says, then with it. The browser
 // keeps the study (store.js) until the reader deletes it, so that it goes on after a reload where it was.
 //
-//   setup → loading → read → aid → loading → … → results; from loading also → problem, for a radiograph without answer
+//   setup → loading → read → aid → loading → … → results; from loading also → problem, for a radiograph without answer;
+//   from each → elsewhere, while another tab has the study
 //
 // desk.js comes before; study_labels.js, study_marks.js, radiograph.js, heat.js, stage.js, tools.js, study_reading.js,
 // study_figures.js, study_results.js and study_begin.js follow in the same scope.
-const { cxrStatistics, cxrStore, cxrZip } = window;
+const { cxrStatistics, cxrStore, cxrTabs } = window;
 const MAX_FILES = 500;
 const OFFERED = { without: ["erase", "box", "side", "grid"], keys: { z: "undo" } }; // see tools.js
 const store = cxrStore.open("study");
 const study = {
   phase: "loading",
   // In the order in which they are read. Each: key (its place in it), name, file (until it is read), label (PNEUMONIA, NORMAL or null),
-  // kind (null until it is done: answered, or why it is left out) with reasons, first and second reading, answer
-  // and pictures.
+  // kind (null until it is done: answered, or why it is left out) with reasons, first and second reading, answer,
+  // pictures and the digest of its image.
   items: [],
   at: -1, // which of them is on the desk
-  chosen: [], // before the start: what can be opened, see cxrZip.read
+  chosen: [], // before the start: what can be opened, see cxrFiles.gather
   labels: null, // before the start: see study_labels.js
   problem: "", // what is said at the top
+  unkept: false, // whether the browser could not keep something of it
 };
 const current = () => study.items[study.at];
 const blinded = () => study.phase === "read";
 const CAN_BE_TRIED_AGAIN = ["busy", "offline", "failed"];
 
 const enter = (phase) => {
-  study.phase = phase;
+  study.phase = tab.held ? phase : "elsewhere";
   show();
 };
 
 // --- Keeping ------------------------------------------------------------------------------------------------
 
 // What cannot be kept is told, and the study goes on without a net.
+let lastKept = Promise.resolve();
 const keeping = async (task) => {
+  if (!tab.held) return null;
   try {
-    return await task();
+    return await (lastKept = task());
   } catch ({ code }) {
+    study.unkept = true;
     study.problem = code === "full" ? "full" : "forbidden";
     show();
     return null;
@@ -45,15 +50,18 @@ const keepItem = (at) => keeping(() => store.put(study.items[at].key, study.item
 
 // --- From one radiograph to the next -----------------------------------------------------------------------
 
+// A reading that is not submitted yet: { of (its radiograph's key), phase, … }; see study_reading.js.
+const DRAFT = "draft";
 const resume = async () => {
-  const kept = (await keeping(() => store.all())) ?? [];
-  study.items = kept.map(([, item]) => item);
+  const kept = await keeping(() => store.all());
+  if (kept) study.items = kept.filter(([key]) => key !== DRAFT).map(([, item]) => item);
   if (study.items.length) await next();
   else enter("setup");
 };
 
 let asking = 0; // only what was asked last is shown
 const next = async () => {
+  if (!tab.held) return null;
   const mine = ++asking;
   study.at = study.items.findIndex((item) => !item.kind);
   Object.assign(state, { kind: "empty", value: null, forced: false, mode: "move", view: { ...FRESH_VIEW } });
@@ -72,8 +80,15 @@ const next = async () => {
   }
   Object.assign(state, { kind, value: found });
   if (kind !== "answered") return enter("problem");
-  startReading(item.first ?? null);
-  return item.first ? reveal() : enter("read");
+  const twin = study.items.find(({ image, key }) => image === found.id && key !== item.key);
+  if (twin) return leaveOutTwin(twin);
+  const phase = item.first ? "aid" : "read";
+  const draft = await keeping(() => store.get(DRAFT));
+  if (mine !== asking) return null;
+  const begun = draft?.of === item.key && draft.phase === phase ? draft : {};
+  if (item.first) return reveal(begun);
+  startReading(begun);
+  return enter("read");
 };
 
 // Done with the radiograph on the desk: its file is needed no longer.
@@ -85,19 +100,24 @@ const finish = async (values) => {
 };
 const leaveOut = () => finish({ kind: state.kind, reasons: state.value.reasons ?? state.value.warnings ?? [] });
 
+// An image that has been read already counts once. Its label may be that of the other file, unless they contradict.
+const leaveOutTwin = async (twin) => {
+  const { label } = current();
+  const contradicted = twin.contradicted || Boolean(label && twin.label && label !== twin.label);
+  Object.assign(twin, { contradicted, label: contradicted ? null : twin.label ?? label });
+  await keepItem(twin.key);
+  const why = contradicted ? { code: "study_contradicted" } : { code: "study_duplicate" };
+  await finish({ kind: "duplicate", reasons: [{ ...why, values: { name: twin.name } }] });
+};
+
 // --- Setting up -----------------------------------------------------------------------------------------------
 
-const openable = (file) => ({ name: file.webkitRelativePath || file.name, open: async () => file });
 const choose = async (files) => {
-  study.problem = "";
-  for (const file of files) {
-    if (file.name.startsWith(".")) continue;
-    if (/\.(csv|tsv)$/i.test(file.name)) await chooseLabels(file);
-    else if (!/\.zip$/i.test(file.name)) study.chosen.push(openable(file));
-    else {
-      try { study.chosen.push(...(await cxrZip.read(file))); } catch { study.problem = "archive"; }
-    }
-  }
+  const isTable = ({ file }) => /\.(csv|tsv)$/i.test(file.name);
+  for (const { file } of files.filter(isTable)) await chooseLabels(file);
+  const { sources, damaged } = await cxrFiles.gather(files.filter((one) => !isTable(one)));
+  study.chosen.push(...sources);
+  study.problem = damaged.length ? "archive" : "";
   if (study.chosen.length > MAX_FILES) {
     study.chosen.length = 0;
     study.problem = "limit";
@@ -120,8 +140,14 @@ const shuffled = (values) => {
 const start = async () => {
   const sources = shuffled(study.chosen);
   enter("loading");
+  await (beginning = keepAll(sources));
+  study.chosen = [];
+  await next();
+};
+let beginning = null; // resolves once all files are kept
+const keepAll = async (sources) => {
   await keeping(() => store.clear());
-  study.items = [];
+  Object.assign(study, { items: [], unkept: false });
   for (const [key, { name, open }] of sources.entries()) {
     const item = { key, name, label: study.labels ? labelOf(name) : null, kind: null };
     try {
@@ -131,8 +157,6 @@ const start = async () => {
     }
     await keepItem(key);
   }
-  study.chosen = [];
-  await next();
 };
 
 // The radiographs that were not read are left out, for good: figures seen in between would change the readings.
@@ -147,6 +171,27 @@ const end = async () => {
 
 const forget = async () => {
   await keeping(() => store.clear());
-  Object.assign(study, { items: [], at: -1, labels: null, problem: "" });
+  Object.assign(study, { items: [], at: -1, labels: null, problem: "", unkept: false });
   enter("setup");
+};
+
+// --- One tab at a time ----------------------------------------------------------------------------------------
+
+const shareWithTabs = () => cxrTabs.share("study", {
+  gained: resume,
+  lost: async () => {
+    await beginning;
+    await lastKept.catch(() => {});
+    return !study.unkept;
+  },
+  elsewhere: () => {
+    asking += 1;
+    study.problem = "";
+    enter("elsewhere");
+  },
+});
+const goOnHere = async () => {
+  if (await tab.claim()) return;
+  study.problem = "unkept";
+  show();
 };

@@ -4,6 +4,7 @@ const NOTICES = {
   full: () => say("study_full"),
   forbidden: () => say("study_forbidden"),
   archive: () => say("study_archive"),
+  unkept: () => say("other_tab_unkept"),
   limit: () => say("many_limit", { limit: MAX_FILES }),
 };
 let sure = ""; // what was asked for once: done if it is asked for again
@@ -60,6 +61,7 @@ const DOES = {
   labels: () => $(".pick-labels").click(),
   start,
   again: next,
+  here: goOnHere,
   leave: leaveOut,
   undo,
   mark: () => { use("mark"); $(".stage").focus(); },
@@ -79,15 +81,16 @@ element.addEventListener("click", async (event) => {
 });
 element.addEventListener("change", async (event) => {
   if (event.target.matches("[name=choice]")) showReading();
+  if (event.target.matches("[name=choice], .confidence")) keepDraft();
   if (!event.target.matches("input[type=file]")) return;
   const files = [...event.target.files];
   const asLabels = event.target.matches(".pick-labels");
   event.target.value = ""; // so that the same file can be chosen again
   if (asLabels && files.length) await chooseLabels(files[0]);
-  else await choose(files);
+  else await choose(await cxrFiles.listFiles({ files, items: [] }));
 });
 element.addEventListener("input", (event) => {
-  if (event.target.matches(".confidence")) showReading();
+  if (event.target.matches(".confidence")) setConfidence();
   if (event.target.matches(".brush")) draw();
 });
 $(".own-reading").addEventListener("submit", async (event) => {
@@ -95,7 +98,16 @@ $(".own-reading").addEventListener("submit", async (event) => {
   await submit();
   focusOnNext();
 });
+// Without moving the slider: where it stands is what the reader means.
+const leaveConfidence = () => { setConfidence(); keepDraft(); };
+$(".confidence").addEventListener("pointerup", leaveConfidence);
+$(".confidence").addEventListener("keydown", (event) => {
+  if (event.key !== " ") return;
+  event.preventDefault();
+  leaveConfidence();
+});
 $(".stage").addEventListener("keydown", aim);
+$(".stage").addEventListener("pointerup", () => { if (state.mode === "mark") keepDraft(); });
 
 // Whoever uses the keyboard is where the next thing is to do.
 const focusOnNext = () => {
@@ -106,5 +118,5 @@ document.addEventListener("cxr:study", async ({ detail }) => {
   if (study.phase === "setup") await choose(await cxrFiles.listFiles(detail));
 });
 
+const tab = shareWithTabs();
 cxr.onChange(show);
-resume();

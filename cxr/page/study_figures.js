@@ -20,6 +20,7 @@ const figuresOf = (items) => {
     radiographs: items.length,
     read: read.length,
     left_out: items.length - read.length,
+    duplicates: items.filter(({ kind }) => kind === "duplicate").length, // of the radiographs that are left out
     models: [...new Set(read.map(({ answer }) => answer.model))],
     categories: CATEGORIES,
     agreement: { alone: agreement("first"), with_aid: agreement("second") },

@@ -23,6 +23,7 @@ const brushAt = (x, y) => {
 const undo = () => {
   if (!blinded()) return;
   marks.pop();
+  keepDraft();
   showReading();
   draw();
 };
@@ -76,6 +77,7 @@ const aim = (event) => {
     const at = placeOnRadiograph(stage.pointer);
     beginStroke();
     brushAt(at.x, at.y);
+    keepDraft();
   } else return;
   event.preventDefault();
   event.stopPropagation();

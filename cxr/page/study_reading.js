@@ -2,40 +2,68 @@
 
 const PICTURE_SIDE = 360; // of the small pictures that the results show
 let since = 0; // when the reading began
+let touched = false; // whether the reader has set the slider in this reading
 
 const nameOf = (choice) => (choice === "UNSURE" ? say("quiz_unsure") : say(`verdict_${choice}`));
 const fractionOf = (input) => Number(input.value) / 100;
 
-const startReading = (first) => {
-  marks = first?.marks ?? [];
-  since = performance.now();
+// Begins a reading, or goes on with one of which this much has been done.
+const startReading = ({ choice = null, confidence = null, seconds = 0, marks: drawn = [], set = false }) => {
+  marks = drawn;
+  since = performance.now() - 1000 * seconds;
+  touched = set;
   const form = $(".own-reading");
   const size = brush();
   form.reset();
   form.querySelector(".brush").value = size;
-  if (!first) return;
-  form.querySelector(`[value=${first.choice}]`).checked = true;
-  if (first.confidence !== null) form.querySelector(".confidence").value = 100 * first.confidence;
+  if (choice) form.querySelector(`[value=${choice}]`).checked = true;
+  if (confidence !== null) form.querySelector(".confidence").value = 100 * confidence;
+};
+const choiceNow = () => $("[name=choice]:checked")?.value ?? null;
+// With the model's answer, the confidence from before holds for the same choice only.
+const confidenceIsSet = () => {
+  const { first } = current();
+  return touched || Boolean(first && first.confidence !== null && first.choice === choiceNow());
 };
 const reading = () => {
-  const choice = $("[name=choice]:checked").value;
-  const confidence = choice === "UNSURE" ? null : fractionOf($(".confidence"));
+  const choice = choiceNow();
+  const confidence = choice === "UNSURE" || !confidenceIsSet() ? null : fractionOf($(".confidence"));
   return { choice, confidence, seconds: Math.round((performance.now() - since) / 1000) };
 };
-const reveal = () => {
+const drawnMarks = () => marks.filter(({ points }) => points.length);
+const setConfidence = () => {
+  touched = true;
+  showReading();
+};
+
+// What is done of a reading outlasts a reload, too.
+const keepDraft = () => {
+  if (!["read", "aid"].includes(study.phase)) return;
+  const done = reading();
+  const draft = {
+    of: current().key, phase: study.phase, ...done, set: touched && done.confidence !== null, marks: drawnMarks(),
+  };
+  keeping(() => store.put(DRAFT, draft));
+};
+
+const reveal = (begun = {}) => {
+  const { first } = current();
+  startReading({ ...first, seconds: 0, ...begun, marks: first.marks });
   Object.assign(state, { mode: "move" });
   state.pressed.heatmap = true;
-  since = performance.now();
   enter("aid");
 };
 
 const submit = async () => {
   if (study.phase === "read") {
-    current().first = { ...reading(), marks: marks.filter(({ points }) => points.length) };
+    current().first = { ...reading(), marks: drawnMarks() };
     await keepItem(study.at);
     reveal();
   } else {
-    await finish({ kind: "answered", second: reading(), answer: summary(answered()), pictures: pictures() });
+    const value = answered();
+    await finish({
+      kind: "answered", image: value.id, second: reading(), answer: summary(value), pictures: pictures(),
+    });
   }
 };
 
@@ -88,9 +116,17 @@ const pictures = () => {
 // --- What is shown ----------------------------------------------------------------------------------------
 
 const showReading = () => {
-  const unsure = $("[name=choice]:checked")?.value === "UNSURE";
-  $(".confidence").disabled = unsure;
-  $(".own-reading output").textContent = unsure ? "–" : cxr.percent(fractionOf($(".confidence")), 0);
+  if (!["read", "aid"].includes(study.phase)) return;
+  const unsure = choiceNow() === "UNSURE";
+  const unset = !unsure && !confidenceIsSet();
+  const slider = $(".confidence");
+  slider.disabled = unsure;
+  slider.toggleAttribute("data-unset", unset);
+  slider.setCustomValidity(unset ? say("study_confidence_hint") : "");
+  $(".confidence-hint").hidden = !unset;
+  const said = unset ? say("study_confidence_unset") : cxr.percent(fractionOf(slider), 0);
+  $(".own-reading output").textContent = unsure ? "–" : said;
+  slider.setAttribute("aria-valuetext", said);
   $(".asked").textContent = say(study.phase === "aid" ? "study_with_aid" : "own_title");
   $(".choices").setAttribute("aria-label", $(".asked").textContent);
   $(".own-reading [type=submit]").textContent = say(study.phase === "aid" ? "study_next" : "own_show");

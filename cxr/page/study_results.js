@@ -151,6 +151,7 @@ const leftOutPart = () => {
   if (!left.length) return [];
   const why = ({ kind, reasons }) => {
     if (kind === "unread") return say("study_unread");
+    if (kind === "duplicate") return cxr.sentences(reasons, say);
     return `${say(kind === "outside" ? "verdict_OUTSIDE" : `state_${kind}`)}. ${cxr.sentences(reasons ?? [], say)}`;
   };
   return [
@@ -169,6 +170,7 @@ const showResults = () => {
   $(".results").replaceChildren(
     make("h2", say("study_results"), { tabindex: "-1" }),
     paragraph(say("study_read", figures)),
+    ...(figures.duplicates ? [paragraph(say("study_duplicates", figures))] : []),
     ...warnings.map((said) => paragraph(said, { class: "notice" })),
     make("div", [button("csv", say("study_csv")), button("json", say("study_json")), button("forget", "")], { class: "actions" }),
     ...(figures.read ? [...agreementPart(figures), ...labelledPart(figures), ...aidPart(figures),

@@ -21,6 +21,7 @@ from cxr.page.failures import log_failure
 from cxr.page.flags import flag_sender
 from cxr.page.turns import Busy
 from cxr.page.values import message_values
+from cxr.reading.radiograph import Radiograph
 
 _SCRIPTS = (
     "desk.js",
@@ -31,6 +32,7 @@ _SCRIPTS = (
     "tools.js",
     "whatif.js",
     "answer.js",
+    "flag.js",
     "reading.js",
 )
 
@@ -58,8 +60,14 @@ def create_viewer(
         HubError: the dataset cannot be made.
     """
     answers = Answers(classifier, at_once=at_once, cases=cases)
+
+    def accepts(radiograph: Radiograph) -> bool:
+        with answers.turns.take():
+            return classifier.gate.check(radiograph).lungs is not None
+
     model = classifier.bundle.sha256
-    flag = flag_sender(flag_to, answers.source_of, model=model) if flag_to else None
+    source_of = answers.source_of
+    flag = flag_sender(flag_to, source_of, accepts=accepts, model=model) if flag_to else None
 
     def keep_file(asked: Any) -> dict[str, Any]:
         """A file for the reader, or why there is none."""

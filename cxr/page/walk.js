@@ -11,6 +11,7 @@ const show = () => {
   $("nav").hidden = !row;
   if (!row) return;
   $(".place").textContent = say("walk_place", { place: state.order.indexOf(row.key) + 1, total: state.order.length });
+  $(".path").textContent = row.name.includes("/") ? row.name : ""; // beside the name that the viewer shows
   for (const [action, steps] of [["previous", -1], ["next", 1]]) {
     $(`[data-do=${action}]`).setAttribute("aria-disabled", String(!cxrList.rows.has(cxrList.further(steps))));
   }

@@ -2,13 +2,14 @@
 // label, the files themselves, and which of them the viewer shows. The list is in memory and, as far as the browser
 // gives room, kept in this browser until it is deleted. Of a ZIP file the list holds the file and a row for each entry.
 window.cxrList ??= (() => {
-  const { cxr, cxrStore, cxrZip } = window;
+  const { cxr, cxrStore, cxrTabs, cxrZip } = window;
   const kept = { rows: cxrStore.open("list"), files: cxrStore.open("list-files") };
   const rows = new Map(); // each row by its key, in the order in which they were added
   const files = new Map(); // the files of rows added since the page was loaded, by their source
   const archives = new Map(); // a promise of the entries of each ZIP file that was opened
   const state = {
     unkept: null, // why not all is kept in the browser: "forbidden", "full" or "failed"
+    elsewhere: false, // whether another tab of the browser has the list
     keeping: 0, // rows and files that are still to be kept
     order: [], // keys of what the list showed when the radiograph in the viewer was opened
     opened: null, // key of the radiograph in the viewer, if it was opened from the list
@@ -23,7 +24,7 @@ window.cxrList ??= (() => {
   let queue = Promise.resolve();
   const keep = (work) => {
     state.keeping += 1;
-    queue = queue.then(work).catch(({ code }) => { state.unkept = code ?? "failed"; }).then(() => {
+    queue = queue.then(() => (tab.held ? work() : null)).catch(({ code }) => { state.unkept = code ?? "failed"; }).then(() => {
       state.keeping -= 1;
       if (!state.keeping) notify();
     });
@@ -43,9 +44,25 @@ window.cxrList ??= (() => {
     } catch ({ code }) {
       state.unkept = code;
     }
+    state.elsewhere = false;
+    renew();
     notify();
   };
-  const ready = restore();
+  let restored;
+  const ready = new Promise((done) => { restored = done; });
+  const tab = cxrTabs.share("list", {
+    gained: () => restore().then(restored),
+    lost: async () => {
+      await queue;
+      return !(state.unkept && rows.size);
+    },
+    elsewhere: () => {
+      wanted = null;
+      rows.clear();
+      Object.assign(state, { elsewhere: true, unkept: null, order: [], opened: null, file: null, missing: null });
+      notify();
+    },
+  });
 
   // --- Rows ----------------------------------------------------------------------------------------------
   const NO_ANSWER = {
@@ -75,20 +92,23 @@ window.cxrList ??= (() => {
     notify();
   };
   // Rows that others have answered, another model or an earlier version of the page, wait for an answer again.
-  const renew = (by) => {
+  let answering = null; // what answers now
+  const renew = (by = answering) => {
+    answering = by;
     for (const row of rows.values()) {
-      if (row.status !== "waiting" && row.by !== by) update(row.key, NO_ANSWER);
+      if (by && row.status !== "waiting" && row.by !== by) update(row.key, NO_ANSWER);
     }
   };
   const clear = async () => {
     rows.clear();
     files.clear();
     archives.clear();
-    Object.assign(state, { unkept: null, order: [], opened: null, file: null, missing: null });
+    Object.assign(state, { order: [], opened: null, file: null, missing: null });
     notify();
     await keep(async () => {
       await kept.rows.clear();
       await kept.files.clear();
+      state.unkept = null; // there is room again
     });
   };
 
@@ -133,7 +153,7 @@ window.cxrList ??= (() => {
   };
 
   return {
-    state, rows, ready, add, update, renew, clear, fileOf, open, further, follow, back,
+    state, rows, ready, claim: () => tab.claim(), add, update, renew, clear, fileOf, open, further, follow, back,
     onChange: (listener) => { listeners.add(listener); listener(); },
   };
 })();

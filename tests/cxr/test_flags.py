@@ -15,21 +15,32 @@ from playwright.sync_api import Browser, Page, expect
 from cxr.classifier import Classifier
 from cxr.errors import HubError
 from cxr.page.flags import flag_sender
+from cxr.page.viewer import create_viewer
 from tests.conftest import PAGE_MARKS
-from tests.cxr.browser import EN, answered, served
+from tests.cxr.browser import EN, answered, served, violations
 from tests.loopback_hub import LoopbackHub, Repository
 
 # The Hub's client passes content to its HTTP library in a way that the latter warns of.
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
 
 DATASET = "me/disagreements"
-NOTE = {"feedback": "disagree", "verdict": "NORMAL", "probability": 0.3, "comment": "rotated"}
+NOTE = {
+    "feedback": "disagree",
+    "own": "PNEUMONIA",
+    "verdict": "NORMAL",
+    "probability": 0.3,
+    "comment": "rotated",
+}
 Source = Callable[[Mapping[str, Any]], tuple[Path, str]]
 
 
 @pytest.fixture
 def source(image_file: Path) -> Source:
     return lambda asked: (image_file, str(asked["name"]))
+
+
+def sender(source: Source, *, accepted: bool = True) -> Callable[[Any], str]:
+    return flag_sender(DATASET, source, accepts=lambda _: accepted, model="m")
 
 
 def files_of(hub: LoopbackHub) -> dict[str, bytes]:
@@ -42,7 +53,7 @@ def files_of(hub: LoopbackHub) -> dict[str, bytes]:
 def test_a_disagreement_is_sent_without_the_radiograph_unless_the_reader_consents(
     hub: LoopbackHub, source: Source
 ) -> None:
-    flag = flag_sender(DATASET, source, model="m")
+    flag = sender(source)
     assert hub.datasets[DATASET].private
     asked = {"name": "Jane Doe.png", "path": "somewhere"}
     for consent in (False, None, "true", 1):
@@ -60,7 +71,7 @@ def test_a_public_dataset_is_refused(hub: LoopbackHub, source: Source) -> None:
     hub.datasets[DATASET] = Repository(private=False)
     hub.datasets[DATASET].commit({"README.md": b"known to all"})
     with pytest.raises(HubError, match="is public, and radiographs may be sent there"):
-        flag_sender(DATASET, source, model="m")
+        sender(source)
 
 
 def test_only_the_image_of_a_radiograph_is_sent(
@@ -68,7 +79,7 @@ def test_only_the_image_of_a_radiograph_is_sent(
 ) -> None:
     original = cv2.imread(str(image_file), cv2.IMREAD_GRAYSCALE)
     image_file.write_bytes(image_file.read_bytes() + b"Jane Doe")  # as a header would
-    flag = flag_sender(DATASET, source, model="m")
+    flag = sender(source)
     flag({**NOTE, "consent": True, "radiograph": {"name": "x"}})
     (picture,) = [content for path, content in files_of(hub).items() if path.endswith(".png")]
     assert b"Jane" not in picture
@@ -77,18 +88,44 @@ def test_only_the_image_of_a_radiograph_is_sent(
 
 
 @pytest.mark.parametrize(
-    "sent", [{**NOTE, "feedback": "agree"}, {"comment": "no feedback"}, ["no note"], None]
+    "sent",
+    [
+        {**NOTE, "feedback": "agree"},
+        {**NOTE, "own": "perhaps"},
+        {"comment": "no feedback"},
+        ["no note"],
+        None,
+    ],
 )
 def test_anything_but_a_disagreement_is_not_sent(
     hub: LoopbackHub, source: Source, sent: object
 ) -> None:
-    flag = flag_sender(DATASET, source, model="m")
+    flag = sender(source)
     assert flag(sent) == "not_sent"
     assert not files_of(hub)
 
 
+def test_a_radiograph_that_the_gate_refuses_is_not_sent(
+    hub: LoopbackHub,
+    tiny_classifier: Classifier,
+    image_file: Path,
+    gradient_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whatever the browser says of it."""
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    viewer = create_viewer(tiny_classifier, cases={}, at_once=1, elem_id="viewer", flag_to=DATASET)
+    asked = {**NOTE, "consent": True}
+    refused = {"name": "gradient.png", "path": str(gradient_file)}
+    assert viewer.flag({**asked, "radiograph": refused}) == "not_sent"
+    assert not files_of(hub)
+    accepted = {"name": "image.png", "path": str(image_file)}
+    assert viewer.flag({**asked, "radiograph": accepted}) == "sent_with_radiograph"
+
+
 def test_a_hub_that_fails_is_told_and_the_page_goes_on(hub: LoopbackHub, source: Source) -> None:
-    flag = flag_sender(DATASET, source, model="m")
+    flag = sender(source)
     hub.interfere = lambda request: 403 if "/commit/" in request else None
     assert flag(NOTE) == "not_sent"
     hub.interfere = lambda _: None
@@ -99,10 +136,10 @@ def test_a_dataset_that_cannot_be_written_to_is_said_at_the_start(
     hub: LoopbackHub, source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(HubError, match="expected NAME/DATASET"):
-        flag_sender("disagreements", source, model="m")
+        flag_sender("disagreements", source, accepts=lambda _: True, model="m")
     monkeypatch.setenv("HF_TOKEN", "hf_of_somebody_else")
     with pytest.raises(HubError, match="cannot be written to"):
-        flag_sender(DATASET, source, model="m")
+        sender(source)
 
 
 class TestPage:
@@ -130,20 +167,27 @@ class TestPage:
         page.locator(".feedback summary").click()
         page.locator("[name=agree][value=agree]").check()
         expect(page.locator(".flag")).to_be_hidden()
+        page.locator("[name=agree][value=disagree]").check()
+        expect(page.locator(".flag .what")).to_contain_text(DATASET)
+        expect(page.locator(".consent")).not_to_be_checked()
+        assert not violations(page)
         page.locator("[data-note=save]").click()
         expect(page.locator(".saved")).to_have_text(EN["feedback_saved"])
+        send = page.locator("[data-note=send]")
+        expect(send).to_be_disabled()  # without the reader's own reading
         assert not files_of(hub)
 
-        page.locator("[name=agree][value=disagree]").check()
-        expect(page.locator(".flag p")).to_contain_text(DATASET)
-        expect(page.locator(".consent")).not_to_be_checked()
-        page.locator("[data-note=save]").click()
-        expect(page.locator(".saved")).to_have_text(EN["flag_sent"])
-        assert [Path(path).suffix for path in files_of(hub)] == [".json"]
+        page.locator("[name=flag-own][value=NORMAL]").check()
+        send.click()
+        sent = page.locator(".flag .sent")
+        expect(sent).to_have_text(EN["flag_sent"])
+        expect(send).to_be_disabled()  # it is there already
+        (document,) = files_of(hub).values()
+        assert json.loads(document)["own"] == "NORMAL"
 
         page.locator(".consent").check()
-        page.locator("[data-note=save]").click()
-        expect(page.locator(".saved")).to_have_text(EN["flag_sent_with_radiograph"])
+        send.click()
+        expect(sent).to_have_text(EN["flag_sent_with_radiograph"])
         assert sorted(Path(path).suffix for path in files_of(hub)) == [".json", ".json", ".png"]
         answered(page, image_file)  # consent is for one radiograph alone
         expect(page.locator(".consent")).not_to_be_checked()

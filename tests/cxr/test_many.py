@@ -18,7 +18,7 @@ from cxr.page.many import create_many
 from cxr.page.uploads import asked_name
 from cxr.reading.radiograph import read_radiograph
 from tests.conftest import PAGE_MARKS
-from tests.cxr.browser import ANSWERED, EN, answered
+from tests.cxr.browser import ANSWERED, EN, answered, violations
 
 pytestmark = PAGE_MARKS
 
@@ -194,20 +194,77 @@ def test_the_list_survives_a_reload_until_it_is_deleted(
     expect(page.locator("#many tbody tr")).to_have_count(0)
 
 
-def test_without_room_in_the_browser_the_list_stays_and_it_is_said(
+def test_without_room_in_the_browser_the_list_stays_and_deleting_makes_room(
     page: Page, url: str, tmp_path: Path, image_file: Path
 ) -> None:
     session = page.context.new_cdp_session(page)
-    session.send("Storage.overrideQuotaForOrigin", {"origin": url, "quotaSize": 100_000})
+    session.send("Storage.overrideQuotaForOrigin", {"origin": url, "quotaSize": 300_000})
     page.reload()
+    choose(page, image_file)
+    expect(page.locator(".kept")).to_have_text(EN["kept_all"], timeout=30_000)
     large = tmp_path / "large.png"
-    noise = np.random.default_rng(0).integers(0, 255, (400, 400)).astype(np.uint8)
+    noise = np.random.default_rng(0).integers(0, 255, (700, 700)).astype(np.uint8)
     cv2.imwrite(str(large), noise)
-    choose(page, large, image_file)
+    choose(page, large)
     expect(status(page)).to_contain_text("2 of 2 done", timeout=30_000)
     expect(page.locator(".kept")).to_have_text(EN["kept_full"])
+    page.reload()  # what was kept before is there, and the row of what was not
+    expect(page.locator("#many tbody tr")).to_have_count(2)
+    page.locator("button[data-view=many]").click()
+    row(page, "large.png").get_by_role("button").click()
+    expect(page.locator("#many .notice")).to_contain_text("large.png: the file is not there")
     row(page, "image.png").get_by_role("button").click()
     page.wait_for_selector(ANSWERED)
+    page.keyboard.press("a")
+    page.locator("[data-do=delete]").click()
+    page.locator("[data-do=delete_all]").click()
+    choose(page, image_file)
+    expect(status(page)).to_contain_text("1 of 1 done", timeout=30_000)
+    expect(page.locator(".kept")).to_have_text(EN["kept_all"])
+
+
+def test_a_second_tab_does_not_overwrite_the_list(
+    page: Page, image_file: Path, gradient_file: Path
+) -> None:
+    choose(page, image_file)
+    expect(status(page)).to_contain_text("1 of 1 done", timeout=30_000)
+    other = page.context.new_page()
+    other.goto(page.url)
+    choose(other, gradient_file)  # not added, and it is said
+    expect(other.locator("#many .other-tab")).to_contain_text(EN["other_tab_list"])
+    assert not violations(other)
+    page.get_by_label("Your label, image.png").select_option("NORMAL")
+    other.locator("#many [data-do=here]").click()
+    expect(other.get_by_label("Your label, image.png")).to_have_value("NORMAL")
+    expect(other.locator("#many tbody tr")).to_have_count(1)
+    expect(page.locator("#many .other-tab")).to_be_visible()
+    other.get_by_label("Your label, image.png").select_option("UNSURE")
+    other.close()
+    expect(page.get_by_label("Your label, image.png")).to_have_value("UNSURE")
+
+
+def test_a_dropped_folder_keeps_the_paths_of_its_files(
+    page: Page, tmp_path: Path, image_file: Path
+) -> None:
+    for ward in ("ward a", "ward b"):
+        (tmp_path / "study" / ward).mkdir(parents=True)
+        (tmp_path / "study" / ward / "image.png").write_bytes(image_file.read_bytes())
+    drop(page, tmp_path / "study")
+    expect(status(page)).to_contain_text("2 of 2 done", timeout=30_000)
+    page.locator("[data-sort=name]").click()
+    names = [f"study/{ward}/image.png" for ward in ("ward a", "ward b")]
+    expect(page.locator("#many tbody td.file")).to_have_text(names)
+    page.get_by_role("button", name=names[1]).click()
+    page.wait_for_selector(ANSWERED)
+    expect(page.locator("#walk .path")).to_have_text(names[1])
+
+
+def drop(page: Page, path: Path) -> None:
+    """Drop a file or a folder on the page, as from the system's file manager."""
+    session = page.context.new_cdp_session(page)
+    data = {"items": [], "files": [str(path)], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        session.send("Input.dispatchDragEvent", {"type": kind, "x": 400, "y": 400, "data": data})
 
 
 def test_many_images_can_be_stopped_and_go_on(page: Page, image_file: Path, tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ FAMILIES = {
     "stop_": {"high_sensitivity", "threshold", "high_specificity"},
     "label_": set(get_args(Label)),
     "said_": set(get_args(Verdict)),
-    "flag_": {"title", "consent", *get_args(Flagged)},
+    "flag_": {"heading", "title", "consent", "send", "needs", "sending", *get_args(Flagged)},
     "compared_": set(get_args(Comparison)),
     "metric_": set(METRICS),
     "setting_": {f"{name}{part}" for name in SETTING_KEYS for part in ("", "_means")},

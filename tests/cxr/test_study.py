@@ -213,8 +213,18 @@ def test_by_keys_from_a_zip_file_and_ended_early(
     page.keyboard.press("Escape")
     page.locator("#study [value=NORMAL]").focus()
     page.keyboard.press("Space")
+    page.keyboard.press("Enter")  # leads to the slider, which is not set yet
+    expect(page.locator("#study .confidence")).to_be_focused()
+    expect(page.locator("#study .confidence")).to_have_attribute(
+        "aria-valuetext", EN["study_confidence_unset"]
+    )
+    phase(page, "read")
+    page.keyboard.press("Space")
+    expect(page.locator("#study .own-reading output")).to_have_text("50%")
+    page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
     phase(page, "aid")
+    expect(page.locator("#study .own-reading output")).to_have_text("55%")
     page.keyboard.press("z")  # marks are those made without the model
     page.keyboard.press("Enter")
     expect(page.locator("#study .place strong")).to_have_text("Radiograph 2 of 2")
@@ -228,3 +238,104 @@ def test_by_keys_from_a_zip_file_and_ended_early(
     expect(results).to_contain_text(EN["study_no_labels"])
     expect(results).to_contain_text("You marked something on 1 radiograph")
     expect(results.locator("li")).to_contain_text(EN["study_unread"])
+
+
+@pytest.fixture
+def pair(tmp_path: Path, image_file: Path) -> list[Path]:
+    """An image under two names, and a table whose labels of it contradict each other."""
+    names = ["one.png", "two.png"]
+    for name in names:
+        (tmp_path / name).write_bytes(image_file.read_bytes())
+    (tmp_path / "labels.csv").write_text("one.png,normal\ntwo.png,pneumonia\n")
+    return [tmp_path / name for name in [*names, "labels.csv"]]
+
+
+def begin(page: Page, paths: list[Path]) -> None:
+    page.locator("[data-view=study]").click()
+    phase(page, "setup")
+    page.set_input_files("#study .pick-files", paths)
+    page.locator("#study [data-do=start]").click()
+    phase(page, "read")
+
+
+def test_what_is_not_submitted_outlasts_a_reload_and_an_image_counts_once(
+    page: Page, pair: list[Path]
+) -> None:
+    begin(page, pair)
+    output = page.locator("#study .own-reading output")
+    expect(output).to_have_text(EN["study_confidence_unset"])
+    mark(page)
+    page.locator("#study [name=choice][value=NORMAL]").check()
+    page.reload()
+    phase(page, "read")
+    expect(page.locator("#study .marked")).to_have_text("1 mark")
+    expect(page.locator("#study [value=NORMAL]")).to_be_checked()
+    expect(output).to_have_text(EN["study_confidence_unset"])
+    submit(page)
+    phase(page, "read")
+    page.locator("#study .confidence").click()  # where the slider stands already
+    expect(output).to_have_text("50%")
+    page.reload()
+    phase(page, "read")
+    expect(output).to_have_text("50%")
+    submit(page)
+    phase(page, "aid")
+    expect(output).to_have_text("50%")
+    page.locator("#study [name=choice][value=PNEUMONIA]").check()  # a new choice: how sure now?
+    expect(output).to_have_text(EN["study_confidence_unset"])
+    page.locator("#study .confidence").fill("70")
+    page.reload()
+    phase(page, "aid")
+    expect(page.locator("#study [value=PNEUMONIA]")).to_be_checked()
+    expect(output).to_have_text("70%")
+    submit(page)
+    phase(page, "results")  # the other file has the same image
+    results = page.locator("#study .results")
+    expect(results).to_contain_text("1 of 2 radiographs read; 1 left out")
+    expect(results).to_contain_text("1 radiograph shows the same image as another")
+    expect(results).to_contain_text("their labels contradict each other")
+    expect(results).to_contain_text(EN["study_no_labels"])
+
+
+def test_a_second_tab_takes_the_study_over_whole(page: Page, pair: list[Path]) -> None:
+    begin(page, pair[:1])
+    mark(page)
+    read(page, "PNEUMONIA", 80)
+    other = page.context.new_page()
+    other.goto(page.url)
+    other.locator("[data-view=study]").click()
+    phase(other, "elsewhere")
+    expect(other.locator("#study .other-tab")).to_contain_text(EN["other_tab_study"])
+    assert not violations(other)
+    phase(page, "read")
+    other.locator("#study [data-do=here]").click()
+    phase(other, "read")
+    phase(page, "elsewhere")
+    expect(other.locator("#study .marked")).to_have_text("1 mark")
+    expect(other.locator("#study .own-reading output")).to_have_text("80%")
+    submit(other)
+    phase(other, "aid")
+    page.bring_to_front()
+    page.locator("#study [data-do=here]").click()  # and back
+    phase(page, "aid")
+    phase(other, "elsewhere")
+    submit(page)
+    phase(page, "results")
+    page.close()
+    phase(other, "results")
+
+
+def test_a_tab_does_not_give_away_what_the_browser_has_not_kept(
+    page: Page, url: str, pair: list[Path]
+) -> None:
+    session = page.context.new_cdp_session(page)
+    session.send("Storage.overrideQuotaForOrigin", {"origin": url, "quotaSize": 1000})
+    begin(page, pair[:1])
+    expect(page.locator("#study .notice")).to_have_text(EN["study_full"])
+    other = page.context.new_page()
+    other.goto(page.url)
+    other.locator("[data-view=study]").click()
+    phase(other, "elsewhere")
+    other.locator("#study [data-do=here]").click()
+    expect(other.locator("#study .notice")).to_have_text(EN["other_tab_unkept"])
+    phase(page, "read")
