@@ -12,7 +12,7 @@ from cxr.classifier import Classifier
 from cxr.messages import text
 from cxr.page.about import card_text, create_curves
 from cxr.page.api import create_api, fetch_nothing
-from cxr.page.cases import create_case_text, create_cases, create_guide
+from cxr.page.cases import create_cases, create_guide
 from cxr.page.lines import Line, create_choose_button, create_header, create_line, model_line
 from cxr.page.many import create_many, create_walk
 from cxr.page.notes import note_keeper
@@ -88,7 +88,6 @@ def build_page(
                     keep_note=keep_note,
                     flag_to=flag_to,
                 )
-                create_case_text(cases, elem_id="case")
         with gr.Column(elem_id="many-view"):
             create_many(classifier, at_once=_AT_ONCE, elem_id="many")
         with gr.Column(elem_id="study-view"):
