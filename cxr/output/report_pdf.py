@@ -31,6 +31,8 @@ from cxr.output.pdf_page import (
 )
 from cxr.reading.radiograph import Radiograph
 
+OwnReading = Literal["NORMAL", "PNEUMONIA", "UNSURE"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
@@ -41,13 +43,13 @@ class Reading:
         language: of the report.
         prevalence: of pneumonia among the reader's patients, in (0, 1); None if not chosen.
         own: the reader's own reading, made before the answer was shown; None without one.
-        confidence: how sure the reader was of it, in [0, 1].
+        confidence: how sure the reader was of it, in [0, 1]; None if unsure.
     """
 
     threshold: float | None = None
     language: Language = "en"
     prevalence: float | None = None
-    own: Literal["NORMAL", "PNEUMONIA"] | None = None
+    own: OwnReading | None = None
     confidence: float | None = None
 
 
@@ -139,7 +141,8 @@ def _verdict(prediction: Prediction, reading: Reading) -> str:
 def _own_reading(reading: Reading) -> list[tuple[str, str]]:
     if reading.own is None:
         return []
-    language, said = reading.language, text(f"verdict_{reading.own}", reading.language)
+    language = reading.language
+    said = text("quiz_unsure" if reading.own == "UNSURE" else f"verdict_{reading.own}", language)
     if reading.confidence is not None:
         sure = format_percent(reading.confidence, language, digits=0)
         said = text("report_own", language, verdict=said, confidence=sure)

@@ -6,16 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from cxr.cases import read_cases
 from cxr.classifier import Classifier
 from cxr.messages import text
 from cxr.page.about import card_text, create_curves
 from cxr.page.api import create_api, fetch_nothing
-from cxr.page.cases import create_case_text, create_cases, create_guide
+from cxr.page.cases import create_cases, create_guide
 from cxr.page.lines import Line, create_choose_button, create_header, create_line, model_line
 from cxr.page.many import create_many, create_walk
 from cxr.page.notes import note_keeper
+from cxr.page.preview import LinkPreview
 from cxr.page.serving import BASE_SETTINGS
 from cxr.page.study import create_study
 from cxr.page.uploads import DELETE_UPLOADS
@@ -47,8 +49,9 @@ LAUNCH_SETTINGS: dict[str, Any] = {
         f"<script>{(_FOLDER / name).read_text(encoding='utf-8')}</script>" for name in _HEAD
     ),
     "max_file_size": MAX_BYTES,
+    "app_kwargs": {"middleware": [Middleware(LinkPreview)]},
 }
-_AT_ONCE = 2  # radiographs that are classified at a time, of viewer, list, study and API each
+AT_ONCE = 2  # radiographs that are classified at a time, of viewer, list, study and API each
 _MAX_WAITING = 200  # requests in the queue
 
 
@@ -84,23 +87,22 @@ def build_page(
                 create_viewer(
                     classifier,
                     cases={name: case.path for name, case in cases.by_name.items()},
-                    at_once=_AT_ONCE,
+                    at_once=AT_ONCE,
                     elem_id="viewer",
                     keep_note=keep_note,
                     flag_to=flag_to,
                 )
-                create_case_text(cases, elem_id="case")
         with gr.Column(elem_id="many-view"):
-            create_many(classifier, at_once=_AT_ONCE, elem_id="many")
+            create_many(classifier, at_once=AT_ONCE, elem_id="many")
         with gr.Column(elem_id="study-view"):
-            create_study(classifier, at_once=_AT_ONCE, elem_id="study")
+            create_study(classifier, at_once=AT_ONCE, elem_id="study")
         with gr.Column(elem_id="about-view"):
             create_curves(classifier.bundle, elem_id="curves")
             gr.Markdown(card_text(classifier.bundle), elem_id="card")
         with gr.Column(elem_id="footer"):
             create_line(model_line(classifier.bundle), elem_id="status")
             create_line(_privacy_line(notes, flag_to), elem_id="privacy")
-        create_api(classifier, at_once=_AT_ONCE)
+        create_api(classifier, at_once=AT_ONCE)
     fetch_nothing(page)
     return page.queue(max_size=_MAX_WAITING, api_open=True)
 

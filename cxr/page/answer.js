@@ -180,7 +180,7 @@ const keep = async (kind) => {
   $(".not-kept").textContent = "";
   if (kind === "overlay") return keepOverlay();
   const mine = notes().findLast((other) => other.id === answered().id);
-  const own = ["NORMAL", "PNEUMONIA"].includes(state.own) ? state.own : null;
+  const own = state.own === "seen" ? null : state.own;
   let made = { problem: "state_offline" };
   try {
     made = await server.keep_file({

@@ -17,8 +17,29 @@ const show = () => {
   }
 };
 
+// On a phone the cases are in a drawer, once there is a radiograph; what is chosen from it closes it.
+const opener = element.querySelector(".open-drawer");
+const openDrawer = (open) => {
+  element.querySelector(".drawer").toggleAttribute("data-open", open);
+  opener.setAttribute("aria-expanded", String(open));
+};
+const closeDrawer = () => {
+  if (opener.getAttribute("aria-expanded") !== "true") return false;
+  openDrawer(false);
+  if (opener.offsetParent) opener.focus();
+  return true;
+};
+document.addEventListener("click", (event) => {
+  if (element.isConnected && !element.contains(event.target)) openDrawer(false);
+});
+element.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && closeDrawer()) event.stopPropagation();
+});
+
 element.addEventListener("click", (event) => {
   const button = event.target.closest("button");
+  if (button === opener) return openDrawer(opener.getAttribute("aria-expanded") !== "true");
+  if (button) closeDrawer();
   const { case: name, do: action } = button?.dataset ?? {};
   if (name) cxrCases.open(name);
   if (action && state.mode === action) cxrCases.end();

@@ -1,7 +1,8 @@
-"""The cases on the page: thumbnails, a quiz, a guided tour, and what each case teaches.
+"""The cases on the page: thumbnails, a quiz and a guided tour.
 
-Three components share what `cases.js` keeps in the browser: which case is open, which have been
-answered, the quiz and the tour. Their texts of each case come from `examples/cases.toml`.
+Two components and the viewer, which says what a case teaches, share what `cases.js` keeps in the
+browser: which case is open, which have been answered, the quiz and the tour. Their texts of each
+case come from `examples/cases.toml`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ _FOLDER = Path(__file__).parent
 _THUMBNAIL_SIDE = 220
 
 _LIST = """
+<button type="button" class="open-drawer" aria-expanded="false" data-t="cases_drawer"></button>
+<div class="drawer">
 <p data-t="cases"></p>
 <div class="actions">
   <button type="button" data-do="tour" aria-pressed="false" data-t="tour"></button>
@@ -38,6 +41,7 @@ _LIST = """
   </li>
   {{/each}}
 </ul>
+</div>
 """
 
 _GUIDE = """
@@ -58,22 +62,6 @@ _GUIDE = """
 </section>
 """
 
-_TEXT = """
-<article hidden>
-  <h2></h2>
-  <dl>
-    <div class="of-data-set"><dt data-t="case_label"></dt><dd class="label"></dd></div>
-    <div><dt data-t="case_look"></dt><dd class="look"></dd></div>
-    <div><dt data-t="case_model"></dt><dd class="model"></dd></div>
-  </dl>
-  <p class="credit">
-    <span></span>
-    <a class="licence" href="https://creativecommons.org/licenses/by/4.0/">CC BY 4.0</a>
-  </p>
-  <p class="credit"><a class="link" data-t="case_link"></a></p>
-</article>
-"""
-
 
 def create_cases(cases: Cases, *, elem_id: str) -> gr.HTML:
     """Thumbnails with titles; a click on one opens it in the viewer."""
@@ -84,11 +72,6 @@ def create_cases(cases: Cases, *, elem_id: str) -> gr.HTML:
 def create_guide(cases: Cases, *, elem_id: str) -> gr.HTML:
     """The question of the quiz and the sentence of the tour, where one of them is on."""
     return _component(None, _GUIDE, "case_guide.js", cases, elem_id=elem_id)
-
-
-def create_case_text(cases: Cases, *, elem_id: str) -> gr.HTML:
-    """Label, what to look at, and what the bundled model said."""
-    return _component(None, _TEXT, "case_text.js", cases, elem_id=elem_id)
 
 
 def _component(value: Any, template: str, script: str, cases: Cases, *, elem_id: str) -> gr.HTML:

@@ -7,14 +7,14 @@ import io
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from cxr.classifier import Classifier
 from cxr.errors import UnreadableRadiograph
 from cxr.language import Language
 from cxr.messages import Message
 from cxr.output.dicom import dicom_objects
-from cxr.output.report_pdf import Reading, pdf_report
+from cxr.output.report_pdf import OwnReading, Reading, pdf_report
 from cxr.reading.radiograph import read_radiograph
 
 
@@ -72,7 +72,7 @@ def _reading(asked: Mapping[str, Any]) -> Reading:
         threshold=_fraction(asked.get("threshold")),
         language=language,
         prevalence=_fraction(asked.get("prevalence")),
-        own=own if own in ("NORMAL", "PNEUMONIA") else None,
+        own=own if own in get_args(OwnReading) else None,
         confidence=_fraction(asked.get("confidence")),
     )
 

@@ -65,6 +65,7 @@ button {
   .switches { grid-area: 1 / 2; }
   #disclaimer, nav { grid-column: 1 / -1; margin: 0; min-width: 0; }
   nav { gap: 0.9rem; overflow-x: auto; }
+  .switches button { min-width: 44px; min-height: 44px; }
   nav button { min-height: 44px; font-size: 0.85rem !important; white-space: nowrap; }
   /* Beside a radiograph its first sentences; a touch shows the rest. */
   body[data-shown] & #disclaimer:not(:focus) {
@@ -114,6 +115,7 @@ button {
   cursor: pointer;
 }
 button:hover { background: #334155; }
+@media (max-width: 60rem) { button { min-height: 44px; } }
 """
 _CHOOSE_SCRIPT = """
 const { cxr } = window;

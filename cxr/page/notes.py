@@ -7,15 +7,16 @@ import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from cxr.errors import CXRError
+from cxr.output.report_pdf import OwnReading
 
 FILE = "notes.jsonl"
 _NUMBERS = ("probability", "threshold", "confidence")
 _WORDS = {
     "verdict": {"NORMAL", "PNEUMONIA", "UNCERTAIN"},
-    "own": {"NORMAL", "PNEUMONIA"},
+    "own": set(get_args(OwnReading)),
     "feedback": {"agree", "disagree"},
 }
 _MAX_CHARACTERS = 1000  # of a comment

@@ -25,22 +25,33 @@ const note = (values) => {
 };
 
 const readFirst = () => cxr.recall("read_first") === true;
-const waiting = () => readFirst() && answered() && !state.own;
+// Who reads a case in the quiz is asked there.
+const inQuiz = () => cxrCases.asking() || Boolean(cxrCases.choices()[state.source?.case]);
+const waiting = () => readFirst() && answered() && !state.own && !inQuiz();
 
 const blinded = () => waiting() || cxrCases.asking();
+
+const chosenReading = () => $("[name=own]:checked")?.value;
+const showReading = () => {
+  const unsure = chosenReading() === "UNSURE";
+  $(".confidence").disabled = unsure;
+  $(".own-reading output").textContent = unsure ? "–" : cxr.percent($(".confidence").value / 100, 0);
+};
 
 const showSession = () => {
   $(".viewer").dataset.reading = waiting() ? "own" : "answer";
   $(".own-reading").hidden = !waiting();
   $(".read-first").checked = readFirst();
-  $(".own-reading output").textContent = cxr.percent($(".confidence").value / 100, 0);
+  showReading();
   if (answered()) $(".own-reading .name").textContent = answered().name;
   const all = notes();
   const read = all.filter((one) => one.own);
   const agreed = read.filter((one) => one.own === one.verdict).length;
+  const unsure = read.filter((one) => one.own === "UNSURE").length;
   const uncertain = read.filter((one) => one.verdict === "UNCERTAIN").length;
   const said = [];
   if (read.length) said.push(say("session", { read: read.length, agreed }));
+  if (unsure) said.push(say("session_unsure", { unsure }));
   if (uncertain) said.push(say("session_uncertain", { uncertain }));
   $(".agreement").textContent = said.join(" ");
   $(".session .keep").hidden = !all.length;
@@ -63,15 +74,16 @@ const saveNote = () => {
 element.addEventListener("submit", (event) => {
   event.preventDefault();
   const form = event.target.closest(".own-reading");
-  const own = form?.querySelector("[name=own]:checked")?.value;
+  const own = form && chosenReading();
   if (!own) return;
   state.own = own;
-  note({ own, confidence: Number($(".confidence").value) / 100 });
+  note({ own, confidence: own === "UNSURE" ? null : Number($(".confidence").value) / 100 });
   form.reset();
   show();
+  showSourceCase();
 });
 element.addEventListener("input", (event) => {
-  if (event.target.matches(".confidence")) showSession();
+  if (event.target.matches(".confidence, [name=own]")) showReading();
 });
 element.addEventListener("change", (event) => {
   if (!event.target.matches(".read-first")) return;
@@ -107,6 +119,7 @@ element.addEventListener("click", async (event) => {
 });
 
 cxr.onChange(show);
+cxrCases.onChange(show);
 cxrCases.connect((name) => {
   cxr.setView("one");
   open({ name: cxrCases.state.cases[name].title[cxr.language], case: name });

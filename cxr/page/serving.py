@@ -41,6 +41,7 @@ BASE_SETTINGS: dict[str, Any] = {
     "enable_monitoring": False,
     "footer_links": [],
     "ssr_mode": False,
+    "mcp_server": False,  # Gradio's; its environment variable must not turn it on
 }
 
 
@@ -102,8 +103,9 @@ def served(
     Raises:
         PageError: it cannot be served.
     """
-    middleware = defences(settings, host_names=host_names)
-    settings = {**settings, "app_kwargs": {"middleware": middleware}}
+    ours = settings.get("app_kwargs", {})
+    middleware = [*defences(settings, host_names=host_names), *ours.get("middleware", ())]
+    settings = {**settings, "app_kwargs": {**ours, "middleware": middleware}}
     # Behind a proxy, too, the page is asked for here and not there.
     direct = ",".join(filter(None, [os.environ.get("NO_PROXY"), "127.0.0.1,localhost"]))
     try:

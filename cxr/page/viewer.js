@@ -1,5 +1,5 @@
 // The viewer: one state at a time, and what leads from one to the next. desk.js comes before; radiograph.js, heat.js,
-// stage.js, tools.js, whatif.js, answer.js, flag.js and reading.js follow in the same scope.
+// stage.js, tools.js, whatif.js, answer.js, flag.js, case_text.js and reading.js follow in the same scope.
 //
 //   empty → reading → answered | refused | unreadable | too_large | busy | offline | failed
 Object.assign(state, {
@@ -37,8 +37,12 @@ const open = async (source) => {
   }
   if (mine !== chosen) return;
   become(next.kind, { value: next, picture: next.picture ?? picture });
-  if (source.case && !CAN_BE_TRIED_AGAIN.includes(next.kind)) cxrCases.show(source.case);
+  if (!waiting()) showSourceCase();
   showNote();
+};
+// Tells of the case that is open, if it is one: only after the reader's own reading, if the reader wants to read first.
+const showSourceCase = () => {
+  if (state.source.case && !CAN_BE_TRIED_AGAIN.includes(state.kind)) cxrCases.show(state.source.case);
 };
 
 document.addEventListener("cxr:open", ({ detail }) => {
@@ -86,6 +90,7 @@ const show = () => {
   showState();
   showTools();
   showAnswer();
+  showCase();
   showSession();
   showFlag();
   draw();

@@ -33,6 +33,7 @@ _SCRIPTS = (
     "whatif.js",
     "answer.js",
     "flag.js",
+    "case_text.js",
     "reading.js",
 )
 
@@ -88,7 +89,7 @@ def create_viewer(
         "viewer.html",
         answers=answers,
         scripts=_SCRIPTS,
-        styles=("viewer.css", "stage.css", "panel.css"),
+        styles=("viewer.css", "stage.css", "case_text.css", "panel.css"),
         elem_id=elem_id,
         server_functions=[keep_file, *filter(None, (keep_note, flag))],
         keeps_notes=keep_note is not None,

@@ -12,9 +12,10 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from html import unescape
 from pathlib import Path
 from typing import Literal
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import cv2
 import httpx
@@ -26,7 +27,10 @@ from playwright.sync_api import Browser, Page, expect
 
 import app
 from cxr.classifier import Classifier
+from cxr.language import Language
+from cxr.messages import text
 from cxr.model.bundle import Bundle, load_bundle
+from cxr.page.preview import PICTURE_SIZE
 from cxr.reading.radiograph import read_radiograph
 from tests.conftest import PAGE_MARKS, ROOT
 from tests.cxr.browser import ANSWERED, EN, FR, answered, choose, number_in, violations
@@ -61,6 +65,33 @@ def test_the_page_has_an_icon_and_can_be_installed(url: str) -> None:
     assert manifest["name"] == EN["title"]
     with urlopen(f"{url}pwa_icon") as answer:  # noqa: S310
         assert answer.read().startswith(b"<svg")
+
+
+@pytest.mark.parametrize(
+    ("headers", "language", "root"),
+    [
+        ({}, "en", None),
+        ({"Accept-Language": "fr-CH, en", "X-Forwarded-Proto": "https"}, "fr", "https://127.0.0.1"),
+        ({"X-Forwarded-Host": 'a.example"><script>'}, "en", "http://a.example"),
+    ],
+)
+def test_a_shared_link_shows_what_it_leads_to(
+    url: str, headers: dict[str, str], language: Language, root: str | None
+) -> None:
+    with urlopen(Request(f"{url}?case=hila", headers=headers)) as answer:  # noqa: S310
+        head = answer.read().decode().partition("<style>")[0]
+    tags = dict(re.findall(r'<meta (?:property|name)="([^"]+)" content="([^"]*)">', head))
+    assert unescape(tags["og:title"]) == unescape(tags["twitter:title"]) == text("title", language)
+    assert unescape(tags["og:description"]) == text("link_preview", language)
+    assert tags["twitter:card"] == "summary_large_image"
+    assert tags["og:image"] == tags["twitter:image"]
+    assert tags["og:image"].startswith(root or url)
+    assert "<script>" not in head
+    assert head.count('og:title"') == head.count('og:image"') == 1  # Gradio's are gone
+    with urlopen(f"{url}preview.jpg") as answer:  # noqa: S310
+        assert answer.headers["Content-Type"] == "image/jpeg"
+        picture = cv2.imdecode(np.frombuffer(answer.read(), np.uint8), cv2.IMREAD_COLOR)
+    assert picture.shape[1::-1] == PICTURE_SIZE
 
 
 def test_about_the_model(page: Page) -> None:

@@ -22,7 +22,7 @@ SAID = "#guide .said"
 
 def wait_for(page: Page, name: str) -> None:
     """Until the case has been answered and is told of."""
-    expect(page.locator("#case h2")).to_have_text(ALL.by_name[name].title["en"], timeout=15_000)
+    expect(page.locator(".case h2")).to_have_text(ALL.by_name[name].title["en"], timeout=15_000)
 
 
 def test_a_link_opens_its_case(page: Page, url: str) -> None:
@@ -30,16 +30,16 @@ def test_a_link_opens_its_case(page: Page, url: str) -> None:
     page.goto(f"{url}?case={case.name}")
     wait_for(page, case.name)
     expect(page.locator(".verdict .name")).to_have_text(case.path.name)
-    expect(page.locator("#case .look")).to_have_text(case.look["en"])
-    expect(page.locator("#case dd.label")).to_have_text(EN["label_bacterial"])
+    expect(page.locator(".case .look")).to_have_text(case.look["en"])
+    expect(page.locator(".case dd.label")).to_have_text(EN["label_bacterial"])
     assert case.answer.probability is not None
     probability = format_probability(case.answer.probability, "en")
     model = text("said_UNCERTAIN", "en", probability=probability)
-    expect(page.locator("#case .model")).to_have_text(
+    expect(page.locator(".case .model")).to_have_text(
         f"{model} {EN['compared_undecided_positive']}"
     )
-    expect(page.locator("#case .credit").first).to_contain_text("CC BY 4.0")
-    assert page.locator("#case .link").get_attribute("href") == f"?case={case.name}"
+    expect(page.locator(".case .credit").first).to_contain_text("CC BY 4.0")
+    assert page.locator(".case .link").get_attribute("href") == f"?case={case.name}"
 
 
 def test_labels_are_told_once_a_case_is_answered(page: Page) -> None:
@@ -65,7 +65,7 @@ def test_a_radiograph_of_ones_own_is_no_case(page: Page, image_file: Path) -> No
     wait_for(page, "hila")
     choose(page, image_file)
     expect(page.locator(".verdict .name")).to_have_text("image.png")
-    expect(page.locator("#case article")).to_be_hidden()
+    expect(page.locator(".case article")).to_be_hidden()
     assert "case=" not in page.url
     page.locator("[data-case=hila]").click()
     wait_for(page, "hila")
@@ -75,8 +75,8 @@ def test_the_drawing_is_refused_and_told_of(page: Page) -> None:
     page.locator("[data-case=drawing]").click()
     wait_for(page, "drawing")
     reasons = [Message(code) for code in ALL.by_name["drawing"].answer.reasons]
-    expect(page.locator("#case .model")).to_have_text(f"{EN['case_refused']} {sentences(reasons)}")
-    expect(page.locator("#case .licence")).to_be_hidden()
+    expect(page.locator(".case .model")).to_have_text(f"{EN['case_refused']} {sentences(reasons)}")
+    expect(page.locator(".case .licence")).to_be_hidden()
     expect(page.locator(".problem .label")).to_have_text(EN["state_refused"])
 
 
@@ -88,7 +88,7 @@ def test_the_dicom_file_is_opened(page: Page) -> None:
 
 def test_a_link_to_no_case_says_so(page: Page, url: str) -> None:
     page.goto(f"{url}?case=nobody")
-    expect(page.locator("#case h2")).to_have_text(text("case_unknown", "en", name="nobody"))
+    expect(page.locator(".case h2")).to_have_text(text("case_unknown", "en", name="nobody"))
     page.locator("[data-case=hila]").click()
     wait_for(page, "hila")
 
@@ -109,7 +109,7 @@ def test_the_quiz_asks_before_it_tells(page: Page) -> None:
     first = ALL.by_name[QUIZ[0]]
     expect(page.locator(SAID)).to_contain_text(EN["quiz_question"])
     expect(page.locator("[data-choice]").first).to_have_attribute("aria-disabled", "false")
-    for hidden in ("#viewer .panel", "#case article", "[data-tool=heatmap]"):
+    for hidden in ("#viewer .panel", ".case article", "[data-tool=heatmap]"):
         expect(page.locator(hidden)).to_be_hidden()
     page.keyboard.press("h")  # gives nothing away
     expect(page.locator(".legend")).to_be_hidden()
@@ -181,14 +181,14 @@ def test_in_french(page: Page) -> None:
     page.locator(".language").click()
     page.locator("[data-case=wide-mediastinum]").click()
     case = ALL.by_name["wide-mediastinum"]
-    expect(page.locator("#case h2")).to_have_text(case.title["fr"], timeout=15_000)
-    expect(page.locator("#case .look")).to_have_text(case.look["fr"])
-    expect(page.locator("#case .model")).to_contain_text(FR["compared_undecided_negative"])
+    expect(page.locator(".case h2")).to_have_text(case.title["fr"], timeout=15_000)
+    expect(page.locator(".case .look")).to_have_text(case.look["fr"])
+    expect(page.locator(".case .model")).to_contain_text(FR["compared_undecided_negative"])
     page.locator("[data-do=tour]").click()
     expect(page.locator(SAID)).to_contain_text(ALL.tour[0].say["fr"])
     page.locator("[data-do=quiz]").click()
     expect(page.locator(SAID)).to_contain_text(FR["quiz_question"])
-    for part in ("#cases", "#guide", "#case"):
+    for part in ("#cases", "#guide", ".case"):
         shown = page.locator(part).inner_text()
         for key in ("tour_next", "quiz_end", "case_look", "quiz_unsure", "case_link"):
             assert EN[key] not in shown
@@ -226,6 +226,88 @@ def test_a_phone_shows_it_without_scrolling_sideways(page: Page, url: str) -> No
     page.goto(f"{url}?case=hila")
     wait_for(page, "hila")
     for mode in ("tour", "quiz"):
+        page.locator(".open-drawer").click()
         page.locator(f"[data-do={mode}]").click()
         expect(page.locator("#guide section")).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        assert too_small(page) == []
+
+
+def too_small(page: Page) -> list[str]:
+    """What is to be touched and is less than 44 pixels high."""
+    found: list[str] = page.evaluate(
+        "[...document.querySelectorAll('button:not(.skip), summary, select, textarea, .first')]"
+        ".filter((one) => one.offsetParent && one.getBoundingClientRect().height < 43.5)"
+        ".map((one) => one.outerHTML)"
+    )
+    return found
+
+
+def test_on_a_phone_what_a_case_teaches_follows_the_verdict(page: Page, url: str) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{url}?case=hila")
+    wait_for(page, "hila")
+    parts = (".stage", ".tools", ".verdict", ".case", ".number")
+    boxes = [page.locator(f"#viewer {part}").bounding_box() for part in parts]
+    ends = [0.0]
+    for part, box in zip(parts, boxes, strict=True):
+        assert box
+        assert box["y"] >= ends[-1], part
+        ends.append(box["y"] + box["height"])
+    assert ends[3] <= 844  # radiograph and verdict are within one screen
+    assert too_small(page) == []
+    page.locator(".session").scroll_into_view_if_needed()
+    verdict = page.locator(".verdict").bounding_box()
+    assert verdict
+    assert verdict["y"] == 0  # it stays in sight
+
+
+def test_on_a_phone_the_cases_are_in_a_drawer_once_there_is_a_radiograph(
+    page: Page, url: str
+) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    opener, drawer = page.locator(".open-drawer"), page.locator("#cases .drawer")
+    expect(drawer).to_be_visible()
+    expect(opener).to_be_hidden()
+    page.locator("[data-case=hila]").click()
+    wait_for(page, "hila")
+    expect(drawer).to_be_hidden()
+    opener.press("Enter")
+    expect(drawer).to_be_visible()
+    expect(opener).to_have_attribute("aria-expanded", "true")
+    assert violations(page) == []
+    page.keyboard.press("Tab")
+    page.keyboard.press("Escape")
+    expect(drawer).to_be_hidden()
+    expect(opener).to_be_focused()
+    opener.click()
+    page.locator(".stage").click(position={"x": 10, "y": 380})  # anywhere else
+    expect(drawer).to_be_hidden()
+    opener.click()
+    page.locator("[data-case=leaning]").click()
+    wait_for(page, "leaning")
+    expect(drawer).to_be_hidden()
+    page.set_viewport_size({"width": 1280, "height": 720})
+    expect(drawer).to_be_visible()
+    expect(opener).to_be_hidden()
+
+
+def test_who_reads_first_is_not_told_of_the_case_before(page: Page) -> None:
+    page.locator("[data-case=hila]").click()
+    wait_for(page, "hila")
+    page.locator(".read-first").check()
+    page.locator("[data-case=leaning]").click()
+    expect(page.locator(".own-reading .name")).to_have_text("leaning.jpeg")
+    expect(page.locator(".case article")).to_be_hidden()
+    expect(page.locator("[data-case=leaning] .label")).to_have_text("")
+    page.locator("[name=own][value=NORMAL]").check()
+    page.locator(".own-reading button").click()
+    wait_for(page, "leaning")
+    expect(page.locator("[data-case=leaning] .label")).to_have_text(EN["label_viral"])
+    # The quiz asks for the reading itself, and once.
+    page.locator("[data-do=quiz]").click()
+    expect(page.locator("[data-choice]").first).to_have_attribute("aria-disabled", "false")
+    expect(page.locator(".own-reading")).to_be_hidden()
+    page.locator("[data-choice=UNSURE]").click()
+    wait_for(page, QUIZ[0])
+    expect(page.locator("#viewer .answer")).to_be_visible()

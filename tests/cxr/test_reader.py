@@ -192,6 +192,26 @@ def test_the_reader_first(page: Page, image_file: Path, tmp_path: Path) -> None:
     expect(page.locator(".agreement")).to_be_empty()
 
 
+def test_the_reader_may_be_unsure(page: Page, image_file: Path, tmp_path: Path) -> None:
+    page.evaluate("localStorage.setItem('cxr.read_first', 'true')")
+    answered(page, image_file)
+    page.locator("[name=own][value=UNSURE]").check()
+    expect(page.locator(".own-reading .confidence")).to_be_disabled()
+    page.locator(".own-reading button").click()
+    expect(page.locator(".agreement")).to_contain_text("agree on 0. You were unsure about 1.")
+    with page.expect_download() as waiting:
+        page.locator("[data-note=download]").click()
+    waiting.value.save_as(tmp_path / "notes.csv")
+    with (tmp_path / "notes.csv").open(encoding="utf-8-sig", newline="") as file:
+        (mine,) = csv.DictReader(file)
+    assert (mine["own"], mine["confidence"]) == ("UNSURE", "")
+    with page.expect_download() as waiting:
+        page.locator("[data-keep=report]").click()
+    waiting.value.save_as(tmp_path / "report.pdf")
+    words = " ".join(PdfReader(tmp_path / "report.pdf").pages[0].extract_text().split())
+    assert f"{EN['own_title']} {EN['quiz_unsure']}" in words
+
+
 def test_notes_for_the_operator_hold_no_image_and_no_name(
     browser: Browser, tiny_classifier: Classifier, image_file: Path, tmp_path: Path
 ) -> None:
