@@ -139,7 +139,7 @@ def _read_answers(path: str, classifier: Classifier) -> dict[str, Record]:
         content = Path(path).read_bytes() if os.path.exists(path) else b""
         whole = content[: content.rfind(b"\n") + 1]
         if whole != content:
-            Path(path).write_bytes(whole)
+            os.truncate(path, len(whole))
     except OSError as error:
         raise CXRError(f"{path}: cannot be read or written ({error.strerror}).") from error
     answers: dict[str, Record] = {}

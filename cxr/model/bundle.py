@@ -30,6 +30,7 @@ from cxr.saved_files import (
     file_digests,
     read_json,
     verify_digests,
+    where_it_is,
     write_json,
 )
 
@@ -122,7 +123,7 @@ def load_bundle(folder: str | os.PathLike[str] = BUNDLED_MODEL) -> Bundle:
         BundleError: a file is missing, altered, or made for another version of this code; the
             message names it.
     """
-    folder = Path(folder)
+    folder = where_it_is(Path(folder))
     if not folder.is_dir():
         raise BundleError(f"{folder}: no such folder. Expected a model bundle.")
     config = read_json(folder / CONFIG)
