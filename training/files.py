@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from cxr.errors import RunError
+from cxr.errors import RunError, not_written
 from cxr.renamed import with_new_names
 from cxr.saved_files import former_of, where_it_is
 
@@ -25,16 +25,25 @@ _HOUR = 3600  # seconds
 
 
 def write_atomically(path: Path, save: Callable[[Path], object]) -> None:
-    """Let `save` write a file beside `path`, then rename it: `path` is never half-written."""
+    """Let `save` write a file beside `path`, then rename it: `path` is never half-written.
+
+    Raises:
+        RunError: it cannot be written; the file that was there stays.
+    """
     # Keras wants names that end in .weights.h5, so "partial" is put in front. The process id keeps
     # several processes that write the same report apart.
     partial = path.with_name(f"{_PARTIAL}{os.getpid()}-{path.name}")
     _remove_left_overs(path.parent, f"{_PARTIAL}*-{glob.escape(path.name)}")
     try:
         save(partial)
-    except OSError:  # a full disk: what was begun would take what is left of it
-        partial.unlink(missing_ok=True)
-        raise
+        _rename(partial, path)
+    except OSError as error:
+        with suppress(OSError):  # on a full disk, what was begun would take what is left of it
+            partial.unlink(missing_ok=True)
+        raise RunError(not_written(path, error)) from error
+
+
+def _rename(partial: Path, path: Path) -> None:
     for attempt in range(_ATTEMPTS):
         try:
             return os.replace(partial, path)
@@ -65,8 +74,17 @@ def replaced_whole(folder: Path) -> Iterator[Path]:
     under another name, where `cxr.saved_files.where_it_is` finds it.
 
     Raises:
-        OSError: a folder cannot be written; the one that was there stays.
+        RunError: it cannot be written; the one that was there stays.
     """
+    try:
+        with _replaced_whole(folder) as new:
+            yield new
+    except OSError as error:
+        raise RunError(not_written(folder, error)) from error
+
+
+@contextmanager
+def _replaced_whole(folder: Path) -> Iterator[Path]:
     prefix = f"{_PARTIAL}{folder.name}-"
     _remove_left_overs(folder.parent, f"{glob.escape(prefix)}*")
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=prefix) as beside:

@@ -14,12 +14,13 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from cxr.errors import BundleError
+from cxr.errors import BundleError, not_written
 from cxr.model.graph import GRAPH
 from cxr.model.heatmap import METHODS, Method
 from cxr.model.network_config import NetworkConfig
@@ -226,14 +227,23 @@ def save_evaluation(bundle: Bundle, *, evaluation: dict[str, Any], card: str) ->
 
     Returns:
         The bundle, read back; its digest is the same.
+
+    Raises:
+        BundleError: a file cannot be written; the former ones stay.
     """
     folder = bundle.folder
-    write_json(folder / f"{_NEXT}{EVALUATION}", evaluation)
-    (folder / f"{_NEXT}{CARD}").write_text(card, encoding="utf-8")
-    new = file_digests(folder, [f"{_NEXT}{name}" for name in _SAID])
-    digests = {**file_digests(folder, _FILES), **{name: new[f"{_NEXT}{name}"] for name in _SAID}}
-    write_json(folder / f"{_NEXT}{MANIFEST}", digests)
-    (folder / f"{_NEXT}{MANIFEST}").replace(folder / MANIFEST)  # from here on the new ones hold
+    try:
+        write_json(folder / f"{_NEXT}{EVALUATION}", evaluation)
+        (folder / f"{_NEXT}{CARD}").write_text(card, encoding="utf-8")
+        new = file_digests(folder, [f"{_NEXT}{name}" for name in _SAID])
+        said = {name: new[f"{_NEXT}{name}"] for name in _SAID}
+        write_json(folder / f"{_NEXT}{MANIFEST}", {**file_digests(folder, _FILES), **said})
+        (folder / f"{_NEXT}{MANIFEST}").replace(folder / MANIFEST)  # from here on the new ones hold
+    except OSError as error:
+        for name in (*_SAID, MANIFEST):
+            with suppress(OSError):
+                (folder / f"{_NEXT}{name}").unlink(missing_ok=True)
+        raise BundleError(not_written(folder, error)) from error
     return load_bundle(folder)
 
 

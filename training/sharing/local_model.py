@@ -28,13 +28,10 @@ def use(run: Path) -> Bundle:
     """
     bundle = load_bundle(bundle_of(run))
     local = bundles.LOCAL_MODEL
-    try:
-        with replaced_whole(local) as copy:
-            for name in FILES:
-                shutil.copy2(bundle.folder / name, copy / name)
-            load_bundle(copy)
-    except OSError as error:
-        raise RunError(f"{local}: cannot be written ({error.strerror}).") from error
+    with replaced_whole(local) as copy:
+        for name in FILES:
+            shutil.copy2(bundle.folder / name, copy / name)
+        load_bundle(copy)
     return load_bundle(local)
 
 
