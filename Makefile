@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run studio test check format lock audit fuzz load clean
+.PHONY: run studio test check format lock audit fuzz load kill clean
 
 run: .venv/app.stamp
 	$(BIN)/python app.py
@@ -46,6 +46,10 @@ fuzz: .venv/dev.stamp
 # make load MINUTES=30 CLIENTS=50; prints what came of it, and fails if a goal was missed
 load: .venv/dev.stamp
 	$(BIN)/python -m tests.load $(or $(MINUTES),3) $(or $(CLIENTS),50)
+
+# make kill ROUNDS=100; kills each command that writes this often, before and within its changes
+kill: .venv/dev.stamp
+	CXR_KILL_ROUNDS=$(or $(ROUNDS),20) $(BIN)/python -m pytest tests/test_kill.py
 
 clean:
 	rm -rf .venv

@@ -10,14 +10,15 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 from tqdm import tqdm
 
 from cxr.classifier import Classifier, Prediction
-from cxr.errors import CXRError
+from cxr.errors import CXRError, not_written
 from cxr.model.hub import find_bundle
 from cxr.outcome import Outcome, answer_file
 from cxr.output.overlay import draw_overlay, png
@@ -72,7 +73,7 @@ def classify_files(
         heatmap_files.take(record["heatmap"])
     all_ok = all(answered[file]["status"] == "ok" for file in files if file in answered)
     waiting = [file for file in files if file not in answered]
-    with open(resume, "a", encoding="utf-8") if resume else nullcontext(sys.stdout) as out:
+    with _opened(resume) as out:
         # Without a terminal, no progress: standard error is for what goes wrong.
         progress = tqdm(total=len(waiting), unit="file", disable=None if len(files) > 1 else True)
         for outcome in _answers(waiting, classifier, workers):
@@ -88,6 +89,19 @@ def classify_files(
     if not as_json and not all_ok:
         print("Some files were refused or could not be read.", file=sys.stderr)
     return 0 if all_ok else 1
+
+
+@contextmanager
+def _opened(resume: str | None) -> Iterator[TextIO]:
+    """Where lines go: the end of this file, or standard output."""
+    if resume is None:
+        yield sys.stdout
+        return
+    try:
+        with open(resume, "a", encoding="utf-8") as out:
+            yield out
+    except OSError as error:
+        raise CXRError(not_written(resume, error)) from error
 
 
 def _find_files(sources: Sequence[str]) -> Iterator[str]:
@@ -139,7 +153,7 @@ def _read_answers(path: str, classifier: Classifier) -> dict[str, Record]:
         content = Path(path).read_bytes() if os.path.exists(path) else b""
         whole = content[: content.rfind(b"\n") + 1]
         if whole != content:
-            Path(path).write_bytes(whole)
+            os.truncate(path, len(whole))
     except OSError as error:
         raise CXRError(f"{path}: cannot be read or written ({error.strerror}).") from error
     answers: dict[str, Record] = {}
@@ -207,7 +221,7 @@ class _OutputFolder:
         try:
             path.write_bytes(encode(radiograph, prediction))
         except OSError as error:
-            raise CXRError(f"{path}: cannot be written ({error.strerror}).") from error
+            raise CXRError(not_written(path, error)) from error
         return str(path)
 
 

@@ -20,6 +20,8 @@ A message names the file, says what was expected and what came, and what to do a
 
 from __future__ import annotations
 
+import errno
+import os
 from typing import TYPE_CHECKING
 
 from cxr.messages import Message
@@ -104,3 +106,17 @@ class DatasetError(CXRError):
 
 class RunError(CXRError):
     """A training run cannot be started, resumed or exported."""
+
+
+_FULL = {errno.ENOSPC, errno.EFBIG, *filter(None, [getattr(errno, "EDQUOT", None)])}
+
+
+def not_written(path: str | os.PathLike[str], error: OSError) -> str:
+    """What to say of a file or folder that cannot be written: why, and what to do about it."""
+    full = error.errno in _FULL or "No space left" in str(error)  # libraries pass on the text alone
+    advice = (
+        "Free some space there, then give the same command again."
+        if full
+        else "Make it writable, or name another place."
+    )
+    return f"{os.fspath(path)}: cannot be written ({error.strerror or error}). {advice}"

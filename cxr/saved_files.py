@@ -14,6 +14,17 @@ from cxr.renamed import with_new_names
 _REMEDY = "Copy, download or install its folder again."
 
 
+def former_of(folder: Path) -> Path:
+    """Where a folder waits while another takes its place; see `training.files.replaced_whole`."""
+    return folder.with_name(f"former-{folder.name}")
+
+
+def where_it_is(folder: Path) -> Path:
+    """The folder; where it waits instead, if a process was killed while another took its place."""
+    former = former_of(folder)
+    return former if former.is_dir() and not folder.exists() else folder
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """The JSON object of a file; fields of earlier versions get their present names.
 

@@ -20,7 +20,7 @@ from cxr.classifier import Classifier
 from cxr.model.bundle import LOCAL_MODEL, Bundle, load_bundle, save_bundle
 from cxr.model.network_config import NetworkConfig
 from cxr.model.operating_points import OperatingPoint, OperatingPoints
-from tests.loopback_hub import TOKEN, LoopbackHub, serve
+from tests.loopback_hub import TOKEN, LoopbackHub, client_settings, serve
 from tests.tiny_config import TINY_CONFIG
 from training.fitting.presets import tiny
 
@@ -208,13 +208,8 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackHub
     """A Hub, an empty cache, and a token that may write."""
     with serve() as server:
         # The client has read its environment by now.
-        monkeypatch.setattr(constants, "ENDPOINT", server.url)
-        template = server.url + "/{repo_id}/resolve/{revision}/{filename}"
-        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
-        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-        monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "no-token"))
+        for name, value in client_settings(server.url, tmp_path).items():
+            monkeypatch.setattr(constants, name, value)
         monkeypatch.setenv("HF_TOKEN", TOKEN)
         monkeypatch.setenv("HF_HUB_DISABLE_PROGRESS_BARS", "1")
         yield server

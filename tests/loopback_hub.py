@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -69,6 +70,23 @@ class LoopbackHub:
     def kind(self, name: str) -> dict[str, Repository]:
         """Repositories of a kind, as the API's paths name it."""
         return {"spaces": self.spaces, "datasets": self.datasets}.get(name, self.repositories)
+
+
+def client_settings(url: str, folder: Path) -> dict[str, object]:
+    """What `huggingface_hub.constants` has to hold for the client to talk to a Hub of this address.
+
+    Args:
+        url: of the Hub.
+        folder: for the client's cache.
+    """
+    return {
+        "ENDPOINT": url,
+        "HUGGINGFACE_CO_URL_TEMPLATE": url + "/{repo_id}/resolve/{revision}/{filename}",
+        "HF_HUB_CACHE": str(folder / "cache"),
+        "HF_HUB_DISABLE_XET": True,
+        "HF_HUB_OFFLINE": False,
+        "HF_TOKEN_PATH": str(folder / "no-token"),
+    }
 
 
 @contextmanager
@@ -271,7 +289,10 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(200, {"errors": [], "warnings": []})
 
     def preupload(self, kind: str, repo: str, revision: str) -> None:
-        if self._writable() and self._commit_of(kind, repo, revision):
+        found = self._writable() and self._commit_of(kind, repo, revision)
+        if found:
+            repository, head = found
+            there = repository.commits[head]
             files = json.loads(self.body)["files"]
             self._send(
                 200,
@@ -281,7 +302,7 @@ class _Handler(BaseHTTPRequestHandler):
                             "path": file["path"],
                             "uploadMode": "lfs" if _is_large(file["path"]) else "regular",
                             "shouldIgnore": False,
-                            "oid": None,
+                            "oid": _stored_id(file["path"], there.get(file["path"])),
                         }
                         for file in files
                     ]
@@ -350,6 +371,13 @@ class _Handler(BaseHTTPRequestHandler):
 
 def _is_large(path: str) -> bool:
     return path.endswith((".h5", ".png"))
+
+
+def _stored_id(path: str, content: bytes | None) -> str | None:
+    """By which the client sees that a file is there already, and sends none of it."""
+    if content is None:
+        return None
+    return hashlib.sha256(content).hexdigest() if _is_large(path) else _blob_id(content)
 
 
 def _blob_id(content: bytes) -> str:

@@ -2,33 +2,48 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from cxr.errors import RunError
+from cxr.errors import RunError, not_written
 from cxr.renamed import with_new_names
+from cxr.saved_files import former_of, where_it_is
 
 ROOT = Path(__file__).parents[1]  # the checkout: where `python -m training` works
 EXAMPLES = ROOT / "examples"
 _ATTEMPTS = 10
+_PARTIAL = "partial-"  # begins the names of files and folders that are being written
+_HOUR = 3600  # seconds
 
 
 def write_atomically(path: Path, save: Callable[[Path], object]) -> None:
-    """Let `save` write a file beside `path`, then rename it: `path` is never half-written."""
+    """Let `save` write a file beside `path`, then rename it: `path` is never half-written.
+
+    Raises:
+        RunError: it cannot be written; the file that was there stays.
+    """
     # Keras wants names that end in .weights.h5, so "partial" is put in front. The process id keeps
     # several processes that write the same report apart.
-    partial = path.with_name(f"partial-{os.getpid()}-{path.name}")
+    partial = path.with_name(f"{_PARTIAL}{os.getpid()}-{path.name}")
+    _remove_left_overs(path.parent, f"{_PARTIAL}*-{glob.escape(path.name)}")
     try:
         save(partial)
-    except OSError:  # a full disk: what was begun would take what is left of it
-        partial.unlink(missing_ok=True)
-        raise
+        _rename(partial, path)
+    except OSError as error:
+        with suppress(OSError):  # on a full disk, what was begun would take what is left of it
+            partial.unlink(missing_ok=True)
+        raise RunError(not_written(path, error)) from error
+
+
+def _rename(partial: Path, path: Path) -> None:
     for attempt in range(_ATTEMPTS):
         try:
             return os.replace(partial, path)
@@ -55,21 +70,78 @@ def make_folder(folder: Path) -> None:
 def replaced_whole(folder: Path) -> Iterator[Path]:
     """A new folder beside this one, which takes its place at the end unless something was raised.
 
+    If the process is killed, the folder holds what it did or what is new. For a moment it waits
+    under another name, where `cxr.saved_files.where_it_is` finds it.
+
     Raises:
-        OSError: a folder cannot be written; the one that was there stays.
+        RunError: it cannot be written; the one that was there stays.
     """
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f"{folder.name}-") as beside:
-        new, old = Path(beside) / "new", Path(beside) / "old"
+    try:
+        with _replaced_whole(folder) as new:
+            yield new
+    except OSError as error:
+        raise RunError(not_written(folder, error)) from error
+
+
+@contextmanager
+def _replaced_whole(folder: Path) -> Iterator[Path]:
+    prefix = f"{_PARTIAL}{folder.name}-"
+    _remove_left_overs(folder.parent, f"{glob.escape(prefix)}*")
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=prefix) as beside:
+        new = Path(beside) / "new"
         new.mkdir()
         yield new
-        if folder.exists():
-            folder.rename(old)
-        try:
-            new.rename(folder)
-        except OSError:
-            if old.exists():
-                old.rename(folder)
-            raise
+        for attempt in range(_ATTEMPTS):
+            try:
+                _exchange(new, folder)
+                break
+            except OSError:  # another process was quicker
+                if attempt == _ATTEMPTS - 1:
+                    raise
+                time.sleep(0.1)
+    shutil.rmtree(former_of(folder), ignore_errors=True)
+
+
+def _exchange(new: Path, folder: Path) -> None:
+    """Rename a folder to the name of another, which then waits as `former_of`."""
+    former = former_of(folder)
+    if folder.exists():
+        # Of a process that was killed before it could delete it.
+        shutil.rmtree(former, ignore_errors=True)
+        folder.rename(former)
+    try:
+        new.rename(folder)
+    except OSError:
+        if former.exists() and not folder.exists():
+            former.rename(folder)
+        raise
+
+
+def remove_whole(folder: Path) -> None:
+    """Remove a folder of `replaced_whole`: no reader finds a part of it.
+
+    Raises:
+        OSError: it cannot be removed, and is as it was.
+    """
+    there = where_it_is(folder)
+    if there.exists():
+        if there == folder:  # which nobody is to take for the present one when this is gone
+            shutil.rmtree(former_of(folder), ignore_errors=True)
+        prefix = f"{_PARTIAL}{folder.name}-"
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=prefix) as beside:
+            there.rename(Path(beside) / "old")
+
+
+def _remove_left_overs(folder: Path, pattern: str) -> None:
+    """Delete what processes that were killed have begun to write here an hour ago or earlier."""
+    for path in folder.glob(pattern):
+        with suppress(OSError):  # another process was quicker
+            if time.time() - path.stat().st_mtime < _HOUR:
+                continue
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
 
 
 def write_text(path: Path, text: str) -> None:

@@ -25,6 +25,7 @@ from cxr.saved_files import (
     file_digests,
     read_json,
     verify_digests,
+    where_it_is,
     write_json,
 )
 
@@ -118,7 +119,7 @@ def read_gate(folder: str | os.PathLike[str] = BUNDLED_GATE) -> SavedGate:
         BundleError: a file is missing, altered, or made for another version of this code; the
             message names it.
     """
-    folder = Path(folder)
+    folder = where_it_is(Path(folder))
     config = read_json(folder / CONFIG)
     if config.get("format") != FORMAT or config.get("kinds") != list(KINDS):
         raise BundleError(

@@ -14,12 +14,13 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from cxr.errors import BundleError
+from cxr.errors import BundleError, not_written
 from cxr.model.graph import GRAPH
 from cxr.model.heatmap import METHODS, Method
 from cxr.model.network_config import NetworkConfig
@@ -30,6 +31,7 @@ from cxr.saved_files import (
     file_digests,
     read_json,
     verify_digests,
+    where_it_is,
     write_json,
 )
 
@@ -122,7 +124,7 @@ def load_bundle(folder: str | os.PathLike[str] = BUNDLED_MODEL) -> Bundle:
         BundleError: a file is missing, altered, or made for another version of this code; the
             message names it.
     """
-    folder = Path(folder)
+    folder = where_it_is(Path(folder))
     if not folder.is_dir():
         raise BundleError(f"{folder}: no such folder. Expected a model bundle.")
     config = read_json(folder / CONFIG)
@@ -225,14 +227,23 @@ def save_evaluation(bundle: Bundle, *, evaluation: dict[str, Any], card: str) ->
 
     Returns:
         The bundle, read back; its digest is the same.
+
+    Raises:
+        BundleError: a file cannot be written; the former ones stay.
     """
     folder = bundle.folder
-    write_json(folder / f"{_NEXT}{EVALUATION}", evaluation)
-    (folder / f"{_NEXT}{CARD}").write_text(card, encoding="utf-8")
-    new = file_digests(folder, [f"{_NEXT}{name}" for name in _SAID])
-    digests = {**file_digests(folder, _FILES), **{name: new[f"{_NEXT}{name}"] for name in _SAID}}
-    write_json(folder / f"{_NEXT}{MANIFEST}", digests)
-    (folder / f"{_NEXT}{MANIFEST}").replace(folder / MANIFEST)  # from here on the new ones hold
+    try:
+        write_json(folder / f"{_NEXT}{EVALUATION}", evaluation)
+        (folder / f"{_NEXT}{CARD}").write_text(card, encoding="utf-8")
+        new = file_digests(folder, [f"{_NEXT}{name}" for name in _SAID])
+        said = {name: new[f"{_NEXT}{name}"] for name in _SAID}
+        write_json(folder / f"{_NEXT}{MANIFEST}", {**file_digests(folder, _FILES), **said})
+        (folder / f"{_NEXT}{MANIFEST}").replace(folder / MANIFEST)  # from here on the new ones hold
+    except OSError as error:
+        for name in (*_SAID, MANIFEST):
+            with suppress(OSError):
+                (folder / f"{_NEXT}{name}").unlink(missing_ok=True)
+        raise BundleError(not_written(folder, error)) from error
     return load_bundle(folder)
 
 

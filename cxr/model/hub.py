@@ -23,6 +23,7 @@ from pathlib import Path
 from cxr.errors import BundleError, HubError
 from cxr.model.bundle import BUNDLED_MODEL, FILES, LOCAL_MODEL, WEIGHTS, Bundle, load_bundle
 from cxr.model.graph import GRAPH
+from cxr.saved_files import where_it_is
 
 MODEL_VARIABLE = "CXR_MODEL"  # what is used where no model is named
 MAX_BYTES = dict.fromkeys(FILES, 4_000_000) | dict.fromkeys((GRAPH, WEIGHTS), 100_000_000)
@@ -61,7 +62,7 @@ def find_bundle(model: str | os.PathLike[str] | None = None) -> Bundle:
         BundleError: the folder, or what was fetched, is not an intact bundle.
         HubError: the model is not on the Hub, or cannot be fetched.
     """
-    default = LOCAL_MODEL if LOCAL_MODEL.is_dir() else BUNDLED_MODEL
+    default = LOCAL_MODEL if where_it_is(LOCAL_MODEL).is_dir() else BUNDLED_MODEL
     chosen = model or os.environ.get(MODEL_VARIABLE) or default
     reference = None if Path(chosen).is_dir() else parse_reference(os.fspath(chosen))
     return fetch_bundle(reference) if reference else load_bundle(chosen)

@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from cxr.errors import CXRError
+from cxr.errors import CXRError, not_written
 from cxr.output.record import Record
 
 if TYPE_CHECKING:
@@ -197,7 +197,7 @@ class Table:
             pq.write_table(rows, unfinished, filesystem=self.filesystem, compression="zstd")
             self.filesystem.move(unfinished, part)
         except OSError as error:
-            raise CXRError(f"{self.location}: {name} cannot be written ({error}).") from error
+            raise CXRError(not_written(f"{self.location}/{name}", error)) from error
         self._rows, self._written, self._next = [], time.monotonic(), self._next + 1
 
     def _parts(self) -> list[int]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, BinaryIO, get_args
 
-from cxr.errors import CXRError
+from cxr.errors import CXRError, not_written
 from cxr.output.report_pdf import OwnReading
 
 FILE = "notes.jsonl"
@@ -33,7 +34,7 @@ def note_keeper(folder: Path, *, model: str) -> Callable[[Any], None]:
         model: digest of the model that answers.
 
     Raises:
-        CXRError: the folder cannot be made.
+        CXRError: the folder cannot be made; from the function, the note cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -44,12 +45,24 @@ def note_keeper(folder: Path, *, model: str) -> Callable[[Any], None]:
     def keep_note(sent: Any) -> None:
         if not isinstance(sent, dict):
             return
-        kept = kept_fields(sent, model=model)
-        with lock, (folder / FILE).open("a", encoding="utf-8", errors="replace") as file:
-            if file.tell() < _MAX_BYTES:
-                file.write(json.dumps(kept, ensure_ascii=False) + "\n")
+        line = json.dumps(kept_fields(sent, model=model), ensure_ascii=False) + "\n"
+        try:
+            with lock, (folder / FILE).open("ab+") as file:
+                if file.tell() < _MAX_BYTES:
+                    # A line that a full disk has cut off does not swallow the next one.
+                    apart = b"" if _ends_a_line(file) else b"\n"
+                    file.write(apart + line.encode(errors="replace"))
+        except OSError as error:
+            raise CXRError(not_written(folder / FILE, error)) from error
 
     return keep_note
+
+
+def _ends_a_line(file: BinaryIO) -> bool:
+    if not file.tell():
+        return True
+    file.seek(-1, os.SEEK_END)
+    return file.read(1) == b"\n"
 
 
 def kept_fields(sent: Mapping[str, Any], *, model: str) -> dict[str, Any]:

@@ -54,7 +54,7 @@ def deleted_when_left(folder: Path) -> Iterator[None]:
 
     def watch() -> None:
         while not ended.wait(every):
-            delete_left(folder, before=time.time() - age)
+            delete_left(folder, age=age)
 
     threading.Thread(target=watch, daemon=True).start()
     try:
@@ -63,16 +63,18 @@ def deleted_when_left(folder: Path) -> Iterator[None]:
         ended.set()
 
 
-def delete_left(folder: Path, *, before: float) -> None:
-    """Delete files directly in a folder, and empty folders in it, that are older than a time.
+def delete_left(folder: Path, *, age: float) -> None:
+    """Delete files directly in a folder, and empty folders in it, that are older than this.
+
+    Those of a time to come are deleted, too: the clock was set back since they were written.
 
     Args:
         folder: where Gradio writes an upload until it is whole, then into a folder in there.
-        before: in seconds since 1970.
+        age: in seconds.
     """
     for path in folder.iterdir():
         try:
-            if path.lstat().st_mtime >= before:
+            if abs(time.time() - path.lstat().st_mtime) <= age:
                 continue
             if path.is_dir() and not path.is_symlink():
                 path.rmdir()  # fails where a file is in it

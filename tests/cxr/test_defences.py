@@ -387,7 +387,8 @@ def test_what_is_left_of_broken_uploads_is_deleted(tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.write_bytes(b"kept")
     folder = tmp_path / "uploads"
-    for name, when in (("tmpold", old), ("tmpnew", new)):
+    # Of tomorrow where the clock was set back since.
+    for name, when in (("tmpold", old), ("tmpnew", new), ("tmptomorrow", new + 86_400)):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(b"part")
         os.utime(folder / name, (when, when))
@@ -397,6 +398,6 @@ def test_what_is_left_of_broken_uploads_is_deleted(tmp_path: Path) -> None:
     (folder / "link").symlink_to(tmp_path)
     for name in ("empty", "full", "link"):
         os.utime(folder / name, (old, old), follow_symlinks=False)
-    delete_left(folder, before=new - 300)
+    delete_left(folder, age=300)
     assert sorted(path.name for path in folder.iterdir()) == ["full", "tmpnew"]
     assert outside.read_bytes() == b"kept"

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from filelock import FileLock, Timeout
 
-from cxr.errors import RunError
+from cxr.errors import RunError, not_written
 from training.data.dataset import file_list_digest
 from training.data.images import Splits
 from training.files import make_folder, read_json, write_atomically, write_json, write_text
@@ -124,16 +124,22 @@ class RunFolder:
         """Keep other processes from fitting this run; a process that dies releases it, too.
 
         Raises:
-            RunError: another process is fitting it.
+            RunError: another process is fitting it, or the folder cannot be written.
         """
+        lock = FileLock(self.folder / _LOCK, timeout=0)
         try:
-            with FileLock(self.folder / _LOCK, timeout=0):
-                yield
+            lock.acquire()
         except Timeout as error:
             raise RunError(
                 f"{self.folder}: another process is fitting this run. Wait until it ends, or stop "
                 "it."
             ) from error
+        except OSError as error:
+            raise RunError(not_written(self.folder, error)) from error
+        try:
+            yield
+        finally:
+            lock.release()
 
     # --- Progress --------------------------------------------------------------------------------
 
@@ -154,7 +160,7 @@ class RunFolder:
             epoch: how many epochs are finished.
             best: the epoch whose weights are kept as well; see `save_best`.
         """
-        self.checkpoints.mkdir(exist_ok=True)
+        make_folder(self.checkpoints)
         newest = self.checkpoints / f"epoch-{epoch:04}.weights.h5"
         write_atomically(newest, model.save_weights)
         self._delete_checkpoints(keep=[newest, *([self.best(best)] if best else [])])
@@ -165,7 +171,7 @@ class RunFolder:
 
     def save_best(self, network: keras.Model, epoch: int) -> None:
         """Save an epoch's weights as the best; `save_checkpoint` deletes those of earlier ones."""
-        self.checkpoints.mkdir(exist_ok=True)
+        make_folder(self.checkpoints)
         write_atomically(self.best(epoch), network.save_weights)
 
     def save_result(self, network: keras.Model) -> None:

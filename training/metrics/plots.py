@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from sklearn import metrics
 
+from training.files import write_atomically
 from training.metrics.documents import Faithfulness, HistoryRow, ReliabilityRow
 from training.metrics.theme import square, theme
 
@@ -21,8 +22,12 @@ WATCHED = ("loss", "accuracy", "auc", "sensitivity", "specificity")  # shown unl
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG."""
-    figure.savefig(path)
+    """Write a figure as PNG, in one step.
+
+    Raises:
+        RunError: it cannot be written.
+    """
+    write_atomically(path, figure.savefig)
 
 
 @theme()

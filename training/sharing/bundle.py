@@ -12,10 +12,11 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from cxr.model.bundle import CLASS_NAMES, Bundle, save_bundle
+from cxr.model.bundle import CLASS_NAMES, Bundle, load_bundle, save_bundle
 from cxr.model.operating_points import OperatingPoints
 from training.data.dataset import file_list_digest, fingerprints, is_kermany
 from training.data.images import Split, Splits
+from training.files import replaced_whole
 from training.fitting.config import LAST, TrainingConfig
 from training.fitting.prediction import predict_logits
 from training.fitting.run_folder import RunFolder, versions
@@ -94,16 +95,19 @@ def export(
         "training": settings,
         "versions": versions(),
     }
-    return save_bundle(
-        run.bundle,
-        write_network=partial(
-            write_network, network, config.network, images=_some_images(splits.train, config)
-        ),
-        config=document,
-        operating_points=points,
-        evaluation=dict(evaluation),
-        card=model_card(document, points, dict(evaluation)),
-    )
+    # In one step: a bundle that was there answers until the new one is whole.
+    with replaced_whole(run.bundle) as new:
+        save_bundle(
+            new,
+            write_network=partial(
+                write_network, network, config.network, images=_some_images(splits.train, config)
+            ),
+            config=document,
+            operating_points=points,
+            evaluation=dict(evaluation),
+            card=model_card(document, points, dict(evaluation)),
+        )
+    return load_bundle(run.bundle)
 
 
 def _some_images(split: Split, config: TrainingConfig) -> npt.NDArray[np.float32]:

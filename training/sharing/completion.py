@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cxr.errors import BundleError, RunError
+from cxr.errors import BundleError
 from cxr.model.bundle import (
     CARD,
     CONFIG,
@@ -63,16 +63,13 @@ def complete_bundle(folder: Path) -> Bundle:
         # The weights as they were, to the byte: what was published stays recognisable.
         shutil.copy2(folder / WEIGHTS, new / WEIGHTS)
 
-    try:
-        with replaced_whole(folder) as new:
-            save_bundle(
-                new,
-                write_network=write,
-                config={key: value for key, value in config.items() if key != "format"},
-                operating_points=points,
-                evaluation=read_json(folder / EVALUATION),
-                card=(folder / CARD).read_text(encoding="utf-8"),
-            )
-    except OSError as error:
-        raise RunError(f"{folder}: cannot be written ({error.strerror}).") from error
+    with replaced_whole(folder) as new:
+        save_bundle(
+            new,
+            write_network=write,
+            config={key: value for key, value in config.items() if key != "format"},
+            operating_points=points,
+            evaluation=read_json(folder / EVALUATION),
+            card=(folder / CARD).read_text(encoding="utf-8"),
+        )
     return load_bundle(folder)

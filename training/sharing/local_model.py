@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from pathlib import Path
 
 from cxr.errors import RunError
 from cxr.model import bundle as bundles
 from cxr.model.bundle import FILES, Bundle, load_bundle
-from training.files import replaced_whole
+from cxr.saved_files import where_it_is
+from training.files import remove_whole, replaced_whole
 from training.sharing.publish import bundle_of
 
 
@@ -28,13 +28,10 @@ def use(run: Path) -> Bundle:
     """
     bundle = load_bundle(bundle_of(run))
     local = bundles.LOCAL_MODEL
-    try:
-        with replaced_whole(local) as copy:
-            for name in FILES:
-                shutil.copy2(bundle.folder / name, copy / name)
-            load_bundle(copy)
-    except OSError as error:
-        raise RunError(f"{local}: cannot be written ({error.strerror}).") from error
+    with replaced_whole(local) as copy:
+        for name in FILES:
+            shutil.copy2(bundle.folder / name, copy / name)
+        load_bundle(copy)
     return load_bundle(local)
 
 
@@ -44,7 +41,8 @@ def chosen() -> Bundle | None:
     Raises:
         BundleError: a model was chosen, and it is not intact.
     """
-    return load_bundle(bundles.LOCAL_MODEL) if bundles.LOCAL_MODEL.is_dir() else None
+    local = bundles.LOCAL_MODEL
+    return load_bundle(local) if where_it_is(local).is_dir() else None
 
 
 def use_bundled() -> Bundle:
@@ -54,9 +52,7 @@ def use_bundled() -> Bundle:
         RunError: the model that was chosen cannot be removed.
     """
     try:
-        if bundles.LOCAL_MODEL.exists():
-            with tempfile.TemporaryDirectory(dir=bundles.LOCAL_MODEL.parent) as beside:
-                bundles.LOCAL_MODEL.rename(Path(beside) / "old")
+        remove_whole(bundles.LOCAL_MODEL)
     except OSError as error:
         raise RunError(f"{bundles.LOCAL_MODEL}: cannot be removed ({error.strerror}).") from error
     return load_bundle()

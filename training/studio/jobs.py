@@ -102,7 +102,7 @@ class JobQueue:
         write_json(preset, config.to_json())
         arguments = [command, "--data", str(data.resolve()), "--out", str(self.runs / name)]
         arguments += ["--preset", str(preset), *options]
-        job = Job(name=name, arguments=tuple(arguments), state="queued", queued=time.time())
+        job = Job(name=name, arguments=tuple(arguments), state="queued", queued=self._last())
         self._write(job)
         return job
 
@@ -140,7 +140,7 @@ class JobQueue:
         if job is None or job.state not in ("stopped", "failed"):
             raise RunError(f"{name}: not a job that was stopped or has failed.")
         (self.jobs_folder / name / "stop").unlink(missing_ok=True)
-        self._write(dataclasses.replace(job, state="queued", queued=time.time()))
+        self._write(dataclasses.replace(job, state="queued", queued=self._last()))
 
     def remove(self, name: str) -> None:
         """Remove a job that neither waits nor runs from the list.
@@ -239,6 +239,10 @@ class JobQueue:
         stop.unlink(missing_ok=True)
 
     # --- Files ------------------------------------------------------------------------------------
+
+    def _last(self) -> float:
+        """The time now; later than that of all jobs, though the clock was set back."""
+        return max([time.time(), *(job.queued + 0.001 for job in self._recorded())])
 
     def _lock(self, *, timeout: float) -> FileLock:
         return FileLock(self.folder / "worker.lock", timeout=timeout)

@@ -1,0 +1,222 @@
+"""Full and read-only disks, clocks that are set back, two processes at once.
+
+What cannot be written is said, with what to do, and nothing that was there is lost.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cxr.classify import classify_files
+from cxr.errors import CXRError
+from cxr.gate.files import BUNDLED_GATE, read_gate
+from cxr.model import bundle as bundles
+from cxr.model.bundle import BUNDLED_MODEL, load_bundle, save_evaluation
+from cxr.output.table import Table, to_rows
+from cxr.page.notes import note_keeper
+from cxr.saved_files import where_it_is
+from tests.conftest import ROOT
+from tests.kill.commands import add_job, replace_gate
+from training.files import replaced_whole
+from training.fitting.run_folder import RunFolder
+from training.sharing import local_model
+from training.studio.jobs import JobQueue
+
+FILMS = [ROOT / "examples" / name for name in ("first-look.jpeg", "hila.jpeg", "dicom.dcm")]
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A small disk of its own, where the system lets a test have one."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if _run("mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", folder):
+        pytest.skip("only root may mount a disk")
+    yield folder
+    assert _run("umount", "--lazy", folder) == 0
+
+
+def _run(program: str, *arguments: object) -> int:
+    found = shutil.which(program)
+    if found is None:
+        return 127
+    return subprocess.run([found, *map(str, arguments)], capture_output=True).returncode
+
+
+# --- What is written: first anew, then again beside what is there ---------------------------------
+
+
+def answers(folder: Path) -> None:
+    classify_files(list(map(str, FILMS)), resume=str(folder / "answers.jsonl"))
+
+
+def overlays(folder: Path) -> None:
+    out = folder / f"overlays-{len(list(folder.iterdir()))}"
+    classify_files([str(FILMS[0])], resume=str(folder / "a.jsonl"), overlays=str(out))
+    (folder / "a.jsonl").unlink()
+
+
+def part(folder: Path) -> None:
+    origin: Any = {"source": "films", "threshold": 0.5, "model": {"sha256": "x"}}
+    table = Table(str(folder / "table"), origin)
+    table.add(to_rows([_ROW | {"path": f"{len(table.status)}.png"}]))
+    table.flush()
+
+
+_ROW: dict[str, Any] = {"status": "ok"}
+
+
+def note(folder: Path) -> None:
+    note_keeper(folder, model="a model")({"feedback": "agree", "comment": "one more " * 99})
+
+
+def epoch(folder: Path) -> None:
+    run = RunFolder(folder)
+    with run.held():
+        run.save_history([*run.read_history(99), {"epoch": 1.0, "loss": 0.5}])
+
+
+def job(folder: Path) -> None:
+    add_job(folder, f"job-{len(JobQueue(folder).jobs())}")
+
+
+def card(folder: Path) -> None:
+    if not (folder / "bundle").exists():
+        shutil.copytree(BUNDLED_MODEL, folder / "bundle")
+    bundle = load_bundle(folder / "bundle")
+    save_evaluation(bundle, evaluation=bundle.evaluation, card="# New\n")
+
+
+def model(folder: Path) -> None:
+    local_model.use(BUNDLED_MODEL)
+    assert load_bundle(folder / "local").sha256 == load_bundle().sha256
+
+
+def gate(folder: Path) -> None:
+    replace_gate(folder / "gate", BUNDLED_GATE)
+    assert read_gate(folder / "gate").limits == read_gate(BUNDLED_GATE).limits
+
+
+WRITERS = (answers, overlays, part, note, epoch, job, card, model, gate)
+
+
+def fill(folder: Path) -> None:
+    """Leave no room for another page."""
+    with (folder / "filler").open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+
+
+def write_often(write: Callable[[Path], None], folder: Path) -> None:
+    """Until a page is full: the last one of a file that is there may have room."""
+    for _ in range(99):
+        write(folder)
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {
+        path: path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name not in ("filler", ".lock")
+    }
+
+
+def is_kept(before: dict[Path, bytes]) -> bool:
+    """Whether what was there is there, or has grown if it grows line by line."""
+    return all(
+        path.read_bytes().startswith(content)
+        if path.suffix == ".jsonl"
+        else path.read_bytes() == content
+        for path, content in before.items()
+    )
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_a_full_disk_is_said_and_takes_nothing_away(
+    write: Callable[[Path], None], disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bundles, "LOCAL_MODEL", disk / "local")
+    if write is not answers:  # of which there are only so many
+        write(disk)
+    before = contents(disk)
+    fill(disk)
+    with pytest.raises(CXRError, match=r"No space left on device.*Free some space") as raised:
+        write_often(write, disk)
+    assert str(raised.value).startswith(f"{disk}/")
+    assert is_kept(before)
+    (disk / "filler").unlink()
+    assert not [path for path in contents(disk) if "partial-" in str(path) or "next-" in path.name]
+    write(disk)  # the same again, and all is well
+    assert is_kept({path: content for path, content in before.items() if path.suffix == ".jsonl"})
+    for path in disk.glob("*.jsonl"):
+        lines = path.read_bytes().splitlines()
+        assert json.loads(lines[-1])
+        if write is answers:
+            assert [json.loads(line)["file"] for line in lines] == list(map(str, FILMS))
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_a_read_only_disk_is_said(
+    write: Callable[[Path], None], disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bundles, "LOCAL_MODEL", disk / "local")
+    if write is not answers:
+        write(disk)
+    before = contents(disk)
+    assert _run("mount", "-o", "remount,ro", disk) == 0
+    with pytest.raises(CXRError, match=r"Read-only file system") as raised:
+        write(disk)
+    assert str(raised.value).startswith(f"{disk}")
+    assert contents(disk) == before
+
+
+def test_a_clock_that_was_set_back_keeps_the_order_of_jobs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, now in enumerate((2_000_000_000, 1_000_000_000, 1_000_000_001)):
+        monkeypatch.setattr("time.time", lambda now=now: now)
+        add_job(tmp_path, f"job-{number}")
+    queue = JobQueue(tmp_path)
+    assert [job.name for job in queue.jobs()] == ["job-0", "job-1", "job-2"]
+    queue.stop("job-0")
+    queue.resume("job-0")
+    assert [job.name for job in queue.jobs()] == ["job-1", "job-2", "job-0"]
+
+
+def test_two_processes_that_answer_into_one_file_lose_nothing(tmp_path: Path) -> None:
+    out = tmp_path / "answers.jsonl"
+    command = [sys.executable, "-m", "cxr", "classify", *FILMS, "--resume", out]
+    together = [subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL) for _ in range(2)]
+    assert [process.wait(timeout=120) for process in together] == [0, 0]
+    records = [json.loads(line) for line in out.read_text().splitlines()]
+    assert {record["file"] for record in records} == set(map(str, FILMS))
+
+
+def test_a_folder_that_several_replace_at_once_is_always_whole(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    names = [f"{number}.txt" for number in range(20)]
+
+    def replace(content: str) -> None:
+        with replaced_whole(folder) as new:
+            for name in names:
+                (new / name).write_text(content)
+
+    replace("first")
+    with ThreadPoolExecutor(3) as pool:
+        replacing = [pool.submit(replace, str(number)) for number in range(12)]
+        while not all(each.done() for each in replacing):
+            assert where_it_is(folder).is_dir() or folder.is_dir()
+        for each in replacing:
+            each.result()
+    assert len({(folder / name).read_text() for name in names}) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
