@@ -1,7 +1,7 @@
 // --- A disagreement for the dataset of the page's operator: sent by a button of its own; in the scope of viewer.js ----
 
-// What was sent last, or is being sent; it is not sent a second time.
-let flagged = "";
+let flagged = ""; // what was sent last, or is being sent: it is not sent a second time
+let became = ""; // what became of it: sending, or what the server says
 
 const disagrees = () => element.querySelector("[name=agree]:checked")?.value === "disagree";
 const flag = () => ({
@@ -18,26 +18,26 @@ const showFlag = () => {
   const now = flag();
   $("[data-note=send]").disabled = !now.own || flagged === JSON.stringify(now);
   $(".flag .needs").hidden = Boolean(now.own);
+  $(".flag .sent").textContent = became && say(`flag_${became}`);
 };
 // For another radiograph: reading and consent are asked anew, unless the reader has read it first.
 const beginFlag = (mine) => {
-  flagged = "";
+  [flagged, became] = ["", ""];
   for (const choice of element.querySelectorAll("[name=flag-own]")) choice.checked = choice.value === mine?.own;
   $(".consent").checked = false;
-  $(".flag .sent").textContent = "";
   showFlag();
 };
 const sendFlag = async () => {
   const { id: digest, ...sent } = flag();
   flagged = JSON.stringify(flag());
-  $(".flag .sent").textContent = say("flag_sending");
+  became = "sending";
   showFlag();
   const { id, file, ...nameless } = saveNote();
   const radiograph = sent.consent ? state.asked : null;
-  const said = await server.flag({ ...nameless, ...sent, radiograph }).catch(() => "not_sent");
+  const answer = await server.flag({ ...nameless, ...sent, radiograph }).catch(() => "not_sent");
   if (answered()?.id !== digest) return;
-  if (said === "not_sent") flagged = "";
-  $(".flag .sent").textContent = say(`flag_${said}`);
+  became = answer;
+  if (answer === "not_sent") flagged = "";
   showFlag();
 };
 

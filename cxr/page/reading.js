@@ -44,6 +44,7 @@ const showSession = () => {
   $(".read-first").checked = readFirst();
   showReading();
   if (answered()) $(".own-reading .name").textContent = answered().name;
+  $(".saved").textContent = SAVED[saved]();
   const all = notes();
   const read = all.filter((one) => one.own);
   const agreed = read.filter((one) => one.own === one.verdict).length;
@@ -57,13 +58,17 @@ const showSession = () => {
   $(".session .keep").hidden = !all.length;
 };
 
+// Where the note is kept that was saved last.
+const SAVED = { here: () => say("feedback_saved"), sent: () => say("feedback_sent"), nowhere: () => "" };
+let saved = "nowhere";
 const showNote = () => {
   const mine = answered() && notes().findLast((other) => other.id === answered().id);
   for (const choice of element.querySelectorAll("[name=agree]")) {
     choice.checked = choice.value === mine?.feedback;
   }
   $(".comment").value = mine?.comment ?? "";
-  $(".saved").textContent = "";
+  saved = "nowhere";
+  showSession();
   beginFlag(mine);
 };
 const saveNote = () => {
@@ -95,15 +100,14 @@ element.addEventListener("click", async (event) => {
   const action = event.target.closest("[data-note]")?.dataset.note;
   if (action === "save") {
     const mine = saveNote();
-    let said = say("feedback_saved");
+    saved = "here";
     if (props.keeps_notes) {
       const { id, file, ...nameless } = mine;
       try {
         await server.keep_note(nameless);
-        said = say("feedback_sent");
+        saved = "sent";
       } catch { /* the note is in the browser all the same */ }
     }
-    $(".saved").textContent = said;
     showSession();
   }
   if (action === "download") {
@@ -113,7 +117,6 @@ element.addEventListener("click", async (event) => {
   }
   if (action === "clear") {
     sessionStorage.removeItem(NOTES);
-    showSession();
     showNote();
   }
 });

@@ -8,12 +8,16 @@ const make = (tag, content = [], attributes = {}) => {
 };
 const heading = (said) => make("h3", said);
 const paragraph = (said, attributes) => make("p", said, attributes);
-const table = (caption, columns, rows) => make("div", make("table", [
-  make("caption", caption),
-  make("thead", make("tr", columns.map((column) => make("th", column, { scope: "col" })))),
-  make("tbody", rows.map(([first, ...cells]) =>
-    make("tr", [make("th", first, { scope: "row" }), ...cells.map((cell) => make("td", cell))]))),
-]), { class: "wide", tabindex: "0", role: "region", "aria-label": caption });
+// What the table shows stands above it, where it stays in sight while a wide table is scrolled.
+const table = (title, columns, rows) => {
+  const made = make("table", [
+    make("thead", make("tr", columns.map((column) => make("th", column, { scope: "col" })))),
+    make("tbody", rows.map(([first, ...cells]) =>
+      make("tr", [make("th", first, { scope: "row" }), ...cells.map((cell) => make("td", cell))]))),
+  ], { "aria-label": title });
+  const wide = make("div", made, { class: "wide", tabindex: "0", role: "region", "aria-label": title });
+  return make("div", [paragraph(title, { class: "title" }), wide]);
+};
 
 // In a narrow column a figure stays in one line, and its interval in the next.
 const unbroken = (said) => said.replaceAll(" ", "\u00a0");
