@@ -33,6 +33,7 @@ lock: .venv/dev.stamp
 	$(COMPILE) requirements.txt -c requirements-dev.lock -o requirements.lock
 	$(COMPILE) requirements-page.txt -c requirements-dev.lock -o requirements-page.lock
 	$(COMPILE) requirements-archive.txt -c requirements-dev.lock -o requirements-archive.lock
+	$(COMPILE) requirements-mcp.txt -c requirements-dev.lock -o requirements-mcp.lock
 
 # Known vulnerabilities of what is locked; fails also where a package could not be looked up.
 audit: .venv/dev.stamp

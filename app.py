@@ -13,8 +13,9 @@ from cxr.classifier import Classifier
 from cxr.errors import CXRError, HubError, PageError
 from cxr.model.bundle import load_bundle
 from cxr.model.hub import find_bundle
-from cxr.page import LAUNCH_SETTINGS, build_page
+from cxr.page import AT_ONCE, LAUNCH_SETTINGS, build_page
 from cxr.page.defences import on_a_space
+from cxr.page.mcp_server import mcp_settings
 from cxr.page.serving import private_uploads, served
 
 
@@ -32,7 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 classifier, notice=notice, notes=options.notes, flag_to=options.flag_to
             )
             hosts = tuple(options.host)
-            with served(page, _settings(options), host_names=hosts) as share_url:
+            tools = mcp_settings(classifier, at_once=AT_ONCE) if options.mcp else {}
+            with served(page, _settings(options, tools), host_names=hosts) as share_url:
                 _announce(share_url, options)
                 page.block_thread()
     except PageError as error:
@@ -55,9 +57,10 @@ def _load(model: str | None) -> tuple[Classifier, str]:
         return Classifier(load_bundle()), str(error)
 
 
-def _settings(options: argparse.Namespace) -> dict[str, Any]:
+def _settings(options: argparse.Namespace, tools: dict[str, Any]) -> dict[str, Any]:
     return {
         **LAUNCH_SETTINGS,
+        "app_kwargs": {**LAUNCH_SETTINGS["app_kwargs"], **tools},
         "server_port": options.port,
         "share": options.share,
         "inbrowser": not (options.no_browser or on_a_space()),
@@ -107,6 +110,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME/DATASET",
         help="send readers' disagreements to a private dataset of yours on the Hugging Face Hub; "
         "the radiograph only if the reader consents each time",
+    )
+    parser.add_argument(
+        "--mcp",
+        action="store_true",
+        help="also offer the endpoints as tools of the Model Context Protocol, at "
+        "/gradio_api/mcp; needs the packages of requirements-mcp.txt",
     )
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
     return parser

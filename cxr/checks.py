@@ -81,6 +81,14 @@ class Checks:
         return "supported"
 
     @property
+    def why(self) -> Literal["means", "outside", "blurred"]:
+        """How the key of the sentence ends that says why it is worth that, ``worth_WORTH_WHY``."""
+        least = {"not_supported": _HALF_LUNGS, "weak": _MOSTLY_LUNGS}.get(self.worth)
+        if least is None:
+            return "means"
+        return "outside" if self.evidence["lungs"] < least else "blurred"
+
+    @property
     def regions(self) -> tuple[float, float, float]:
         """Fractions of the evidence in the lungs, between them, and outside."""
         lungs, between = self.evidence["lungs"], self.evidence["between"]

@@ -7,7 +7,6 @@ only, has no dashboard, and ends with the process that started it. Usage statist
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import os
 import sys
@@ -17,7 +16,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from cxr.errors import CXRError, MissingPackage
+from cxr.errors import CXRError
+from cxr.extras import require_extra
 
 _OBJECT_STORE = 100_000_000  # bytes of shared memory, beside what the processes share
 _RETRIES = 3  # of a call whose process ended; the call goes on where its files say
@@ -38,13 +38,7 @@ class Spreading:
 
 def require_packages() -> None:
     """Raise a `MissingPackage` where the optional packages are not installed."""
-    for package in ("ray", "pyarrow"):
-        if importlib.util.find_spec(package) is None:
-            raise MissingPackage(
-                f"{package}: not installed. Archives and --workers need the packages of "
-                "requirements-archive.txt: python -m pip install -r requirements-archive.txt, or "
-                "pip install 'cxr[archive]'."
-            )
+    require_extra("archive", "ray", "pyarrow", needed_by="Archives and --workers need")
 
 
 @contextmanager

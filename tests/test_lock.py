@@ -18,6 +18,7 @@ LOCKS = (
     "requirements-dev",
     "requirements-archive",
     "requirements-space",
+    "requirements-mcp",
 )
 HASH = r"    --hash=sha256:[0-9a-f]{64}"
 STALE = "the lock is stale: make lock"
@@ -69,9 +70,10 @@ def test_every_entry_has_hashes_and_nothing_else_is_said(name: str) -> None:
 
 
 def test_a_package_has_one_version() -> None:
-    page, everything, dev, archive, space = (pins(lock(name)) for name in LOCKS)
+    page, everything, dev, archive, space, mcp = (pins(lock(name)) for name in LOCKS)
     assert page.items() <= everything.items() <= dev.items()
     assert archive.items() <= dev.items()
+    assert mcp.items() <= dev.items()
     assert page.items() <= space.items()
 
 
@@ -84,7 +86,9 @@ def test_the_lock_serves_other_systems_and_later_versions_of_python() -> None:
     assert numpy[1].count("sha256") > 20  # a wheel for each system and version
 
 
-@pytest.mark.parametrize("name", ["requirements-page", "requirements", "requirements-archive"])
+@pytest.mark.parametrize(
+    "name", ["requirements-page", "requirements", "requirements-archive", "requirements-mcp"]
+)
 def test_what_the_requirements_bring_is_locked_too(name: str) -> None:
     """Followed through the packages that are installed here."""
     missing = brought_by(list(requirements(name))) - pins(lock(name)).keys()

@@ -166,8 +166,8 @@ def _probability(prediction: Prediction, reading: Reading) -> str:
 
 
 def _evidence(prediction: Prediction, language: Language) -> str:
-    worth = prediction.checks.worth
-    return f"{text(f'worth_{worth}', language)}. {text(f'worth_{worth}_means', language)}"
+    worth, why = prediction.checks.worth, prediction.checks.why
+    return f"{text(f'worth_{worth}', language)}. {text(f'worth_{worth}_{why}', language)}"
 
 
 def _orientation(prediction: Prediction, language: Language) -> list[tuple[str, str]]:

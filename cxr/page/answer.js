@@ -57,10 +57,10 @@ const showBar = (probability, at) => {
   }));
 };
 
-const showWorth = ({ worth, regions }) => {
+const showWorth = ({ worth, why, regions }) => {
   $(".worth").dataset.worth = worth;
   $(".worth .word").textContent = say(`worth_${worth}`);
-  $(".worth .means").textContent = say(`worth_${worth}_means`);
+  $(".worth .means").textContent = say(`worth_${worth}_${why}`);
   const some = worth !== "none";
   $(".regions").hidden = !some;
   const [lungs, between, outside] = cxrRules.wholePercents(regions).map((part) => cxr.percent(part / 100, 0));

@@ -10,6 +10,7 @@ import numpy as np
 from cxr.classifier import Classifier, Prediction
 from cxr.errors import CXRError
 from cxr.messages import sentences
+from cxr.model.bundle import Bundle
 from cxr.outcome import Outcome, answer_file
 from cxr.output.overlay import draw_overlay, png, with_caption
 from cxr.output.record import to_record
@@ -73,8 +74,7 @@ def create_api(classifier: Classifier, *, at_once: int) -> None:
         _, prediction = _answer(image, classifier)
         saved = io.BytesIO()
         np.save(saved, prediction.heatmap, allow_pickle=False)
-        grey = np.rint(prediction.heatmap * 255).astype(np.uint8)
-        return {"npy": _text(saved.getvalue()), "png": _text(png(grey))}
+        return {"npy": _text(saved.getvalue()), "png": _text(heatmap_png(prediction))}
 
     def overlay(image: gr.FileData) -> dict[str, Any]:
         """One radiograph with its heatmap laid over it.
@@ -86,12 +86,7 @@ def create_api(classifier: Classifier, *, at_once: int) -> None:
             `png`, in base64: the picture, with a caption below.
         """
         radiograph, prediction = _answer(image, classifier)
-        model = f"{classifier.bundle.name} {classifier.bundle.version}"
-        return {
-            "png": _text(
-                png(with_caption(draw_overlay(radiograph, prediction.heatmap), model=model))
-            )
-        }
+        return {"png": _text(overlay_png(radiograph, prediction, classifier.bundle))}
 
     for endpoint in (classify, classify_batch, heatmap, overlay):
         gr.api(
@@ -100,6 +95,17 @@ def create_api(classifier: Classifier, *, at_once: int) -> None:
             concurrency_limit=at_once,
             concurrency_id="classify_api",
         )
+
+
+def heatmap_png(prediction: Prediction) -> bytes:
+    """The heatmap as a grey picture of 8 bits, as PNG."""
+    return png(np.rint(prediction.heatmap * 255).astype(np.uint8))
+
+
+def overlay_png(radiograph: Radiograph, prediction: Prediction, bundle: Bundle) -> bytes:
+    """The radiograph with its heatmap and a caption, as PNG."""
+    drawn = draw_overlay(radiograph, prediction.heatmap)
+    return png(with_caption(drawn, model=f"{bundle.name} {bundle.version}"))
 
 
 def fetch_nothing(page: gr.Blocks) -> None:

@@ -19,10 +19,12 @@ from cxr.language import Language
 from cxr.messages import as_sentence, text
 
 _JSON_BYTES = 1_000_000  # of a request that brings no file: a hundred names of uploads are 50,000
+_CALL_BYTES = 20_000_000  # of a call that brings a radiograph in base64
 _FORM_BYTES = 100_000  # around the file of an upload
 _BURST = 1_000  # uploads of one client at once, ...
 _PER_SECOND = 20.0  # ... and from then on: about what two cores answer
 _FREE_BYTES = 1_000_000_000  # of the disk, that uploads leave to others
+MCP_PATH = "/gradio_api/mcp"  # where calls of tools go, see `cxr.page.mcp_server`
 _MAX_CLIENTS = 10_000  # that are remembered
 
 
@@ -77,8 +79,12 @@ class Limits:
         """Answer a request, or refuse it before its body is read."""
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
             return await self._app(scope, receive, send)
-        is_upload = scope["path"].rstrip("/").endswith("/upload")
+        path = scope["path"].rstrip("/")
+        is_call = path.endswith(MCP_PATH)
+        is_upload = is_call or path.endswith("/upload")
         limit = self._file_bytes + _FORM_BYTES if is_upload else _JSON_BYTES
+        if is_call:
+            limit = _CALL_BYTES
         if _length(scope) > limit:
             return await _refusal(scope, 413)(scope, receive, send)
         if is_upload:

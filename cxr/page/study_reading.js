@@ -147,7 +147,7 @@ const showModel = () => {
     probability: cxr.probability(value.probability), threshold: cxr.decimal(points().threshold),
   });
   const worth = cxrRules.asSentence(say("study_pair", { name: say("evidence"), value: say(`worth_${value.worth}`) }));
-  $(".answer .means").textContent = `${worth} ${say(`worth_${value.worth}_means`)}`;
+  $(".answer .means").textContent = `${worth} ${say(`worth_${value.worth}_${value.why}`)}`;
   $(".warnings").hidden = !value.warnings.length;
   $(".warnings").replaceChildren(...value.warnings.map((warning) => {
     const item = document.createElement("li");

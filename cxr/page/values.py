@@ -94,6 +94,7 @@ def answer_value(radiograph: Radiograph, prediction: Prediction, bundle: Bundle)
         ],
         "lungs": _outlines(mask),
         "worth": checks.worth,
+        "why": checks.why,
         "regions": checks.regions,
         "in_range": prediction.gate_result.in_range,
         "probability": prediction.probability,

@@ -177,21 +177,22 @@ def checks_with(*, lungs: float, strongest: float, hottest: float = 0.5) -> Chec
 
 
 @pytest.mark.parametrize(
-    ("lungs", "strongest", "hottest", "worth"),
+    ("lungs", "strongest", "hottest", "worth", "why"),
     [
-        (0.8, 1.1, 0.5, "supported"),
-        (0.8, 0.9, 0.5, "weak"),  # blurring the evidence matters a little more
-        (0.7, 1.1, 0.5, "weak"),  # much lies outside the lungs
-        (0.4, 1.1, 0.5, "not_supported"),
-        (0.9, 0.4, 0.5, "not_supported"),  # the answer does not depend on it
-        (0.4, 0.4, 0.05, "none"),
+        (0.8, 1.1, 0.5, "supported", "means"),
+        (0.8, 0.9, 0.5, "weak", "blurred"),  # blurring the evidence matters a little more
+        (0.7, 1.1, 0.5, "weak", "outside"),  # much lies outside the lungs
+        (0.4, 1.1, 0.5, "not_supported", "outside"),
+        (0.9, 0.4, 0.5, "not_supported", "blurred"),  # the answer does not depend on it
+        (0.4, 0.4, 0.05, "none", "means"),
     ],
 )
 def test_what_the_heatmap_is_worth(
-    lungs: float, strongest: float, hottest: float, worth: str
+    lungs: float, strongest: float, hottest: float, worth: str, why: str
 ) -> None:
     checks = checks_with(lungs=lungs, strongest=strongest, hottest=hottest)
     assert checks.worth == worth
+    assert checks.why == why
     assert checks.regions == pytest.approx((lungs, 1 - lungs, 0))
 
 

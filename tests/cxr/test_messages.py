@@ -39,7 +39,15 @@ FAMILIES = {
     "verdict_": {*get_args(Verdict), "OUTSIDE"},
     "reason_": {*get_args(Verdict), "OUTSIDE"},
     "blurring_": set(get_args(Effect)),
-    "worth_": {*WORTHS, *(f"{worth}_means" for worth in WORTHS)},
+    "worth_": {
+        *WORTHS,
+        *(f"{worth}_means" for worth in ("supported", "none")),
+        *(
+            f"{worth}_{why}"
+            for worth in ("weak", "not_supported")
+            for why in ("outside", "blurred")
+        ),
+    },
     "state_": {*PROBLEMS, "missing", "not_unpacked"},
     "todo_": PROBLEMS,
     "tool_": {*TOOLS, *(f"{tool}_does" for tool in TOOLS)},
