@@ -1,49 +1,24 @@
-"""What the page refuses: other hosts and sites, foreign scripts, floods, paths, markup in names."""
+"""What the page refuses: other hosts and sites, foreign scripts, markup in names."""
 
 from __future__ import annotations
 
 import json
-import os
-import socket
-import threading
-import time
 import zipfile
-from collections.abc import Iterator
-from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse
+from playwright.sync_api import Browser, expect
 from starlette.testclient import TestClient
-from starlette.types import ASGIApp
 
-from cxr.messages import as_sentence, text
-from cxr.page import limits, turns
 from cxr.page.defences import defences
-from cxr.page.limits import Allowance, Limits
-from cxr.page.turns import Busy, Turns
-from cxr.page.uploads import delete_left
 from tests.conftest import PAGE_MARKS
+from tests.cxr.asking import ask, wrapped
 from tests.cxr.browser import EN, answered
 
 pytestmark = PAGE_MARKS
 MARKUP = '<img src=x onerror="document.title=1"><b>=1+2'  # a file name: no slash
-
-
-def ask(
-    url: str, path: str = "", *, method: str = "GET", body: bytes | None = None, **headers: str
-) -> tuple[int, dict[str, str], bytes]:
-    """Status, headers and body of an answer."""
-    address = urlsplit(url)
-    connection = HTTPConnection(str(address.hostname), address.port, timeout=20)
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    connection.request(method, f"/{path}", body=body, headers=named)
-    with connection.getresponse() as answer:
-        return answer.status, {k.lower(): v for k, v in answer.headers.items()}, answer.read()
 
 
 # --- Names of hosts -------------------------------------------------------------------------------
@@ -87,19 +62,6 @@ def test_a_space_is_reached_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None
     answer = client.get("/")
     assert answer.status_code == 200
     assert "https://huggingface.co" in answer.headers["content-security-policy"]
-
-
-def wrapped(middleware: list[Any]) -> ASGIApp:
-    """What reads a request whole, behind these."""
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        body = await Request(scope, receive).body()
-        await PlainTextResponse(f"{len(body)}")(scope, receive, send)
-
-    found: ASGIApp = app
-    for each in reversed(middleware):
-        found = each.cls(found, **each.kwargs)
-    return found
 
 
 # --- Scripts and other hosts ----------------------------------------------------------------------
@@ -193,211 +155,3 @@ def test_no_view_asks_other_hosts_or_breaks_the_policy(
     assert not [a for a in asked if not a.startswith((url, "data:", "blob:"))]
     assert not refused
     context.close()
-
-
-# --- How much -------------------------------------------------------------------------------------
-
-
-def test_uploads_come_back_with_time() -> None:
-    now = [0.0]
-    allowance = Allowance(burst=3, per_second=2, clock=lambda: now[0])
-    assert [allowance.take("a") for _ in range(4)] == [0, 0, 0, 0.5]
-    assert allowance.take("b") == 0  # each client has its own
-    now[0] = 0.5
-    assert [allowance.take("a") for _ in range(2)] == [0, 0.5]
-    now[0] = 1000.0
-    assert [allowance.take("a") for _ in range(4)] == [0, 0, 0, 0.5]
-
-
-def test_the_clients_that_are_remembered_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "_MAX_CLIENTS", 10)
-    allowance = Allowance(burst=1, per_second=0.001)
-    for client in range(100):
-        assert allowance.take(str(client)) == 0
-    assert len(allowance._left) == 10
-    assert allowance.take("99") > 0
-
-
-def limited(**settings: Any) -> TestClient:
-    return TestClient(Limits(wrapped([]), **{"file_bytes": 1000, **settings}))
-
-
-def test_what_is_too_large_is_refused_before_it_is_read() -> None:
-    client = limited()
-    assert client.post("/gradio_api/upload", content=bytes(1000)).text == "1000"
-    refused = client.post("/gradio_api/upload", content=bytes(200_000))
-    assert refused.status_code == 413
-    assert refused.text == as_sentence(text("request_too_large", "en"))
-    assert client.post("/gradio_api/queue/join", content=bytes(1_000_000)).status_code == 200
-    french = {"Accept-Language": "fr-FR,fr"}
-    refused = client.post("/gradio_api/queue/join", content=bytes(1_000_001), headers=french)
-    assert refused.text == as_sentence(text("request_too_large", "fr"))
-
-
-def test_a_request_that_hides_its_length_is_refused_on_the_way() -> None:
-    sent = []
-
-    def pieces() -> Iterator[bytes]:
-        for _ in range(50):
-            sent.append(1)
-            yield bytes(100_000)
-
-    refused = limited().post("/gradio_api/call/classify", content=pieces())
-    assert refused.status_code == 413
-
-
-def test_a_flood_of_uploads_is_told_to_come_later() -> None:
-    client = limited(allowance=Allowance(burst=2, per_second=0.001))
-    statuses = [client.post("/gradio_api/upload", content=b"x").status_code for _ in range(3)]
-    assert statuses == [200, 200, 429]
-    refused = client.post("/gradio_api/upload", content=b"x")
-    assert refused.text == as_sentence(text("too_many_uploads", "en"))
-    assert int(refused.headers["retry-after"]) >= 1
-    assert client.post("/gradio_api/component_server", content=b"x").status_code == 200
-
-
-def test_no_upload_is_taken_when_the_disk_is_nearly_full(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "_FREE_BYTES", 1 << 62)
-    refused = limited().post("/gradio_api/upload", content=b"x")
-    assert refused.status_code == 503
-    assert refused.text == as_sentence(text("too_many_uploads", "en"))
-
-
-def test_the_page_waits_when_it_is_told_to(page: Page, image_file: Path) -> None:
-    refusals = [503, 429]
-
-    def refuse(route: Any) -> None:
-        if refusals:
-            route.fulfill(status=refusals.pop(), body="later")
-        else:
-            route.continue_()
-
-    page.route("**/gradio_api/upload*", refuse)
-    answered(page, image_file)
-    assert not refusals
-
-
-def test_who_finds_many_waiting_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turns, "_MAX_WAITING", 1)
-    taken, leave = threading.Event(), threading.Event()
-    few = Turns(1)
-
-    def hold() -> None:
-        with few.take():
-            taken.set()
-            leave.wait(10)
-
-    threads = [threading.Thread(target=hold) for _ in range(2)]  # one holds it, one waits
-    for thread in threads:
-        thread.start()
-    assert taken.wait(10)
-    while few._places._value:
-        time.sleep(0.01)
-    with pytest.raises(Busy), few.take():
-        pass
-    leave.set()
-    for thread in threads:
-        thread.join()
-    with few.take():
-        pass
-
-
-# --- Files ----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        "gradio_api/file=/etc/passwd",
-        "gradio_api/file=../../../../etc/passwd",
-        "gradio_api/file=..%2f..%2f..%2fetc%2fpasswd",
-        "gradio_api/file=app.py",
-        "gradio_api/file=cxr/messages.toml",
-        "gradio_api/file=http://127.0.0.1:9/",
-        "gradio_api/file/etc/passwd",
-        "static/../../../../../etc/passwd",
-        "static/%2e%2e/%2e%2e/routes.py",
-        "assets/%2e%2e/%2e%2e/%2e%2e/routes.py",
-        "svelte/../../routes.py",
-        "gradio_api/proxy=http://127.0.0.1:9/",
-        "gradio_api/proxy=https://elsewhere.hf.space/",
-        "monitoring",
-        "monitoring/summary",
-    ],
-)
-def test_no_file_and_no_address_is_given_out(url: str, path: str) -> None:
-    status, _, body = ask(url, path)
-    assert status >= 300
-    assert b"root:" not in body
-    assert b"import" not in body
-
-
-def upload(url: str, name: str, content: bytes) -> str:
-    """Where an upload with this name in its header was put."""
-    head = f'--x\r\nContent-Disposition: form-data; name="files"; filename="{name}"\r\n\r\n'
-    status, _, body = ask(
-        url,
-        "gradio_api/upload",
-        method="POST",
-        body=head.encode() + content + b"\r\n--x--\r\n",
-        Content_Type="multipart/form-data; boundary=x",
-    )
-    assert status == 200, body
-    return str(json.loads(body)[0])
-
-
-def test_names_of_uploads_lead_nowhere_else(
-    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = Path(os.environ.get("GRADIO_TEMP_DIR") or Path(limits.get_upload_folder()))
-    for name in ("../../x.png", "/etc/x.png", "a\\..\\..\\x.png", "%2e%2e%2fx", "C:x"):
-        put = Path(upload(url, name, b"content"))
-        assert put.resolve().is_relative_to(folder.resolve()), name
-        assert put.is_file()
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/etc/passwd",
-        "http://127.0.0.1:{port}/x.png",
-        "https://127.0.0.1:{port}/",
-        "file:///etc/passwd",
-    ],
-)
-def test_a_client_that_names_another_file_or_address_gets_nothing(url: str, path: str) -> None:
-    """Gradio would fetch an address for it."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(0.5)
-        named = {
-            "path": path.format(port=server.getsockname()[1]),
-            "meta": {"_type": "gradio.FileData"},
-        }
-        body = json.dumps({"data": [named, None]}).encode()
-        kind = {"Content_Type": "application/json"}
-        status, _, answer = ask(url, "gradio_api/run/classify", method="POST", body=body, **kind)
-        assert status >= 400 or json.loads(answer)["data"][0]["status"] == "error"
-        assert b"root:" not in answer
-        with pytest.raises(TimeoutError):
-            server.accept()
-
-
-def test_what_is_left_of_broken_uploads_is_deleted(tmp_path: Path) -> None:
-    old, new = time.time() - 1000, time.time()
-    outside = tmp_path / "outside"
-    outside.write_bytes(b"kept")
-    folder = tmp_path / "uploads"
-    # Of tomorrow where the clock was set back since.
-    for name, when in (("tmpold", old), ("tmpnew", new), ("tmptomorrow", new + 86_400)):
-        (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).write_bytes(b"part")
-        os.utime(folder / name, (when, when))
-    for name in ("empty", "full"):
-        (folder / name).mkdir()
-    (folder / "full" / "image.png").write_bytes(b"whole")
-    (folder / "link").symlink_to(tmp_path)
-    for name in ("empty", "full", "link"):
-        os.utime(folder / name, (old, old), follow_symlinks=False)
-    delete_left(folder, age=300)
-    assert sorted(path.name for path in folder.iterdir()) == ["full", "tmpnew"]
-    assert outside.read_bytes() == b"kept"
