@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
+from tests.conftest import ROOT
 from tests.fuzz.targets import TARGETS
 
 FOUND = Path(__file__).parent / "fuzz" / "found"
@@ -26,6 +30,21 @@ def test_the_seeds_are_survived(name: str) -> None:
             raise AssertionError(f"seed {number} of {name}: {error!r}") from error
         finally:
             signal.alarm(0)
+
+
+_IN_BROWSER = """
+from tests.fuzz import browser
+for seed in browser.zip_files():
+    browser.zip_file(seed)
+for seed in browser.label_tables():
+    browser.study_labels(seed)
+"""
+
+
+@pytest.mark.browser
+def test_what_the_browser_reads_is_survived(browser: Browser) -> None:
+    """In a process of its own, since this one has a Chromium already."""
+    subprocess.run([sys.executable, "-c", _IN_BROWSER], cwd=ROOT, check=True)
 
 
 @pytest.mark.slow

@@ -50,6 +50,7 @@ const readLabels = (text) => {
   };
   const [nameAt, labelAt] = [columnOf(NAMED, 0), columnOf(LABELLED, 1)];
   const byBase = new Map();
+  const labelsOf = new Map(); // sets of labels by path
   let unused = 0;
   rows.forEach((cells, i) => {
     const [path, label] = [pathOf(cells[nameAt] ?? ""), labelIn(cells[labelAt] ?? "")];
@@ -58,13 +59,13 @@ const readLabels = (text) => {
       return;
     }
     const base = baseOf(path);
-    byBase.set(base, [...(byBase.get(base) ?? []), { path, label }]);
+    if (!byBase.has(base)) byBase.set(base, []);
+    byBase.get(base).push({ path, label });
+    labelsOf.set(path, (labelsOf.get(path) ?? new Set()).add(label));
   });
-  const all = [...byBase.values()];
-  const contradicted = (rowsOfBase) => rowsOfBase.filter(({ path, label }) =>
-    rowsOfBase.some((other) => other.path === path && other.label !== label)).length;
-  unused += all.reduce((count, found) => count + contradicted(found), 0);
-  return { byBase, unused, count: all.flat().length };
+  const all = [...byBase.values()].flat();
+  unused += all.filter(({ path }) => labelsOf.get(path).size > 1).length;
+  return { byBase, unused, count: all.length };
 };
 
 // The label of a file, if all rows that may mean it say the same. A row may leave out its ending.

@@ -123,3 +123,27 @@ def test_any_image_fits_on_the_page(
     image = Radiograph(pixels=np.zeros(shape, dtype=np.float32), name="x" * 200 + "影")
     answer = dataclasses.replace(prediction, heatmap=np.zeros(shape, dtype=np.float32))
     assert "Probability" in words(pdf_report(image, answer, tiny_bundle, Reading()))
+
+
+def test_markup_in_names_and_headers_is_plain_text(
+    radiograph: Radiograph, prediction: Prediction, tiny_bundle: Bundle
+) -> None:
+    """No link, script or form gets into the file, whatever the texts would be elsewhere."""
+    name = '<a href="javascript:x">(&lt;) \\) /JS.png'
+    odd = '<b>17</b> ET /URI (x) <script>alert("1")</script>'
+    named = dataclasses.replace(radiograph, name=name)
+    warned = dataclasses.replace(
+        prediction,
+        gate_result=dataclasses.replace(
+            prediction.gate_result, warnings=(Message("tilted", {"degrees": odd}),)
+        ),
+    )
+    pdf = pdf_report(named, warned, tiny_bundle, Reading())
+    said = words(pdf)
+    assert f"File: {name}" in said
+    assert f"The chest is tilted by about {odd}°." in said
+    reader = PdfReader(io.BytesIO(pdf))
+    assert reader.metadata
+    assert str(reader.metadata.title).endswith(name)
+    assert not {"/Annots", "/AA"} & reader.pages[0].keys()
+    assert not {"/OpenAction", "/AA", "/AcroForm", "/Names"} & reader.root_object.keys()

@@ -44,3 +44,19 @@ def test_labels(browser: Browser, text: str, expected: dict[str, str | None], un
     )
     page.close()
     assert found == [list(expected.values()), unused]
+
+
+def test_a_large_table_of_one_name_is_read_at_once(browser: Browser) -> None:
+    page = browser.new_page()
+    page.add_script_tag(content="const study = {};")
+    page.add_script_tag(path=ROOT / "cxr" / "page" / "study_labels.js")
+    found, milliseconds = page.evaluate(
+        """() => {
+          const begin = performance.now();
+          const { unused, count } = readLabels("a.png,normal\\n".repeat(50000) + "a.png,1");
+          return [[unused, count], performance.now() - begin];
+        }"""
+    )
+    page.close()
+    assert found == [50_001, 50_001]  # they contradict each other
+    assert milliseconds < 5000

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import os
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 from unittest import mock
 
-from gradio import HTML
+from gradio import HTML, Blocks, Error
 from gradio.routes import ORJSONResponse
 
 from cxr.classifier import Classifier
 from cxr.messages import text
 from cxr.model.bundle import load_bundle
+from cxr.page.api import create_api
 from cxr.page.many import create_many
 from cxr.page.viewer import create_viewer
 from tests.conftest import ROOT
@@ -60,6 +63,46 @@ def request(content: bytes) -> None:
     assert "failed" not in (answer.get("kind"), answer.get("problem")), asked
     assert text("failed", "en") not in str(answer), asked
     assert "failed" not in [each["code"] for each in answer.get("messages", ())], asked
+
+
+def endpoint(content: bytes) -> None:
+    """One of the documented endpoints, with arguments that the bytes choose."""
+    choices = Choices(content)
+    function = choices.one_of(_endpoints())
+    names = list(inspect.signature(function).parameters)
+    arguments = {"image": _file(choices), "images": _value(choices, depth=0)}
+    if choices.number(0, 2):
+        arguments["images"] = [_file(choices) for _ in range(choices.number(0, 3))]
+    arguments["threshold"] = choices.one_of([0.5, *_NUMBERS, *_WORDS])
+    with mock.patch.dict(os.environ, {"GRADIO_TEMP_DIR": str(FOLDER)}):
+        try:
+            answer = function(**{name: arguments[name] for name in names})
+        except Error as error:  # ours, with a text that the client is shown
+            assert str(error.message)
+            assert not error.print_exception
+            return
+    assert ORJSONResponse(answer).body
+    for record in answer if isinstance(answer, list) else [answer]:
+        assert record.get("status", "ok") in ("ok", "refused", "error")
+
+
+def _file(choices: Choices) -> Any:
+    """What a client names as a file: often one that is there, sometimes anything."""
+    if not choices.number(0, 3):
+        return _value(choices, depth=choices.number(0, 1))
+    names = ("hila.jpeg", "dicom.dcm", "drawing.png", "none", ".", "../x")
+    return {
+        "path": str(FOLDER / choices.one_of(names)),
+        "orig_name": choices.one_of([*_WORDS, *_NUMBERS]),
+    }
+
+
+@cache
+def _endpoints() -> list[Callable[..., Any]]:
+    _components()  # and their files
+    with Blocks() as page:
+        create_api(Classifier(load_bundle()), at_once=1)
+    return [block.fn for block in page.fns.values() if block.fn]
 
 
 @cache

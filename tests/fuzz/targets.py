@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tests.fuzz import models, radiographs, requests, seeds, tables
+from tests.fuzz import browser, models, radiographs, requests, seeds, tables
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Target:
     Attributes:
         run: raises if it finds a defect.
         seeds: makes inputs to begin with.
-        slow: whether it needs Keras, which takes seconds to load.
+        slow: whether it needs Keras or a browser, which take seconds to start.
     """
 
     run: Callable[[bytes], None]
@@ -47,4 +47,7 @@ TARGETS = {
     "labels": Target(tables.labels, seeds.tables),
     "outlines": Target(tables.outlines, seeds.outlines),
     "request": Target(requests.request, noise),
+    "endpoint": Target(requests.endpoint, noise),
+    "zip": Target(browser.zip_file, browser.zip_files, slow=True),
+    "study_labels": Target(browser.study_labels, browser.label_tables, slow=True),
 }
