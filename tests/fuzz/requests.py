@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import logging
 import os
@@ -100,9 +101,14 @@ def _file(choices: Choices) -> Any:
 @cache
 def _endpoints() -> list[Callable[..., Any]]:
     _components()  # and their files
-    with Blocks() as page:
-        create_api(Classifier(load_bundle()), at_once=1)
-    return [block.fn for block in page.fns.values() if block.fn]
+
+    async def made() -> list[Callable[..., Any]]:
+        with Blocks(analytics_enabled=False) as page:
+            create_api(Classifier(load_bundle()), at_once=1)
+        return [block.fn for block in page.fns.values() if block.fn]
+
+    # Within a loop, or Gradio would make one for each lock, and close none.
+    return asyncio.run(made())
 
 
 @cache
