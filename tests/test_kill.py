@@ -320,7 +320,8 @@ def requests_until_killed(hub: LoopbackHub, at: int | None, *call: Any, folder: 
     hub.interfere = interfere
     ending = run(*call, folder=folder, started=started)
     hub.interfere = lambda _: None
-    assert ending.killed == (at is not None)
+    # Another state before, or a cache, may save some requests: then it has ended by itself.
+    assert ending.killed == (at is not None and count >= at)
     return count
 
 
