@@ -32,10 +32,19 @@ const waiting = () => readFirst() && answered() && !state.own && !inQuiz();
 const blinded = () => waiting() || cxrCases.asking();
 
 const chosenReading = () => $("[name=own]:checked")?.value;
+const isSet = (slider) => !slider.hasAttribute("data-unset");
+// Null where the reader has not said it: where a slider stands by itself is nobody's word.
+const confidence = () => {
+  const slider = $(".confidence");
+  return chosenReading() === "UNSURE" || !isSet(slider) ? null : Number(slider.value) / 100;
+};
 const showReading = () => {
   const unsure = chosenReading() === "UNSURE";
-  $(".confidence").disabled = unsure;
-  $(".own-reading output").textContent = unsure ? "–" : cxr.percent($(".confidence").value / 100, 0);
+  const slider = $(".confidence");
+  slider.disabled = unsure;
+  const said = isSet(slider) ? cxr.percent(slider.value / 100, 0) : say("confidence_unset");
+  $(".own-reading output").textContent = unsure ? "–" : said;
+  slider.setAttribute("aria-valuetext", said);
 };
 
 const showSession = () => {
@@ -82,12 +91,14 @@ element.addEventListener("submit", (event) => {
   const own = form && chosenReading();
   if (!own) return;
   state.own = own;
-  note({ own, confidence: own === "UNSURE" ? null : Number($(".confidence").value) / 100 });
+  note({ own, confidence: confidence() });
   form.reset();
+  $(".confidence").setAttribute("data-unset", "");
   show();
   showSourceCase();
 });
 element.addEventListener("input", (event) => {
+  if (event.target.matches(".confidence")) event.target.removeAttribute("data-unset");
   if (event.target.matches(".confidence, [name=own]")) showReading();
 });
 element.addEventListener("change", (event) => {

@@ -124,7 +124,7 @@ const showReading = () => {
   slider.toggleAttribute("data-unset", unset);
   slider.setCustomValidity(unset ? say("study_confidence_hint") : "");
   $(".confidence-hint").hidden = !unset;
-  const said = unset ? say("study_confidence_unset") : cxr.percent(fractionOf(slider), 0);
+  const said = unset ? say("confidence_unset") : cxr.percent(fractionOf(slider), 0);
   $(".own-reading output").textContent = unsure ? "–" : said;
   slider.setAttribute("aria-valuetext", said);
   $(".asked").textContent = say(study.phase === "aid" ? "study_with_aid" : "own_title");

@@ -164,7 +164,9 @@ def test_the_reader_first(page: Page, image_file: Path, tmp_path: Path) -> None:
     page.keyboard.press("h")
     expect(page.locator(".legend")).to_be_hidden()
     page.locator("[name=own][value=PNEUMONIA]").check()
+    expect(page.locator(".own-reading output")).to_have_text(EN["confidence_unset"])
     set_slider(page, ".confidence", 90)
+    expect(page.locator(".own-reading output")).to_have_text("90%")
     page.locator(".own-reading button").click()
     expect(answer).to_be_visible()
     expect(page.locator(".agreement")).to_contain_text("You read 1 radiograph first; you and")
@@ -190,6 +192,16 @@ def test_the_reader_first(page: Page, image_file: Path, tmp_path: Path) -> None:
     assert mine["comment"] == '\'=1+1, "rotated"'  # no formula
     page.locator("[data-note=clear]").click()
     expect(page.locator(".agreement")).to_be_empty()
+
+
+def test_a_confidence_that_was_not_said_is_none(page: Page, image_file: Path) -> None:
+    page.evaluate("localStorage.setItem('cxr.read_first', 'true')")
+    answered(page, image_file)
+    page.locator("[name=own][value=NORMAL]").check()
+    page.locator(".own-reading button").click()
+    expect(page.locator(".agreement")).not_to_be_empty()
+    (mine,) = page.evaluate("JSON.parse(sessionStorage.getItem('cxr.notes'))")
+    assert (mine["own"], mine["confidence"]) == ("NORMAL", None)
 
 
 def test_the_reader_may_be_unsure(page: Page, image_file: Path, tmp_path: Path) -> None:

@@ -216,7 +216,7 @@ def test_by_keys_from_a_zip_file_and_ended_early(
     page.keyboard.press("Enter")  # leads to the slider, which is not set yet
     expect(page.locator("#study .confidence")).to_be_focused()
     expect(page.locator("#study .confidence")).to_have_attribute(
-        "aria-valuetext", EN["study_confidence_unset"]
+        "aria-valuetext", EN["confidence_unset"]
     )
     phase(page, "read")
     page.keyboard.press("Space")
@@ -263,14 +263,14 @@ def test_what_is_not_submitted_outlasts_a_reload_and_an_image_counts_once(
 ) -> None:
     begin(page, pair)
     output = page.locator("#study .own-reading output")
-    expect(output).to_have_text(EN["study_confidence_unset"])
+    expect(output).to_have_text(EN["confidence_unset"])
     mark(page)
     page.locator("#study [name=choice][value=NORMAL]").check()
     page.reload()
     phase(page, "read")
     expect(page.locator("#study .marked")).to_have_text("1 mark")
     expect(page.locator("#study [value=NORMAL]")).to_be_checked()
-    expect(output).to_have_text(EN["study_confidence_unset"])
+    expect(output).to_have_text(EN["confidence_unset"])
     submit(page)
     phase(page, "read")
     page.locator("#study .confidence").click()  # where the slider stands already
@@ -282,7 +282,7 @@ def test_what_is_not_submitted_outlasts_a_reload_and_an_image_counts_once(
     phase(page, "aid")
     expect(output).to_have_text("50%")
     page.locator("#study [name=choice][value=PNEUMONIA]").check()  # a new choice: how sure now?
-    expect(output).to_have_text(EN["study_confidence_unset"])
+    expect(output).to_have_text(EN["confidence_unset"])
     page.locator("#study .confidence").fill("70")
     page.reload()
     phase(page, "aid")
