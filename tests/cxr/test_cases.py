@@ -76,7 +76,7 @@ def test_the_tour_says_what_is_so() -> None:
     toured = {step.case: ALL.by_name[step.case] for step in ALL.tour}
     assert toured["first-look"].comparison == "agrees"
     assert toured["behind-the-heart"].label == "viral"
-    assert toured["between-thresholds"].answer.verdict == "UNCERTAIN"
+    assert toured["wide-mediastinum"].answer.verdict == "UNCERTAIN"
     assert toured["small-picture"].comparison == "undecided_positive"
     assert toured["drawing"].answer.status == "refused"
 

@@ -365,7 +365,7 @@ def test_heatmaps_are_checked_and_the_card_says_how_they_did(
     assert document["learned_from"] == 48
     where = document["localization"]
     assert where["lungs"]["normal"]["images"] == where["lungs"]["pneumonia"]["images"] == 5
-    assert where["planted"]["images"] == 5
+    assert (where["planted"]["images"], where["planted"]["places"]) == (5, 8)
     assert where["opacities"]["images"] == 4
     assert 0 <= where["opacities"]["hit"] <= 1
     assert (out / "heatmaps.png").exists()
