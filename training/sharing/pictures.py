@@ -23,7 +23,8 @@ ROC = "plots/roc_curve.png"
 RELIABILITY = "plots/reliability.png"
 HEATMAPS = "plots/heatmaps.png"
 
-# A viral and a bacterial pneumonia, a normal radiograph, and one that the bundled model misses.
+# A viral and a bacterial pneumonia, a normal radiograph, and one that leaves the bundled model
+# uncertain.
 _CASES = ("hila", "both-sides", "first-look", "small-picture")
 _HEIGHT = 420  # pixels, of each radiograph in the row
 _GAP = 6  # pixels between two
