@@ -31,7 +31,7 @@ def test_a_link_opens_its_case(page: Page, url: str) -> None:
     wait_for(page, case.name)
     expect(page.locator(".verdict .name")).to_have_text(case.path.name)
     expect(page.locator(".case .look")).to_have_text(case.look["en"])
-    expect(page.locator(".case dd.label")).to_have_text(EN["label_bacterial"])
+    expect(page.locator(".case dd.label")).to_have_text(EN["label_viral"])
     assert case.answer.probability is not None
     probability = format_probability(case.answer.probability, "en")
     model = text("said_UNCERTAIN", "en", probability=probability)

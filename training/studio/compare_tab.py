@@ -180,7 +180,8 @@ def _evaluation(
     if second:
         other = BUNDLED_MODEL if second == _BUNDLED else queue.runs / second / "bundle"
         arguments += ["--against", str(other)]
-    out = queue.reports / f"{run.name} against {second or 'nothing'}"
+    called = "the bundled model" if second == _BUNDLED else second or "nothing"
+    out = queue.reports / f"{run.name} against {called}"
     out.mkdir(parents=True, exist_ok=True)
     data = chosen_folder(images).resolve() if images else out / "images.csv"
     if not images:
@@ -190,7 +191,7 @@ def _evaluation(
         if run.config.select_by != LAST:
             gr.Warning(f"{first}'s epoch was chosen on these images: its figures are too good.")
         if learned:
-            gr.Warning(f"{second} was trained on {learned:,} of these {len(rows):,} images.")
+            gr.Warning(f"{called} was trained on {learned:,} of these {len(rows):,} images.")
     return [*arguments, "--data", str(data), "--out", str(out)], out
 
 
