@@ -21,8 +21,8 @@ def former_of(folder: Path) -> Path:
 
 def where_it_is(folder: Path) -> Path:
     """The folder; where it waits instead, if a process was killed while another took its place."""
-    former = former_of(folder)
-    return former if former.is_dir() and not folder.exists() else folder
+    # In this order, since another process may end the exchange between the two questions.
+    return folder if folder.exists() or not former_of(folder).is_dir() else former_of(folder)
 
 
 def read_json(path: Path) -> dict[str, Any]:
