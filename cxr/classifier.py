@@ -93,7 +93,7 @@ class Classifier:
             BundleError: the model's graph, or the gate, is not intact.
         """
         self.bundle = bundle
-        self.gate = gate or Gate()
+        self.gate = gate or Gate(threads=threads)
         self._session = ModelSession(bundle.folder, bundle.network, threads=threads)
 
     @classmethod

@@ -31,17 +31,20 @@ from cxr.reading.radiograph import Radiograph
 class Gate:
     """Recognises frontal chest radiographs. Safe to share between threads."""
 
-    def __init__(self, folder: str | os.PathLike[str] = BUNDLED_GATE) -> None:
+    def __init__(
+        self, folder: str | os.PathLike[str] = BUNDLED_GATE, *, threads: int | None = None
+    ) -> None:
         """Read and verify a gate's files, and load its graph.
 
         Args:
             folder: of a gate; see `cxr.gate.files`.
+            threads: of one run; all cores if None.
 
         Raises:
             BundleError: a file is missing, altered, or made for another version of this code.
         """
         self.saved = read_gate(folder)
-        self.graph = self.saved.load_graph()
+        self.graph = self.saved.load_graph(threads=threads)
 
     @property
     def sha256(self) -> str:
