@@ -95,7 +95,7 @@ def chest_images(tmp_path_factory: pytest.TempPathFactory) -> Path:
             root
             / "train"
             / "PNEUMONIA"
-            / f"person{100 + i}_{'virus' if i % 2 else 'bacteria'}_1.jpeg"
+            / f"person{200 + i}_{'virus' if i % 2 else 'bacteria'}_1.jpeg"
         )
         for path in (normal, positive):
             path.parent.mkdir(parents=True, exist_ok=True)

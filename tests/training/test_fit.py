@@ -24,6 +24,8 @@ from cxr.model.bundle import load_bundle
 from cxr.reading.radiograph import read_radiograph
 from tests.conftest import QUICK_FIT, ROOT
 from training.__main__ import main
+from training.commands import fit as fit_command
+from training.commands.options import tensorboard_callbacks
 from training.data.images import Splits
 from training.fitting.fit import fit
 from training.fitting.loading import OutlineTables, load_splits
@@ -103,20 +105,46 @@ def _heeds_interrupts() -> Iterator[None]:
     signal.signal(signal.SIGINT, before)
 
 
+class InterruptAfter(keras.callbacks.Callback):  # type: ignore[misc]
+    def __init__(self, epoch: int) -> None:
+        super().__init__()
+        self.epoch = epoch
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        if epoch + 1 == self.epoch:
+            raise KeyboardInterrupt
+
+
 @pytest.fixture(scope="module")
 def finished(arguments: Arguments, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An uninterrupted run, logged for TensorBoard in the folder `logs` beside it."""
+    """A run that was interrupted where its images become larger, and went on.
+
+    It is logged for TensorBoard in the folder `logs` beside it.
+    """
     out = tmp_path_factory.mktemp("runs") / "whole"
-    assert main(arguments(out, "--tensorboard", out.parent / "logs")) == 0
+    command = arguments(out, "--tensorboard", out.parent / "logs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            fit_command,
+            "tensorboard_callbacks",
+            lambda *options, **run: [*tensorboard_callbacks(*options, **run), InterruptAfter(2)],
+        )
+        assert main(command) == 130
+    assert len(history(out)) == 2
+    assert main(command) == 0
     return out
 
 
+# A small network: three processes fit it.
+LONG = dataclasses.replace(QUICK_FIT, epochs=12)
+
+
 @pytest.mark.usefixtures("_heeds_interrupts")
-def test_an_interrupted_fit_goes_on_where_it_stopped(
-    arguments: Arguments, splits: Splits, tmp_path: Path, finished: Path
-) -> None:
-    out = tmp_path / "run"
-    command = [sys.executable, "-m", "training", *arguments(out)]
+def test_an_interrupted_fit_goes_on_where_it_stopped(chest_images: Path, tmp_path: Path) -> None:
+    out, preset = tmp_path / "run", tmp_path / "preset.json"
+    preset.write_text(json.dumps(LONG.to_json()))
+    command = [sys.executable, "-m", "training", "fit", "--data", str(chest_images)]
+    command += ["--preset", str(preset), "--out", str(out)]
     interrupted = 0
     for stop in (signal.SIGINT, signal.SIGKILL):  # Ctrl-C, and a kill of the fit that went on
         with subprocess.Popen(
@@ -124,20 +152,24 @@ def test_an_interrupted_fit_goes_on_where_it_stopped(
         ) as process:
             wait_for_checkpoint(out, process, after=interrupted)
             printed = end(process, stop)
-        assert interrupted < len(history(out)) < EPOCHS, stop
+        assert interrupted < len(history(out)) < LONG.epochs, stop
         assert not (out / "bundle").exists()
         interrupted = len(history(out))
     assert "going on after epoch" in printed
 
-    fit(CONFIG, splits, RunFolder(out))
+    splits = load_splits(LONG, chest_images)
+    fit(LONG, splits, RunFolder(out))
+    whole = RunFolder(tmp_path / "whole")
+    whole.start(LONG, chest_images, splits)
+    fit(LONG, splits, whole)
     rows = history(out)
-    assert [row["epoch"] for row in rows] == [str(i + 1) for i in range(EPOCHS)]
+    assert [row["epoch"] for row in rows] == [str(i + 1) for i in range(LONG.epochs)]
     # The seed decides all that is random, and the checkpoint holds the rest: both end alike.
-    for row, whole in zip(rows, history(finished), strict=True):
+    for row, expected in zip(rows, history(whole.folder), strict=True):
         for name, value in row.items():
             if name == "seconds":
                 continue
-            assert float(value) == pytest.approx(float(whole[name]), rel=1e-3), name
+            assert float(value) == pytest.approx(float(expected[name]), rel=1e-3), name
 
 
 def test_a_run_leaves_what_it_promises(finished: Path, chest_images: Path) -> None:
@@ -248,16 +280,6 @@ RESTLESS = dataclasses.replace(
     optimizer="adam",  # which averages nothing, whatever the momentum says
     select_by="val_auc",
 )
-
-
-class InterruptAfter(keras.callbacks.Callback):  # type: ignore[misc]
-    def __init__(self, epoch: int) -> None:
-        super().__init__()
-        self.epoch = epoch
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        if epoch + 1 == self.epoch:
-            raise KeyboardInterrupt
 
 
 def test_the_best_epochs_weights_are_kept_also_over_an_interruption(

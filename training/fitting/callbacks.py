@@ -20,6 +20,8 @@ from training.metrics import plots
 from training.metrics.documents import HistoryRow
 from training.metrics.evaluation import classification_metrics
 
+_CURVES_EVERY = 10  # seconds
+
 
 class ProgressBar(keras.callbacks.Callback):  # type: ignore[misc]
     """One progress bar for the whole fit, with the time that is left."""
@@ -47,7 +49,10 @@ class ProgressBar(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 class RunRecorder(keras.callbacks.Callback):  # type: ignore[misc]
-    """After each epoch validates, prints, writes history and curves, and saves a checkpoint."""
+    """After each epoch validates, prints, writes the history, and saves a checkpoint.
+
+    The curves are drawn after the last epoch, and before it every ten seconds at most.
+    """
 
     def __init__(
         self,
@@ -72,6 +77,7 @@ class RunRecorder(keras.callbacks.Callback):  # type: ignore[misc]
         self.network = network
         self.images = images
         self.labels = labels
+        self.drawn = time.perf_counter()  # when the curves were, or the fit began
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Seed the epoch's dropout, whose state is not in checkpoints."""
@@ -99,7 +105,10 @@ class RunRecorder(keras.callbacks.Callback):  # type: ignore[misc]
             with _averaged_weights(self.model, self.config):
                 self.run.save_best(self.network, kept)
         self.run.save_history(history)
-        plots.save(plots.learning_curves(history, kept=kept), self.run.learning_curves)
+        # Drawing takes a second, and so may an epoch of a small network.
+        if epoch + 1 == self.config.epochs or time.perf_counter() - self.drawn >= _CURVES_EVERY:
+            plots.save(plots.learning_curves(history, kept=kept), self.run.learning_curves)
+            self.drawn = time.perf_counter()
         self.run.save_checkpoint(self.model, epoch + 1, best=kept)
 
     def _validate(self) -> HistoryRow:
