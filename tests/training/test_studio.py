@@ -362,6 +362,11 @@ def epoch_of(runs: Path, name: str) -> int:
     return len(run.history) if run else 0
 
 
+def signal_fit(runs: Path, name: str, signal: str) -> None:
+    command = f"training fit .*{re.escape(str(runs / name))} "
+    subprocess.run(["pkill", f"-{signal}", "-f", command], check=True)
+
+
 def about(page: Page) -> Locator:
     return page.locator("#about-run")
 
@@ -370,7 +375,7 @@ def about(page: Page) -> Locator:
 def test_from_a_data_folder_to_a_compared_model(
     browser: Browser, chest_images: Path, tmp_path: Path
 ) -> None:
-    runs, epochs = tmp_path / "runs", 40
+    runs, epochs = tmp_path / "runs", 30
     studio = Studio(runs, "--data", str(chest_images))
     try:
         with opened(browser, studio.url) as page:
@@ -394,10 +399,12 @@ def test_from_a_data_folder_to_a_compared_model(
         # The page is gone; the training is not.
         reached = epoch_of(runs, "mine")
         wait_until(lambda: epoch_of(runs, "mine") > reached)
+        signal_fit(runs, "mine", "STOP")  # it would be finished before the next page is there
         studio = Studio(runs, "--data", str(chest_images))
         with opened(browser, studio.url) as page:
             tab(page, "3 Runs")
             expect(about(page)).to_contain_text("Running")
+            signal_fit(runs, "mine", "CONT")
             page.click("#stop")
             expect(about(page)).to_contain_text("Stopped", timeout=30_000)
             stopped = epoch_of(runs, "mine")
