@@ -363,8 +363,10 @@ def epoch_of(runs: Path, name: str) -> int:
 
 
 def signal_fit(runs: Path, name: str, signal: str) -> None:
+    pkill = shutil.which("pkill")
+    assert pkill
     command = f"training fit .*{re.escape(str(runs / name))} "
-    subprocess.run(["pkill", f"-{signal}", "-f", command], check=True)
+    subprocess.run([pkill, f"-{signal}", "-f", command], check=True)
 
 
 def about(page: Page) -> Locator:
