@@ -20,6 +20,7 @@ MAX_COLOUR = 0.06  # radiographs scanned in colour have less, photographs more
 MIN_TINT = 0.02  # colour from which a warning is given
 MIN_PIXELS = 150  # on the shorter side; the networks take 128 and 160
 MIN_CONTRAST = 0.12  # between the 2nd and the 98th percentile
+_SAMPLED = 300  # pixels each way are enough for percentiles
 MAX_CLIPPED = 0.5  # fraction of the pixels in the middle that are black, or that are white
 BLACK, WHITE = 0.004, 0.996  # up to the second darkest, from the second brightest of 256 levels
 ADULT_AGE = 6.0  # years; the models are trained on children of 1-5 years
@@ -171,7 +172,8 @@ def _pixel_warnings(radiograph: Radiograph) -> list[Message]:
     if min(radiograph.shape) < MIN_PIXELS:
         height, width = radiograph.shape
         warnings.append(Message("few_pixels", {"width": width, "height": height}))
-    low, high = np.percentile(radiograph.pixels[::2, ::2], [2, 98])
+    step = max(1, min(radiograph.shape) // _SAMPLED)
+    low, high = np.percentile(radiograph.pixels[::step, ::step], [2, 98])
     if high - low < MIN_CONTRAST:
         warnings.append(Message("low_contrast"))
     middle = tuple(slice(side // 4, side - side // 4) for side in radiograph.shape)
