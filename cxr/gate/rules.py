@@ -18,7 +18,7 @@ from cxr.reading.radiograph import Radiograph
 
 MAX_COLOUR = 0.06  # radiographs scanned in colour have less, photographs more
 MIN_TINT = 0.02  # colour from which a warning is given
-MIN_PIXELS = 150  # on the shorter side; the networks take 128 and 160
+MIN_PIXELS = 150  # on the shorter side; the networks take 128 and 192
 MIN_CONTRAST = 0.12  # between the 2nd and the 98th percentile
 _SAMPLED = 300  # pixels each way are enough for percentiles
 MAX_CLIPPED = 0.5  # fraction of the pixels in the middle that are black, or that are white
