@@ -3,7 +3,7 @@
 This process lists the files and writes the table. Processes of Ray, each with a model, read the
 files and answer them, some dozens at a time. Files that the table has are left out, so that the
 same command goes on after an interruption. If one of Ray's processes is ended, another answers its
-files, each in a child process, and what ends that is a row like any other bad file.
+files, each in a child process. A file that ends its child process becomes a row with the error.
 """
 
 from __future__ import annotations

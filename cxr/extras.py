@@ -1,4 +1,4 @@
-"""Packages that only some commands need: those of `requirements-NAME.txt`, as an extra `NAME`."""
+"""Packages that only some commands need. `requirements-NAME.txt` is the extra `NAME` of pip."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of a file: answered, refused or unreadable. Decided here, and told by all others.
+"""What becomes of a file: answered, refused or unreadable. Only this module decides.
 
 The command line, the page, the list of many radiographs and HTTP each show an `Outcome` in their
 own way; `cxr.output.record` writes it as JSON.

@@ -1,4 +1,4 @@
-"""What evaluation.json says to expect of a model, as the page and the reports tell it.
+"""The performance to expect of a model, which page and reports show; from evaluation.json.
 
 Its figures are None where they were not measured, or where the document is malformed.
 """

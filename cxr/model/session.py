@@ -1,4 +1,4 @@
-"""A model that answers: its graph, and what makes one answer of a radiograph and its mirror image.
+"""Runs a model's graph, and averages what it gives for a radiograph and its mirror image.
 
 Of the evidence network the graph gives evidence and lungs at each place, and the logit follows from
 them by `cxr.model.evidence`. Of the published network it gives the logit and its Grad-CAM, one

@@ -1,4 +1,4 @@
-"""Answers for the browser: of an upload, or of a case that it names, one state that says it all."""
+"""Builds what the browser is sent about an upload or a case: one complete state."""
 
 from __future__ import annotations
 

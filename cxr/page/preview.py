@@ -1,7 +1,7 @@
 """What other sites show of a link to the page: title, description and picture, as Open Graph tags.
 
-Gradio's own tags (https://ogp.me) name Gradio and a picture on another host. Who follows a link for
-a preview runs no scripts, so they are replaced in the page that the server sends.
+Gradio's own tags (https://ogp.me) name Gradio and a picture on another host. Programs
+that fetch a link for its preview run no scripts, so the server replaces them.
 """
 
 from __future__ import annotations

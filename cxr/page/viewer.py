@@ -1,4 +1,4 @@
-"""The viewer: a file becomes an answer, or is told why not; everything after that is the browser's.
+"""The viewer. The server answers a file or says why not; everything after that runs in the browser.
 
 The browser sends a file and gets the value of one state (`cxr.page.values`); tools, thresholds and
 what-ifs need no further request.

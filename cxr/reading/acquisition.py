@@ -1,6 +1,6 @@
 """How a radiograph was taken, as far as its file says.
 
-Apart from `cxr.reading.dicom`, which loads pydicom: reading a JPEG or PNG does without.
+A module of its own, so that reading a JPEG or PNG does not import pydicom.
 """
 
 from __future__ import annotations

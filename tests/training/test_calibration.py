@@ -5,15 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.metrics.calibration import (
+from training.metrics.calibration import calibrate, fit_scaling
+from training.metrics.evaluation import sigmoid
+from training.metrics.thresholds import (
     HIGH_ANYWHERE,
     HIGH_SENSITIVITY,
     HIGH_SPECIFICITY,
-    calibrate,
-    fit_scaling,
     operating_points,
 )
-from training.metrics.evaluation import sigmoid
 
 
 def drawn(temperature: float, images: int = 20_000) -> tuple[np.ndarray, np.ndarray]:

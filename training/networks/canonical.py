@@ -1,4 +1,4 @@
-"""Equal networks become equal files, whatever else the process that exports them has built."""
+"""Makes an export repeatable: the same network always becomes the same file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""LSTMs as the graph's own operator, instead of the hundreds that their unrolled steps become.
+"""Exports each LSTM as one ONNX operator, instead of hundreds for its unrolled steps.
 
 TensorFlow has no operation that converts to ONNX's LSTM. So in the network that is exported, each
 bidirectional LSTM is a call back to Python, which carries the weights in ONNX's order; the export

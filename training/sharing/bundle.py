@@ -21,10 +21,11 @@ from training.fitting.config import LAST, TrainingConfig
 from training.fitting.prediction import predict_logits
 from training.fitting.run_folder import RunFolder, versions
 from training.metrics import plots
-from training.metrics.calibration import calibrate, operating_points
+from training.metrics.calibration import calibrate
 from training.metrics.documents import BundleEvaluation, ModelFigures
 from training.metrics.evaluation import evaluate, sigmoid
 from training.metrics.roc import roc_curve
+from training.metrics.thresholds import operating_points
 from training.networks.export import IMAGES, write_network
 from training.networks.gradcam import GradCAM
 from training.sharing.card import model_card

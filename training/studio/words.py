@@ -1,4 +1,4 @@
-"""The studio's words: those of its controls follow the browser, those of its answers the request.
+"""The studio's words. Its controls are in the browser's language, its results in the request's.
 
 Both are in the section studio of `cxr/messages.toml`.
 """

@@ -1,4 +1,4 @@
-"""Thresholds, calibration and figures for a fit on all images, from its cross-validation.
+"""Thresholds and figures of a model trained on all images, taken from a cross-validation.
 
 A model that is trained on all images has none left to be measured on. A finished cross-validation
 of the same settings gives its figures, and the thresholds are chosen on its out-of-fold images.

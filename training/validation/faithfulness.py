@@ -1,4 +1,4 @@
-"""Whether heatmaps are true of the network, by three tests.
+"""Three tests of whether heatmaps show what the network goes by.
 
 Randomisation: a heatmap has to change when the network's layers are given random weights, one after
     the other (Adebayo 2018, "Sanity Checks for Saliency Maps", arXiv 1810.03292).

@@ -11,9 +11,10 @@ import pandas as pd
 from cxr.errors import RunError
 from cxr.model.operating_points import OperatingPoints
 from training.files import write_text
-from training.metrics.calibration import Group, calibrate, operating_points
+from training.metrics.calibration import Group, calibrate
 from training.metrics.documents import FoldsDocument, GroupFigures
 from training.metrics.evaluation import classification_metrics, evaluate
+from training.metrics.thresholds import operating_points
 from training.validation.perturbations import PERTURBATIONS
 
 _OUT_OF_FOLD = "out_of_fold.csv"
