@@ -58,8 +58,11 @@ window.cxrFiles ??= (() => {
 
   // What operating systems and DICOM media add to folders.
   const NO_RADIOGRAPHS = /(^|\/)(\.|__MACOSX\/|(DICOMDIR|Thumbs\.db|desktop\.ini)$)/i;
+  // A radiograph is never a table, which may hold its label.
+  const TABLE = /\.(csv|tsv)$/i;
   // The files that may be radiographs among these of listFiles, those in ZIP files, too: each with a function that opens
-  // it, and with its place in the ZIP file, or null. `damaged` are the names of ZIP files that cannot be read.
+  // it, and with its place in the ZIP file, or null; apart from them, the tables. `damaged` are the names of ZIP files
+  // that cannot be read.
   const gather = async (files) => {
     const sources = [];
     const damaged = [];
@@ -74,7 +77,18 @@ window.cxrFiles ??= (() => {
         }
       }
     }
-    return { sources: sources.filter(({ name }) => !NO_RADIOGRAPHS.test(name)), damaged };
+    const found = sources.filter(({ name }) => !NO_RADIOGRAPHS.test(name));
+    const isTable = ({ name }) => TABLE.test(name);
+    return { sources: found.filter((one) => !isTable(one)), tables: found.filter(isTable), damaged };
+  };
+  // Names in a sentence; of many, the first.
+  const listed = (names) => [...names.slice(0, 3), ...(names.length > 3 ? ["…"] : [])].join(", ");
+  // Files of the file dialogue have no folders in their names: a second "a.png" becomes "a.png (2)", and is taken, too.
+  const distinct = (name, taken) => {
+    let found = name;
+    for (let n = 2; taken.has(found); n += 1) found = `${name} (${n})`;
+    taken.add(found);
+    return found;
   };
 
   // Whether an upload was refused since there are too many; see cxr/page/limits.py.
@@ -110,5 +124,5 @@ window.cxrFiles ??= (() => {
     const text = `\ufeff${[columns.join(","), ...lines].join("\r\n")}\r\n`;
     download(URL.createObjectURL(new Blob([text], { type: "text/csv" })), name);
   };
-  return { listFiles, gather, isBusy, patiently, download, downloadTable };
+  return { listFiles, gather, distinct, listed, isBusy, patiently, download, downloadTable };
 })();

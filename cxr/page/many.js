@@ -120,15 +120,20 @@ const run = async () => {
 
 const add = async (chosen) => {
   if (cxrList.state.elsewhere) return;
-  const { sources, damaged } = await cxrFiles.gather(await cxrFiles.listFiles(chosen));
-  let notice = damaged.length ? () => say("many_archive", { name: damaged.at(-1) }) : null;
+  const { sources, tables, damaged } = await cxrFiles.gather(await cxrFiles.listFiles(chosen));
+  const notices = [
+    ...(damaged.length ? [() => say("many_archive", { name: damaged.at(-1) })] : []),
+    ...(tables.length ? [() => say("many_tables", {
+      name: cxrFiles.listed(tables.map(({ name }) => name)), count: tables.length,
+    })] : []),
+  ];
   if (sources.length + cxrList.rows.size > MAX_FILES) {
-    notice = () => say("many_limit", { limit: MAX_FILES });
+    notices.push(() => say("many_limit", { limit: MAX_FILES }));
   } else if (sources.length) {
     await cxrList.add(sources.sort((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true })));
     await run();
   }
-  state.notice ??= notice;
+  if (notices.length) state.notice ??= () => notices.map((notice) => notice()).join(" ");
   show();
 };
 

@@ -31,12 +31,9 @@ const overlays = async () => {
     if (state.cancelled) break;
     state.packing = () => say("many_packing", { done: done + 1, total: answered.length });
     show();
-    const stem = row.name.replaceAll("/", "_").replace(/\.[^.]*$/, "");
-    let name = `${stem}.png`;
-    for (let n = 2; taken.has(name); n += 1) name = `${stem}-${n}.png`;
-    taken.add(name);
+    const stem = cxrFiles.distinct(row.name.replaceAll("/", "_").replace(/\.[^.]*$/, ""), taken);
     try {
-      files.push([name, await overlayOf(row)]);
+      files.push([`${stem}.png`, await overlayOf(row)]);
     } catch {
       failed += 1;
     }

@@ -17,8 +17,10 @@ const study = {
   // pictures and the digest of its image.
   items: [],
   at: -1, // which of them is on the desk
-  chosen: [], // before the start: what can be opened, see cxrFiles.gather
+  chosen: [], // before the start: what can be opened, see cxrFiles.gather; with path (its name before it was made distinct) and label
+  repeated: 0, // before the start: how many files were chosen again
   labels: null, // before the start: see study_labels.js
+  ambiguous: [], // before the start: what the labels call several of the radiographs
   problem: "", // what is said at the top
   unkept: false, // whether the browser could not keep something of it
 };
@@ -112,20 +114,66 @@ const leaveOutTwin = async (twin) => {
 
 // --- Setting up -----------------------------------------------------------------------------------------------
 
+// Tables among the files, in ZIP files and folders, too, are those of the labels.
 const choose = async (files) => {
-  const isTable = ({ file }) => /\.(csv|tsv)$/i.test(file.name);
-  for (const { file } of files.filter(isTable)) await chooseLabels(file);
-  const { sources, damaged } = await cxrFiles.gather(files.filter((one) => !isTable(one)));
-  study.chosen.push(...sources);
+  const { sources, tables, damaged } = await cxrFiles.gather(files);
   study.problem = damaged.length ? "archive" : "";
+  if (tables.length) await readTables(tables);
+  await addChosen(sources);
   if (study.chosen.length > MAX_FILES) {
     study.chosen.length = 0;
     study.problem = "limit";
   }
+  giveLabels();
   show();
 };
 const chooseLabels = async (file) => {
-  study.labels = readLabels(await file.text());
+  study.problem = "";
+  await readTables([{ name: file.name, open: async () => file }]);
+  giveLabels();
+  show();
+};
+const readTables = async (tables) => {
+  try {
+    const read = tables.map(async ({ name, open }) => ({ name, text: await (await open()).text() }));
+    study.labels = readLabels(await Promise.all(read));
+  } catch { // gone from the disk, or a damaged entry of a ZIP file
+    study.problem = "table";
+  }
+};
+const giveLabels = () => {
+  const { chosen, labels } = study;
+  const found = labels ? labelsFor(labels, chosen.map(({ path }) => path)) : { labels: [], ambiguous: [] };
+  chosen.forEach((source, i) => { source.label = found.labels[i] ?? null; });
+  study.ambiguous = found.ambiguous;
+};
+
+// The same file that is chosen again is one radiograph; another file of the same name is not.
+const addChosen = async (sources) => {
+  const taken = new Set(study.chosen.map(({ name }) => name));
+  const added = [];
+  for (const source of sources) {
+    const { name, file, entry } = source;
+    const alike = study.chosen.filter((one) => one.path === name && one.entry === entry
+      && one.file.size === file.size && one.file.lastModified === file.lastModified);
+    if (await isAnyOf(source, alike)) study.repeated += 1;
+    else added.push({ ...source, path: name, name: cxrFiles.distinct(name, taken) });
+  }
+  study.chosen.push(...added);
+};
+const isAnyOf = async (source, others) => {
+  const bytesOf = async ({ open }) => new Uint8Array(await (await open()).arrayBuffer());
+  try {
+    const bytes = others.length ? await bytesOf(source) : null;
+    for (const other of others) {
+      const known = await bytesOf(other);
+      if (known.length === bytes.length && known.every((byte, i) => byte === bytes[i])) return true;
+    }
+  } catch { /* what cannot be read is said when it is on the desk */ }
+  return false;
+};
+const unchoose = () => {
+  Object.assign(study, { chosen: [], repeated: 0, labels: null, ambiguous: [], problem: "" });
   show();
 };
 
@@ -141,15 +189,15 @@ const start = async () => {
   const sources = shuffled(study.chosen);
   enter("loading");
   await (beginning = keepAll(sources));
-  study.chosen = [];
+  Object.assign(study, { chosen: [], repeated: 0, ambiguous: [] });
   await next();
 };
 let beginning = null; // resolves once all files are kept
 const keepAll = async (sources) => {
   await keeping(() => store.clear());
   Object.assign(study, { items: [], unkept: false });
-  for (const [key, { name, open }] of sources.entries()) {
-    const item = { key, name, label: study.labels ? labelOf(name) : null, kind: null };
+  for (const [key, { name, label, open }] of sources.entries()) {
+    const item = { key, name, label, kind: null };
     try {
       study.items.push({ ...item, file: await open() });
     } catch { // a damaged entry of a ZIP file

@@ -4,6 +4,7 @@ const NOTICES = {
   full: () => say("study_full"),
   forbidden: () => say("study_forbidden"),
   archive: () => say("study_archive"),
+  table: () => say("study_table"),
   unkept: () => say("other_tab_unkept"),
   limit: () => say("many_limit", { limit: MAX_FILES }),
 };
@@ -35,16 +36,20 @@ const show = () => {
   draw();
 };
 const showSetup = () => {
-  const { chosen, labels } = study;
+  const { chosen, repeated, labels, ambiguous } = study;
   const said = [];
   if (chosen.length) said.push(say("study_chosen", { count: chosen.length }));
+  if (repeated) said.push(say("study_repeated", { count: repeated }));
+  const from = labels ? cxrFiles.listed(labels.names) : "";
   if (labels && chosen.length) {
-    said.push(say("study_labels_found", { count: chosen.filter(({ name }) => labelOf(name)).length }));
+    said.push(say("study_labels_found", { count: chosen.filter(({ label }) => label).length, name: from }));
   }
   if (labels?.unused) said.push(say("study_labels_unused", { count: labels.unused }));
-  if (labels && !chosen.length) said.push(say("study_labels_read", { count: labels.count }));
+  if (ambiguous.length) said.push(say("study_labels_ambiguous", { name: cxrFiles.listed(ambiguous), count: ambiguous.length }));
+  if (labels && !chosen.length) said.push(say("study_labels_read", { count: labels.count, name: from }));
   $(".chosen").textContent = said.join(" ");
   $("[data-do=start]").hidden = !chosen.length;
+  $("[data-do=unchoose]").hidden = !chosen.length && !labels;
 };
 const showSure = () => {
   $("[data-do=end]").textContent = say(sure === "end" ? "study_end_sure" : "study_end");
@@ -60,6 +65,7 @@ const DOES = {
   folder: () => $(".pick-folder").click(),
   labels: () => $(".pick-labels").click(),
   start,
+  unchoose,
   again: next,
   here: goOnHere,
   leave: leaveOut,

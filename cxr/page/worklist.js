@@ -2,7 +2,7 @@
 // label, the files themselves, and which of them the viewer shows. The list is in memory and, as far as the browser
 // gives room, kept in this browser until it is deleted. Of a ZIP file the list holds the file and a row for each entry.
 window.cxrList ??= (() => {
-  const { cxr, cxrStore, cxrTabs, cxrZip } = window;
+  const { cxr, cxrFiles, cxrStore, cxrTabs, cxrZip } = window;
   const kept = { rows: cxrStore.open("list"), files: cxrStore.open("list-files") };
   const rows = new Map(); // each row by its key, in the order in which they were added
   const files = new Map(); // the files of rows added since the page was loaded, by their source
@@ -72,11 +72,12 @@ window.cxrList ??= (() => {
   const add = async (sources) => {
     await ready;
     const batch = `${Date.now().toString(36)}-${Math.random().toString(36).slice(2, 8)}`;
+    const taken = new Set([...rows.values()].map(({ name }) => name));
     const names = new Map(); // of the files: several entries have the same one
     const added = sources.map(({ name, file, entry }, i) => {
       const key = `${batch}-${String(i).padStart(6, "0")}`;
       if (!names.has(file)) names.set(file, key);
-      return { ...NO_ANSWER, key, name, source: names.get(file), entry, own: "" };
+      return { ...NO_ANSWER, key, name: cxrFiles.distinct(name, taken), source: names.get(file), entry, own: "" };
     });
     for (const [file, source] of names) files.set(source, file);
     for (const row of added) rows.set(row.key, row);

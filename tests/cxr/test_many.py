@@ -34,6 +34,7 @@ def archive(tmp_path: Path, image_file: Path, gradient_file: Path) -> Path:
         archive.write(gradient_file, "ward/gradient.png")
         archive.writestr("ward/broken.jpeg", b"nothing")
         archive.writestr("ward/.hidden", b"not looked at")
+        archive.writestr("ward/labels.csv", b"one.png,normal")
         archive.writestr("inverted.png", cv2.imencode(".png", inverted)[1].tobytes())
     return path
 
@@ -59,6 +60,7 @@ def test_many_images(
     done = "5 of 5 done, 0 left: 1 refused, 1 unreadable"
     expect(status(page)).to_have_text(done, timeout=30_000)
     expect(page.locator("#many tbody tr")).to_have_count(5)
+    expect(page.locator("#many .notice")).to_contain_text("ward/labels.csv: a table is not a")
     answer = tiny_classifier.predict(read_radiograph(tmp_path / "image.png"))
     one = row(page, "ward/one.png")
     expect(one.locator(".verdict")).to_have_text(EN[f"verdict_{answer.verdict()}"])
@@ -221,6 +223,9 @@ def test_without_room_in_the_browser_the_list_stays_and_deleting_makes_room(
     choose(page, image_file)
     expect(status(page)).to_contain_text("1 of 1 done", timeout=30_000)
     expect(page.locator(".kept")).to_have_text(EN["kept_all"])
+    choose(page, image_file)  # a second file of the same name is another one
+    names = page.locator("#many tbody td.file")
+    expect(names).to_have_text(["image.png", "image.png (2)"])
 
 
 def test_a_second_tab_does_not_overwrite_the_list(

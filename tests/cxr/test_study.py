@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import zipfile
 from pathlib import Path
 
@@ -84,8 +85,8 @@ def test_a_study_of_eight_radiographs_goes_on_after_a_reload(
     page.set_input_files("#study .pick-files", radiographs)
     page.set_input_files("#study .pick-labels", radiographs[0].parent / "labels.csv")
     expect(page.locator("#study .chosen")).to_have_text(
-        "9 radiographs chosen. 8 of them have a label. 1 row of the labels was not understood, or "
-        "contradicts another row, and is not used."
+        "9 radiographs chosen. 8 of them have a label, from labels.csv. 1 row of the "
+        "labels was not understood, or contradicts another row, and is not used."
     )
     page.locator("#study [data-do=start]").click()
 
@@ -195,9 +196,13 @@ def test_by_keys_from_a_zip_file_and_ended_early(
     with zipfile.ZipFile(tmp_path / "study.zip", "w") as archive:
         archive.write(radiographs[0], "ward/one.png")
         archive.write(radiographs[1], "ward/two.png")
+        archive.writestr("ward/labels.csv", "one.png,normal\ntwo.png,normal\n")
     page.locator("[data-view=study]").click()
+    same_names_are_told_apart(page, radiographs, tmp_path)
     page.set_input_files("#study .pick-files", tmp_path / "study.zip")
-    expect(page.locator("#study .chosen")).to_have_text("2 radiographs chosen.")
+    expect(page.locator("#study .chosen")).to_have_text(
+        "2 radiographs chosen. 2 of them have a label, from ward/labels.csv."
+    )
     page.locator("#study [data-do=start]").click()
     phase(page, "read")
     page.locator("#study .stage").focus()
@@ -235,9 +240,29 @@ def test_by_keys_from_a_zip_file_and_ended_early(
     phase(page, "results")
     results = page.locator("#study .results")
     expect(results).to_contain_text("1 of 2 radiographs read; 1 left out")
-    expect(results).to_contain_text(EN["study_no_labels"])
+    expect(results).to_contain_text("0 with the label pneumonia, 1 with the label normal")
     expect(results).to_contain_text("You marked something on 1 radiograph")
-    expect(results.locator("li")).to_contain_text(EN["study_unread"])
+    expect(results.locator("li").last).to_contain_text(EN["study_unread"])
+
+
+def same_names_are_told_apart(page: Page, radiographs: list[Path], tmp_path: Path) -> None:
+    """Two files of one name are two radiographs, which a label of that name does not fit."""
+    for ward in ("a", "b"):
+        (tmp_path / ward).mkdir()
+    table = tmp_path / "names.csv"
+    table.write_text("one.png,normal\n")
+    for ward, source in (("a", 0), ("b", 1), ("a", 0)):
+        path = tmp_path / ward / "one.png"
+        path.write_bytes(radiographs[source].read_bytes())
+        os.utime(path, (1, 1))
+        page.set_input_files("#study .pick-files", [path, table])
+    expect(page.locator("#study .chosen")).to_have_text(
+        "2 radiographs chosen. 1 file was chosen twice and counts once. 0 of them have a label, "
+        "from names.csv. 1 name in the labels (one.png) fits more than one radiograph, and is not "
+        "used: write file names with their folders, and choose folders or ZIP files."
+    )
+    page.locator("#study [data-do=unchoose]").click()
+    expect(page.locator("#study .chosen")).to_be_empty()
 
 
 @pytest.fixture

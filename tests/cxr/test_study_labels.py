@@ -10,53 +10,74 @@ from tests.conftest import PAGE_MARKS, ROOT
 pytestmark = PAGE_MARKS
 
 CASES = [
-    # table, {file: label}, rows that are not used
-    ("a.png,normal\nb.png,1\n", {"a.png": "NORMAL", "b.png": "PNEUMONIA"}, 0),
-    ("file;label\r\nA;Pneumonie\r\nb;?\r\n", {"a.png": "PNEUMONIA", "b.png": None}, 1),
+    # tables, {file: label}, rows that are not used, names of several files
+    (["a.png,normal\nb.png,1\n"], {"a.png": "NORMAL", "b.png": "PNEUMONIA"}, 0, []),
+    (["file;label\r\nA;Pneumonie\r\nb;?\r\n"], {"a.png": "PNEUMONIA", "b.png": None}, 1, []),
     # Not every column with a 1 is a label, and the name is not always in the first.
-    ("file,fold,label\na.png,1,normal\n", {"a.png": "NORMAL"}, 0),
-    (",file,label\n0,a.png,normal\n1,b.png,viral\n", {"a.png": "NORMAL", "b.png": "PNEUMONIA"}, 0),
+    (["file,fold,label\na.png,1,normal\n"], {"a.png": "NORMAL"}, 0, []),
+    (
+        [",file,label\n0,a.png,normal\n1,b.png,viral\n"],
+        {"a.png": "NORMAL", "b.png": "PNEUMONIA"},
+        0,
+        [],
+    ),
     # Rows that contradict each other count for nothing, however often one of them is repeated.
-    ("a.png,normal\na.png,pneumonia\na.png,normal\n", {"a.png": None}, 3),
-    ("a.png,normal\na.png,normal\n", {"a.png": "NORMAL"}, 0),
+    (["a.png,normal\na.png,pneumonia\na.png,normal\n"], {"a.png": None}, 3, []),
+    (["a.png,normal\na.png,normal\n"], {"a.png": "NORMAL"}, 0, []),
+    (["a.png,normal\n", "a.png,pneumonia\n"], {"a.png": None}, 2, []),
     # Folders tell files of the same name apart, where both sides have them.
     (
-        "x/1.png,normal\ny/1.png,pneumonia\n",
+        ["x/1.png,normal\ny/1.png,pneumonia\n"],
         {"x/1.png": "NORMAL", "set/y/1.png": "PNEUMONIA", "1.png": None, "z/1.png": None},
         0,
+        [],
     ),
-    ('"a, ""b"".png","normal"\n', {'a, "b".png': "NORMAL"}, 0),
-    ("", {"a.png": None}, 0),
+    (["set/x/1.png,normal\n"], {"x/1.png": "NORMAL", "z/1.png": None}, 0, []),
+    # A name alone that is that of two files gives neither a label; nor does it beside a path.
+    (["1.png,normal\n"], {"x/1.png": None, "y/1.png": None}, 0, ["1.png"]),
+    (["1,normal\n"], {"1.png": None, "1.dcm": None}, 0, ["1"]),
+    (["1.png,1\nx/1.png,0\n"], {"x/1.png": "NORMAL", "y/1.png": None}, 0, ["1.png"]),
+    # Tables without labels do not count where another has some.
+    (["a.png,63\nb.png,71\n", "a.png,normal\n"], {"a.png": "NORMAL", "b.png": None}, 0, []),
+    (['"a, ""b"".png","normal"\n'], {'a, "b".png': "NORMAL"}, 0, []),
+    ([""], {"a.png": None}, 0, []),
 ]
 
 
-@pytest.mark.parametrize(("text", "expected", "unused"), CASES)
-def test_labels(browser: Browser, text: str, expected: dict[str, str | None], unused: int) -> None:
+@pytest.mark.parametrize(("tables", "expected", "unused", "ambiguous"), CASES)
+def test_labels(
+    browser: Browser,
+    tables: list[str],
+    expected: dict[str, str | None],
+    unused: int,
+    ambiguous: list[str],
+) -> None:
     page = browser.new_page()
-    page.add_script_tag(content="const study = {};")
     page.add_script_tag(path=ROOT / "cxr" / "page" / "study_labels.js")
     found = page.evaluate(
-        """([text, names]) => {
-          study.labels = readLabels(text);
-          return [names.map(labelOf), study.labels.unused];
+        """([tables, names]) => {
+          const read = readLabels(tables.map((text, i) => ({ name: `${i}.csv`, text })));
+          const { labels, ambiguous } = labelsFor(read, names);
+          return [labels, read.unused, ambiguous];
         }""",
-        [text, list(expected)],
+        [tables, list(expected)],
     )
     page.close()
-    assert found == [list(expected.values()), unused]
+    assert found == [list(expected.values()), unused, ambiguous]
 
 
 def test_a_large_table_of_one_name_is_read_at_once(browser: Browser) -> None:
     page = browser.new_page()
-    page.add_script_tag(content="const study = {};")
     page.add_script_tag(path=ROOT / "cxr" / "page" / "study_labels.js")
     found, milliseconds = page.evaluate(
         """() => {
           const begin = performance.now();
-          const { unused, count } = readLabels("a.png,normal\\n".repeat(50000) + "a.png,1");
-          return [[unused, count], performance.now() - begin];
+          const text = "a.png,normal\\n".repeat(50000) + "a.png,1";
+          const read = readLabels([{ name: "labels.csv", text }]);
+          const { labels } = labelsFor(read, ["a.png", "b.png"]);
+          return [[read.unused, read.count, labels], performance.now() - begin];
         }"""
     )
     page.close()
-    assert found == [50_001, 50_001]  # they contradict each other
+    assert found == [50_001, 50_001, [None, None]]  # they contradict each other
     assert milliseconds < 5000

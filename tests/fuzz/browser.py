@@ -32,9 +32,9 @@ _READ_ZIP = """async (bytes) => {
   return opened;
 }"""
 _READ_LABELS = """async (bytes) => {
-  study.labels = readLabels(new TextDecoder().decode(bytes));
-  const { byBase, unused, count } = study.labels;
-  return [[...byBase.values()].flat(), unused, count, ["a.png", "x/b.png", ""].map(labelOf)];
+  const read = readLabels([{ name: "a.csv", text: new TextDecoder().decode(bytes) }]);
+  const { labels } = labelsFor(read, ["a.png", "x/b.png", ""]);
+  return [[...read.byBase.values()].flat(), read.unused, read.count, labels];
 }"""
 
 
@@ -107,7 +107,6 @@ def _page() -> Page:
         sync_playwright().start().chromium.launch(executable_path=program, args=["--no-sandbox"])
     )
     page = browser.new_page()
-    page.add_script_tag(content="const study = {};")
     for name in ("zip.js", "study_labels.js"):
         page.add_script_tag(path=_SCRIPTS / name)
     return page
