@@ -76,12 +76,30 @@ const labelledFigures = (read) => {
 // What the reader changed after the model's answer.
 const aidFigures = (read) => {
   const changed = read.filter(({ first, second }) => first.choice !== second.choice);
+  const sureness = (sign) => read.filter(({ first, second }) =>
+    first.choice === second.choice && Math.sign(second.confidence - first.confidence) === sign).length;
   return {
     changed: changed.length,
     to_the_model: changed.filter((item) => item.second.choice === modelOf(item)).length,
     from_the_model: changed.filter((item) => item.first.choice === modelOf(item)).length,
-    only_confidence: read.filter(({ first, second }) =>
-      first.choice === second.choice && first.confidence !== second.confidence).length,
+    more_sure: sureness(1),
+    less_sure: sureness(-1),
+    table: cxrStatistics.crossTable(read.map(({ first, second }) => [first.choice, second.choice]), CATEGORIES),
+    confidence: { alone: confidenceFigures(read, "first"), with_aid: confidenceFigures(read, "second") },
+  };
+};
+// How sure the reader was on average, where a confidence was said: an unsure reading has none.
+const confidenceFigures = (read, side) => {
+  const said = read.filter((item) => item[side].confidence !== null);
+  const meanOf = (items) => ({
+    count: items.length,
+    mean: items.length ? items.reduce((sum, item) => sum + item[side].confidence, 0) / items.length : null,
+  });
+  const labelled = said.filter(({ label }) => label);
+  return {
+    all: meanOf(said),
+    right: meanOf(labelled.filter((item) => item[side].choice === item.label)),
+    wrong: meanOf(labelled.filter((item) => item[side].choice !== item.label)),
   };
 };
 

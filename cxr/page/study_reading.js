@@ -5,6 +5,8 @@ let since = 0; // when the reading began
 let touched = false; // whether the reader has set the slider in this reading
 
 const nameOf = (choice) => (choice === "UNSURE" ? say("quiz_unsure") : say(`verdict_${choice}`));
+const sayReading = ({ choice, confidence }) => (confidence === null
+  ? nameOf(choice) : say("study_sure", { choice: nameOf(choice), confidence: cxr.percent(confidence, 0) }));
 const fractionOf = (input) => Number(input.value) / 100;
 
 // Begins a reading, or goes on with one of which this much has been done.
@@ -128,6 +130,8 @@ const showReading = () => {
   $(".own-reading output").textContent = unsure ? "–" : said;
   slider.setAttribute("aria-valuetext", said);
   $(".asked").textContent = say(study.phase === "aid" ? "study_with_aid" : "own_title");
+  $(".before").hidden = blinded();
+  $(".before").textContent = blinded() ? "" : say("study_before", { reading: sayReading(current().first) });
   $(".choices").setAttribute("aria-label", $(".asked").textContent);
   $(".own-reading [type=submit]").textContent = say(study.phase === "aid" ? "study_next" : "own_show");
   $(".marking").hidden = !blinded();

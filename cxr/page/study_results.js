@@ -109,9 +109,19 @@ const rocPlot = (labelled) => {
   return plot;
 };
 
-const aidPart = ({ aid, labelled }) => [
+const confidenceTable = ({ alone, with_aid: aided }, labelled) => {
+  const kinds = labelled ? ["all", "right", "wrong"] : ["all"];
+  const heads = [say("study_but_unsure"), say("study_right"), say("study_wrong")].slice(0, kinds.length);
+  const mean = ({ mean: value, count }) => (count ? `${percent(value)} (${cxr.number(count)})` : "–");
+  const row = (title, means) => [title, ...kinds.map((kind) => mean(means[kind]))];
+  return table(say("study_confidence"), ["", ...heads], [row(say("study_alone"), alone), row(say("study_aided"), aided)]);
+};
+const aidPart = ({ aid, labelled, categories }) => [
   heading(say("study_aid")),
   paragraph(say("study_aid_changed", aid)),
+  table(say("study_moves"), [say("study_moves_corner"), ...categories.map(nameOf)],
+    aid.table.map((counts, i) => [nameOf(categories[i]), ...counts.map(cxr.number)])),
+  confidenceTable(aid.confidence, Boolean(labelled)),
   ...(labelled ? [paragraph(`${say("study_aid_right", {
     better: labelled.only_with_aid_right, worse: labelled.only_alone_right,
   })}${labelled.mcnemar_p === null ? "" : ` ${say("study_mcnemar", { p: p(labelled.mcnemar_p) })}`}`)] : []),
@@ -132,19 +142,17 @@ const disagreementPart = () => {
   const apart = study.items.filter((item) => isRead(item) && item.first.choice !== modelOf(item));
   const picture = (src, caption) =>
     make("figure", [make("img", [], { src, alt: caption }), make("figcaption", caption)]);
-  const sure = ({ choice, confidence }) => (confidence === null
-    ? nameOf(choice) : `${nameOf(choice)} (${percent(confidence)})`);
   return [
     heading(say("study_disagreements")),
     paragraph(apart.length ? say("study_disagreed", { count: apart.length }) : say("study_no_disagreement")),
     make("div", apart.map((item) => make("article", [
       make("strong", item.name),
       make("div", [
-        picture(item.pictures.marks, pair(say("study_alone"), sure(item.first))),
+        picture(item.pictures.marks, pair(say("study_alone"), sayReading(item.first))),
         picture(item.pictures.heatmap, pair(say("study_model"),
           `${say(`verdict_${item.answer.verdict}`)} (${cxr.probability(item.answer.probability)})`)),
       ], { class: "pair" }),
-      paragraph(pair(say("study_aided"), sure(item.second))),
+      paragraph(pair(say("study_aided"), sayReading(item.second))),
       ...(item.label ? [paragraph(pair(say("study_label"), nameOf(item.label)))] : []),
     ])), { class: "apart" }),
   ];

@@ -24,6 +24,7 @@ pytestmark = PAGE_MARKS
 
 CHOICES = ["PNEUMONIA", "NORMAL", "UNSURE", "PNEUMONIA", "NORMAL", "NORMAL", "PNEUMONIA", "NORMAL"]
 CONFIDENCE = [90, 80, 0, 55, 100, 30, 70, 60]
+SURER = 1  # of which of them the reader is surer after the model's answer
 UNSURE = 2  # which of them is read as normal after the model's answer
 RELOADED = 3
 
@@ -118,6 +119,9 @@ def test_a_study_of_eight_radiographs_goes_on_after_a_reload(
             expect(page.locator("#study .place strong")).to_have_text(place)
             expect(page.locator(f"#study [value={CHOICES[number]}]")).to_be_checked()
             expect(page.locator("#study .confidence")).to_have_value(str(CONFIDENCE[number]))
+        if number == SURER:
+            expect(page.locator("#study .before")).to_contain_text("said: Normal, 80% sure")
+            page.locator("#study .confidence").fill("95")
         if number == UNSURE:
             read(page, "NORMAL", 20)
         submit(page)
@@ -129,6 +133,7 @@ def test_a_study_of_eight_radiographs_goes_on_after_a_reload(
     expect(results).to_contain_text("8 radiographs tell little")
     expect(results).to_contain_text("gradient.png – Refused")
     expect(results).to_contain_text("After the model's answer you changed 1 reading")
+    expect(results).to_contain_text("you were surer of 1 and less sure of 0")
     assert not violations(page)
 
     with page.expect_download() as waiting:
@@ -188,6 +193,21 @@ def agrees_with(
     for side, column in (("alone", "choice"), ("with_aid", "choice_with_aid")):
         kappa = cohen_kappa_score([row[column] for row in rows], model)
         assert agreement[side]["kappa"] == pytest.approx(kappa)
+    aid = figures["aid"]
+    assert isinstance(aid, dict)
+    assert aid["table"] == [[4, 0, 0], [1, 0, 0], [0, 0, 3]]  # normal, unsure, pneumonia
+    for side, suffix in (("alone", ""), ("with_aid", "_with_aid")):
+        said = [row for row in rows if row[f"confidence{suffix}"]]
+        right = {
+            kind: np.mean([float(row[f"confidence{suffix}"]) for row in said if chosen(row)])
+            for kind, chosen in (
+                ("right", lambda row, suffix=suffix: row[f"choice{suffix}"] == row["label"]),
+                ("wrong", lambda row, suffix=suffix: row[f"choice{suffix}"] != row["label"]),
+            )
+        }
+        assert aid["confidence"][side]["all"]["count"] == len(said)
+        for kind, mean in right.items():
+            assert aid["confidence"][side][kind]["mean"] == pytest.approx(mean)
 
 
 def test_by_keys_from_a_zip_file_and_ended_early(
