@@ -22,8 +22,10 @@ from cxr.page.flags import Flagged
 from tests.conftest import ROOT
 from training.fitting.config import Balance, Optimizer
 from training.studio.jobs import State
+from training.studio.preset_cards import FIGURES
 from training.studio.settings import FOLDED, SETTINGS
 from training.studio.words import METRICS
+from training.validation.report_page import PLOTS
 
 PAGE = ROOT / "cxr" / "page"
 HEADINGS = tomllib.loads((ROOT / "cxr" / "messages.toml").read_text(encoding="utf-8"))
@@ -68,6 +70,10 @@ FAMILIES = {
     "studio_class_": set(CLASS_NAMES),
     "studio_group_": set(FOLDED),
     "studio_outlines_": {"lungs", "lungs_means", "opacities", "opacities_means"},
+    "preset_": {
+        f"{name}_{part}" for name, figures in FIGURES.items() for part in ("what", "time", *figures)
+    },
+    "plot_": {name.removesuffix(".png") for name in PLOTS},
     "studio_kind_": {"normal", "bacteria", "virus", "pneumonia"},
 }
 
@@ -137,7 +143,8 @@ def used_keys() -> set[str]:
         used |= set(keys_in_python(source))
         if path.is_relative_to(PAGE):
             used |= set(keys_in_the_browser(source))
-    for path in sorted([*PAGE.glob("*.js"), *PAGE.glob("*.html")]):
+    templates = (ROOT / "training" / "templates").glob("*.jinja")
+    for path in sorted([*PAGE.glob("*.js"), *PAGE.glob("*.html"), *templates]):
         used |= set(keys_in_the_browser(path.read_text(encoding="utf-8")))
     return used
 

@@ -26,6 +26,7 @@ from training.fitting.presets import tiny
 from training.sharing.card import model_card
 from training.validation.estimate import read_estimate
 from training.validation.mistakes import read_mistakes
+from training.validation.report_page import report_body
 
 pytestmark = pytest.mark.slow
 # One epoch at one size of images: nothing here asks how good the networks are.
@@ -271,6 +272,9 @@ def test_two_models_are_compared_on_the_same_images(measured: Measured) -> None:
     assert 0 <= against["comparison"]["delong_p"] <= 1
     html = (measured.folder / "report.html").read_text(encoding="utf-8")
     assert "Compared on the same images" in html
+    french = report_body(measured.folder, "fr")
+    assert "Comparaison sur les mêmes images" in french
+    assert f"{against['metrics']['auc']:.4f}".replace(".", ",") in french
     header = (measured.folder / "probabilities.csv").read_text().splitlines()[0]
     assert header.endswith("probability_against,called_against")
 

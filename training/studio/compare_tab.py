@@ -198,4 +198,4 @@ def _evaluation(
 def _report_html(folder: Path, language: Language) -> str:
     """The report as a part of this page."""
     where = html.escape(text("studio_report", language, folder=str(folder)))
-    return f'<article lang="en">{report_body(folder)}</article><p>{where}</p>'
+    return f"<article>{report_body(folder, language)}</article><p>{where}</p>"

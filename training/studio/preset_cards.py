@@ -9,10 +9,16 @@ import gradio as gr
 
 from cxr.language import Language
 from cxr.messages import text
-from training.fitting.preset_documents import describe
 from training.fitting.presets import DOCUMENTS
 from training.studio.parts import QUIET
 from training.studio.words import language_of, shown
+
+# What to expect of each, in the order in which it is said.
+FIGURES = {
+    "default": ("atypical", "folds", "heatmaps"),
+    "baseline": ("held_out", "fold"),
+    "tiny": (),
+}
 
 
 def create_preset_cards(page: gr.Blocks) -> dict[str, gr.Button]:
@@ -37,15 +43,18 @@ def _drawing(name: str) -> Callable[[gr.Request], str]:
 
 
 def card_html(name: str, language: Language) -> str:
-    """The card of a preset. What its document says is in English."""
-    said = describe(DOCUMENTS[name])
+    """The card of a preset."""
+
+    def said(part: str) -> str:
+        return html.escape(text(f"preset_{name}_{part}", language))
+
     nothing = html.escape(text("studio_card_nothing", language))
-    figures = "".join(f"<li>{html.escape(figure)}.</li>" for figure in said.figures)
+    figures = "".join(f"<li>{said(figure)}</li>" for figure in FIGURES[name])
     return (
-        f'<h4>{html.escape(name)}</h4><p lang="en">{html.escape(said.what)}</p><dl>'
+        f"<h4>{html.escape(name)}</h4><p>{said('what')}</p><dl>"
         f"<dt>{html.escape(text('studio_card_time', language))}</dt>"
-        f'<dd lang="en">{html.escape(said.time)}</dd>'
+        f"<dd>{said('time')}</dd>"
         f"<dt>{html.escape(text('studio_card_expected', language))}</dt><dd>"
-        + (f'<ul lang="en">{figures}</ul>' if figures else nothing)
+        + (f"<ul>{figures}</ul>" if figures else nothing)
         + "</dd></dl>"
     )
