@@ -47,7 +47,7 @@ const drag = (event, last) => {
   else move(dx, dy);
 };
 
-const pair = () => {
+const twoFingers = () => {
   const [one, other] = pointers.values();
   return {
     apart: Math.max(1, Math.hypot(one.clientX - other.clientX, one.clientY - other.clientY)),
@@ -79,9 +79,9 @@ element.addEventListener("pointermove", (event) => {
   stage.pointer = onStage(event) && pointers.size < 2 ? placeIn(event) : null;
   if (!last) return draw();
   if (pointers.size === 1) drag(event, last);
-  const before = pointers.size > 1 && pair();
+  const before = pointers.size > 1 && twoFingers();
   pointers.set(event.pointerId, event);
-  if (before) pinch(before, pair());
+  if (before) pinch(before, twoFingers());
 });
 for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) {
   element.addEventListener(end, (event) => {

@@ -64,6 +64,9 @@ element.addEventListener("click", (event) => {
 
 // --- What is shown ----------------------------------------------------------------------------------------
 
+// What the browser cannot draw leaves the stage empty.
+$(".picture").addEventListener("error", () => { $(".picture").hidden = true; });
+
 const PROBLEMS = ["refused", "unreadable", "too_large", "busy", "offline", "failed"];
 const CAN_BE_TRIED_AGAIN = ["busy", "offline", "failed"];
 

@@ -145,12 +145,14 @@ def test_a_file_that_is_too_large_is_not_sent(page: Page, tmp_path: Path) -> Non
     choose(page, large)
     expect(page.locator(".problem .label")).to_have_text(EN["state_too_large"])
     assert not [url for url in requests if "upload" in url]
+    expect(page.locator(".picture")).to_be_hidden()  # it is none that a browser could draw
 
 
 def test_without_a_connection(page: Page, image_file: Path) -> None:
     page.context.set_offline(True)
     choose(page, image_file)
     expect(page.locator(".problem .label")).to_have_text(EN["state_offline"], timeout=15_000)
+    expect(page.locator(".toast-body")).to_be_hidden()  # Gradio's own, in English
     expect(page.locator(".picture")).to_be_visible()
     page.context.set_offline(False)
     page.locator(".again").click()
