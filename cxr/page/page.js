@@ -34,6 +34,15 @@ window.cxr ??= (() => {
     if (dark !== null) setTimeout(() => setDark(dark), 0);
   });
 
+  // A page that embeds this one, as of a Space, may make the frame as high as its content. Then nothing in it may be as
+  // high as the frame: both would grow together.
+  const holdHeight = () => {
+    const height = Math.max(600, screen.availHeight - 200); // without the browser's bars and what is above the frame
+    document.documentElement.style.setProperty("--screen", `${height}px`);
+  };
+  if (window.parentIFrame) holdHeight();
+  else addEventListener("gradio:iframe-resizer-ready", holdHeight);
+
   const setView = (view) => {
     document.body.dataset.view = view;
     notify();

@@ -1,5 +1,5 @@
-// --- The stage: what is drawn where, and what pointers do ------------------------------------------------
-// Who uses it says what a brush does (beginStroke, brushAt, drawBrush) and what else is drawn (drawBeside).
+// --- The stage: what is drawn where, how large, and which part of it -------------------------------------
+// Who uses it says what else is drawn: drawBrush and drawBeside.
 
 const MAX_ZOOM = 16;
 const BRUSHES = ["erase", "box", "mark"]; // modes in which a pointer paints
@@ -191,71 +191,3 @@ const keepInSight = () => {
   view.y = Math.min(y, Math.max(-y, view.y));
   draw();
 };
-
-// --- Pointers: one moves, changes the window, measures or rubs out; two fingers zoom ---------------------
-
-const pointers = new Map();
-const paneOf = (event) => {
-  const panes = [...element.querySelectorAll(".panes canvas:not([hidden])")];
-  return panes.find((pane) => {
-    const box = pane.getBoundingClientRect();
-    return event.clientX >= box.left && event.clientX <= box.right;
-  }) ?? $("canvas.main");
-};
-const placeIn = (event) => {
-  const box = paneOf(event).getBoundingClientRect();
-  return { x: event.clientX - box.left, y: event.clientY - box.top };
-};
-const placeOnRadiograph = ({ x, y }) => matrixOf($("canvas.main")).inverse()
-  .transformPoint(new DOMPoint(x * devicePixelRatio, y * devicePixelRatio));
-const fromMiddle = (event) => {
-  const { x, y } = placeIn(event);
-  const { clientWidth, clientHeight } = $("canvas.main");
-  return { x: x - clientWidth / 2, y: y - clientHeight / 2 };
-};
-const onStage = (event) => answered() && event.target.closest(".stage")
-  && !event.target.closest("button, .legend, .help");
-const doingOf = (event) => (event.shiftKey || event.buttons === 2 ? "window" : state.mode);
-
-element.addEventListener("wheel", (event) => {
-  if (!onStage(event)) return;
-  event.preventDefault();
-  zoom(Math.exp(-event.deltaY / 400), fromMiddle(event));
-}, { passive: false });
-element.addEventListener("pointerdown", (event) => {
-  if (!onStage(event)) return;
-  $(".stage").setPointerCapture(event.pointerId);
-  $(".stage").focus({ preventScroll: true });
-  pointers.set(event.pointerId, event);
-  const at = placeOnRadiograph(placeIn(event));
-  if (pointers.size > 1) return;
-  if (doingOf(event) === "ruler") stage.ruler = [at, at];
-  if (BRUSHES.includes(doingOf(event))) { beginStroke(at.x, at.y); brushAt(at.x, at.y); }
-});
-element.addEventListener("pointermove", (event) => {
-  if (!answered()) return;
-  stage.pointer = onStage(event) ? placeIn(event) : null;
-  const last = pointers.get(event.pointerId);
-  if (last) drag(event, last);
-  else draw();
-});
-const drag = (event, last) => {
-  const [dx, dy] = [event.clientX - last.clientX, event.clientY - last.clientY];
-  const at = placeOnRadiograph(placeIn(event));
-  if (pointers.size === 2) {
-    const [other] = [...pointers.values()].filter((one) => one.pointerId !== event.pointerId);
-    const apart = (one) => Math.hypot(one.clientX - other.clientX, one.clientY - other.clientY);
-    zoom(apart(event) / Math.max(1, apart(last)), fromMiddle(event));
-  } else if (doingOf(event) === "window") changeWindow(dx, dy);
-  else if (doingOf(event) === "ruler") { stage.ruler[1] = at; draw(); }
-  else if (BRUSHES.includes(doingOf(event))) brushAt(at.x, at.y);
-  else move(dx, dy);
-  pointers.set(event.pointerId, event);
-};
-for (const end of ["pointerup", "pointercancel"]) {
-  element.addEventListener(end, (event) => pointers.delete(event.pointerId));
-}
-element.addEventListener("pointerleave", () => { stage.pointer = null; draw(); });
-element.addEventListener("contextmenu", (event) => { if (onStage(event)) event.preventDefault(); });
-element.addEventListener("dblclick", (event) => { if (onStage(event)) fill(); });
-new ResizeObserver(draw).observe($(".stage"));

@@ -19,6 +19,7 @@ _SCRIPTS = (
     "radiograph.js",
     "heat.js",
     "stage.js",
+    "pointers.js",
     "tools.js",
     "study_reading.js",
     "study_figures.js",

@@ -28,7 +28,9 @@ const TOOLS = [
 const MODES = ["window", "ruler", ...BRUSHES];
 // Who uses them says which are left out and which keys there are besides (OFFERED), and whether the evidence must
 // not be shown yet (blinded).
-const OFFERED_TOOLS = TOOLS.filter(([name]) => !OFFERED.without.includes(name));
+// An iframe may forbid the full screen, and phones may not have it.
+const OFFERED_TOOLS = TOOLS.filter(([name]) => !OFFERED.without.includes(name)
+  && (name !== "full" || document.fullscreenEnabled));
 
 const toolbar = () => OFFERED_TOOLS.map(([name, key, icon]) => {
   const button = document.createElement("button");

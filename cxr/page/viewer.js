@@ -1,5 +1,5 @@
 // The viewer: one state at a time, and what leads from one to the next. desk.js comes before; radiograph.js, heat.js,
-// stage.js, tools.js, whatif.js, answer.js, flag.js, case_text.js and reading.js follow in the same scope.
+// stage.js, pointers.js, tools.js, whatif.js, answer.js, flag.js, case_text.js and reading.js follow in the same scope.
 //
 //   empty → reading → answered | refused | unreadable | too_large | busy | offline | failed
 Object.assign(state, {
@@ -63,6 +63,9 @@ element.addEventListener("click", (event) => {
 });
 
 // --- What is shown ----------------------------------------------------------------------------------------
+
+// What the browser cannot draw leaves the stage empty.
+$(".picture").addEventListener("error", () => { $(".picture").hidden = true; });
 
 const PROBLEMS = ["refused", "unreadable", "too_large", "busy", "offline", "failed"];
 const CAN_BE_TRIED_AGAIN = ["busy", "offline", "failed"];

@@ -29,6 +29,7 @@ _SCRIPTS = (
     "radiograph.js",
     "heat.js",
     "stage.js",
+    "pointers.js",
     "tools.js",
     "whatif.js",
     "answer.js",

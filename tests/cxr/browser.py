@@ -44,6 +44,33 @@ def set_slider(page: Page, selector: str, value: float) -> None:
     page.locator(selector).fill(str(value))
 
 
+class Fingers:
+    """Fingers on the screen of a page, in CSS pixels from its upper left corner."""
+
+    def __init__(self, page: Page) -> None:
+        self._session = page.context.new_cdp_session(page)
+        self._places: tuple[tuple[float, float], ...] = ()
+
+    def put(self, *places: tuple[float, float]) -> None:
+        """Have fingers at these places: those that are there already, and then more."""
+        self._places = places
+        self._send("touchStart", 0)
+
+    def move(self, *places: tuple[float, float]) -> None:
+        """Move the fingers to these places."""
+        self._places = places
+        self._send("touchMove", 0)
+
+    def lift(self, *, all_but: int = 0) -> None:
+        """Lift the fingers, except for those that were put down first."""
+        self._send("touchEnd", all_but)
+        self._places = self._places[:all_but]
+
+    def _send(self, kind: str, first: int) -> None:
+        points = [{"x": x, "y": y, "id": i} for i, (x, y) in enumerate(self._places)][first:]
+        self._session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+
 def number_in(text: str) -> float:
     """The percentage in a text, as a fraction."""
     found = re.search(r"([\d.]+)%", text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import json
 import os
@@ -23,7 +24,7 @@ import numpy as np
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Error, Page, expect
 
 import app
 from cxr.classifier import Classifier
@@ -33,7 +34,16 @@ from cxr.model.bundle import Bundle, load_bundle
 from cxr.page.preview import PICTURE_SIZE
 from cxr.reading.radiograph import read_radiograph
 from tests.conftest import PAGE_MARKS, ROOT
-from tests.cxr.browser import ANSWERED, EN, FR, answered, choose, number_in, violations
+from tests.cxr.browser import (
+    ANSWERED,
+    EN,
+    FR,
+    answered,
+    choose,
+    number_in,
+    served,
+    violations,
+)
 from tests.loopback_hub import LoopbackHub
 from training.sharing.publish import publish
 
@@ -192,6 +202,58 @@ def test_a_phone_shows_it_without_scrolling_sideways(page: Page, image_file: Pat
             width = page.evaluate("document.documentElement.scrollWidth")
             assert width <= 390, (language, view)
         page.locator(".language").click()
+
+
+# Embeds the page as the Hub does: the frame becomes as high as its content says, in messages of
+# iframe-resizer.
+_EMBEDDING = """<body><iframe src="{address}?case=hila" allow="local-network-access"
+  style="width: 100%; height: 600px; border: 0"></iframe>
+<script>
+  const frame = document.querySelector("iframe");
+  const begin = "[iFrameSizer]f:8:false:false:32:true:true:null:bodyOffset:null:null:0:false:parent"
+    + ":scroll:false";
+  const asked = setInterval(() => frame.contentWindow.postMessage(begin, "*"), 200);
+  addEventListener("message", ({{ data }}) => {{
+    if (!String(data).startsWith("[iFrameSizer]")) return;
+    clearInterval(asked);
+    const [, height, , kind] = data.slice(13).split(":");
+    if (Number(height) && kind !== "autoResize") frame.style.height = `${{height}}px`;
+  }});
+</script>"""
+
+
+def test_the_hub_embeds_a_space_and_other_sites_do_not(
+    browser: Browser, tiny_classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPACE_ID", "me/demo")
+    context = browser.new_context(viewport={"width": 1280, "height": 720})
+    with contextlib.suppress(Error):  # browsers that do not know it ask for none
+        context.grant_permissions(["local-network-access"])
+    page = context.new_page()
+    with served(tiny_classifier) as address:
+        body = _EMBEDDING.format(address=address)
+        page.route(
+            re.compile(r"https://(huggingface\.co|elsewhere\.example)/"),
+            lambda route: route.fulfill(content_type="text/html", body=body),
+        )
+        page.goto("https://huggingface.co/")
+        embedded = page.frame_locator("iframe")
+        embedded.locator(ANSWERED).wait_for()
+        expect(embedded.locator(".verdict .name")).to_have_text("hila.jpeg")
+        # The frame allows no full screen, so there is no button for it.
+        expect(embedded.locator("#viewer [data-tool=full]")).to_have_count(0)
+        # Frame and radiograph do not make each other higher and higher.
+        page.wait_for_timeout(700)
+        frame, stage = page.locator("iframe").bounding_box(), embedded.locator(".stage")
+        assert frame
+        assert 600 < frame["height"] < 2000
+        shown = stage.first.bounding_box()
+        assert shown
+        assert shown["height"] < 720
+        assert page.evaluate("document.documentElement.scrollWidth") <= 1280
+        with page.expect_console_message(lambda message: "frame-ancestors" in message.text):
+            page.goto("https://elsewhere.example/")
+        context.close()
 
 
 def serve(*arguments: object, **environment: str) -> subprocess.Popen[str]:

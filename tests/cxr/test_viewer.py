@@ -20,7 +20,17 @@ from cxr.page import turns
 from cxr.page.viewer import create_viewer
 from cxr.reading.radiograph import MAX_BYTES, Radiograph, read_radiograph
 from tests.conftest import PAGE_MARKS
-from tests.cxr.browser import ANSWERED, EN, FR, answered, choose, number_in, served, set_slider
+from tests.cxr.browser import (
+    ANSWERED,
+    EN,
+    FR,
+    Fingers,
+    answered,
+    choose,
+    number_in,
+    served,
+    set_slider,
+)
 from tests.cxr.test_dicom import content, header, make
 
 pytestmark = PAGE_MARKS
@@ -135,12 +145,14 @@ def test_a_file_that_is_too_large_is_not_sent(page: Page, tmp_path: Path) -> Non
     choose(page, large)
     expect(page.locator(".problem .label")).to_have_text(EN["state_too_large"])
     assert not [url for url in requests if "upload" in url]
+    expect(page.locator(".picture")).to_be_hidden()  # it is none that a browser could draw
 
 
 def test_without_a_connection(page: Page, image_file: Path) -> None:
     page.context.set_offline(True)
     choose(page, image_file)
     expect(page.locator(".problem .label")).to_have_text(EN["state_offline"], timeout=15_000)
+    expect(page.locator(".toast-body:visible")).to_have_count(0)  # Gradio's own, in English
     expect(page.locator(".picture")).to_be_visible()
     page.context.set_offline(False)
     page.locator(".again").click()
@@ -277,7 +289,7 @@ READOUT = re.compile(r"([\d,]+)% · W ([\d,]+) L ([\d,]+)")
 def readout(page: Page) -> tuple[int, int, int]:
     """Zoom in per cent, and the window's width and level."""
     page.wait_for_timeout(60)  # until the next frame
-    found = READOUT.search(page.locator(".readout").inner_text())
+    found = READOUT.search(page.locator(".readout").text_content() or "")
     assert found
     zoom, width, level = (int(number.replace(",", "")) for number in found.groups())
     return zoom, width, level
@@ -317,6 +329,46 @@ def test_zoom_turn_and_flip(page: Page, image_file: Path) -> None:
     page.locator(".prevalence input").fill("")
     page.keyboard.type("10")
     assert readout(page) == before
+
+
+def test_two_fingers_zoom_about_their_middle_and_move(page: Page, image_file: Path) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    answered(page, image_file)
+    box = page.locator(".stage").bounding_box()
+    assert box
+    middle = round(box["height"] / 2)  # where an image that is lower than the stage is at any zoom
+    left, top = box["x"] + 120, box["y"] + middle
+    whole, fit = shot(page), readout(page)[0]
+    fingers = Fingers(page)
+    fingers.put((left - 30, top))
+    fingers.put((left - 30, top), (left + 30, top))
+    for apart in (40, 50, 60):
+        fingers.move((left - apart, top), (left + apart, top))
+    assert readout(page)[0] == pytest.approx(2 * fit, rel=0.02)
+    zoomed = shot(page)
+    around = whole[middle - 40 : middle + 40, 80:160].astype(np.uint8)
+    expected = cv2.resize(around, (160, 160), interpolation=cv2.INTER_LINEAR)
+    assert np.abs(zoomed[middle - 80 : middle + 80, 40:200] - expected).mean() < 4
+    fingers.move((left - 30, top + 20), (left + 90, top + 20))  # both by 30 and 20
+    moved = shot(page)
+    assert np.abs(moved[60:260, 70:230] - zoomed[40:240, 40:200]).mean() < 4
+    assert np.abs(moved - zoomed).mean() > 4
+    # The finger that stays moves the image, whatever the tool; then each is a new touch.
+    fingers.lift(all_but=1)
+    fingers.move((left - 60, top))
+    fingers.lift()
+    assert np.abs(shot(page) - zoomed).mean() < 4
+    page.locator("[data-tool=erase]").click()
+    fingers.put((left, top))
+    fingers.move((left, top + 30))
+    expect(page.locator(".without")).to_contain_text("Without what is rubbed out")
+    fingers.put((left, top + 30), (left + 60, top + 30))  # a pinch, and no stroke
+    fingers.move((left, top + 30), (left + 30, top + 30))
+    expect(page.locator(".without")).to_have_text(EN["what_if"])
+    fingers.lift()
+    assert readout(page)[0] == pytest.approx(fit, rel=0.02)
+    # All this is the image's: the page was neither zoomed nor scrolled.
+    assert page.evaluate("[visualViewport.scale, scrollY]") == [1, 0]
 
 
 @pytest.fixture

@@ -1,0 +1,100 @@
+// --- Pointers: one does what the chosen tool says; two fingers zoom about their middle, and move ----------
+// Who uses it says what a brush does: beginStroke, brushAt, and undo for the last stroke.
+
+const pointers = new Map(); // those that are down, each by its id as it was last
+let pinched = false; // from the second finger on, until the last one is lifted
+let takeBack = () => {}; // what the first finger began before the second showed that they pinch
+
+const paneOf = ({ clientX }) => {
+  const panes = [...element.querySelectorAll(".panes canvas:not([hidden])")];
+  return panes.find((pane) => {
+    const box = pane.getBoundingClientRect();
+    return clientX >= box.left && clientX <= box.right;
+  }) ?? $("canvas.main");
+};
+const placeIn = (at) => {
+  const box = paneOf(at).getBoundingClientRect();
+  return { x: at.clientX - box.left, y: at.clientY - box.top };
+};
+const placeOnRadiograph = ({ x, y }) => matrixOf($("canvas.main")).inverse()
+  .transformPoint(new DOMPoint(x * devicePixelRatio, y * devicePixelRatio));
+const fromMiddle = (at) => {
+  const { x, y } = placeIn(at);
+  const { clientWidth, clientHeight } = $("canvas.main");
+  return { x: x - clientWidth / 2, y: y - clientHeight / 2 };
+};
+const onStage = (event) => answered() && event.target.closest(".stage")
+  && !event.target.closest("button, .legend, .help");
+const doingOf = (event) => (event.shiftKey || event.buttons === 2 ? "window" : state.mode);
+const isBrush = (doing) => BRUSHES.includes(doing);
+
+const begin = (event) => {
+  const { ruler } = stage;
+  const { window: levels } = state;
+  const at = placeOnRadiograph(placeIn(event));
+  const doing = doingOf(event);
+  takeBack = isBrush(doing) ? undo : () => { stage.ruler = ruler; state.window = levels; };
+  if (doing === "ruler") stage.ruler = [at, at];
+  if (isBrush(doing)) { beginStroke(at.x, at.y); brushAt(at.x, at.y); }
+};
+const drag = (event, last) => {
+  const [dx, dy] = [event.clientX - last.clientX, event.clientY - last.clientY];
+  const at = placeOnRadiograph(placeIn(event));
+  const doing = pinched ? "move" : doingOf(event); // the finger that is left after a pinch
+  if (doing === "window") changeWindow(dx, dy);
+  else if (doing === "ruler") { stage.ruler[1] = at; draw(); }
+  else if (isBrush(doing)) brushAt(at.x, at.y);
+  else move(dx, dy);
+};
+
+const twoFingers = () => {
+  const [one, other] = pointers.values();
+  return {
+    apart: Math.max(1, Math.hypot(one.clientX - other.clientX, one.clientY - other.clientY)),
+    clientX: (one.clientX + other.clientX) / 2,
+    clientY: (one.clientY + other.clientY) / 2,
+  };
+};
+const pinch = (before, now) => {
+  zoom(now.apart / before.apart, fromMiddle(before));
+  move(now.clientX - before.clientX, now.clientY - before.clientY);
+};
+
+element.addEventListener("pointerdown", (event) => {
+  if (!onStage(event)) return;
+  $(".stage").setPointerCapture(event.pointerId);
+  $(".stage").focus({ preventScroll: true });
+  pointers.set(event.pointerId, event);
+  if (pointers.size === 1) begin(event);
+  else if (!pinched) {
+    pinched = true;
+    takeBack();
+    showTools();
+    draw();
+  }
+});
+element.addEventListener("pointermove", (event) => {
+  if (!answered()) return;
+  const last = pointers.get(event.pointerId);
+  stage.pointer = onStage(event) && pointers.size < 2 ? placeIn(event) : null;
+  if (!last) return draw();
+  if (pointers.size === 1) drag(event, last);
+  const before = pointers.size > 1 && twoFingers();
+  pointers.set(event.pointerId, event);
+  if (before) pinch(before, twoFingers());
+});
+for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) {
+  element.addEventListener(end, (event) => {
+    pointers.delete(event.pointerId);
+    if (!pointers.size) pinched = false;
+  });
+}
+element.addEventListener("pointerleave", () => { stage.pointer = null; draw(); });
+element.addEventListener("wheel", (event) => {
+  if (!onStage(event)) return;
+  event.preventDefault();
+  zoom(Math.exp(-event.deltaY / 400), fromMiddle(event));
+}, { passive: false });
+element.addEventListener("contextmenu", (event) => { if (onStage(event)) event.preventDefault(); });
+// Two dabs of a brush are none.
+element.addEventListener("dblclick", (event) => { if (onStage(event) && !isBrush(state.mode)) fill(); });
