@@ -50,7 +50,7 @@ load: .venv/dev.stamp
 
 # make kill ROUNDS=100; kills each command that writes this often, before and within its changes
 kill: .venv/dev.stamp
-	CXR_KILL_ROUNDS=$(or $(ROUNDS),20) $(BIN)/python -m pytest tests/test_kill.py
+	CXR_KILL_ROUNDS=$(or $(ROUNDS),20) $(BIN)/python -m pytest tests/test_kill.py tests/test_kill_fits.py
 
 clean:
 	rm -rf .venv

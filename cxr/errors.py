@@ -113,7 +113,9 @@ _FULL = {errno.ENOSPC, errno.EFBIG, *filter(None, [getattr(errno, "EDQUOT", None
 
 def not_written(path: str | os.PathLike[str], error: OSError) -> str:
     """What to say of a file or folder that cannot be written: why, and what to do about it."""
-    full = error.errno in _FULL or "No space left" in str(error)  # libraries pass on the text alone
+    # Libraries pass on the text alone; the second is SQLite's.
+    said = ("No space left", "disk is full")
+    full = error.errno in _FULL or any(words in str(error) for words in said)
     advice = (
         "Free some space there, then give the same command again."
         if full

@@ -5,7 +5,11 @@ What cannot be written is said, with what to do, and nothing that was there is l
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import json
+import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,20 +19,25 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import keras
 import pytest
 
 from cxr.classify import classify_files
-from cxr.errors import CXRError
+from cxr.errors import CXRError, RunError
 from cxr.gate.files import BUNDLED_GATE, read_gate
 from cxr.model import bundle as bundles
 from cxr.model.bundle import BUNDLED_MODEL, load_bundle, save_evaluation
 from cxr.output.table import Table, to_rows
 from cxr.page.notes import note_keeper
 from cxr.saved_files import where_it_is
-from tests.conftest import ROOT
+from tests.conftest import QUICK_FIT, ROOT
 from tests.kill.commands import add_job, replace_gate
 from training.files import replaced_whole
+from training.fitting.fit import fit
+from training.fitting.loading import load_splits
 from training.fitting.run_folder import RunFolder
+from training.fitting.tensorboard import TensorBoardLog
+from training.fitting.tuning import tune
 from training.sharing import local_model
 from training.studio.jobs import JobQueue
 
@@ -163,6 +172,83 @@ def test_a_full_disk_is_said_and_takes_nothing_away(
         assert json.loads(lines[-1])
         if write is answers:
             assert [json.loads(line)["file"] for line in lines] == list(map(str, FILMS))
+
+
+def leave(folder: Path, room: int) -> None:
+    """Leave no more than this room."""
+    fill(folder)
+    os.truncate(folder / "filler", max(0, (folder / "filler").stat().st_size - room))
+
+
+def test_weights_are_whole_or_an_error_whatever_room_there_is(disk: Path) -> None:
+    """HDF5 would end the process at some of these."""
+    network = keras.Sequential([keras.Input((8,)), keras.layers.Dense(1000)])
+    network.compile("adam")
+    network.optimizer.build(network.trainable_variables)
+    run = RunFolder(disk / "run")
+    (disk / "run").mkdir()
+    run.save_checkpoint(network, 1)
+    whole = run.latest_checkpoint()[1]
+    assert whole
+    size, refused = whole.stat().st_size, 0
+    for room in range(0, 2 * size, size // 20):
+        leave(disk, room)
+        said = f"{run.checkpoints}/epoch-0002.*No space left.*Free some"
+        try:
+            run.save_checkpoint(network, 2)
+        except RunError as error:
+            assert re.match(said, str(error))  # noqa: PT017  # it has to be raised at some sizes
+            assert run.latest_checkpoint() == (1, whole)
+            network.load_weights(whole)
+            assert [path.name for path in run.checkpoints.iterdir()] == [whole.name]
+            refused += 1
+        else:
+            break
+    assert refused > 5
+    assert run.latest_checkpoint()[0] == 2
+    network.load_weights(run.latest_checkpoint()[1])
+
+
+class Fills(keras.callbacks.Callback):  # type: ignore[misc]
+    """Fills a disk after an epoch."""
+
+    def __init__(self, disk: Path, room: int) -> None:
+        super().__init__()
+        self.disk, self.room = disk, room
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        leave(self.disk, self.room)
+
+
+@pytest.mark.slow
+def test_a_fit_and_a_search_go_on_when_there_is_room_again(chest_images: Path, disk: Path) -> None:
+    config = dataclasses.replace(QUICK_FIT, epochs=3)
+    short = dataclasses.replace(QUICK_FIT, epochs=2)
+    splits = load_splits(config, chest_images)
+    run = RunFolder(disk / "run")
+    run.start(config, chest_images, splits)
+    for room, epochs in ((0, 1), (60_000, 2)):  # enough for the history, not for the weights
+        after = [Fills(disk, room), TensorBoardLog(disk / "logs")]
+        with pytest.raises(RunError, match=r"^\S+: .*No space left.*Free some space"):
+            fit(config, splits, run, callbacks=after if room == 0 else after[::-1])
+        assert run.latest_checkpoint()[0] == epochs
+        assert len(run.read_history(9)) >= epochs
+        (disk / "filler").unlink()
+    fit(config, splits, run, callbacks=[TensorBoardLog(disk / "logs")])
+    assert [row["epoch"] for row in run.read_history(9)] == [1, 2, 3]
+
+    search = functools.partial(
+        tune, short, splits, chest_images, disk / "search", until=1, spreading=None
+    )
+    (disk / "search").mkdir()
+    leave(disk, 0)
+    with pytest.raises(RunError, match=r"study\.db: .*disk is full.*Free some space"):
+        search()
+    (disk / "filler").unlink()
+    with pytest.raises(RunError, match=r"(No space left|disk is full).*Free some space"):
+        search(callbacks=lambda _: [Fills(disk, 0)])
+    (disk / "filler").unlink()
+    assert search()["trials"]["complete"] == 1
 
 
 @pytest.mark.parametrize("write", WRITERS)

@@ -5,7 +5,6 @@ Given again, each ends as if nothing had happened. `make kill ROUNDS=100` kills 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -32,6 +31,7 @@ from cxr.model.graph import GRAPH
 from cxr.saved_files import where_it_is
 from tests.conftest import ROOT
 from tests.kill import commands
+from tests.kill.case import KilledCase, survive
 from tests.kill.process import Ending, Kill, kills, run
 from tests.loopback_hub import LoopbackHub, Repository, serve
 from training.sharing.deploy import WRITTEN
@@ -63,36 +63,12 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 # --- Files ----------------------------------------------------------------------------------------
 
 
-class Case:
-    """A command, the state before it, and what may be found after a kill."""
+class Case(KilledCase):
+    """A command that needs another model than the bundled one."""
 
     def __init__(self, folder: Path, other: Bundle) -> None:
-        self.folder, self.other = folder, other
-        folder.mkdir()
-        self.prepare()
-
-    def prepare(self) -> None:
-        """Write what is there before the command."""
-
-    def call(self, kill: Kill | None = None) -> Ending:
-        """Give the command."""
-        raise NotImplementedError
-
-    def again(self) -> None:
-        """Give the command again after a kill."""
-        self.call()
-
-    def check(self) -> None:
-        """Find what was there before, or all that is new."""
-        raise NotImplementedError
-
-    def files(self) -> dict[str, str]:
-        """What is in the folder: digests by path, without what was begun and is not used."""
-        return {
-            path.relative_to(self.folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in sorted(self.folder.rglob("*"))
-            if path.is_file() and "partial-" not in str(path.relative_to(self.folder))
-        }
+        self.other = other
+        super().__init__(folder)
 
 
 class Use(Case):
@@ -270,22 +246,7 @@ CASES = (Use, UseBundled, Card, MadeGate, Classify, AddJob, Work)
 def test_a_command_that_is_killed_leaves_what_was_there_or_all_that_is_new(
     case: type[Case], tmp_path: Path, other: Bundle
 ) -> None:
-    whole = case(tmp_path / "whole", other)
-    changes = whole.call().changes
-    assert changes
-    whole.check()
-    sizes = [path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()]
-    # Without files, whatever is written.
-    some = kills(changes, ROUNDS, largest=max(sizes, default=2), seed=len(case.__name__))
-    for number, kill in enumerate(some):
-        one = case(tmp_path / str(number), other)
-        ending = one.call(kill)
-        assert ending.killed or not kill.change, kill
-        one.check()
-        one.again()
-        one.check()
-        assert one.files() == whole.files(), kill
-        shutil.rmtree(one.folder)
+    survive(lambda folder: case(folder, other), tmp_path, rounds=ROUNDS, seed=len(case.__name__))
 
 
 # --- The Hub --------------------------------------------------------------------------------------

@@ -43,6 +43,22 @@ def write_atomically(path: Path, save: Callable[[Path], object]) -> None:
         raise RunError(not_written(path, error)) from error
 
 
+def take_room(path: Path, size: int) -> None:
+    """Write a file of zeros, for what is worse at noticing that there is too little room.
+
+    Args:
+        path: of the file, which others then write anew.
+        size: in bytes.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    with path.open("wb", buffering=0) as file:
+        left = size
+        while left > 0:
+            left -= file.write(bytes(min(left, 1 << 20)))
+
+
 def _rename(partial: Path, path: Path) -> None:
     for attempt in range(_ATTEMPTS):
         try:

@@ -29,9 +29,9 @@ from cxr.output.record import to_record
 from cxr.page.api import heatmap_png, overlay_png
 from cxr.page.failures import log_failure
 from cxr.page.limits import MCP_PATH
+from cxr.page.receiving import Full, Places, Slow, receive_whole
 from cxr.page.turns import Busy, Turns
 
-_MAX_CALLS = 16  # that are read or answered at a time
 _NOT_A_DEVICE = "For research and teaching on children of 1 to 5 years; no medical device."
 _IMAGE = {
     "type": "string",
@@ -131,20 +131,27 @@ def mcp_settings(classifier: Classifier, *, at_once: int) -> dict[str, Any]:
 
 
 class _Endpoint:
-    """Answers a few calls at a time, since each is held in memory."""
+    """Answers a few calls at a time, since each is held in memory, and none that comes slowly."""
 
     def __init__(self, manager: Any) -> None:
-        self._manager, self._open = manager, 0
+        self._manager, self._places = manager, Places()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._open >= _MAX_CALLS:
-            refusal = PlainTextResponse("Busy.", status_code=503, headers={"Retry-After": "10"})
-            return await refusal(scope, receive, send)
-        self._open += 1
         try:
-            await self._manager.handle_request(scope, receive, send)
-        finally:
-            self._open -= 1
+            with self._places.take(scope):
+                whole = await receive_whole(receive)
+                await self._manager.handle_request(scope, whole, send)
+            return
+        except Full:
+            refusal = _refusal("Busy.", 503, {"Retry-After": "10"})
+        except Slow:
+            refusal = _refusal("The request came too slowly.", 408, {})
+        await refusal(scope, receive, send)
+
+
+def _refusal(why: str, status: int, headers: dict[str, str]) -> PlainTextResponse:
+    # The rest of the body is not read.
+    return PlainTextResponse(why, status, headers={**headers, "Connection": "close"})
 
 
 def _answer(

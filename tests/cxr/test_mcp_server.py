@@ -9,9 +9,12 @@ import json
 import secrets
 import socket
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -24,7 +27,7 @@ from PIL import Image
 
 import app
 from cxr.classifier import Classifier
-from cxr.page import LAUNCH_SETTINGS, build_page, serving
+from cxr.page import LAUNCH_SETTINGS, build_page, receiving, serving
 from cxr.page.mcp_server import mcp_settings
 from cxr.reading.radiograph import read_radiograph
 from tests.conftest import PAGE_MARKS
@@ -190,6 +193,43 @@ def test_browsers_get_no_page_there_and_other_sites_nothing(mcp_url: str) -> Non
     for named in ({"Origin": "https://elsewhere.example"}, {"Host": "elsewhere.example"}):
         assert ask(mcp_url, PATH, method="POST", body=listing, **kind, **named)[0] == 403
     assert ask(mcp_url, PATH, method="POST", **kind, Content_Length="20000001")[0] == 413
+
+
+def test_slow_clients_keep_nobody_from_the_tools(
+    mcp_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sixteen that send a byte now and then; somebody else is answered, and they are sent away."""
+    monkeypatch.setattr(receiving, "_SECONDS", 1.5)
+    address = urlsplit(mcp_url)
+    head = f"POST /{PATH} HTTP/1.1\r\nHost: {address.netloc}\r\nContent-Type: application/json"
+    head += "\r\nAccept: application/json, text/event-stream\r\nContent-Length: 1000\r\n\r\n"
+    listing = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/list"})
+    whole = head.replace("1000", str(len(listing))) + listing
+
+    def connect(ours: str = "127.0.0.1") -> socket.socket:
+        where = (str(address.hostname), address.port or 80)
+        return socket.create_connection(where, timeout=10, source_address=(ours, 0))
+
+    def answer(connection: socket.socket) -> bytes:
+        return connection.recv(12).removeprefix(b"HTTP/1.1 ")
+
+    with ExitStack() as stack:
+        slow = [stack.enter_context(connect()) for _ in range(16)]
+        for connection in slow:
+            connection.sendall(f"{head}{{".encode())
+        statuses = [answer(connection) for connection in slow[8:]]
+        assert statuses == [b"503"] * 8  # a client has half of the places
+        other = stack.enter_context(connect("127.0.0.2"))
+        other.sendall(whole.encode())
+        assert answer(other) == b"200"
+        for _ in range(3):
+            for connection in slow[:8]:
+                connection.sendall(b" ")
+            time.sleep(0.1)
+        assert [answer(connection) for connection in slow[:8]] == [b"408"] * 8
+        again = stack.enter_context(connect())
+        again.sendall(whole.encode())
+        assert answer(again) == b"200"
 
 
 def test_it_is_off_unless_asked_for(

@@ -13,6 +13,7 @@ from typing import Any
 from playwright.sync_api import Page, sync_playwright
 
 from tests.conftest import BROWSERS, ROOT
+from tests.fuzz.sheets import sheet
 
 _SCRIPTS = ROOT / "cxr" / "page"
 _MILLISECONDS = 5_000  # of one input
@@ -52,7 +53,7 @@ def zip_file(content: bytes) -> None:
 
 def study_labels(content: bytes) -> None:
     """A table gives rows of known labels, and a file's label is one of them or none."""
-    rows, unused, count, labels = _call(_READ_LABELS, content)
+    rows, unused, count, labels = _call(_READ_LABELS, sheet(content))
     assert len(rows) == count
     assert unused >= 0
     known = {"NORMAL", "PNEUMONIA"}

@@ -20,6 +20,7 @@ from cxr.saved_files import file_digests
 from tests.fuzz import seeds
 from tests.fuzz.choices import Choices
 from tests.fuzz.folder import FOLDER
+from tests.fuzz.sound_graphs import sound_graph
 
 _DOCUMENTS = [*seeds.DOCUMENTS, MANIFEST]
 _ODD = (
@@ -119,6 +120,8 @@ _WORDS = (
 def nodes(content: bytes) -> None:
     """A graph of the operators that are allowed, with odd constants and attributes."""
     choices = Choices(content)
+    if choices.number(0, 2):
+        return graph(sound_graph(choices).SerializeToString())
     tensors, names, made = [seeds.AXES], ["image"], []
     for number in range(choices.number(1, 4)):
         operator = choices.one_of(sorted(OPERATORS))
@@ -140,7 +143,7 @@ def nodes(content: bytes) -> None:
         made.append(helper.make_node(operator, inputs, outputs, **given))
         names += outputs
     model = seeds.small_graph(*made, seeds.mean_of(names[-1]), tensors=tuple(tensors))
-    graph(model.SerializeToString())
+    return graph(model.SerializeToString())
 
 
 def _input(

@@ -1,8 +1,9 @@
-"""Fuzzes one target: python -m tests.fuzz.one TARGET CORPUS [options of libFuzzer]."""
+"""Fuzzes one target: python -m tests.fuzz.one TARGET UNTIL CORPUS [options of libFuzzer]."""
 
 from __future__ import annotations
 
 import sys
+import time
 import warnings
 
 import atheris
@@ -13,6 +14,7 @@ with atheris.instrument_imports(include=["cxr", "training", "pydicom", "PIL", "t
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    name = sys.argv.pop(1)
+    name, until = sys.argv.pop(1), float(sys.argv.pop(1))  # which is a time as of time.time()
+    sys.argv.append(f"-max_total_time={max(1, round(until - time.time()))}")
     atheris.Setup(sys.argv, TARGETS[name].run)
     atheris.Fuzz()

@@ -12,6 +12,7 @@ import numpy as np
 from cxr.errors import CXRError
 from tests.fuzz import seeds
 from tests.fuzz.folder import FOLDER
+from tests.fuzz.sheets import sheet
 
 
 def labels(content: bytes) -> None:
@@ -48,5 +49,5 @@ def _table(content: bytes) -> Path:
         if not (FOLDER / f"{name}.png").exists():
             cv2.imwrite(str(FOLDER / f"{name}.png"), seeds.GREY)
     path = FOLDER / "labels.csv"
-    path.write_bytes(content)
+    path.write_bytes(sheet(content))
     return path

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tests.fuzz import browser, models, radiographs, requests, seeds, tables
+from tests.fuzz.sheets import choosing
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,12 @@ TARGETS = {
     "graph": Target(models.graph, seeds.graphs),
     "nodes": Target(models.nodes, noise),
     "weights": Target(models.weights, noise, slow=True),
-    "labels": Target(tables.labels, seeds.tables),
-    "outlines": Target(tables.outlines, seeds.outlines),
+    "labels": Target(tables.labels, lambda: [*seeds.tables(), *choosing()]),
+    "outlines": Target(tables.outlines, lambda: [*seeds.outlines(), *choosing()]),
     "request": Target(requests.request, noise),
     "endpoint": Target(requests.endpoint, noise),
     "zip": Target(browser.zip_file, browser.zip_files, slow=True),
-    "study_labels": Target(browser.study_labels, browser.label_tables, slow=True),
+    "study_labels": Target(
+        browser.study_labels, lambda: [*browser.label_tables(), *choosing()], slow=True
+    ),
 }

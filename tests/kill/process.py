@@ -22,23 +22,27 @@ from pathlib import Path
 from typing import Any
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["tests.kill.commands"])
+# Keras takes seconds to import, so it is only there where there will be many kills.
+OFTEN = bool(os.environ.get("CXR_KILL_ROUNDS"))
+_CONTEXT.set_forkserver_preload(["tests.kill.commands", *(["tests.kill.fits"] if OFTEN else [])])
 
 _CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate"}
-_SECONDS = 120  # of one function
+_SECONDS = 900 if OFTEN else 120  # of one function
 
 
 @dataclass(frozen=True)
 class Kill:
-    """When a process is killed: before a change of a file, or once a file has a size.
+    """When a process is killed: before a change of a file, at a size of one, or at any time.
 
     Attributes:
         change: number of the change from 1: a file opened for writing, renamed, cut off, removed.
         size: bytes of a file that are written; the next is not.
+        seconds: after its beginning, if it has not ended by then.
     """
 
     change: int | None = None
     size: int | None = None
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,9 @@ class Ending:
     changes: int = 0
 
 
-def kills(changes: int, rounds: int, *, largest: int, seed: int) -> list[Kill]:
+def kills(
+    changes: int, rounds: int, *, largest: int, seed: int, seconds: float | None = None
+) -> list[Kill]:
     """Some kills of a function: before each change if `rounds` allows, then within others.
 
     Args:
@@ -62,11 +68,18 @@ def kills(changes: int, rounds: int, *, largest: int, seed: int) -> list[Kill]:
         rounds: how many kills, at least two.
         largest: bytes of the largest file.
         seed: chooses them.
+        seconds: how long it takes, for some kills at any time; none of these if None.
     """
     rng = random.Random(seed)  # noqa: S311
     numbers = rng.sample(range(1, changes + 1), min(changes, rounds // 2))
-    sizes = [int(2 ** rng.uniform(0, math.log2(largest))) for _ in range(rounds - len(numbers))]
-    return [*(Kill(change=number) for number in numbers), *(Kill(size=size) for size in sizes)]
+    times = [] if seconds is None else [rng.uniform(0, seconds) for _ in range(rounds // 3)]
+    left = rounds - len(numbers) - len(times)
+    sizes = [int(2 ** rng.uniform(0, math.log2(largest))) for _ in range(left)]
+    return [
+        *(Kill(change=number) for number in numbers),
+        *(Kill(seconds=moment) for moment in times),
+        *(Kill(size=size) for size in sizes),
+    ]
 
 
 def run(
@@ -98,6 +111,8 @@ def run(
         assert process.pid
         started(process.pid)
         ours.send("begin")
+        if kill and kill.seconds is not None and not ours.poll(kill.seconds):
+            os.kill(process.pid, signal.SIGKILL)
         assert ours.poll(_SECONDS), "it hangs"
         said: int | str | None = ours.recv()
     except (EOFError, BrokenPipeError, ConnectionResetError):

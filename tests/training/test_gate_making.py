@@ -30,8 +30,13 @@ OTHERS = ["ct_1.png", "ct_2.png", "lateral_1.png", "lateral_2.png", "photo_1.png
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, chest_images: Path) -> Path:
-    """Adults and children with masks of their lungs, and other images, one of them broken."""
     root = tmp_path_factory.mktemp("gate")
+    write_images(root, chest_images)
+    return root
+
+
+def write_images(root: Path, chest_images: Path) -> None:
+    """Adults and children with masks of their lungs, and other images, one of them broken."""
     rng = np.random.default_rng(0)
     rows = []
     for i in range(6):
@@ -50,7 +55,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory, chest_images: Path) -> Path
         cv2.imwrite(str(root / name), rng.integers(0, 255, (SIDE, SIDE), np.uint8))
     (root / "broken.png").write_bytes(b"no picture")
     pd.DataFrame({"path": [*OTHERS, "broken.png"]}).to_csv(root / "others.csv", index=False)
-    return root
 
 
 def test_a_gate_is_made_measured_and_read(

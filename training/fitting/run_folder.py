@@ -21,6 +21,7 @@ import platform
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -32,6 +33,7 @@ from training.data.images import Splits
 from training.files import make_folder, read_json, write_atomically, write_json, write_text
 from training.fitting.config import TrainingConfig, as_written_now
 from training.metrics.documents import HistoryRow
+from training.networks.saving import save_weights
 
 if TYPE_CHECKING:
     import keras  # which takes seconds: a run can be read without it
@@ -141,6 +143,16 @@ class RunFolder:
         finally:
             lock.release()
 
+    def is_held(self) -> bool:
+        """Whether a process is fitting this run now."""
+        if not self.folder.exists():
+            return False
+        try:
+            with self.held():
+                return False
+        except RunError:
+            return True
+
     # --- Progress --------------------------------------------------------------------------------
 
     def latest_checkpoint(self) -> tuple[int, Path | None]:
@@ -162,7 +174,7 @@ class RunFolder:
         """
         make_folder(self.checkpoints)
         newest = self.checkpoints / f"epoch-{epoch:04}.weights.h5"
-        write_atomically(newest, model.save_weights)
+        write_atomically(newest, partial(save_weights, model))
         self._delete_checkpoints(keep=[newest, *([self.best(best)] if best else [])])
 
     def best(self, epoch: int) -> Path:
@@ -172,11 +184,11 @@ class RunFolder:
     def save_best(self, network: keras.Model, epoch: int) -> None:
         """Save an epoch's weights as the best; `save_checkpoint` deletes those of earlier ones."""
         make_folder(self.checkpoints)
-        write_atomically(self.best(epoch), network.save_weights)
+        write_atomically(self.best(epoch), partial(save_weights, network))
 
     def save_result(self, network: keras.Model) -> None:
         """Save the trained weights and delete the checkpoints, which are not needed any more."""
-        write_atomically(self.weights, network.save_weights)
+        write_atomically(self.weights, partial(save_weights, network))
         self._delete_checkpoints()
 
     def _delete_checkpoints(self, *, keep: Sequence[Path] = ()) -> None:

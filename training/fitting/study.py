@@ -6,6 +6,8 @@ import os
 import re
 import time
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import optuna
@@ -13,7 +15,7 @@ from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial
 from sqlalchemy.exc import DBAPIError
 
-from cxr.errors import RunError
+from cxr.errors import RunError, not_written
 from training.fitting.config import as_written_now
 
 _STUDY = "cxr"
@@ -21,6 +23,7 @@ _HEARTBEAT = 60  # seconds; trials of a killed process are repeated after a few 
 _ATTEMPTS = 6  # to open a storage while other processes create its tables
 _STARTUP_TRIALS = 5  # before any is pruned
 
+_FAILURES = (DBAPIError, optuna.exceptions.StorageInternalError)  # of a database
 _Space = dict[str, BaseDistribution]
 
 
@@ -36,7 +39,8 @@ def open_study(url: str, described: dict[str, Any], *, seed: int | None) -> optu
     Raises:
         RunError: the storage cannot be used, or its study is described otherwise.
     """
-    study = _open(url)
+    with study_errors(url):
+        study = _open(url)
     study.sampler = optuna.samplers.TPESampler() if seed is None else _SeededByTrial(seed)
     for name, value in described.items():
         before = study.user_attrs.get(name)
@@ -52,11 +56,36 @@ def open_study(url: str, described: dict[str, Any], *, seed: int | None) -> optu
     return study
 
 
+@contextmanager
+def study_errors(url: str) -> Iterator[None]:
+    """Say what the database of a study cannot do, as on a full disk.
+
+    Raises:
+        RunError: it failed.
+    """
+    try:
+        yield
+    except _FAILURES as error:
+        raise RunError(not_written(_without_password(url), OSError(_why(url, error)))) from None
+
+
+def _why(url: str, error: Exception) -> str:
+    """What a driver says; its message may hold the password, so not of all of them."""
+    cause: BaseException | None = error
+    while cause and not isinstance(cause, DBAPIError):
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(cause, DBAPIError) and url.startswith("sqlite:"):
+        return str(cause.orig)
+    return type(error).__name__
+
+
 def _open(url: str) -> optuna.Study:
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             return _open_once(url)
         except Exception as error:  # of any driver; its message may hold the password
+            if "disk is full" in _why(url, error):
+                raise
             # When several processes start at once, all but one fail to create the tables.
             if not isinstance(error, DBAPIError) or attempt == _ATTEMPTS:
                 raise RunError(

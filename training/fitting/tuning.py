@@ -21,7 +21,7 @@ from typing import Any, TypedDict
 import keras
 import optuna
 from optuna.importance import get_param_importances
-from optuna.trial import Trial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState
 
 from cxr.errors import DatasetError
 from cxr.spreading import Spreading, spread
@@ -31,7 +31,7 @@ from training.files import make_folder, write_json, write_text
 from training.fitting.config import TrainingConfig, as_written_now
 from training.fitting.fit import fit
 from training.fitting.run_folder import RunFolder
-from training.fitting.study import open_study
+from training.fitting.study import open_study, study_errors
 from training.metrics import plots
 
 _TUNED = "tuned"  # preset name of the configurations that are tried
@@ -89,6 +89,9 @@ def tune(
 ) -> SearchReport:
     """Run trials, in a new study or an existing one, and report on all trials of the study.
 
+    In a study of ``OUT/study.db``, trials whose process was killed go on first, from their last
+    epoch. Those of a storage that several processes share are repeated by whoever is next.
+
     Args:
         config: that every trial is a variant of.
         splits: images; trials are measured on those for validation.
@@ -120,7 +123,17 @@ def tune(
         seed=config.seed if storage is None else None,
         callbacks=callbacks,
     )
+    with study_errors(search.url):
+        return _run(search, trials=trials, until=until, spreading=spreading)
+
+
+def _run(
+    search: _Search, *, trials: int | None, until: int | None, spreading: Spreading | None
+) -> SearchReport:
+    config, out = search.config, search.out
     study = search.open_study()
+    if search.seed is not None:  # the study is this search's own
+        _finish_interrupted(search, study)
     finished = 0
 
     def further() -> Iterator[int]:
@@ -164,11 +177,15 @@ class _Search:
         }
         return open_study(self.url, described, seed=self.seed)
 
+    def run_folder(self, trial: Trial | FrozenTrial) -> RunFolder:
+        """Where a trial is fitted."""
+        return RunFolder(self.out / f"trial-{trial.number}")
+
     def run_trial(self, trial: Trial) -> float:
         """The validation AUC of a trial."""
         chosen = {name: suggest(trial, name) for name, suggest in SEARCH_SPACE.items()}
         candidate = self.config.with_settings(chosen, preset=_TUNED)
-        run = RunFolder(self.out / f"trial-{trial.number}")
+        run = self.run_folder(trial)
         run.start(candidate, self.data, self.splits)
         further = self.callbacks(run.folder.name)
         fit(candidate, self.splits, run, callbacks=[*further, _Pruning(trial)])
@@ -183,15 +200,47 @@ def _run_trials(
     """Run a trial for each number, in other processes if asked to."""
     if spreading is None:
         for _ in numbers:
-            study.optimize(search.run_trial, n_trials=1)
+            _run_next(search, study)
             yield
         return
     size = search.splits.train.nbytes + search.splits.validation.nbytes
     yield from spread(_run_trial_apart, [search], numbers, spreading, shared_bytes=size)
 
 
+def _finish_interrupted(search: _Search, study: optuna.Study) -> None:
+    """Go on with the trials that no process is running any more."""
+    for left in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        if search.run_folder(left).is_held():
+            continue
+        trial = Trial(study, left._trial_id)
+        try:
+            study.tell(trial, search.run_trial(trial))
+        except optuna.TrialPruned:
+            study.tell(trial, state=TrialState.PRUNED)
+
+
 def _run_trial_apart(search: _Search, _: int) -> None:
-    search.open_study().optimize(search.run_trial, n_trials=1)
+    with study_errors(search.url):
+        _run_next(search, search.open_study())
+
+
+def _run_next(search: _Search, study: optuna.Study) -> None:
+    """Run one trial; if it fails, say why, also if the study cannot record that."""
+    failures: list[Exception] = []
+
+    def objective(trial: Trial) -> float:
+        try:
+            return search.run_trial(trial)
+        except Exception as error:
+            failures.append(error)
+            raise
+
+    try:
+        study.optimize(objective, n_trials=1)
+    except Exception:
+        if failures:
+            raise failures[0]  # noqa: B904  # it keeps its own cause
+        raise
 
 
 def _ended(study: optuna.Study) -> int:

@@ -55,6 +55,7 @@ from training.metrics import plots
 from training.networks.export import export_lung_network
 from training.networks.loading import load_weights
 from training.networks.lung_network import build_lung_network, lung_computer
+from training.networks.saving import save_weights
 
 _CONFIG = "config.json"
 _WEIGHTS = "lungs.weights.h5"
@@ -185,7 +186,7 @@ def _final_network(images: GateImages, weights: Path, plan: GatePlan) -> keras.M
         tqdm.write("all images")
         groups = (images.children, images.adults, images.others)
         network = _fit(images, [np.ones(len(group), dtype=bool) for group in groups], plan)
-        write_atomically(weights, network.save_weights)
+        write_atomically(weights, partial(save_weights, network))
     network = build_lung_network(plan.network)
     load_weights(network, weights, described_in=_CONFIG)
     return network

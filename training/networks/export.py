@@ -28,6 +28,7 @@ from cxr.preprocessing import Preprocessing
 from training.data.images import StoredImages
 from training.files import write_atomically
 from training.networks.canonical import canonical
+from training.networks.saving import save_weights
 from training.networks.sweeps import HANDLERS as SWEEPS
 from training.networks.sweeps import calls_of_unknown_shape, with_carried_sweeps
 
@@ -120,7 +121,7 @@ def write_network(
         images=images[:IMAGES],
         batch=1 if published else None,
     )
-    network.save_weights(folder / WEIGHTS)
+    save_weights(network, folder / WEIGHTS)
 
 
 def export_lung_network(

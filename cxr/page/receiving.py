@@ -1,0 +1,77 @@
+"""Receives whole requests that must not keep others waiting: in time, and a few of each client."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from starlette.requests import ClientDisconnect
+from starlette.types import Message, Receive, Scope
+
+_SECONDS = 10  # that a request may take, ...
+_BYTES_PER_SECOND = 20_000  # ... and longer only as long as it comes at this rate
+_MAX_AT_ONCE = 16  # requests that are received or answered at a time, ...
+_MAX_OF_ONE = 8  # ... and of one client
+
+
+class Full(Exception):
+    """As many requests are received or answered as may be."""
+
+
+class Slow(Exception):
+    """A request comes too slowly."""
+
+
+class Places:
+    """How many requests are received or answered at a time, in all and of one client."""
+
+    def __init__(self) -> None:
+        """All places are free."""
+        self._taken: Counter[str] = Counter()
+
+    @contextmanager
+    def take(self, scope: Scope) -> Iterator[None]:
+        """Hold a place for a client.
+
+        Raises:
+            Full: there is none, or the client has its share.
+        """
+        client = (scope.get("client") or ("",))[0]
+        if self._taken.total() >= _MAX_AT_ONCE or self._taken[client] >= _MAX_OF_ONE:
+            raise Full
+        self._taken[client] += 1
+        try:
+            yield
+        finally:
+            self._taken[client] -= 1
+            self._taken += Counter()  # who has none is forgotten
+
+
+async def receive_whole(receive: Receive) -> Receive:
+    """Receive a request's body; what calls the result gets it in one piece.
+
+    Raises:
+        Slow: it took too long.
+        ClientDisconnect: the client has gone away.
+    """
+    body, since = bytearray(), time.monotonic()
+    more = True
+    while more:
+        left = since + _SECONDS + len(body) / _BYTES_PER_SECOND - time.monotonic()
+        try:
+            message = await asyncio.wait_for(receive(), max(left, 0))
+        except TimeoutError as error:
+            raise Slow from error
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    pieces: list[Message] = [{"type": "http.request", "body": bytes(body), "more_body": False}]
+
+    async def again() -> Message:
+        return pieces.pop() if pieces else await receive()
+
+    return again

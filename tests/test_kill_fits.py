@@ -1,0 +1,134 @@
+"""Fits of the gate and searches are killed at any moment: `make kill`.
+
+What they have written can be read, and the same command ends as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pandas as pd
+import pytest
+
+from cxr.gate.files import read_gate
+from tests.kill import fits
+from tests.kill.case import KilledCase, survive
+from tests.kill.process import OFTEN, Ending, Kill, run
+from tests.training.test_gate_making import write_images
+from training.fitting.config import TrainingConfig
+from training.fitting.presets import load_preset
+from training.fitting.run_folder import RunFolder
+
+ROUNDS = int(os.environ.get("CXR_KILL_ROUNDS") or 2)
+TRIALS = 3
+pytestmark = pytest.mark.skipif(not OFTEN, reason="takes minutes: `make kill` does it")
+
+
+class FitGate(KilledCase):
+    """A gate is made."""
+
+    def __init__(self, folder: Path, images: Path, chest_images: Path) -> None:
+        self.sources = (chest_images, images / "lungs.csv", images / "others.csv")
+        super().__init__(folder)
+
+    def call(self, kill: Kill | None = None) -> Ending:
+        return run(fits.fit_gate, *self.sources, self.folder / "out", folder=self.folder, kill=kill)
+
+    def check(self) -> None:
+        out = self.folder / "out"
+        if (out / "gate").exists():
+            assert read_gate(out / "gate").evaluation
+        for path in [*out.glob("*.csv"), *out.glob("*.json")]:
+            assert len(pd.read_csv(path) if path.suffix == ".csv" else json.loads(path.read_text()))
+
+    def files(self) -> dict[str, Any]:
+        found = dict.fromkeys(super().files(), "")
+        scores = pd.read_csv(self.folder / "out" / "pictures.csv")
+        figures = scores.select_dtypes("number").to_numpy().ravel().tolist()
+        assert len(figures) > len(scores)
+        named = scores[["group", "name", "fold"]].to_csv()
+        return found | {"named": named, "figures": pytest.approx(figures, abs=1e-3, nan_ok=True)}
+
+
+class Tune(KilledCase):
+    """Settings are searched."""
+
+    def __init__(self, folder: Path, chest_images: Path) -> None:
+        self.images = chest_images
+        super().__init__(folder)
+
+    def call(self, kill: Kill | None = None) -> Ending:
+        out = self.folder / "out"
+        return run(fits.tune_until, self.images, out, TRIALS, folder=self.folder, kill=kill)
+
+    def trials(self) -> Iterator[optuna.trial.FrozenTrial]:
+        """Of the study, each with what its folder holds if it has ended."""
+        out = self.folder / "out"
+        database = out / "study.db"
+        if not database.exists():
+            return
+        with closing(sqlite3.connect(database)) as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+            if not connection.execute(
+                "SELECT 1 FROM sqlite_master WHERE name='studies'"
+            ).fetchone():
+                return
+            if not connection.execute("SELECT 1 FROM studies").fetchone():
+                return
+        for trial in optuna.load_study(study_name="cxr", storage=f"sqlite:///{database}").trials:
+            if trial.state.is_finished():
+                run_folder = RunFolder(out / f"trial-{trial.number}")
+                assert run_folder.weights.exists()
+                assert trial.value == pytest.approx(run_folder.read_history(99)[-1]["val_auc"])
+            yield trial
+
+    def check(self) -> None:
+        out = self.folder / "out"
+        ended = sum(trial.state.is_finished() for trial in self.trials())
+        if (out / "report.json").exists():
+            report = json.loads((out / "report.json").read_text())
+            assert report["trials"]["complete"] <= ended
+        if (out / "trials.csv").exists():
+            assert len(pd.read_csv(out / "trials.csv"))
+        if (out / "best.json").exists():
+            assert isinstance(load_preset(str(out / "best.json")), TrainingConfig)
+
+    def files(self) -> dict[str, Any]:
+        trials = list(self.trials())
+        assert [trial.number for trial in trials] == list(range(TRIALS))
+        assert all(trial.state == optuna.trial.TrialState.COMPLETE for trial in trials)
+        out = self.folder / "out"
+        report = json.loads((out / "report.json").read_text())
+        assert report["trials"]["complete"] == TRIALS
+        assert report["best"]["val_auc"] == max(trial.value or 0 for trial in trials)
+        assert list(pd.read_csv(out / "trials.csv")["value"]) == [trial.value for trial in trials]
+        return dict.fromkeys(super().files(), "")
+
+
+@pytest.mark.slow
+def test_a_gate_whose_fit_is_killed_is_made_all_the_same(
+    chest_images: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "images").mkdir()
+    write_images(tmp_path / "images", chest_images)
+    survive(
+        lambda folder: FitGate(folder, tmp_path / "images", chest_images),
+        tmp_path,
+        rounds=ROUNDS,
+        seed=1,
+        timed=True,
+    )
+
+
+@pytest.mark.slow
+def test_a_search_that_is_killed_ends_with_all_its_trials(
+    chest_images: Path, tmp_path: Path
+) -> None:
+    survive(lambda folder: Tune(folder, chest_images), tmp_path, rounds=ROUNDS, seed=2, timed=True)
