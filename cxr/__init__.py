@@ -1,7 +1,7 @@
 """Pneumonia on children's chest radiographs: probability, verdict and heatmap.
 
 The names below load their module when they are first used, so that ``import cxr`` takes
-milliseconds and TensorFlow is imported only by who classifies.
+milliseconds.
 
 For research and teaching. Not a medical device.
 """
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cxr.preprocessing import Preprocessing
     from cxr.reading.radiograph import Radiograph, read_radiograph
 
-__version__ = "0.9.0"
+__version__ = "0.10.0"
 
 __all__ = [
     "Bundle",

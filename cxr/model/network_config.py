@@ -92,8 +92,13 @@ class NetworkConfig:
 
     @property
     def stride(self) -> int:
-        """What the input size has to be a multiple of."""
+        """Pixels a side of one place of the map."""
         return 2 ** len(self.widths) if self.architecture == "evidence" else 1
+
+    @property
+    def size_step(self) -> int:
+        """What the size of images has to be a multiple of, with an even number of places a side."""
+        return self.stride * (2 if self.lungs_width else 1)
 
     @property
     def map_side(self) -> int:

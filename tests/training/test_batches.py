@@ -280,10 +280,10 @@ def test_mixtures_of_places_lie_between_what_they_are_of() -> None:
 @pytest.mark.parametrize(
     ("epochs", "fraction", "stages"),
     [
-        (50, 0.6, [(128, 30), (160, 50)]),
-        (1, 0.6, [(160, 1)]),  # the last epoch always sees images as they will be classified
-        (2, 0.9, [(128, 1), (160, 2)]),
-        (10, 0.0, [(160, 10)]),
+        (50, 0.6, [(128, 30), (192, 50)]),
+        (1, 0.6, [(192, 1)]),  # the last epoch always sees images as they will be classified
+        (2, 0.9, [(128, 1), (192, 2)]),
+        (10, 0.0, [(192, 10)]),
     ],
 )
 def test_early_epochs_see_small_images(

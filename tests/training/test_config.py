@@ -67,7 +67,7 @@ def test_every_preset_has_a_file() -> None:
         ({"select_by": "val_luck"}, "select_by to be one of last, val_auc"),
         ({"optimizer": "sgd"}, "optimizer to be one of"),
         ({"small_size": 100}, "8 divides"),
-        ({"small_size": 168}, "small_size up to 160"),
+        ({"small_size": 208}, "small_size up to 192"),
     ],
 )
 def test_what_makes_no_fit(changes: dict[str, Any], said: str) -> None:
@@ -94,8 +94,8 @@ def test_the_published_network_takes_images_of_one_size() -> None:
 
 def test_another_image_size_takes_the_early_epochs_along() -> None:
     small = default.CONFIG.with_image_size(80)
-    assert (small.network.input_size, small.preprocessing.size, small.small_size) == (80, 80, 64)
-    assert default.CONFIG.with_image_size(160) == default.CONFIG
+    assert (small.network.input_size, small.preprocessing.size, small.small_size) == (80, 80, 48)
+    assert default.CONFIG.with_image_size(192) == default.CONFIG
     assert baseline.CONFIG.with_image_size(151).network.input_size == 151
     with pytest.raises(ValueError, match="8 divides"):
         default.CONFIG.with_image_size(100)

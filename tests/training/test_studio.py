@@ -147,7 +147,7 @@ def test_a_preset_fills_the_controls(page: Page) -> None:
     expect(page.get_by_label("number input for Epochs", exact=True)).to_have_value("12")
     expect(page.get_by_label("Class balance", exact=True)).to_have_value("None")
     page.click("#start-from-default")  # on its card
-    expect(size).to_have_value("160")
+    expect(size).to_have_value("192")
     expect(page.locator("#preset input")).to_have_value("default")
     # Opening the list and closing it again takes nothing back.
     set_number(page, "Epochs", 5)
@@ -506,7 +506,7 @@ def test_controls_change_what_they_name() -> None:
     values |= {"augmentation.rotation": 3, "augmentation.shift_vertically": False}
     config = changed(default.CONFIG, list(values.values()))
     assert config.preset == "custom"
-    assert (config.network.input_size, config.preprocessing.size, config.small_size) == (96, 96, 80)
+    assert (config.network.input_size, config.preprocessing.size, config.small_size) == (96, 96, 64)
     assert config.epochs == 7
     assert isinstance(config.epochs, int)
     assert config.balance == "weights"

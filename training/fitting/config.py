@@ -236,7 +236,7 @@ class TrainingConfig:
         Raises:
             ValueError: the network cannot take it.
         """
-        step = self.network.stride
+        step = self.network.size_step
         small = max(step, round(self.small_size * size / self.network.input_size / step) * step)
         return dataclasses.replace(
             self,

@@ -62,8 +62,8 @@ class Setting:
         if self.limits is None:
             return value
         low, high = self.limits
-        if self.name == IMAGE_SIZE:  # in steps that the network's strides divide
-            low = config.network.stride
+        if self.name == IMAGE_SIZE:  # in steps that the network can take
+            low = config.network.size_step
             return gr.Slider(low, max(high, value), value, step=low)
         return gr.Slider(min(low, value), max(high, value), value)
 

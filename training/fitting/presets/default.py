@@ -43,13 +43,13 @@ CONFIG = TrainingConfig(
     # about four times as often as 8×8 places of a network three times the size (a and b).
     network=NetworkConfig(
         architecture="evidence",
-        input_size=160,
+        input_size=192,
         stem_width=24,
-        widths=(32, 64, 96),
+        widths=(32, 48, 64),
         blocks=(1, 2, 2),
-        lstm_units=32,
-        last_width=64,
-        lungs_width=64,
+        lstm_units=24,
+        last_width=48,
+        lungs_width=48,
         lungs_from=0.4,
         lungs_full=0.8,
         # 2 and 4 had a lower AUC on atypical images, and found fewer planted opacities; with 1,
@@ -57,7 +57,7 @@ CONFIG = TrainingConfig(
         sharpness=1.0,
         dropout=0.2,
     ),
-    preprocessing=Preprocessing(size=160, intensity="standardized"),
+    preprocessing=Preprocessing(size=192, intensity="standardized"),
     # With the network before this one, every further augmentation cost accuracy at this length of
     # training, and the settings that a search found did worse on atypical images.
     augmentation=AugmentationConfig(
