@@ -23,7 +23,7 @@ from cxr.classifier import Classifier
 from cxr.errors import CXRError
 from cxr.model.hub import find_bundle
 from cxr.output.table import Origin, Table, open_location, to_rows
-from cxr.spreading import own_error, require_packages, running_ray
+from cxr.ray_processes import own_error, require_packages, running_ray
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cxr.errors import BundleError
-from cxr.renamed import with_new_names
+from cxr.old_names import with_new_names
 
 _REMEDY = "Copy, download or install its folder again."
 

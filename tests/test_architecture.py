@@ -55,7 +55,7 @@ def test_only_three_rooms_talk_to_the_hub() -> None:
 
 def test_only_what_spreads_work_imports_ray() -> None:
     """And within functions: importing them loads neither, see below."""
-    assert importers("ray") == {"cxr/archive.py", "cxr/spreading.py"}
+    assert importers("ray") == {"cxr/archive.py", "cxr/ray_processes.py"}
     assert importers("pyarrow") == {"cxr/answerer.py", "cxr/archive.py", "cxr/output/table.py"}
 
 
@@ -65,7 +65,7 @@ def test_answering_needs_neither_keras_nor_tensorflow() -> None:
 
 
 def test_only_heatmaps_and_their_export_import_tensorflow() -> None:
-    rooms = ("export", "gradcam", "keras_way", "sweeps")
+    rooms = ("export", "gradcam", "keras_way", "lstm_export")
     assert importers("tensorflow") == {f"training/networks/{room}.py" for room in rooms}
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cxr.errors import RunError, not_written
-from cxr.renamed import with_new_names
+from cxr.old_names import with_new_names
 from cxr.saved_files import former_of, where_it_is
 
 ROOT = Path(__file__).parents[1]  # the checkout: where `python -m training` works

@@ -1,5 +1,7 @@
 """The page's small components: header, buttons and lines of text.
 
+Buttons on a radiograph are in `toolbar.js`, those of the list and the study in their own templates.
+
 Each is a template whose elements name their texts by `data-t`, a key of `cxr/messages.toml`; the
 browser fills them in and changes them with the language.
 """

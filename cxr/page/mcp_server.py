@@ -22,8 +22,8 @@ from starlette.types import Receive, Scope, Send
 
 import cxr
 from cxr.classifier import Classifier
-from cxr.extras import require_extra
 from cxr.messages import as_sentence, sentences, text
+from cxr.optional_packages import require_extra
 from cxr.outcome import answer_file
 from cxr.output.record import to_record
 from cxr.page.api import heatmap_png, overlay_png

@@ -4,11 +4,11 @@
 //   setup → loading → read → aid → loading → … → results; from loading also → problem, for a radiograph without answer;
 //   from each → elsewhere, while another tab has the study
 //
-// desk.js comes before; study_labels.js, study_marks.js, radiograph.js, heat.js, stage.js, pointers.js, tools.js,
+// desk.js comes before; study_labels.js, study_marks.js, radiograph.js, heat.js, stage.js, pointers.js, toolbar.js,
 // study_reading.js, study_figures.js, study_results.js and study_begin.js follow in the same scope.
 const { cxrStatistics, cxrStore, cxrTabs } = window;
 const MAX_FILES = 500;
-const OFFERED = { without: ["erase", "box", "side", "grid"], keys: { z: "undo" } }; // see tools.js
+const OFFERED = { without: ["erase", "box", "side", "grid"], keys: { z: "undo" } }; // see toolbar.js
 const store = cxrStore.open("study");
 const study = {
   phase: "loading",

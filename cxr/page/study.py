@@ -20,7 +20,7 @@ _SCRIPTS = (
     "heat.js",
     "stage.js",
     "pointers.js",
-    "tools.js",
+    "toolbar.js",
     "study_reading.js",
     "study_figures.js",
     "study_results.js",

@@ -1,5 +1,5 @@
 // The viewer: one state at a time, and what leads from one to the next. desk.js comes before; radiograph.js, heat.js,
-// stage.js, pointers.js, tools.js, whatif.js, answer.js, flag.js, case_text.js and reading.js follow in the same scope.
+// stage.js, pointers.js, toolbar.js, whatif.js, answer.js, flag.js, case_text.js and own_reading.js follow in the same scope.
 //
 //   empty → reading → answered | refused | unreadable | too_large | busy | offline | failed
 Object.assign(state, {
@@ -8,7 +8,7 @@ Object.assign(state, {
 });
 const ownThreshold = () => cxr.ownThreshold(answered().model);
 const threshold = () => ownThreshold() ?? points().threshold;
-const OFFERED = { without: ["mark"], keys: { x: "erase_hottest", z: "undo" } }; // see tools.js
+const OFFERED = { without: ["mark"], keys: { x: "erase_hottest", z: "undo" } }; // see toolbar.js
 
 // --- From one state to the next -------------------------------------------------------------------------
 

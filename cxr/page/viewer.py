@@ -30,12 +30,12 @@ _SCRIPTS = (
     "heat.js",
     "stage.js",
     "pointers.js",
-    "tools.js",
+    "toolbar.js",
     "whatif.js",
     "answer.js",
     "flag.js",
     "case_text.js",
-    "reading.js",
+    "own_reading.js",
 )
 
 

@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cxr import spreading
+from cxr import ray_processes
 from cxr.answerer import Answerer, Task
 from cxr.archive import list_files
 from cxr.checks import WORTHS
@@ -212,7 +212,7 @@ def test_missing_packages_are_named(
     assert main(["archive", str(tmp_path), "--out", str(tmp_path / "table")]) == 2
     assert "ray: not installed" in capsys.readouterr().err
     with pytest.raises(CXRError, match=r"requirements-archive\.txt"):
-        spreading.require_packages()
+        ray_processes.require_packages()
 
 
 def some_rows(*paths: str) -> pa.Table:

@@ -15,7 +15,7 @@ from cxr.errors import BundleError, DatasetError, RunError
 from cxr.model import bundle as bundles
 from cxr.model import hub
 from cxr.model.bundle import Bundle, load_bundle
-from cxr.renamed import with_new_names
+from cxr.old_names import with_new_names
 from training.data.dataset import fingerprints
 from training.data.images import Splits
 from training.fitting.loading import load_splits

@@ -14,13 +14,13 @@ import pandas as pd
 import pytest
 
 from cxr.errors import DatasetError, RunError
-from cxr.spreading import Spreading
+from cxr.ray_processes import Spreading
 from tests.conftest import QUICK_FIT, ROOT
 from training.data.images import Splits
 from training.fitting.config import TrainingConfig
 from training.fitting.loading import load_splits
 from training.fitting.presets import PRESETS, default, load_preset
-from training.fitting.study import open_study
+from training.fitting.search_study import open_study
 from training.fitting.tuning import SEARCH_SPACE, tune
 
 pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from cxr.arguments import positive
 from cxr.errors import RunError
-from cxr.spreading import Spreading, require_packages
+from cxr.ray_processes import Spreading, require_packages
 from training.fitting.config import LAST, SELECTABLE, Balance, TrainingConfig
 from training.fitting.presets import PRESETS, load_preset
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cxr.renamed import with_new_names
+from cxr.old_names import with_new_names
 
 # What saved configurations lack: `select_by` until 0.3, `local` and `floor` until 0.4. Of the
 # networks of that time only the published one can still be read, and it uses neither section: they

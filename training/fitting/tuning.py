@@ -24,14 +24,14 @@ from optuna.importance import get_param_importances
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from cxr.errors import DatasetError
-from cxr.spreading import Spreading, spread
+from cxr.ray_processes import Spreading, spread
 from training.data.dataset import file_list_digest
 from training.data.images import Splits
 from training.files import make_folder, write_json, write_text
 from training.fitting.config import TrainingConfig, as_written_now
 from training.fitting.fit import fit
 from training.fitting.run_folder import RunFolder
-from training.fitting.study import open_study, study_errors
+from training.fitting.search_study import open_study, study_errors
 from training.metrics import plots
 
 _TUNED = "tuned"  # preset name of the configurations that are tried

@@ -1,4 +1,7 @@
-"""Metrics of a model from labels and logits, with confidence intervals."""
+"""Metrics of a model from labels and logits, with confidence intervals.
+
+What each is called in reports and cards is in `training.templates.METRIC_NAMES`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Plots of runs and evaluations. Each takes data and returns a figure, which `save` writes."""
+"""Plots of runs and evaluations. Each takes data and returns a figure, which `save` writes.
+
+Which of them a report shows is in `training.validation.report` and `report_page.PLOTS`.
+"""
 
 from __future__ import annotations
 

@@ -27,10 +27,10 @@ from cxr.model.session import graph_outputs as model_outputs
 from cxr.preprocessing import Preprocessing
 from training.data.images import StoredImages
 from training.files import write_atomically
-from training.networks.canonical import canonical
+from training.networks.lstm_export import HANDLERS as SWEEPS
+from training.networks.lstm_export import calls_of_unknown_shape, with_carried_sweeps
+from training.networks.repeatable import canonical
 from training.networks.saving import save_weights
-from training.networks.sweeps import HANDLERS as SWEEPS
-from training.networks.sweeps import calls_of_unknown_shape, with_carried_sweeps
 
 IMAGES = 32  # that both engines are compared on
 LOGIT_TOLERANCE = 1e-4

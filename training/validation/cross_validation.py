@@ -24,7 +24,7 @@ from tqdm import tqdm
 from cxr.errors import DatasetError, RunError
 from cxr.model.bundle import CLASS_NAMES
 from cxr.model.operating_points import OperatingPoints
-from cxr.spreading import Spreading, spread
+from cxr.ray_processes import Spreading, spread
 from training.data.acquisition import acquisition_features, acquisition_groups, typicality_groups
 from training.data.dataset import file_list_digest
 from training.data.images import Split, Splits

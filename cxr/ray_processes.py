@@ -17,7 +17,7 @@ from itertools import islice
 from typing import Any
 
 from cxr.errors import CXRError
-from cxr.extras import require_extra
+from cxr.optional_packages import require_extra
 
 _OBJECT_STORE = 100_000_000  # bytes of shared memory, beside what the processes share
 _RETRIES = 3  # of a call whose process ended; the call goes on where its files say
