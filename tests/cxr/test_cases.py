@@ -77,7 +77,7 @@ def test_the_tour_says_what_is_so() -> None:
     assert toured["first-look"].comparison == "agrees"
     assert toured["behind-the-heart"].label == "viral"
     assert toured["wide-mediastinum"].answer.verdict == "UNCERTAIN"
-    assert toured["small-picture"].comparison == "undecided_positive"
+    assert toured["dark-lungs"].comparison == "missed"
     assert toured["drawing"].answer.status == "refused"
 
 
