@@ -9,6 +9,7 @@ const showAnswer = () => {
   $(".verdict .name").textContent = value.name;
   $(".verdict .label").textContent = say(`verdict_${verdict}`);
   $(".verdict .reason").textContent = say(`reason_${verdict}`, reasonValues());
+  $(".verdict .excludes").hidden = verdict !== "NORMAL";
   showOwnThreshold(value);
   // Outside the model's range the number means little: it is there for who asks for it, and what was measured at a
   // threshold does not hold there at all.

@@ -38,6 +38,8 @@ def test_sliders_answer_in_the_browser_alone(
         set_slider(page, ".threshold", threshold)
         label = EN[f"verdict_{points.verdict(probability, threshold)}"]
         expect(page.locator(".verdict .label")).to_have_text(label)
+        excludes = page.get_by_text(EN["normal_excludes_nothing"], exact=True)
+        expect(excludes).to_be_visible(visible=label == EN["verdict_NORMAL"])
         at = points.at(threshold)
         low, high = at.sensitivity_interval()
         expect(page.locator("output.sensitivity")).to_have_text(f"{at.sensitivity:.1%}")

@@ -87,6 +87,7 @@ def test_the_readers_threshold_and_language(
     assert "Verdict Normal, au seuil choisi par le lecteur. Selon les seuils du modèle : Pn" in said
     assert "0,90 (celui du lecteur)" in said
     assert "80,0 %" in said
+    assert "Un verdict normal n'exclut pas une pneumonie. Les intervalles sont" in said
     assert "Le thorax est incliné d'environ 17°." in said
     assert "Indices de la carte Étayé." in said
     assert "Votre lecture Pneumonie, sûr à 75 %, avant que" in said
