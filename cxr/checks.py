@@ -57,8 +57,9 @@ class Checks:
         elsewhere: by how much blurring a tenth elsewhere lowers it, on average.
         hottest: the strongest evidence, on the heatmap's scale in [0, 1].
         variants: probabilities of single views: as it is, mirrored, moved up, moved down.
-        explained: by how much the calibrated log odds are lower without the places that the heatmap
-            shows; None where the probability follows from no map.
+        without: the probability without the places that the heatmap shows; None where it follows
+            from no map.
+        explained: by how much the calibrated log odds are lower without them; None likewise.
     """
 
     evidence: dict[Place, float]
@@ -66,6 +67,7 @@ class Checks:
     elsewhere: float
     hottest: float
     variants: dict[str, float]
+    without: float | None = None
     explained: float | None = None
 
     @property
@@ -104,12 +106,12 @@ class Checks:
         return all(verdict(view) == verdict(probability) for view in self.variants.values())
 
     def messages(self, probability: float, verdict: Callable[[float], str]) -> list[Message]:
-        """In words: where the evidence is, what blurring it does, whether the verdict holds."""
+        """In words: what `of_evidence` says, and whether the verdict holds."""
         agree = self.holds(probability, verdict)
         return [*self.of_evidence(), Message("views_agree" if agree else "views_differ")]
 
     def of_evidence(self) -> list[Message]:
-        """In words: where the evidence is, and what blurring it does."""
+        """In words: where the evidence is, what blurring it does, and the answer without it."""
         if self.worth == "none":
             return [Message("no_evidence")]
         rest = max((place for place in PLACES if place != "lungs"), key=self.evidence.__getitem__)
@@ -120,8 +122,9 @@ class Checks:
         all_of_it = percents["lungs"] == 100
         said = [Message("evidence_lungs") if all_of_it else Message(f"evidence_{rest}", percents)]
         said.append(Message(f"blurring_{self._effect_of_blurring()}"))
-        if not self._accounts():
-            said.append(Message("heat_accounts_for_little"))
+        if self.without is not None:
+            percent = min(99.9, max(0.1, round(100 * self.without, 1)))  # never 0 or 100%
+            said.append(Message("without_heat", {"percent": percent}))
         return said
 
     def _accounts(self) -> bool:
@@ -218,6 +221,7 @@ def summarize(
     of_variants: Mapping[str, float],
     of_blurred: Sequence[float],
     probability: Callable[[float], float],
+    without: float | None,
     explained: float | None,
 ) -> Checks:
     """What the network's answers to variants and blurred images say.
@@ -229,6 +233,7 @@ def summarize(
         of_variants: logits of `variants`, by name.
         of_blurred: logits of `blurred`.
         probability: gives the calibrated probability of a logit.
+        without: see `Checks`.
         explained: see `Checks`.
     """
     as_it_is, (strongest, *others) = of_variants["as it is"], of_blurred
@@ -238,6 +243,7 @@ def summarize(
         elsewhere=as_it_is - sum(others) / len(others),
         hottest=min(1.0, float(evidence.max()) / reference),
         variants={name: probability(logit) for name, logit in of_variants.items()},
+        without=without,
         explained=explained,
     )
 

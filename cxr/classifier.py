@@ -133,6 +133,7 @@ class Classifier:
         points, reference = self.bundle.operating_points, self.bundle.heatmap_reference
         evidence = self._session.evidence(answer)
         shown = (found >= LEAST_SHOWN * reference).astype(np.float32)
+        logit_without = None if evidence is None else evidence.logit(shown)
         return Prediction(
             probability=points.probability(float(answer.logits[0])),
             heatmap=correction.undo(self._scale(found, upright)),
@@ -147,10 +148,11 @@ class Classifier:
                 of_variants=dict(zip(views, answers.logits.tolist(), strict=True)),
                 of_blurred=self._answer(blurred(image, found)).logits.tolist(),
                 probability=points.probability,
+                without=None if logit_without is None else points.probability(logit_without),
                 explained=(
                     None
-                    if evidence is None
-                    else points.log_odds(evidence.logit()) - points.log_odds(evidence.logit(shown))
+                    if evidence is None or logit_without is None
+                    else points.log_odds(evidence.logit()) - points.log_odds(logit_without)
                 ),
             ),
         )

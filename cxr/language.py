@@ -20,7 +20,7 @@ _UNBREAKABLE = re.compile(r" (?=[;:?!%»])|(?<=«) ")  # in French, beside these
 _DASH = "–"  # where there is no number
 
 
-def is_singular(count: int, language: Language) -> bool:
+def is_singular(count: float, language: Language) -> bool:
     """Whether a noun after this number is singular: after 0 it is in French, but not in English."""
     return abs(count) < 2 if language == "fr" else abs(count) == 1
 
@@ -30,9 +30,10 @@ def keep_together(sentence: str, language: Language) -> str:
     return _UNBREAKABLE.sub(_SPACE, sentence) if language == "fr" else sentence
 
 
-def format_number(count: int, language: Language) -> str:
-    """A whole number with its thousands grouped: ``1,234``."""
-    return _localize(f"{count:,}", language)
+def format_number(number: float, language: Language) -> str:
+    """A number with its thousands grouped and at most one decimal place: ``1,234``, ``14.8``."""
+    rounded = _round(Decimal(repr(number)), 1)
+    return _localize(f"{rounded:,.{int(rounded % 1 != 0)}f}", language)
 
 
 def format_decimal(value: float, language: Language, *, digits: int = 2) -> str:

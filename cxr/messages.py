@@ -16,7 +16,7 @@ from pathlib import Path
 
 from cxr.language import LANGUAGES, Language, format_number, is_singular, keep_together
 
-Value = str | int
+Value = str | float
 Texts = dict[str, str]  # each key with its sentence in one language
 
 _FILE = Path(__file__).with_suffix(".toml")
@@ -88,7 +88,7 @@ def text(key: str, language: Language, **values: Value) -> str:
     Args:
         key: of the sentence.
         language: in which it is said.
-        values: what it names in braces; whole numbers are written as the language writes them.
+        values: what it names in braces; numbers are written as the language writes them.
 
     Raises:
         KeyError: the table has no such key, or the sentence names a value that is missing.

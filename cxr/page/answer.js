@@ -14,7 +14,9 @@ const showAnswer = () => {
   // Outside the model's range the number means little: it is there for who asks for it, and what was measured at a
   // threshold does not hold there at all.
   $(".outside").hidden = value.in_range;
-  (value.in_range ? $(".outside").after($(".number")) : $(".outside").append($(".number")));
+  // It is moved only if it is elsewhere: what is moved loses the focus.
+  const [outside, number] = [$(".outside"), $(".number")];
+  if (value.in_range === outside.contains(number)) (value.in_range ? outside.after(number) : outside.append(number));
   $(".at-threshold").hidden = !value.in_range;
   $(".dicom").hidden = !value.is_dicom;
   showBar(value.probability, at);
@@ -96,8 +98,7 @@ const showThreshold = (at) => {
   for (const button of element.querySelectorAll("[data-stop]")) {
     const stop = points()[button.dataset.stop];
     button.textContent = `${say(`stop_${button.dataset.stop}`)} ${cxr.decimal(stop)}`;
-    // Pressed only where the reader chose it: without a choice, some radiographs stay uncertain.
-    button.setAttribute("aria-pressed", String(ownThreshold() !== null && Math.abs(stop - at) < 0.005));
+    button.setAttribute("aria-pressed", String(Math.abs(stop - at) < 0.005));
   }
 };
 
@@ -156,7 +157,7 @@ const showCost = (point) => {
   if (document.activeElement !== input) input.value = state.prevalence;
 };
 
-const setThreshold = (value) => cxr.setThreshold(answered().model, value);
+const setThreshold = (value) => cxr.setThreshold(answered().model, cxrRules.ownThreshold(value, points()));
 
 element.addEventListener("input", (event) => {
   if (event.target.matches(".threshold")) setThreshold(Number(event.target.value));

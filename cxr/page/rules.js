@@ -78,7 +78,7 @@ window.cxrRules ??= (() => {
 
   // --- Numbers and sentences in a language --------------------------------------------------------------
 
-  const number = (count, language) => new Intl.NumberFormat(language).format(count);
+  const number = (value, language) => new Intl.NumberFormat(language, { maximumFractionDigits: 1 }).format(value);
   const decimal = (value, language, digits = 2) => new Intl.NumberFormat(language, {
     minimumFractionDigits: digits, maximumFractionDigits: digits,
   }).format(value);
@@ -110,8 +110,12 @@ window.cxrRules ??= (() => {
     return `${said.slice(0, 1).toUpperCase()}${said.slice(1)}${stop}`;
   };
 
+  // A threshold that the reader chose; null if it is written as the model's is: one number has one verdict.
+  const ownThreshold = (chosen, points) =>
+    (chosen === null || decimal(chosen, "en") === decimal(points.threshold, "en") ? null : chosen);
+
   return {
-    verdict, viewsAgree, nearestPoint, predictiveValues, ofThousand, atPrevalence, wholePercents, pooled, pooledWithout,
+    verdict, ownThreshold, viewsAgree, nearestPoint, predictiveValues, ofThousand, atPrevalence, wholePercents, pooled, pooledWithout,
     calibrated,
     number, decimal, percent, probability, fill, asSentence,
   };

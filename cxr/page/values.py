@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from cxr.classifier import Prediction
 from cxr.gate.lungs import Mask
-from cxr.messages import Message
+from cxr.messages import Message, Value
 from cxr.model import expected
 from cxr.model.bundle import Bundle
 from cxr.model.operating_points import OperatingPoints
@@ -39,7 +39,7 @@ class MessageValue(TypedDict):
     """A `Message` as JSON, for the browser to say in its language."""
 
     code: str
-    values: dict[str, str | int]
+    values: dict[str, Value]
 
 
 def message_values(messages: Iterable[Message]) -> list[MessageValue]:

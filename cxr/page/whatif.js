@@ -1,4 +1,4 @@
-// --- What if: the probability without what the reader rubs out; computed here from the evidence map ------
+// --- What if: the probability with and without what the reader rubs out; computed here from the evidence map ------
 
 const BRUSH = 1.3; // radius, in cells
 let erased = null; // 1 for each cell that is rubbed out, else 0
@@ -91,7 +91,9 @@ const showWhatIf = () => {
   if (!value.evidence) return;
   const some = anyErased();
   $(".without").textContent = some
-    ? say("without", { probability: cxr.probability(probabilityWithout()) })
+    ? say("without", {
+        before: cxr.probability(value.probability), probability: cxr.probability(probabilityWithout()),
+      })
     : say(hottest() === null ? "no_spot" : "what_if");
   $(".without").classList.toggle("some", some);
   $("[data-what=hottest]").disabled = hottest() === null;

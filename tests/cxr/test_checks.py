@@ -81,6 +81,7 @@ def check(fields: LungFields, logits: Callable[[Image], Image]) -> Checks:
         of_variants=dict(zip(views, logits(np.stack(list(views.values()))).tolist(), strict=True)),
         of_blurred=logits(blurred(image, evidence)).tolist(),
         probability=probability,
+        without=None,
         explained=None,
     )
 
@@ -201,10 +202,16 @@ def test_heat_without_which_the_probability_is_about_the_same_is_weak(
     explained: float, worth: str
 ) -> None:
     found = checks_with(lungs=0.9, strongest=1.1)
-    checks = dataclasses.replace(found, explained=explained)  # a third of the odds is 1.1
+    # A third of the odds is 1.1.
+    checks = dataclasses.replace(found, explained=explained, without=0.1482)
     assert checks.worth == worth
-    said = Message("heat_accounts_for_little") in checks.of_evidence()
-    assert said is (worth == "weak")
+    said = "Without the places that the heatmap shows, the probability would be 14.8%."
+    assert said in sentences(checks.of_evidence())
+    assert "serait de 14,8\xa0%." in sentences(checks.of_evidence(), "fr")
+    certain = dataclasses.replace(checks, without=0.99999)
+    assert Message("without_heat", {"percent": 99.9}) in certain.of_evidence()
+    nothing = dataclasses.replace(checks, hottest=0.0)
+    assert nothing.of_evidence() == [Message("no_evidence")]
 
 
 def test_the_hottest_place_is_on_the_heatmaps_scale(fields: LungFields) -> None:

@@ -64,11 +64,13 @@ def test_the_models_three_thresholds(page: Page, image_file: Path, points: Opera
     for name in ("high_sensitivity", "high_specificity", "threshold"):
         page.locator(f"[data-stop={name}]").click()
         expect(page.locator(f"[data-stop={name}]")).to_have_attribute("aria-pressed", "true")
+        expect(page.locator("[data-stop][aria-pressed=true]")).to_have_count(1)
         value = f"{getattr(points, name):.2f}"
-        expect(page.locator(".threshold-control output")).to_have_text(f"{value} (yours)")
-    # Without a choice none is pressed: some radiographs are left uncertain.
-    page.locator(".reset").click()
-    expect(page.locator("[data-stop][aria-pressed=true]")).to_have_count(0)
+        whose = "the model's" if name == "threshold" else "yours"
+        expect(page.locator(".threshold-control output")).to_have_text(f"{value} ({whose})")
+        own = page.locator(".own-threshold")
+        expect(own).to_be_visible(visible=name != "threshold")
+        expect(page.locator(".bar .band")).to_be_visible(visible=name == "threshold")
 
 
 def test_of_a_thousand_children(page: Page, image_file: Path, points: OperatingPoints) -> None:
@@ -126,6 +128,9 @@ def test_sliders_move_by_keyboard(page: Page, image_file: Path) -> None:
     page.locator(".threshold").focus()
     page.keyboard.press("ArrowRight")
     expect(page.locator(".threshold-control output")).to_have_text("0.51 (yours)")
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator(".threshold-control output")).to_have_text("0.50 (the model's)")
+    expect(page.locator(".own-threshold")).to_be_hidden()
 
 
 # --- What the reader keeps, and the reader's own reading ------------------------------------------

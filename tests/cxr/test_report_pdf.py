@@ -72,7 +72,7 @@ def test_it_says_what_was_answered(
     assert f"Sensitivity {at.sensitivity:.1%} ({low:.1%}–{high:.1%}): at this threshold, " in said
     assert "75 of 100 radiographs with pneumonia were predicted as pneumonia." in said
     assert "200 images made up for a test" in said
-    assert "The chest is tilted by about 17°." in said
+    assert "Warnings about the image The chest is tilted by about 17°." in said
     assert "moved slightly up or down does not give the same verdict each time" in said
     assert f"tiny, 1, {tiny_bundle.sha256[:12]}" in said
 
