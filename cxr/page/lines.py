@@ -69,12 +69,12 @@ button {
   nav { gap: 0.9rem; overflow-x: auto; }
   .switches button { min-width: 44px; min-height: 44px; }
   nav button { min-height: 44px; font-size: 0.85rem !important; white-space: nowrap; }
-  /* Beside a radiograph its first sentences; a touch shows the rest. */
+  /* Beside a radiograph its first sentences, with the ages; a touch shows the rest. */
   body[data-shown] & #disclaimer:not(:focus) {
     display: -webkit-box;
     overflow: hidden;
     -webkit-box-orient: vertical;
-    -webkit-line-clamp: 2;
+    -webkit-line-clamp: 3;
   }
 }
 """

@@ -187,6 +187,20 @@ def test_accessibility(
     context.close()
 
 
+# Whether words of an element's text are within its box, and not cut off below.
+_IS_IN_SIGHT = """
+([selector, words]) => {
+  const element = document.querySelector(selector);
+  const node = element.firstChild;
+  const range = document.createRange();
+  const start = node.data.replaceAll("\\u00a0", " ").indexOf(words);
+  range.setStart(node, start);
+  range.setEnd(node, start + words.length);
+  return range.getBoundingClientRect().bottom <= element.getBoundingClientRect().bottom + 1;
+}
+"""
+
+
 def test_a_phone_shows_it_without_scrolling_sideways(page: Page, image_file: Path) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     answered(page, image_file)
@@ -196,7 +210,8 @@ def test_a_phone_shows_it_without_scrolling_sideways(page: Page, image_file: Pat
         assert box
         assert box["y"] + box["height"] <= 844
     page.set_input_files(".pick-files", image_file)
-    for language in ("en", "fr"):
+    for language, ages in (("en", "1–5 years"), ("fr", "1 à 5 ans")):
+        assert page.evaluate(_IS_IN_SIGHT, ["#disclaimer", ages]), language
         for view in ("one", "many", "about"):
             page.locator(f"[data-view={view}]").click()
             width = page.evaluate("document.documentElement.scrollWidth")

@@ -97,6 +97,10 @@ def test_the_readers_threshold_and_language(
 def test_outside_the_models_range_and_as_it_came(
     radiograph: Radiograph, prediction: Prediction, tiny_bundle: Bundle
 ) -> None:
+    gate = dataclasses.replace(prediction.gate_result, warnings=())
+    unwarned = dataclasses.replace(prediction, gate_result=gate)
+    said = words(pdf_report(radiograph, unwarned, tiny_bundle, Reading()))
+    assert "Warnings about the image none" in said
     gate = dataclasses.replace(
         prediction.gate_result, warnings=(Message("adult"),), correction=Correction(turns=2)
     )
