@@ -40,8 +40,8 @@ from training.fitting.evidence_config import HeatmapFloor, LocalConfig
 CONFIG = TrainingConfig(
     preset="default",
     # A fine map of a small network (0.44 million parameters): 16×16 places found planted opacities
-    # about four times as often as 8×8 places of a larger network (a and b), and half of the channels
-    # cost nothing that could be told from chance.
+    # about four times as often as 8×8 places of a larger network (a and b). With twice the channels
+    # nothing was better that could be told from chance.
     network=NetworkConfig(
         architecture="evidence",
         input_size=192,
