@@ -88,7 +88,7 @@ def pdf_report(
     y = draw_table(page, y, _rows(prediction, bundle, reading))
     page.setStrokeColor(RULE)
     page.line(MARGIN, y, MARGIN + WIDTH, y)
-    meaning = text("report_meaning", language, normal=text("normal_excludes_nothing", language))
+    meaning = text("report_meaning", language, normal=text("not_excluded", language))
     write(page, y - 2 * mm, meaning, size=8.5, colour=MUTED)
     page.showPage()
     page.save()

@@ -38,7 +38,7 @@ def test_sliders_answer_in_the_browser_alone(
         set_slider(page, ".threshold", threshold)
         label = EN[f"verdict_{points.verdict(probability, threshold)}"]
         expect(page.locator(".verdict .label")).to_have_text(label)
-        excludes = page.get_by_text(EN["normal_excludes_nothing"], exact=True)
+        excludes = page.get_by_text(EN["not_excluded"], exact=True)
         expect(excludes).to_be_visible(visible=label == EN["verdict_NORMAL"])
         at = points.at(threshold)
         low, high = at.sensitivity_interval()

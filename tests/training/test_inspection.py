@@ -17,7 +17,7 @@ def folder(chest_images: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(chest_images, tmp_path / "images"))
 
 
-def image(folder: Path, name: str = "person103_virus_1.jpeg") -> Path:
+def image(folder: Path, name: str = "person203_virus_1.jpeg") -> Path:
     return next(folder.glob(f"train/*/{name}"))
 
 
@@ -51,15 +51,15 @@ def test_a_file_that_cannot_be_read_stops_a_fit(folder: Path) -> None:
     image(folder).write_bytes(b"nothing")
     problem = only_problem(folder)
     assert problem.stops
-    assert "train/PNEUMONIA/person103_virus_1.jpeg" in problem.files[0]
+    assert "train/PNEUMONIA/person203_virus_1.jpeg" in problem.files[0]
 
 
 def test_a_copy_is_named_with_its_original(folder: Path) -> None:
-    shutil.copy(image(folder), image(folder).with_name("person103_virus_2.jpeg"))
+    shutil.copy(image(folder), image(folder).with_name("person203_virus_2.jpeg"))
     problem = only_problem(folder)
     assert not problem.stops
     (files,) = problem.files
-    assert "person103_virus_1.jpeg = train/PNEUMONIA/person103_virus_2.jpeg" in files
+    assert "person203_virus_1.jpeg = train/PNEUMONIA/person203_virus_2.jpeg" in files
 
 
 def test_an_image_in_both_classes_stops_a_fit(folder: Path) -> None:
@@ -85,11 +85,11 @@ def test_images_of_test_in_train_are_a_leak_and_are_never_decoded(folder: Path) 
 def test_a_patient_in_two_splits(folder: Path, split: str, said: str) -> None:
     there = folder / split / "PNEUMONIA"
     there.mkdir(parents=True)
-    other = image(folder, "person105_virus_1.jpeg")
-    shutil.move(other, there / "person103_virus_9.jpeg")
+    other = image(folder, "person205_virus_1.jpeg")
+    shutil.move(other, there / "person203_virus_9.jpeg")
     problem = only_problem(folder)
     assert said in str(problem.message)
-    assert problem.files == ["person103"]
+    assert problem.files == ["person203"]
 
 
 def test_a_missing_class_is_said(folder: Path) -> None:
