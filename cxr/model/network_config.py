@@ -97,7 +97,7 @@ class NetworkConfig:
 
     @property
     def size_step(self) -> int:
-        """What the size of images has to be a multiple of, with an even number of places a side."""
+        """What the side of an image, in pixels, has to be a multiple of."""
         return self.stride * (2 if self.lungs_width else 1)
 
     @property

@@ -15,8 +15,8 @@ The bundled model is this preset on all images, with the thresholds of two cross
     python -m training fit --data DIR --lungs MASKS.csv --out RUN --cross-validation CV \
         --elsewhere ATYPICAL
 
-Time on two cores: 15 minutes for a fit, 8 to 11 minutes a fold of the first cross-validation, 9
-minutes for the second.
+Time on two cores that had other work, too: 21 minutes for a fit, 10 to 11 minutes a fold of the
+first cross-validation, 14 minutes for the second.
 
 Expected figures (training/EXPERIMENTS.md, "Half the arithmetic, and a finer map"):
 
