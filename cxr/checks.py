@@ -108,7 +108,9 @@ class Checks:
     def messages(self, probability: float, verdict: Callable[[float], str]) -> list[Message]:
         """In words: what `of_evidence` says, and whether the verdict holds."""
         agree = self.holds(probability, verdict)
-        return [*self.of_evidence(), Message("views_agree" if agree else "views_differ")]
+        views = self.variants.values()
+        between = {"low": _shown_percent(min(views)), "high": _shown_percent(max(views))}
+        return [*self.of_evidence(), Message("views_agree" if agree else "views_differ", between)]
 
     def of_evidence(self) -> list[Message]:
         """In words: where the evidence is, what blurring it does, and the answer without it."""
@@ -123,8 +125,7 @@ class Checks:
         said = [Message("evidence_lungs") if all_of_it else Message(f"evidence_{rest}", percents)]
         said.append(Message(f"blurring_{self._effect_of_blurring()}"))
         if self.without is not None:
-            percent = min(99.9, max(0.1, round(100 * self.without, 1)))  # never 0 or 100%
-            said.append(Message("without_heat", {"percent": percent}))
+            said.append(Message("without_heat", {"percent": _shown_percent(self.without)}))
         return said
 
     def _accounts(self) -> bool:
@@ -138,6 +139,11 @@ class Checks:
         if self.strongest > elsewhere:
             return "matters_little"
         return "does_not_matter"
+
+
+def _shown_percent(probability: float) -> float:
+    """With one decimal, and never 0 or 100 %: no answer is that certain."""
+    return min(99.9, max(0.1, round(100 * probability, 1)))
 
 
 def evidence_by_place(evidence: Image, fields: LungFields) -> dict[Place, float]:

@@ -7,22 +7,31 @@ from __future__ import annotations
 
 from typing import Any, TypedDict
 
+from cxr.model.operating_points import OperatingPoint
+
 # What reading a document of another shape than expected raises.
 _MALFORMED = (KeyError, TypeError, ValueError, AttributeError, OverflowError, ZeroDivisionError)
 
 
+class Rates(TypedDict):
+    """Sensitivity and specificity at a threshold, all in [0, 1]."""
+
+    threshold: float
+    sensitivity: float
+    specificity: float
+
+
 class Elsewhere(TypedDict):
-    """Figures at the shipped threshold on radiographs acquired unlike those that were learned from.
+    """Figures on radiographs acquired unlike those that were learned from.
 
     Keys:
         images: how many were scored.
-        sensitivity: in [0, 1].
-        specificity: in [0, 1].
+        curve: rates at thresholds rising from 0 to 1; at the shipped one alone in models whose
+            evaluation has no more.
     """
 
     images: int
-    sensitivity: float
-    specificity: float
+    curve: list[Rates]
 
 
 def measured_on(evaluation: dict[str, Any]) -> dict[str, int] | None:
@@ -39,13 +48,22 @@ def elsewhere(evaluation: dict[str, Any]) -> Elsewhere | None:
     """What to expect on radiographs acquired differently."""
     try:
         found = evaluation["elsewhere"]
-        return Elsewhere(
-            images=int(found["images"]),
-            sensitivity=float(found["sensitivity"]),
-            specificity=float(found["specificity"]),
-        )
+        points = [OperatingPoint(**point) for point in found.get("curve", ())]
+        curve = [_rates(point) for point in points] or [
+            Rates(
+                threshold=float(evaluation["result"]["threshold"]),
+                sensitivity=float(found["sensitivity"]),
+                specificity=float(found["specificity"]),
+            )
+        ]
+        return Elsewhere(images=int(found["images"]), curve=curve)
     except _MALFORMED:
         return None
+
+
+def nearest(found: Elsewhere, threshold: float) -> Rates:
+    """The rates that were measured nearest to a threshold."""
+    return min(found["curve"], key=lambda rates: abs(rates["threshold"] - threshold))
 
 
 def sensitivity_by_kind(evaluation: dict[str, Any]) -> dict[str, float] | None:
@@ -59,3 +77,9 @@ def sensitivity_by_kind(evaluation: dict[str, Any]) -> dict[str, float] | None:
     except _MALFORMED:
         return None
     return found if all(0 <= value <= 1 for value in found.values()) else None
+
+
+def _rates(point: OperatingPoint) -> Rates:
+    return Rates(
+        threshold=point.threshold, sensitivity=point.sensitivity, specificity=point.specificity
+    )

@@ -88,7 +88,12 @@ def pdf_report(
     y = draw_table(page, y, _rows(prediction, bundle, reading))
     page.setStrokeColor(RULE)
     page.line(MARGIN, y, MARGIN + WIDTH, y)
-    meaning = text("report_meaning", language, normal=text("not_excluded", language))
+    meaning = text(
+        "report_meaning",
+        language,
+        normal=text("not_excluded", language),
+        limits=text("limits", language),
+    )
     write(page, y - 2 * mm, meaning, size=8.5, colour=MUTED)
     page.showPage()
     page.save()
@@ -113,7 +118,7 @@ def _rows(prediction: Prediction, bundle: Bundle, reading: Reading) -> list[tupl
         (text("evidence", language), _evidence(prediction, language)),
         *_orientation(prediction, language),
         (text("threshold", language), f"{format_decimal(threshold, language)} ({whose})"),
-        *_elsewhere(bundle, language),
+        *_elsewhere(bundle, threshold, language),
         *_cost(points.at(threshold), language),
         (text("report_measured", language), measured_on),
         (
@@ -178,15 +183,18 @@ def _orientation(prediction: Prediction, language: Language) -> list[tuple[str, 
     return [(text("report_orientation", language), text("report_as_it_came", language))]
 
 
-def _elsewhere(bundle: Bundle, language: Language) -> list[tuple[str, str]]:
+def _elsewhere(bundle: Bundle, threshold: float, language: Language) -> list[tuple[str, str]]:
+    """What to expect on radiographs acquired differently, at the nearest threshold measured."""
     found = expected.elsewhere(bundle.evaluation)
     if found is None:
         return []
+    rates = expected.nearest(found, threshold)
     said = text(
         "report_elsewhere",
         language,
-        sensitivity=format_percent(found["sensitivity"], language),
-        specificity=format_percent(found["specificity"], language),
+        threshold=format_decimal(rates["threshold"], language),
+        sensitivity=format_percent(rates["sensitivity"], language),
+        specificity=format_percent(rates["specificity"], language),
         images=found["images"],
     )
     return [(text("report_elsewhere_title", language), said)]

@@ -23,8 +23,7 @@ const showAnswer = () => {
   showWorth(value);
   showWhatIf();
   showThreshold(at);
-  showElsewhere(value);
-  showCost(cxrRules.nearestPoint(points().curve, at));
+  showCost(cxrRules.nearestPoint(points().curve, at), elsewhereAt(value, at));
   showChecks(value);
 };
 
@@ -54,10 +53,10 @@ const showBar = (probability, at) => {
   $(".bar .band").style.width = `${100 * (high - low)}%`;
   $(".bar .band").hidden = ownThreshold() !== null;
   const prevalence = state.prevalence / 100;
-  $(".condition").textContent = cxrRules.asSentence(say("if_even_and_here", {
+  $(".condition").textContent = say("condition", {
     probability: cxr.probability(cxrRules.atPrevalence(probability, prevalence)),
     prevalence: cxr.percent(prevalence, 0),
-  }));
+  });
 };
 
 const showWorth = ({ worth, why, regions }) => {
@@ -110,21 +109,27 @@ const showChecks = ({ warnings, checks, probability, variants }) => {
   }));
   $(".warnings").hidden = !warnings.length;
   const agree = cxrRules.viewsAgree(probability, variants, points(), ownThreshold());
-  const views = cxrRules.asSentence(say(agree ? "views_agree" : "views_differ"));
+  const views = cxrRules.asSentence(say(agree ? "views_agree" : "views_differ", {
+    low: cxrRules.shownPercent(Math.min(...variants)), high: cxrRules.shownPercent(Math.max(...variants)),
+  }));
   $(".checks").textContent = `${cxr.sentences(checks, say)} ${views}`;
 };
 
-// First what to expect on radiographs acquired differently, since the reader's may be.
-const showElsewhere = ({ elsewhere }) => {
-  $(".elsewhere").textContent = elsewhere ? say("elsewhere", {
-    threshold: cxr.decimal(points().threshold), images: elsewhere.images,
-    sensitivity: cxr.percent(elsewhere.sensitivity), specificity: cxr.percent(elsewhere.specificity),
-  }) : "";
+// What to expect at a threshold on radiographs acquired differently; null where it was not measured there.
+const elsewhereAt = ({ elsewhere }, at) => {
+  const found = elsewhere && cxrRules.nearestPoint(elsewhere.curve, at);
+  return found && Math.abs(found.threshold - at) < 0.006 ? found : null;
 };
 
-const showCost = (point) => {
-  $("output.sensitivity").textContent = cxr.percent(point.sensitivity);
-  $("output.specificity").textContent = cxr.percent(point.specificity);
+// First what to expect on radiographs acquired differently, since the reader's may be.
+const showCost = (point, elsewhere) => {
+  const measured = answered().elsewhere;
+  for (const part of element.querySelectorAll(".cost .elsewhere")) part.hidden = !measured;
+  $(".elsewhere-means").textContent = measured ? say("elsewhere_means", { images: measured.images }) : "";
+  for (const name of ["sensitivity", "specificity"]) {
+    $(`td.elsewhere.${name}`).textContent = elsewhere ? cxr.percent(elsewhere[name]) : "–";
+    $(`td.all.${name}`).textContent = cxr.percent(point[name]);
+  }
   const counted = (name, [low, high], count, all) => {
     const interval = say("interval", { low: cxr.percent(low), high: cxr.percent(high) });
     $(`p.${name}`).textContent = `${cxrRules.asSentence(say(`${name}_means`, { count, all }))} ${interval}`;
@@ -147,11 +152,8 @@ const showCost = (point) => {
   $(".frequencies").textContent = say("frequencies", cxrRules.ofThousand(point, prevalence));
   $(".predictive").textContent =
     say("predictive", { positive: cxr.percent(positive), negative: cxr.percent(negative) });
-  const { elsewhere } = answered();
   $(".expected").textContent = elsewhere
-    ? say("frequencies_elsewhere", {
-        threshold: cxr.decimal(points().threshold), ...cxrRules.ofThousand(elsewhere, prevalence),
-      })
+    ? say("frequencies_elsewhere", cxrRules.ofThousand(elsewhere, prevalence))
     : "";
   const input = $(".prevalence input");
   if (document.activeElement !== input) input.value = state.prevalence;

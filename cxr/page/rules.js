@@ -15,6 +15,9 @@ window.cxrRules ??= (() => {
   const viewsAgree = (probability, views, points, own) =>
     views.every((view) => verdict(view, points, own) === verdict(probability, points, own));
 
+  // In per cent with one decimal, and never 0 or 100: no answer is that certain.
+  const shownPercent = (probability) => Math.min(99.9, Math.max(0.1, Math.round(1000 * probability) / 10));
+
   // The point of the curve that is nearest to a threshold.
   const nearestPoint = (curve, threshold) => curve.reduce((best, other) =>
     Math.abs(other.threshold - threshold) < Math.abs(best.threshold - threshold) ? other : best);
@@ -115,8 +118,8 @@ window.cxrRules ??= (() => {
     (chosen === null || decimal(chosen, "en") === decimal(points.threshold, "en") ? null : chosen);
 
   return {
-    verdict, ownThreshold, viewsAgree, nearestPoint, predictiveValues, ofThousand, atPrevalence, wholePercents, pooled, pooledWithout,
-    calibrated,
+    verdict, ownThreshold, viewsAgree, shownPercent, nearestPoint, predictiveValues, ofThousand, atPrevalence,
+    wholePercents, pooled, pooledWithout, calibrated,
     number, decimal, percent, probability, fill, asSentence,
   };
 })();

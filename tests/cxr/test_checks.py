@@ -141,7 +141,8 @@ def test_no_evidence_is_said_and_whether_the_verdict_holds(agree: bool) -> None:
         hottest=0.0,
         variants={"mirrored": 0.6, "moved up": 0.7 if agree else 0.4},
     )
-    views = Message("views_agree" if agree else "views_differ")
+    between = {"low": 60.0, "high": 70.0} if agree else {"low": 40.0, "high": 60.0}
+    views = Message("views_agree" if agree else "views_differ", between)
     assert checks.messages(0.8, lambda probability: str(probability >= 0.5)) == [
         Message("no_evidence"),
         views,

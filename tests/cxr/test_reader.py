@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import zipfile
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import cv2
@@ -13,6 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 from pypdf import PdfReader
 
 from cxr.classifier import Classifier
+from cxr.model.bundle import Bundle
 from cxr.model.operating_points import OperatingPoints
 from cxr.page.notes import note_keeper
 from cxr.reading.radiograph import read_radiograph
@@ -42,7 +44,7 @@ def test_sliders_answer_in_the_browser_alone(
         expect(excludes).to_be_visible(visible=label == EN["verdict_NORMAL"])
         at = points.at(threshold)
         low, high = at.sensitivity_interval()
-        expect(page.locator("output.sensitivity")).to_have_text(f"{at.sensitivity:.1%}")
+        expect(page.locator(".cost td.all.sensitivity")).to_have_text(f"{at.sensitivity:.1%}")
         expect(page.locator("p.sensitivity")).to_contain_text(f"{low:.1%}–{high:.1%}")
         for name, count in (
             ("sensitivity", at.true_positives),
@@ -57,6 +59,32 @@ def test_sliders_answer_in_the_browser_alone(
     page.keyboard.press("h")
     page.keyboard.press("x")
     assert not [url for url in requests if not url.startswith(("data:", "blob:"))]
+
+
+def test_what_to_expect_elsewhere_follows_the_slider_where_it_was_measured(
+    browser: Browser, image_file: Path, tiny_bundle: Bundle, points: OperatingPoints
+) -> None:
+    figures = {"images": 200, "sensitivity": 0.75, "specificity": 0.5}
+    curve = [asdict(points.at(max(0.0, at.threshold - 0.2))) for at in points.curve]
+    for values, at in zip(curve, points.curve, strict=True):
+        values["threshold"] = at.threshold
+    bundles = [
+        replace(tiny_bundle, evaluation={"result": {"threshold": 0.5}, "elsewhere": found})
+        for found in ({**figures, "curve": curve}, figures)
+    ]
+    columns = []
+    for bundle in bundles:
+        with served(Classifier(bundle)) as address, browser.new_context(locale="en-GB") as context:
+            page = context.new_page()
+            page.goto(address)
+            answered(page, image_file)
+            said = page.locator(".elsewhere-means")
+            expect(said).to_contain_text("the 200 radiographs of the data set")
+            cells = page.locator(".cost tbody .elsewhere")
+            found = [cells.all_inner_texts()]
+            set_slider(page, ".threshold", 0.8)
+            columns.append([*found, cells.all_inner_texts()])
+    assert columns == [[["85.0%", "30.0%"], ["70.0%", "60.0%"]], [["75.0%", "50.0%"], ["–", "–"]]]
 
 
 def test_the_models_three_thresholds(page: Page, image_file: Path, points: OperatingPoints) -> None:

@@ -69,6 +69,19 @@ def test_views_agree(
     assert checks.holds(probability, partial(ours.verdict, threshold=own)) is agree
 
 
+@pytest.mark.parametrize(("probability", "percent"), RULES["shown_percent"])
+def test_shown_percent(probability: float, percent: float) -> None:
+    checks = Checks(
+        evidence=dict.fromkeys(PLACES, 0.0),
+        strongest=0.0,
+        elsewhere=0.0,
+        hottest=0.0,
+        variants={"mirrored": probability},
+    )
+    said = checks.messages(probability, str)[-1]
+    assert said.values == {"low": percent, "high": percent}
+
+
 @pytest.mark.parametrize(("threshold", "nearest"), RULES["nearest_point"]["cases"])
 def test_nearest_point(points: OperatingPoints, threshold: float, nearest: float) -> None:
     curve = tuple(
@@ -142,6 +155,9 @@ _IN_THE_BROWSER = """
   for (const [probability, views, own, expected] of cases.views_agree) {
     const answer = rules.viewsAgree(probability, views, points, own);
     expect("views_agree", [probability, views, own], answer, expected);
+  }
+  for (const [probability, expected] of cases.shown_percent) {
+    expect("shown_percent", probability, rules.shownPercent(probability), expected);
   }
   const curve = cases.nearest_point.thresholds.map((threshold) => ({ threshold }));
   for (const [threshold, expected] of cases.nearest_point.cases) {

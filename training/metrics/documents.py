@@ -109,12 +109,20 @@ class PerturbationFigures(GroupFigures):
     strength: str
 
 
+class ElsewhereFigures(GroupFigures):
+    """Figures on the held-out images of a second cross-validation, by typicality or acquisition.
+
+    curve: `cxr.model.operating_points.OperatingPoint` at each threshold, as JSON.
+    """
+
+    curve: list[dict[str, Any]]
+
+
 class FoldsDocument(TypedDict):
     """All figures of the finished folds of a cross-validation.
 
     source: which images they are of, in words. operating_points: see
-    `cxr.model.operating_points.OperatingPoints`. elsewhere: figures on the held-out images of a
-    second cross-validation, by typicality or acquisition.
+    `cxr.model.operating_points.OperatingPoints`.
     """
 
     source: str
@@ -122,7 +130,7 @@ class FoldsDocument(TypedDict):
     result: Evaluation
     folds: list[FoldFigures]
     perturbations: list[PerturbationFigures]
-    elsewhere: NotRequired[GroupFigures]
+    elsewhere: NotRequired[ElsewhereFigures]
 
 
 class CrossValidation(FoldsDocument):
@@ -156,7 +164,7 @@ class ModelFigures(TypedDict):
     folds: NotRequired[list[FoldFigures]]
     perturbations: NotRequired[list[PerturbationFigures]]
     folds_sha256: NotRequired[str]
-    elsewhere: NotRequired[GroupFigures]
+    elsewhere: NotRequired[ElsewhereFigures]
     epochs: NotRequired[int]
 
 

@@ -41,12 +41,10 @@ def operating_points(
     """
     groups = [(labels, logits), *conditions]
     temperature, offset = fit_scaling(groups)
-
-    def curve_of(labels: Labels, logits: Logits) -> tuple[OperatingPoint, ...]:
-        probabilities = sigmoid(logits / np.float32(temperature) + np.float32(offset))
-        return tuple(_operating_point(labels, probabilities, t) for t in _THRESHOLDS)
-
-    curves = [curve_of(*group) for group in groups]
+    curves = [
+        threshold_curve(of, sigmoid(found / np.float32(temperature) + np.float32(offset)))
+        for of, found in groups
+    ]
     curve = curves[0]
     threshold = _worst_case_threshold(curves) if conditions else _balanced_threshold(curve)
     sensitivities = np.min([[p.sensitivity for p in one] for one in curves], axis=0)
@@ -73,6 +71,16 @@ def operating_points(
         high_specificity=max(specific, threshold),
         curve=curve,
     )
+
+
+def threshold_curve(labels: Labels, probabilities: Probabilities) -> tuple[OperatingPoint, ...]:
+    """How images are called from each hundredth of the probability on.
+
+    Args:
+        labels: (N,), 0 or 1, both present.
+        probabilities: (N,), calibrated.
+    """
+    return tuple(_operating_point(labels, probabilities, at) for at in _THRESHOLDS)
 
 
 def _worst_case_threshold(curves: Sequence[Sequence[OperatingPoint]]) -> float:

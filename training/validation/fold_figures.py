@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from training.files import write_text
 from training.metrics.calibration import Group, calibrate
 from training.metrics.documents import FoldsDocument, GroupFigures
 from training.metrics.evaluation import classification_metrics, evaluate
-from training.metrics.thresholds import operating_points
+from training.metrics.thresholds import operating_points, threshold_curve
 from training.validation.perturbations import PERTURBATIONS
 
 _OUT_OF_FOLD = "out_of_fold.csv"
@@ -75,7 +76,12 @@ def measure_folds(out: Path, *, folds: int, elsewhere: Path | None = None) -> Fo
         ],
     }
     if others is not None:
-        document["elsewhere"] = measure(others)
+        labels, logits = _group(others)
+        curve = threshold_curve(labels, calibrate(logits, points))
+        document["elsewhere"] = {
+            **measure(others),
+            "curve": [dataclasses.asdict(point) for point in curve],
+        }
     return document
 
 
