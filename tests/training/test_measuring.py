@@ -19,7 +19,7 @@ import pytest
 
 from cxr.errors import RunError
 from cxr.model.bundle import Bundle, load_bundle
-from cxr.model.operating_points import OperatingPoints
+from cxr.model.operating_points import OperatingPoint, OperatingPoints
 from training.__main__ import main
 from training.data.dataset import read_folder
 from training.fitting.presets import tiny
@@ -400,7 +400,15 @@ def test_thresholds_hold_for_images_taken_otherwise_too(
     write_csv(elsewhere / "out_of_fold.csv", ",".join(rows[0]), lines)
     both = read_estimate(cross_validation, config, records, elsewhere=elsewhere)
     assert both.points != alone.points
-    assert both.document["elsewhere"]["images"] == len(rows)
+    figures = both.document["elsewhere"]
+    assert figures["images"] == len(rows)
+    at = next(
+        OperatingPoint(**point)
+        for point in figures["curve"]
+        if point["threshold"] == both.points.threshold
+    )
+    assert at.sensitivity == pytest.approx(figures["sensitivity"])
+    assert at.specificity == pytest.approx(figures["specificity"])
     assert "elsewhere" not in alone.document
     with pytest.raises(RunError, match="no finished cross-validation"):
         read_estimate(cross_validation, config, records, elsewhere=tmp_path / "nowhere")

@@ -14,7 +14,7 @@ from cxr.model.operating_points import OperatingPoints
 from training.files import write_text
 from training.metrics.calibration import Group, calibrate
 from training.metrics.documents import FoldsDocument, GroupFigures
-from training.metrics.evaluation import classification_metrics, evaluate
+from training.metrics.evaluation import classification_metrics, evaluate, sigmoid
 from training.metrics.thresholds import operating_points, threshold_curve
 from training.validation.perturbations import PERTURBATIONS
 
@@ -77,7 +77,7 @@ def measure_folds(out: Path, *, folds: int, elsewhere: Path | None = None) -> Fo
     }
     if others is not None:
         labels, logits = _group(others)
-        curve = threshold_curve(labels, calibrate(logits, points))
+        curve = threshold_curve(labels, sigmoid(calibrate(logits, points)))
         document["elsewhere"] = {
             **measure(others),
             "curve": [dataclasses.asdict(point) for point in curve],
