@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import cv2
 import numpy as np
@@ -11,7 +11,9 @@ import numpy.typing as npt
 
 from cxr.reading.radiograph import Radiograph
 
-Intensity = Literal["unit", "standardized"]
+Intensity = Literal["unit", "standardized", "standardized_by_middle"]
+
+_BORDER = 0.12  # of the side, on each, that the middle leaves out
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,16 +24,18 @@ class Preprocessing:
         size: side S of the network's square input, in pixels. The aspect ratio is not kept:
             the radiographs that the networks are trained on come without theirs.
         intensity: ``"unit"`` leaves grey levels in [0, 1]; ``"standardized"`` gives each radiograph
-            zero mean and unit variance, so that neither exposure nor window matters.
+            zero mean and unit variance, so that neither exposure nor window matters;
+            ``"standardized_by_middle"`` gives them to its middle, so that a black border or what
+            lies around the chest does not matter, either.
     """
 
     size: int = 160
     intensity: Intensity = "standardized"
 
     def __post_init__(self) -> None:
-        if self.intensity not in ("unit", "standardized"):
+        if self.intensity not in get_args(Intensity):
             raise ValueError(
-                "Expected intensity 'unit' or 'standardized'. "
+                f"Expected intensity to be one of {', '.join(get_args(Intensity))}. "
                 f"Received: intensity={self.intensity!r}"
             )
         if not (isinstance(self.size, int) and self.size > 0):
@@ -63,8 +67,12 @@ class Preprocessing:
         Returns:
             float32 of shape (N, S, S, 1); a radiograph of one grey level becomes all zeros.
         """
-        if self.intensity == "standardized":
-            mean = images.mean(axis=(1, 2), keepdims=True)
-            deviation = images.std(axis=(1, 2), keepdims=True)
+        if self.intensity != "unit":
+            by_middle = self.intensity == "standardized_by_middle"
+            border = round(_BORDER * images.shape[1]) if by_middle else 0
+            inside = slice(border, images.shape[1] - border)
+            middle = images[:, inside, inside]
+            mean = middle.mean(axis=(1, 2), keepdims=True)
+            deviation = middle.std(axis=(1, 2), keepdims=True)
             images = (images - mean) / np.maximum(deviation, np.float32(1e-3))
         return images[..., np.newaxis]

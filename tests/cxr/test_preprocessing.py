@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cxr.preprocessing import Preprocessing
+from cxr.preprocessing import Intensity, Preprocessing
 from cxr.reading.radiograph import Radiograph, read_radiograph
 from training.data.dataset import read_folder
 from training.data.images import load_images
@@ -40,8 +40,22 @@ def test_standardized_images_have_zero_mean_and_unit_variance_whatever_their_exp
     np.testing.assert_allclose(darker, batch, atol=1e-4)
 
 
-def test_a_image_of_one_grey_level_becomes_zeros() -> None:
-    batch = Preprocessing(size=4)(radiograph(np.full((4, 4), 0.7)))
+def test_standardized_by_the_middle_what_lies_around_it_does_not_matter() -> None:
+    pixels = np.random.default_rng(0).random((25, 25)).astype(np.float32)
+    preprocessing = Preprocessing(size=25, intensity="standardized_by_middle")
+    middle = slice(3, 22)  # without 12 % on each side
+    batch = preprocessing(radiograph(pixels))[0, :, :, 0]
+    assert batch[middle, middle].mean() == pytest.approx(0, abs=1e-6)
+    assert batch[middle, middle].std() == pytest.approx(1, abs=1e-5)
+    framed = np.zeros_like(pixels)
+    framed[middle, middle] = pixels[middle, middle]
+    again = preprocessing(radiograph(framed))[0, :, :, 0]
+    np.testing.assert_array_equal(again[middle, middle], batch[middle, middle])
+
+
+@pytest.mark.parametrize("intensity", ["standardized", "standardized_by_middle"])
+def test_an_image_of_one_grey_level_becomes_zeros(intensity: Intensity) -> None:
+    batch = Preprocessing(size=10, intensity=intensity)(radiograph(np.full((10, 10), 0.7)))
     np.testing.assert_allclose(batch, 0, atol=1e-3)
 
 
