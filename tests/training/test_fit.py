@@ -283,14 +283,20 @@ RESTLESS = dataclasses.replace(
 
 
 def test_the_best_epochs_weights_are_kept_also_over_an_interruption(
-    chest_images: Path, tmp_path: Path
+    chest_images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    traced = []
+    train_step = keras.Model.train_step
+    monkeypatch.setattr(
+        keras.Model, "train_step", lambda *step: [traced.append(1), train_step(*step)][1]
+    )
     splits = load_splits(RESTLESS, chest_images)
     folder = RunFolder(tmp_path / "run")
     folder.start(RESTLESS, chest_images, splits)
     with pytest.raises(KeyboardInterrupt):
         fit(RESTLESS, splits, folder, callbacks=[InterruptAfter(5)])
     network = fit(RESTLESS, splits, folder)
+    assert len(traced) == 2  # each fit traces its step once, which takes seconds
 
     history = folder.read_history(RESTLESS.epochs)
     kept = RESTLESS.best_epoch(history)

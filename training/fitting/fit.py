@@ -17,6 +17,7 @@ from training.data.images import Splits, resize_images, resize_split
 from training.fitting.batches import ImageBatches
 from training.fitting.callbacks import ProgressBar, RunRecorder
 from training.fitting.config import LAST, TrainingConfig
+from training.fitting.first_step import WarmupCosine, make_variables
 from training.fitting.run_folder import RunFolder
 from training.networks.network import build_network, has_evidence
 
@@ -95,9 +96,8 @@ def _fit_stage(
     # can be loaded in the other.
     network = build_network(dataclasses.replace(config.network, input_size=size))
     trainee = _compile(config, network, steps=len(batches))
-    # Build everything now: otherwise some backends take a batch of the epoch to do so.
-    trainee.optimizer.build(trainee.trainable_variables)
-    trainee.test_on_batch(*batches[0])
+    # Otherwise some backends take a batch of the epoch to do so.
+    make_variables(trainee, *batches[0])
     if checkpoint:
         trainee.load_weights(checkpoint)
         tqdm.write(f"{run.folder}: going on after epoch {epoch} of {config.epochs}, {size} pixels.")
@@ -199,12 +199,11 @@ def _optimizer(config: TrainingConfig, *, steps: int) -> keras.optimizers.Optimi
     if config.optimizer == "adam":
         return keras.optimizers.Adam(config.learning_rate)
     warmup = min(config.warmup_epochs, config.epochs - 1) * steps
-    schedule = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=config.learning_rate / 100,
-        warmup_target=config.learning_rate,
+    schedule = WarmupCosine(
+        config.learning_rate,
+        start=config.learning_rate / 100,
         warmup_steps=warmup,
-        decay_steps=config.epochs * steps - warmup,
-        alpha=0.01,
+        steps=config.epochs * steps,
     )
     optimizer = keras.optimizers.AdamW(
         schedule,

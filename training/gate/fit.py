@@ -11,6 +11,7 @@ from keras import ops
 from cxr.gate.lungs import LungNetworkConfig
 from training.data.images import Outlines
 from training.data.masks import predict_masks
+from training.fitting.first_step import WarmupCosine, make_variables
 from training.gate.batches import LungBatches, LungData
 from training.networks.lung_network import build_lung_network, lung_computer
 
@@ -51,12 +52,8 @@ def fit_lung_network(
         if number:
             data = replace(data, child_masks=_completed_masks(network, data))
         steps = round_epochs * batches
-        schedule = keras.optimizers.schedules.CosineDecay(
-            _LEARNING_RATE / 20,
-            steps - steps // 10,
-            alpha=0.01,
-            warmup_target=_LEARNING_RATE,
-            warmup_steps=steps // 10,
+        schedule = WarmupCosine(
+            _LEARNING_RATE, start=_LEARNING_RATE / 20, warmup_steps=steps // 10, steps=steps
         )
         fitted.compile(
             optimizer=keras.optimizers.AdamW(schedule, weight_decay=0.02, clipnorm=1.0),
@@ -67,10 +64,10 @@ def fit_lung_network(
             },
             loss_weights={"lungs": 1.0, "kind": 0.5, "adult": 0.2},
         )
-        # With nothing left to make, the step is traced once and not twice.
-        fitted.optimizer.build(fitted.trainable_variables)
+        rounds_batches = LungBatches(data, batches=batches, seed=seed + 1000 * number)
+        make_variables(fitted, *rounds_batches[0])
         fitted.fit(
-            LungBatches(data, batches=batches, seed=seed + 1000 * number),
+            rounds_batches,
             epochs=round_epochs,
             shuffle=False,  # the batches are random already
             verbose=2,
