@@ -60,9 +60,17 @@ window.cxrFiles ??= (() => {
   const NO_RADIOGRAPHS = /(^|\/)(\.|__MACOSX\/|(DICOMDIR|Thumbs\.db|desktop\.ini)$)/i;
   // A radiograph is never a table, which may hold its label.
   const TABLE = /\.(csv|tsv)$/i;
+  // Nor is a document, a program, a recording or another archive. Files of other endings, or of none, may be DICOM.
+  const ENDINGS = ["txt", "text", "md", "rst", "rtf", "pdf", "docx?", "odt", "pptx?", "odp", "xls[bmx]?", "ods",
+    "html?", "css", "xml", "jsonl?", "ya?ml", "toml", "ini", "cfg", "log", "py", "ipynb", "js", "sh", "bat", "exe", "dll",
+    "lnk", "url", "md5", "sha\\d+", "tar", "t?gz", "7z", "rar", "mp[34]", "wav", "avi", "mov", "db", "sqlite", "parquet",
+    "np[yz]", "pkl", "h5", "onnx"];
+  const NO_IMAGE = new RegExp(`(^|/)(readme|licen[cs]e|changelog)$|\\.(${ENDINGS.join("|")})$`, "i");
+  const parted = (files, names) =>
+    [files.filter(({ name }) => names.test(name)), files.filter(({ name }) => !names.test(name))];
   // The files that may be radiographs among these of listFiles, those in ZIP files, too: each with a function that opens
-  // it, and with its place in the ZIP file, or null; apart from them, the tables. `damaged` are the names of ZIP files
-  // that cannot be read.
+  // it, and with its place in the ZIP file, or null; apart from them, the tables, and the other files that are no
+  // images. `damaged` are the names of ZIP files that cannot be read.
   const gather = async (files) => {
     const sources = [];
     const damaged = [];
@@ -78,8 +86,9 @@ window.cxrFiles ??= (() => {
       }
     }
     const found = sources.filter(({ name }) => !NO_RADIOGRAPHS.test(name));
-    const isTable = ({ name }) => TABLE.test(name);
-    return { sources: found.filter((one) => !isTable(one)), tables: found.filter(isTable), damaged };
+    const [tables, rest] = parted(found, TABLE);
+    const [others, images] = parted(rest, NO_IMAGE);
+    return { sources: images, tables, others, damaged };
   };
   // Names in a sentence; of many, the first.
   const listed = (names) => [...names.slice(0, 3), ...(names.length > 3 ? ["…"] : [])].join(", ");

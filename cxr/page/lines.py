@@ -84,6 +84,7 @@ const say = cxr.speaker(props.texts);
 const nav = element.querySelector("nav");
 cxr.onChange(() => {
   cxr.translate(element, say);
+  document.title = say("title");
   for (const button of element.querySelectorAll("[data-view]")) {
     const current = button.dataset.view === (document.body.dataset.view ?? "one");
     button.setAttribute("aria-current", current ? "page" : "false");

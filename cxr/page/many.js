@@ -120,11 +120,14 @@ const run = async () => {
 
 const add = async (chosen) => {
   if (cxrList.state.elsewhere) return;
-  const { sources, tables, damaged } = await cxrFiles.gather(await cxrFiles.listFiles(chosen));
+  const { sources, tables, others, damaged } = await cxrFiles.gather(await cxrFiles.listFiles(chosen));
   const notices = [
     ...(damaged.length ? [() => say("many_archive", { name: damaged.at(-1) })] : []),
     ...(tables.length ? [() => say("many_tables", {
       name: cxrFiles.listed(tables.map(({ name }) => name)), count: tables.length,
+    })] : []),
+    ...(others.length ? [() => say("files_no_images", {
+      name: cxrFiles.listed(others.map(({ name }) => name)), count: others.length,
     })] : []),
   ];
   if (sources.length + cxrList.rows.size > MAX_FILES) {

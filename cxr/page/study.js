@@ -19,6 +19,7 @@ const study = {
   at: -1, // which of them is on the desk
   chosen: [], // before the start: what can be opened, see cxrFiles.gather; with path (its name before it was made distinct) and label
   repeated: 0, // before the start: how many files were chosen again
+  others: [], // before the start: names of the files among those last chosen that are no images
   labels: null, // before the start: see study_labels.js
   ambiguous: [], // before the start: what the labels call several of the radiographs
   problem: "", // what is said at the top
@@ -116,9 +117,10 @@ const leaveOutTwin = async (twin) => {
 
 // Tables among the files, in ZIP files and folders, too, are those of the labels.
 const choose = async (files) => {
-  const { sources, tables, damaged } = await cxrFiles.gather(files);
+  const { sources, tables, others, damaged } = await cxrFiles.gather(files);
   study.problem = damaged.length ? "archive" : "";
   if (tables.length) await readTables(tables);
+  study.others = others.map(({ name }) => name);
   await addChosen(sources);
   if (study.chosen.length > MAX_FILES) {
     study.chosen.length = 0;
@@ -173,7 +175,7 @@ const isAnyOf = async (source, others) => {
   return false;
 };
 const unchoose = () => {
-  Object.assign(study, { chosen: [], repeated: 0, labels: null, ambiguous: [], problem: "" });
+  Object.assign(study, { chosen: [], repeated: 0, others: [], labels: null, ambiguous: [], problem: "" });
   show();
 };
 
@@ -189,7 +191,7 @@ const start = async () => {
   const sources = shuffled(study.chosen);
   enter("loading");
   await (beginning = keepAll(sources));
-  Object.assign(study, { chosen: [], repeated: 0, ambiguous: [] });
+  Object.assign(study, { chosen: [], repeated: 0, others: [], ambiguous: [] });
   await next();
 };
 let beginning = null; // resolves once all files are kept

@@ -36,10 +36,11 @@ const show = () => {
   draw();
 };
 const showSetup = () => {
-  const { chosen, repeated, labels, ambiguous } = study;
+  const { chosen, repeated, others, labels, ambiguous } = study;
   const said = [];
   if (chosen.length) said.push(say("study_chosen", { count: chosen.length }));
   if (repeated) said.push(say("study_repeated", { count: repeated }));
+  if (others.length) said.push(say("files_no_images", { count: others.length, name: cxrFiles.listed(others) }));
   const from = labels ? cxrFiles.listed(labels.names) : "";
   if (labels && chosen.length) {
     said.push(say("study_labels_found", { count: chosen.filter(({ label }) => label).length, name: from }));

@@ -25,7 +25,7 @@ pytestmark = PAGE_MARKS
 
 @pytest.fixture
 def archive(tmp_path: Path, image_file: Path, gradient_file: Path) -> Path:
-    """A ZIP of two radiographs, a picture that is none, and a broken one; packed and stored."""
+    """A ZIP of two radiographs, a picture that is none, a broken one, and what is no image."""
     path = tmp_path / "images.zip"
     inverted = 255 - cv2.imread(str(image_file))
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -35,6 +35,8 @@ def archive(tmp_path: Path, image_file: Path, gradient_file: Path) -> Path:
         archive.writestr("ward/broken.jpeg", b"nothing")
         archive.writestr("ward/.hidden", b"not looked at")
         archive.writestr("ward/labels.csv", b"one.png,normal")
+        archive.writestr("ward/README.txt", b"what these are")
+        archive.writestr("ward/Dates.XLSX", b"a table of another program")
         archive.writestr("inverted.png", cv2.imencode(".png", inverted)[1].tobytes())
     return path
 
@@ -61,6 +63,9 @@ def test_many_images(
     expect(status(page)).to_have_text(done, timeout=30_000)
     expect(page.locator("#many tbody tr")).to_have_count(5)
     expect(page.locator("#many .notice")).to_contain_text("ward/labels.csv: a table is not a")
+    expect(page.locator("#many .notice")).to_contain_text(
+        "2 files are not images and were left out: ward/README.txt, ward/Dates.XLSX."
+    )
     answer = tiny_classifier.predict(read_radiograph(tmp_path / "image.png"))
     one = row(page, "ward/one.png")
     expect(one.locator(".verdict")).to_have_text(EN[f"verdict_{answer.verdict()}"])

@@ -56,12 +56,14 @@ def test_the_browsers_language_and_a_switch(browser: Browser, url: str, image_fi
     page.goto(url)
     page.wait_for_selector(".invitation strong")
     expect(page.locator("#header h1")).to_have_text(FR["title"])
+    expect(page).to_have_title(FR["title"])
     answered(page, image_file)
     expect(page.locator(".thousand summary")).to_have_text(FR["thousand_title"])
     expect(page.locator(".checks-box")).to_contain_text("les poumons")
     assert page.evaluate("document.documentElement.lang") == "fr"
     page.locator(".language").click()
     expect(page.locator("#header h1")).to_have_text(EN["title"])
+    expect(page).to_have_title(EN["title"])
     expect(page.locator(".thousand summary")).to_have_text(EN["thousand_title"])
     shown = page.locator("body").inner_text().replace(EN["other_language"], "")
     for word in ("Seuil", "Pneumonie sur", "Choisir", "radiographie", "Modèle"):

@@ -27,6 +27,10 @@ CONFIDENCE = [90, 80, 0, 55, 100, 30, 70, 60]
 SURER = 1  # of which of them the reader is surer after the model's answer
 UNSURE = 2  # which of them is read as normal after the model's answer
 RELOADED = 3
+ONE_ROW_OF_TOOLS = """() => {
+  const seen = [...document.querySelectorAll("#study .tools button")].filter((one) => !one.hidden);
+  return new Set(seen.map((one) => Math.round(one.getBoundingClientRect().top))).size === 1;
+}"""
 
 
 @pytest.fixture
@@ -83,11 +87,14 @@ def test_a_study_of_eight_radiographs_goes_on_after_a_reload(
     page.locator("[data-view=study]").click()
     phase(page, "setup")
     assert not violations(page)
-    page.set_input_files("#study .pick-files", radiographs)
+    notes = radiographs[0].parent / "README.md"
+    notes.write_text("where these are from")
+    page.set_input_files("#study .pick-files", [*radiographs, notes])
     page.set_input_files("#study .pick-labels", radiographs[0].parent / "labels.csv")
     expect(page.locator("#study .chosen")).to_have_text(
-        "9 radiographs chosen. 8 of them have a label, from labels.csv. 1 row of the "
-        "labels was not understood, or contradicts another row, and is not used."
+        "9 radiographs chosen. 1 file is not an image and was left out: README.md. "
+        "8 of them have a label, from labels.csv. 1 row of the labels was not understood, or "
+        "contradicts another row, and is not used."
     )
     page.locator("#study [data-do=start]").click()
 
@@ -119,6 +126,7 @@ def test_a_study_of_eight_radiographs_goes_on_after_a_reload(
             expect(page.locator("#study .place strong")).to_have_text(place)
             expect(page.locator(f"#study [value={CHOICES[number]}]")).to_be_checked()
             expect(page.locator("#study .confidence")).to_have_value(str(CONFIDENCE[number]))
+        page.wait_for_function(ONE_ROW_OF_TOOLS)
         if number == SURER:
             expect(page.locator("#study .before")).to_contain_text("said: Normal, 80% sure")
             page.locator("#study .confidence").fill("95")
