@@ -28,10 +28,20 @@ from cxr.messages import Message
 
 if TYPE_CHECKING:
     from cxr.gate.result import GateResult
+    from cxr.language import Language
 
 
 class CXRError(Exception):
     """Base of all errors below: catch this one to catch them all."""
+
+    def __init__(self, said: str | Message = "") -> None:
+        """With what is said; of a `Message`, the English sentence is the error's text."""
+        super().__init__(str(said))
+        self._said = said
+
+    def say(self, language: Language) -> str:
+        """What is said, in this language if it is a `Message`, else in English."""
+        return self._said.say(language) if isinstance(self._said, Message) else str(self)
 
 
 class RadiographError(CXRError):
@@ -47,6 +57,10 @@ class RadiographError(CXRError):
         super().__init__(f"{name}: {message}")
         self.name = name
         self.message = message
+
+    def say(self, language: Language) -> str:
+        """What the file is called, and why it cannot be taken."""
+        return f"{self.name}: {self.message.say(language)}"
 
 
 class UnreadableRadiograph(RadiographError):

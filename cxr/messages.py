@@ -21,6 +21,7 @@ Texts = dict[str, str]  # each key with its sentence in one language
 
 _FILE = Path(__file__).with_suffix(".toml")
 _STUDIO = "studio"  # the heading of what only the studio says
+_PLOTS = "plots"  # the heading of the words in pictures of plots, which no browser needs
 _NAME = re.compile(r"\{(\w+)(?:\|([^{}|]*)\|([^{}|]*))?\}")  # {name} or {name|one|many}
 
 
@@ -58,7 +59,7 @@ def all_texts() -> dict[Language, Texts]:
 @cache
 def page_texts() -> dict[Language, Texts]:
     """The same without those of the studio, which the page's browser need not fetch."""
-    return _texts(heading for heading in _headings() if heading != _STUDIO)
+    return _texts(heading for heading in _headings() if heading not in (_STUDIO, _PLOTS))
 
 
 @cache

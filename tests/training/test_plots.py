@@ -36,3 +36,14 @@ def test_the_curve_of_counts_is_that_of_the_scores(points: OperatingPoints) -> N
     assert (np.diff(x) >= 0).all()
     np.testing.assert_allclose(y[1:], 0.5 + x[1:] / 2, atol=0.006)
     assert shipped.get_data()[0][0] == 0.5
+
+
+def test_the_words_in_a_plot_are_in_the_language_that_is_asked_for() -> None:
+    labels, scores = np.array([0, 1, 0, 1]), {"tiny 1": np.array([0.1, 0.9, 0.6, 0.4])}
+    axes = roc_curve(labels, scores, language="fr").axes[0]
+    assert axes.get_ylabel() == "Sensibilité"
+    assert [said.get_text() for said in axes.get_legend().get_texts()] == [
+        "tiny 1, AUC 0,7500",
+        "hasard",
+    ]
+    assert axes.yaxis.get_major_formatter()(0.5, None) == "0,5"

@@ -210,6 +210,7 @@ def test_it_speaks_french_in_the_dark_too(
 ) -> None:
     with opened(browser, url, locale="fr-FR", color_scheme="dark") as page:
         expect(page.locator("#header h1")).to_have_text(FR["studio_title"].removeprefix("# "))
+        expect(page).to_have_title(FR["studio_tab_title"])
         expect(page.get_by_label(FR["studio_folder"])).to_be_visible()
         assert not violations(page, (FR["studio_tab_data"], FR["studio_tab_train"]))
         expect(page.locator("#queue")).to_have_text(FR["studio_queue"])
@@ -220,6 +221,9 @@ def test_it_speaks_french_in_the_dark_too(
         )
         assert not violations(page, (FR["studio_tab_runs"], FR["studio_tab_look"]))
         expect(page.locator("#mistakes h3").first).to_have_text(FR["studio_false_negatives"])
+        tab(page, FR["studio_tab_compare"])
+        page.click("#measure")
+        expect(page.get_by_text(FR["studio_measure_none"])).to_be_visible()
         tab(page, FR["studio_tab_data"])
         page.get_by_label(FR["studio_folder"]).fill(str(chest_images))
         page.locator("#check").click()
@@ -534,7 +538,8 @@ def test_sliders_reach_as_far_as_a_preset_does(tmp_path: Path) -> None:
 def test_a_run_may_be_called_as_a_preset_is(tmp_path: Path, chest_images: Path) -> None:
     mine = dataclasses.replace(QUICK_FIT, epochs=77)
     RunFolder(tmp_path / "tiny").start(mine, chest_images, load_splits(mine, chest_images))
-    values = dict(preset_choices(tmp_path))
+    assert "réglages de tiny" in dict(preset_choices(tmp_path, "fr"))
+    values = dict(preset_choices(tmp_path, "en"))
     assert find_preset(tmp_path, values["settings of tiny"]) == mine
     assert find_preset(tmp_path, values["tiny"]) == tiny.CONFIG
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from cxr.language import LANGUAGES
 from training.commands.options import add_measuring_options
 
 
@@ -28,6 +29,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="leave out files that cannot be read, and list them",
     )
+    parser.add_argument(
+        "--language",
+        choices=LANGUAGES,
+        default="en",
+        help="language of the report and its plots (default: en)",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -42,6 +49,7 @@ def run(options: argparse.Namespace) -> int:
         against=load_bundle(options.against) if options.against else None,
         positive=options.positive,
         skip_unreadable=options.skip_unreadable,
+        language=options.language,
     )
     for name, value in document["metrics"].items():
         low, high = document["intervals"][name]

@@ -15,7 +15,7 @@ from cxr.model.bundle import CLASS_NAMES
 from training.data.dataset import Record, by_content, list_records
 from training.data.images import read_images
 
-_SPLITS = ("train", "val", "test")
+INSPECTED = ("train", "val", "test")  # the splits that are looked at
 FITTED = ("train", "val")  # what a fit pools and splits anew
 
 
@@ -91,7 +91,7 @@ def inspect_folder(root: Path) -> Inspection:
     Raises:
         DatasetError: it is no such folder.
     """
-    records = list_records(root, splits=_SPLITS)
+    records = list_records(root, splits=INSPECTED)
     problems = [
         *_missing_classes(records),
         *_contradictions(records),
@@ -104,7 +104,7 @@ def inspect_folder(root: Path) -> Inspection:
 
 def _counts(records: Sequence[Record]) -> list[Count]:
     counts = []
-    for split in _SPLITS:
+    for split in INSPECTED:
         for label, name in enumerate(CLASS_NAMES):
             found = [r for r in records if (r.split, r.label) == (split, label)]
             if not found:

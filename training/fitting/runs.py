@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cxr.errors import DatasetError
+from cxr.messages import Message
 from cxr.model.bundle import EVALUATION, Bundle
 from training.data.dataset import fingerprints, make_record, trained_fingerprints
 from training.files import read_json
@@ -152,17 +153,14 @@ def images_to_compare_on(run: Run, others: Sequence[Bundle]) -> tuple[list[dict[
     """
     rows = run.validation()
     if not rows:
-        raise DatasetError(f"{run.folder}: no images were held out. Choose other labelled images.")
+        raise DatasetError(Message("studio_none_held_out", {"run": str(run.folder)}))
     trained = {fingerprint for other in others for fingerprint in trained_fingerprints(other)}
     unseen: list[dict[str, str]] = []
     seen: list[dict[str, str]] = []
     for row in rows:
         path = (run.data / row["path"]).resolve()
         if not path.is_file():
-            raise DatasetError(
-                f"{path}: is not there any more; {run.name} held it out. Choose other labelled "
-                "images."
-            )
+            raise DatasetError(Message("studio_moved", {"path": str(path), "run": run.name}))
         record = make_record(run.data, path, int(row["label"]), split="validation")
         image = {"path": str(path), "label": row["label"], "patient": row["patient"]}
         (seen if fingerprints([record]) & trained else unseen).append(image)

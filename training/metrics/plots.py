@@ -17,9 +17,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from sklearn import metrics
 
+from cxr.language import Language, format_decimal, format_percent
+from cxr.messages import text
 from training.files import write_atomically
 from training.metrics.documents import Faithfulness, HistoryRow, ReliabilityRow
-from training.metrics.theme import square, theme
+from training.metrics.theme import square, theme, with_numbers
 
 WATCHED = ("loss", "accuracy", "auc", "sensitivity", "specificity")  # shown unless others are asked
 
@@ -35,7 +37,11 @@ def save(figure: Figure, path: Path) -> None:
 
 @theme()
 def learning_curves(
-    history: Sequence[HistoryRow], *, watch: Sequence[str] = WATCHED, kept: int | None = None
+    history: Sequence[HistoryRow],
+    *,
+    watch: Sequence[str] = WATCHED,
+    kept: int | None = None,
+    language: Language = "en",
 ) -> Figure:
     """One panel for each metric, by epoch.
 
@@ -45,6 +51,7 @@ def learning_curves(
         history: one row for each epoch.
         watch: names of metrics, as ``"auc"``; those that were not measured are left out.
         kept: the epoch whose weights are kept, which is marked.
+        language: of the words in the plot, as in the other plots.
     """
     measured = [name for name in watch if {name, f"val_{name}"} & set(history[0])]
     columns = min(len(measured), 3) or 1
@@ -54,21 +61,20 @@ def learning_curves(
     for axes in grid[len(measured) :]:
         axes.axis("off")
     for axes, name in zip(grid, measured, strict=False):
-        for column, label in ((name, "training"), (f"val_{name}", "validation")):
+        for column, label in (
+            (name, text("studio_training", language)),
+            (f"val_{name}", text("studio_validation", language)),
+        ):
             if column in history[0]:
                 _by_epoch(axes, history, column, label)
         if kept:
-            axes.axvline(kept, linestyle=":", color="grey", label=f"kept: epoch {kept}")
-        axes.set(title=metric_title(name), xlabel="Epoch")
+            axes.axvline(
+                kept, linestyle=":", color="grey", label=text("studio_kept", language, epoch=kept)
+            )
+        axes.set(title=text(f"metric_{name}", language), xlabel=text("studio_epoch", language))
         if name != "learning_rate" or kept:
             axes.legend(fontsize=9)
-    return figure
-
-
-def metric_title(name: str) -> str:
-    """The name of a metric in plots and tables."""
-    known = {"auc": "AUC", "f1": "F1", "mcc": "Matthews correlation", "brier": "Brier score"}
-    return known.get(name, name.replace("_", " ").capitalize())
+    return with_numbers(figure, language)
 
 
 def _by_epoch(axes: Axes, history: Sequence[HistoryRow], column: str, label: str) -> None:
@@ -79,12 +85,16 @@ def _by_epoch(axes: Axes, history: Sequence[HistoryRow], column: str, label: str
 
 @theme()
 def confusion_matrix(
-    counts: npt.NDArray[np.int64], class_names: Sequence[str], *, title: str = ""
+    counts: npt.NDArray[np.int64],
+    class_names: Sequence[str],
+    *,
+    title: str = "",
+    language: Language = "en",
 ) -> Figure:
     """Counts (2, 2) of true classes (rows) against predicted ones, with each row's fractions."""
     fractions = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     texts = [
-        [f"{n}\n{fraction:.1%}" for n, fraction in zip(*row, strict=True)]
+        [f"{n}\n{format_percent(fraction, language)}" for n, fraction in zip(*row, strict=True)]
         for row in zip(counts, fractions, strict=True)
     ]
     figure = Figure(figsize=(5, 4), dpi=120, layout="constrained")
@@ -97,52 +107,68 @@ def confusion_matrix(
         vmin=0,
         vmax=1,
         square=True,
-        cbar_kws={"label": "Fraction of the true class"},
+        cbar_kws={"label": text("drawn_fraction_of_class", language)},
         xticklabels=class_names,
         yticklabels=class_names,
         ax=axes,
     )
-    axes.set(xlabel="Predicted", ylabel="True", title=title)
+    axes.set(
+        xlabel=text("studio_predicted", language), ylabel=text("studio_true", language), title=title
+    )
     return figure
 
 
 @theme()
 def precision_recall_curve(
-    labels: npt.NDArray[np.int64], scores: Mapping[str, npt.NDArray[np.float64]]
+    labels: npt.NDArray[np.int64],
+    scores: Mapping[str, npt.NDArray[np.float64]],
+    *,
+    language: Language = "en",
 ) -> Figure:
     """Precision against sensitivity, one line for each model.
 
     Args:
         labels: (N,), 0 or 1, both present.
         scores: (N,) of each model, by its name.
+        language: of the words.
     """
     figure, axes = square()
     for name, values in scores.items():
         precision, sensitivity, _ = metrics.precision_recall_curve(labels, values)
         average = metrics.average_precision_score(labels, values)
-        axes.plot(sensitivity, precision, label=f"{name}, average precision {average:.4f}")
-    prevalence = labels.mean()
-    axes.axhline(prevalence, linestyle=":", color="grey", label=f"chance, {prevalence:.2f}")
-    axes.set(xlabel="Sensitivity (recall)", ylabel="Precision", title="Precision and recall")
+        figure_of = {"name": name, "value": format_decimal(average, language, digits=4)}
+        axes.plot(sensitivity, precision, label=text("drawn_average", language, **figure_of))
+    prevalence = float(labels.mean())
+    by_chance = f"{text('drawn_chance', language)}, {format_decimal(prevalence, language)}"
+    axes.axhline(prevalence, linestyle=":", color="grey", label=by_chance)
+    axes.set(
+        xlabel=text("drawn_recall", language),
+        ylabel=text("metric_precision", language),
+        title=text("plot_precision_and_recall", language),
+    )
     axes.legend(loc="lower left")
-    return figure
+    return with_numbers(figure, language)
 
 
 @theme()
-def reliability_diagram(rows: Sequence[ReliabilityRow], error: float) -> Figure:
+def reliability_diagram(
+    rows: Sequence[ReliabilityRow], error: float, *, language: Language = "en"
+) -> Figure:
     """Observed fraction with pneumonia against the predicted probability.
 
     Args:
         rows: of `training.metrics.evaluation.reliability`.
         error: the expected calibration error.
+        language: of the words.
     """
     figure, axes = square()
-    axes.plot([0, 1], [0, 1], linestyle=":", color="grey", label="perfect")
+    perfect = text("drawn_perfect", language)
+    axes.plot([0, 1], [0, 1], linestyle=":", color="grey", label=perfect)
     axes.plot(
         [row["probability"] for row in rows],
         [row["share"] for row in rows],
         marker="o",
-        label=f"model, expected calibration error {error:.3f}",
+        label=text("drawn_error", language, value=format_decimal(error, language, digits=3)),
     )
     for row in rows:
         axes.annotate(
@@ -154,12 +180,12 @@ def reliability_diagram(rows: Sequence[ReliabilityRow], error: float) -> Figure:
             color="grey",
         )
     axes.set(
-        xlabel="Predicted probability",
-        ylabel="Fraction with pneumonia",
-        title="Reliability, both classes weighing the same",
+        xlabel=text("drawn_probability", language),
+        ylabel=text("drawn_with_pneumonia", language),
+        title=text("drawn_reliability", language),
     )
     axes.legend(loc="upper left")
-    return figure
+    return with_numbers(figure, language)
 
 
 @theme()
@@ -167,22 +193,27 @@ def threshold_curve(
     labels: npt.NDArray[np.int64],
     probabilities: npt.NDArray[np.float64],
     thresholds: dict[str, float],
+    *,
+    language: Language = "en",
 ) -> Figure:
     """Sensitivity and specificity by threshold, with the model's own thresholds."""
     grid = np.linspace(0, 1, 201)
     figure, axes = square(width=7)
+    sensitivity = text("metric_sensitivity", language)
+    specificity = text("metric_specificity", language)
     positive, negative = probabilities[labels == 1], probabilities[labels == 0]
-    axes.plot(grid, [np.mean(positive >= t) for t in grid], label="sensitivity")
-    axes.plot(grid, [np.mean(negative < t) for t in grid], label="specificity")
+    axes.plot(grid, [np.mean(positive >= t) for t in grid], label=sensitivity)
+    axes.plot(grid, [np.mean(negative < t) for t in grid], label=specificity)
     for (name, threshold), style in zip(thresholds.items(), ("--", "-", "-."), strict=True):
-        axes.axvline(
-            threshold, color="grey", linestyle=style, linewidth=1, label=f"{name} {threshold:.2f}"
-        )
+        label = f"{name} {format_decimal(threshold, language)}"
+        axes.axvline(threshold, color="grey", linestyle=style, linewidth=1, label=label)
     axes.set(
-        xlabel="Threshold", ylabel="Fraction of the class", title="Sensitivity and specificity"
+        xlabel=text("drawn_threshold", language),
+        ylabel=text("drawn_fraction_of_class", language),
+        title=text("drawn_by_threshold", language),
     )
     axes.legend(loc="lower center", fontsize=9)
-    return figure
+    return with_numbers(figure, language)
 
 
 @theme()

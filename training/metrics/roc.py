@@ -10,34 +10,42 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn import metrics
 
+from cxr.language import Language, format_decimal
+from cxr.messages import text
 from cxr.model.operating_points import OperatingPoint
 from training.metrics.evaluation import auc
-from training.metrics.theme import square, theme
+from training.metrics.theme import square, theme, with_numbers
 
 
 @theme()
 def roc_curve(
-    labels: npt.NDArray[np.int64], scores: Mapping[str, npt.NDArray[np.float64]]
+    labels: npt.NDArray[np.int64],
+    scores: Mapping[str, npt.NDArray[np.float64]],
+    *,
+    language: Language = "en",
 ) -> Figure:
     """Sensitivity against 1 - specificity, one line for each model.
 
     Args:
         labels: (N,), 0 or 1, both present.
         scores: (N,) of each model, by its name.
+        language: of the words in the plot.
     """
     figure, axes = square()
     for name, values in scores.items():
         false_positive_rate, sensitivity, _ = metrics.roc_curve(labels, values)
-        area = auc(labels, values)
-        axes.plot(false_positive_rate, sensitivity, label=f"{name}, AUC {area:.4f}")
-    _finish_roc(axes)
-    return figure
+        area = format_decimal(auc(labels, values), language, digits=4)
+        axes.plot(false_positive_rate, sensitivity, label=f"{name}, AUC {area}")
+    _finish_roc(axes, language)
+    return with_numbers(figure, language)
 
 
-def _finish_roc(axes: Axes) -> None:
-    axes.plot([0, 1], [0, 1], linestyle=":", color="grey", label="chance")
+def _finish_roc(axes: Axes, language: Language = "en") -> None:
+    axes.plot([0, 1], [0, 1], linestyle=":", color="grey", label=text("drawn_chance", language))
     axes.set(
-        xlabel="1 - specificity", ylabel="Sensitivity", title="Receiver operating characteristic"
+        xlabel=text("drawn_false_alarms", language),
+        ylabel=text("metric_sensitivity", language),
+        title=text("drawn_roc", language),
     )
     axes.legend(loc="lower right")
 

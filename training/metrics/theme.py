@@ -12,6 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.rcsetup import cycler
 
+from cxr.language import Language
+
 _settings_lock = threading.Lock()  # the studio draws in several threads
 
 
@@ -31,3 +33,12 @@ def square(*, width: float = 5.5) -> tuple[Figure, Axes]:
     """A figure with one plot, 5 inches high."""
     figure = Figure(figsize=(width, 5), dpi=120, layout="constrained")
     return figure, figure.subplots()
+
+
+def with_numbers(figure: Figure, language: Language) -> Figure:
+    """The same figure with the numbers at its axes as a language writes them."""
+    if language == "fr":
+        for axes in figure.axes:
+            for axis in (axes.xaxis, axes.yaxis):
+                axis.set_major_formatter(lambda value, _: f"{value:g}".replace(".", ","))
+    return figure

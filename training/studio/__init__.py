@@ -9,6 +9,7 @@ page crashes.
 from __future__ import annotations
 
 import html
+import json
 import os
 import secrets
 from pathlib import Path
@@ -17,6 +18,8 @@ from typing import Any
 import gradio as gr
 
 from cxr.errors import RunError
+from cxr.language import LANGUAGES
+from cxr.messages import text
 from cxr.page.defences import LOOPBACK, listens_here, on_a_space
 from cxr.page.serving import BASE_SETTINGS, private_uploads, served
 from cxr.reading.radiograph import MAX_BYTES
@@ -26,6 +29,7 @@ from training.studio.data_tab import create_data_tab
 from training.studio.jobs import JobQueue
 from training.studio.look_tab import create_look_tab
 from training.studio.memory import keep_over_reloads
+from training.studio.parts import QUIET
 from training.studio.runs_tab import create_runs_tab
 from training.studio.share_tab import create_share_tab
 from training.studio.train_tab import create_train_tab
@@ -54,7 +58,7 @@ def build_studio(runs: Path, data: Path | None = None) -> gr.Blocks:
     make_folder(runs)
     queue = JobQueue(runs)
     with gr.Blocks(
-        title="Training studio", analytics_enabled=False, delete_cache=_DELETE_FILES
+        title=text("studio_tab_title", "en"), analytics_enabled=False, delete_cache=_DELETE_FILES
     ) as page:
         gr.Markdown(shown("studio_title"), elem_id="header")
         gr.Markdown(shown("studio_intro"))
@@ -76,8 +80,18 @@ def build_studio(runs: Path, data: Path | None = None) -> gr.Blocks:
             with gr.Tab(shown("studio_tab_tune"), id="tune") as tab_of["tune"]:
                 create_tune_tab(tab_of["tune"], queue, data_folder)
         keep_over_reloads(page, tabs, tab_of, queue, data_folder, train)
+        page.load(None, None, None, js=_name_the_browser_tab(), **QUIET)
     queue.start_worker()  # continues with what was queued when the page was closed
     return page
+
+
+def _name_the_browser_tab() -> str:
+    """A script that gives the browser's tab its title in the language of the browser."""
+    titles = {language: text("studio_tab_title", language) for language in LANGUAGES}
+    known = json.dumps(titles)
+    return (
+        f"() => {{ document.title = {known}[navigator.language.slice(0, 2)] ?? document.title; }}"
+    )
 
 
 def _short(path: Path) -> Path:

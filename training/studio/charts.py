@@ -35,12 +35,14 @@ class Chart:
         lines: points of each line by its name, in ascending order of epochs.
         kept: the epoch whose weights are kept, which is marked.
         digits: decimal places of the values.
+        most: the highest value that there can be; None if there is none.
     """
 
     title: str
     lines: Mapping[str, Points] = field(default_factory=dict)
     kept: int | None = None
     digits: int = 4
+    most: float | None = None
 
 
 def charts_html(figures: Sequence[str]) -> str:
@@ -61,7 +63,7 @@ def chart_html(chart: Chart, language: Language) -> str:
     look = {name: f"line-{i % _COLOURS}" for i, name in enumerate(chart.lines)}
     xs = sorted({x for points in lines.values() for x, _ in points})
     ys = [y for points in lines.values() for _, y in points]
-    scale = _Scale(xs[0], xs[-1], *_padded(min(ys), max(ys)))
+    scale = _Scale(xs[0], xs[-1], *_padded(min(ys), max(ys), chart.most))
     drawn = [_grid(scale, language)]
     if chart.kept:
         x = scale.x(chart.kept)
@@ -110,6 +112,20 @@ def confusion_html(counts: npt.NDArray[np.int64], caption: str, language: Langua
     )
 
 
+def bars_html(title: str, bars: Mapping[str, float], caption: str, language: Language) -> str:
+    """Fractions of a whole as bars, one below the other, each with its name."""
+    rows = "".join(
+        f'<tr><th scope="row">{html.escape(name)}</th><td><span style="--part:{fraction:.3f}">'
+        f"</span>{format_percent(fraction, language)}</td></tr>"
+        for name, fraction in bars.items()
+    )
+    return (
+        f'<figure class="chart"><figcaption>{html.escape(title)}</figcaption>'
+        f'<table class="bars"><tbody>{rows}</tbody></table>'
+        f'<p class="legend">{html.escape(caption)}</p></figure>'
+    )
+
+
 def points_of(history: Sequence[HistoryRow], column: str) -> Points:
     """A column of a run's history by epoch; empty if it was not measured."""
     return [(row["epoch"], row[column]) for row in history if column in row]
@@ -140,9 +156,11 @@ class _Scale:
         return round(self.bottom - part * (self.bottom - _TOP), 1)
 
 
-def _padded(low: float, high: float) -> tuple[float, float]:
+def _padded(low: float, high: float, most: float | None) -> tuple[float, float]:
+    """A range with some space, which goes neither beyond `most` nor, without need, below 0."""
     pad = (high - low) * 0.05 or abs(high) * 0.05 or 0.5
-    return low - pad, high + pad
+    above = high + pad if most is None else max(high, min(high + pad, most))
+    return (low - pad if low < 0 else max(low - pad, 0.0)), above
 
 
 def _steps(low: float, high: float, most: int) -> list[float]:
@@ -160,7 +178,9 @@ def _grid(scale: _Scale, language: Language) -> str:
     for value in values:
         y = scale.y(value)
         parts.append(f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y}" y2="{y}"/>')
-        parts.append(f'<text x="{_LEFT - 6}" y="{y + 4}" class="end">{value:.4g}</text>')
+        parts.append(
+            f'<text x="{_LEFT - 6}" y="{y + 4}" class="end">{_tick(value, language)}</text>'
+        )
     epochs = range(math.ceil(scale.first), math.floor(scale.last) + 1)
     every = max(1, -(-len(epochs) // 6))
     for epoch in epochs[::every]:
@@ -170,6 +190,11 @@ def _grid(scale: _Scale, language: Language) -> str:
     name = html.escape(text("studio_epoch", language))
     parts.append(f'<text x="{middle}" y="{_HEIGHT - 3}" class="middle">{name}</text>')
     return "".join(parts)
+
+
+def _tick(value: float, language: Language) -> str:
+    written = f"{value:.4g}"
+    return written.replace(".", ",") if language == "fr" else written
 
 
 def _line(points: Points, scale: _Scale, look: str) -> str:
@@ -192,6 +217,7 @@ def _epoch(
     """What is shown while the pointer is on an epoch: a rule, dots and the values."""
     x = scale.x(epoch)
     half = (_WIDTH - _LEFT - _RIGHT) / max(scale.last - scale.first, 1) / 2
+    begin, end = max(x - half, 0), min(x + half, _WIDTH)
     said = [f"{text('studio_epoch', language)} {epoch:g}"]
     dots = ""
     for name, points in lines.items():
@@ -211,7 +237,7 @@ def _epoch(
         for i, line in enumerate(said)
     )
     return (
-        f'<g class="epoch"><rect class="catch" x="{x - half}" y="0" width="{2 * half}" '
+        f'<g class="epoch"><rect class="catch" x="{begin}" y="0" width="{end - begin}" '
         f'height="{_HEIGHT}"/><g class="values"><line x1="{x}" x2="{x}" y1="{_TOP}" '
         f'y2="{scale.bottom}"/>{dots}<rect class="box" x="{left}" y="{_TOP}" width="{width}" '
         f'height="{height}" rx="4"/>{texts}</g></g>'

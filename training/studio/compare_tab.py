@@ -12,7 +12,7 @@ import pandas as pd
 
 from cxr.errors import RunError
 from cxr.language import Language
-from cxr.messages import text
+from cxr.messages import Message, text
 from cxr.model.bundle import BUNDLED_MODEL, load_bundle
 from training.files import write_text
 from training.fitting.config import LAST, TrainingConfig
@@ -40,8 +40,7 @@ def create_compare_tab(tab: gr.Tab, queue: JobQueue) -> None:
         where = gr.Radio(
             [(shown("studio_validation"), "val_"), (shown("studio_training"), "")],
             value="val_",
-            show_label=False,
-            label=shown("studio_metric"),
+            label=shown("studio_curve_of"),
             elem_id="compared-where",
             scale=1,
         )
@@ -85,15 +84,17 @@ def create_compare_tab(tab: gr.Tab, queue: JobQueue) -> None:
         column = f"{where}{metric}"
         runs = {name: run for name in names or [] if (run := read_run(queue.runs / name))}
         lines = {name: points_of(run.history, column) for name, run in runs.items()}
-        return charts_html([chart_html(Chart(metric_name(column, language), lines), language)])
+        most = None if metric in ("loss", "learning_rate") else 1.0
+        chart = Chart(metric_name(column, language), lines, most=most)
+        return charts_html([chart_html(chart, language)])
 
     def compare(
         first: str | None, second: str | None, images: str, request: gr.Request
     ) -> Iterator[tuple[Any, Any]]:
         """Run the evaluation, and show its report when it has ended."""
         language = language_of(request)
-        with shown_errors():
-            arguments, out = _evaluation(queue, first, second, images.strip())
+        with shown_errors(language):
+            arguments, out = _evaluation(queue, first, second, images.strip(), language)
         for printed, status in run_command(queue, *arguments):
             shown_report = _report_html(out, language) if status == 0 else ""
             yield gr.Textbox(printed, visible=True), shown_report
@@ -163,7 +164,7 @@ def _row(
 
 
 def _evaluation(
-    queue: JobQueue, first: str | None, second: str | None, images: str
+    queue: JobQueue, first: str | None, second: str | None, images: str, language: Language
 ) -> tuple[list[str], Path]:
     """Arguments of the command, and the folder of its report.
 
@@ -173,10 +174,10 @@ def _evaluation(
     """
     run = read_run(queue.runs / first) if first else None
     if run is None or run.bundle is None:
-        raise RunError("Choose a finished run to measure.")
+        raise RunError(Message("studio_measure_none"))
     if first == second:
-        raise RunError(f"{first}: choose another model to compare it with.")
-    arguments = ["evaluate", "--model", str(run.bundle.resolve())]
+        raise RunError(Message("studio_same_model", {"name": str(first)}))
+    arguments = ["evaluate", "--model", str(run.bundle.resolve()), "--language", language]
     if second:
         other = BUNDLED_MODEL if second == _BUNDLED else queue.runs / second / "bundle"
         arguments += ["--against", str(other)]
@@ -189,9 +190,11 @@ def _evaluation(
         rows, learned = images_to_compare_on(run, others)
         write_text(data, pd.DataFrame(rows).to_csv(index=False))
         if run.config.select_by != LAST:
-            gr.Warning(f"{first}'s epoch was chosen on these images: its figures are too good.")
+            gr.Warning(html.escape(text("studio_chosen_on", language, name=run.name)))
         if learned:
-            gr.Warning(f"{called} was trained on {learned:,} of these {len(rows):,} images.")
+            known: dict[str, str | int] = {"seen": learned, "count": len(rows)}
+            known["name"] = text("compare_bundled", language) if second == _BUNDLED else called
+            gr.Warning(html.escape(text("studio_trained_on", language, **known)))
     return [*arguments, "--data", str(data), "--out", str(out)], out
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,10 +11,11 @@ import gradio as gr
 
 from cxr.errors import DatasetError, RadiographError
 from cxr.language import Language, format_number
-from cxr.messages import text
+from cxr.messages import Message, text
 from cxr.page.pictures import shrink
+from training.data.dataset import present_splits
 from training.data.images import read_images
-from training.data.inspection import Inspection, Problem, inspect_folder
+from training.data.inspection import FITTED, INSPECTED, Inspection, Problem, inspect_folder
 from training.studio.parts import images_html, shown_errors, table
 from training.studio.words import language_of, shown
 
@@ -63,12 +65,33 @@ def chosen_folder(path: str | None) -> Path:
     """The folder that a text names; a tilde at its start is the home folder.
 
     Raises:
-        DatasetError: the tilde names a user who has no home folder.
+        DatasetError: it is empty, or its tilde names a user who has no home folder.
     """
+    written = (path or "").strip()
+    if not written:
+        raise DatasetError(Message("studio_no_folder"))
     try:
-        return Path((path or "").strip() or "no data folder was chosen").expanduser()
+        return Path(written).expanduser()
     except RuntimeError as error:  # no such user
-        raise DatasetError(f"{path}: no such folder ({error}).") from error
+        raise DatasetError(Message("studio_folder_missing", {"folder": written})) from error
+
+
+def folder_to_fit(path: str | None, splits: Sequence[str] = FITTED) -> Path:
+    """The same, if it has one of these splits: raises now what a fit would raise later.
+
+    Raises:
+        DatasetError: it has none, or there is no such folder.
+    """
+    folder = chosen_folder(path)
+    try:
+        present_splits(folder, splits)
+    except DatasetError as error:
+        named = {"folder": str(folder)}
+        if not folder.is_dir():
+            raise DatasetError(Message("studio_folder_missing", named)) from error
+        named["found"] = ", ".join(sorted(entry.name for entry in folder.iterdir())[:8]) or "–"
+        raise DatasetError(Message("studio_folder_other", named)) from error
+    return folder
 
 
 def _inspect(
@@ -78,8 +101,8 @@ def _inspect(
 ) -> tuple[str, str, str]:
     """Tables, problems and contact sheet of a data folder."""
     language = language_of(request)
-    with shown_errors():
-        inspection = inspect_folder(chosen_folder(path))
+    with shown_errors(language):
+        inspection = inspect_folder(folder_to_fit(path, INSPECTED))
         return (
             _counts_html(inspection, language),
             _problems_html(inspection.problems, language),

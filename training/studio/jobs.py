@@ -28,6 +28,7 @@ from typing import Any, Literal
 from filelock import FileLock, Timeout
 
 from cxr.errors import RunError
+from cxr.messages import Message
 from training.files import ROOT, make_folder, read_json, write_json, write_text
 from training.fitting.config import TrainingConfig
 from training.studio.processes import last_lines, run_until_stopped
@@ -90,13 +91,10 @@ class JobQueue:
             RunError: the name is not allowed, or taken; or the folder cannot be made.
         """
         if not _NAME.fullmatch(name):
-            raise RunError(
-                f"{name!r}: expected a name of letters, digits, dots, dashes and underscores, up "
-                "to 64 of them."
-            )
+            raise RunError(Message("studio_bad_name", {"name": repr(name)}))
         folder = self.jobs_folder / name
         if (folder / "job.json").exists() or (self.runs / name).exists():
-            raise RunError(f"{name}: there is a run of this name already. Choose another.")
+            raise RunError(Message("studio_name_taken", {"name": name}))
         make_folder(folder)
         preset = folder / "preset.json"
         write_json(preset, config.to_json())
@@ -138,7 +136,7 @@ class JobQueue:
         """
         job = self.job(name)
         if job is None or job.state not in ("stopped", "failed"):
-            raise RunError(f"{name}: not a job that was stopped or has failed.")
+            raise RunError(Message("studio_not_stopped", {"name": name}))
         (self.jobs_folder / name / "stop").unlink(missing_ok=True)
         self._write(dataclasses.replace(job, state="queued", queued=self._last()))
 
@@ -152,7 +150,7 @@ class JobQueue:
         """
         job = self.job(name)
         if job is None or job.state in ("queued", "running"):
-            raise RunError(f"{name}: not a job that has ended. Stop it first.")
+            raise RunError(Message("studio_not_ended", {"name": name}))
         for file in ("job.json", "stop"):
             (self.jobs_folder / name / file).unlink(missing_ok=True)
 

@@ -9,13 +9,15 @@ from typing import Any
 
 import gradio as gr
 
-from cxr.language import Language, format_percent, format_probability
+from cxr.language import Language, format_decimal, format_percent, format_probability
 from cxr.messages import text
 from training.studio.jobs import JobQueue
 from training.studio.parts import QUIET
 from training.studio.trying import create_trying, finished_runs
 from training.studio.words import language_of, shown
 from training.validation.mistakes import PICTURES, TABLE, Mistake, read_mistakes
+
+_CROSS_VALIDATION = "cross_validation.json"  # the figures of one, beside its mistakes
 
 
 def create_look_tab(tab: gr.Tab, queue: JobQueue) -> gr.Dropdown:
@@ -50,7 +52,10 @@ def _sources(queue: JobQueue, language: Language) -> list[tuple[str, str]]:
     """Folders with mistakes, the newest first: what each is called, and its path in the runs."""
     found: list[tuple[float, str, str]] = []
     for path in queue.runs.glob(f"*/{TABLE}"):
-        name = text("studio_look_run", language, name=path.parent.name)
+        folds = (path.parent / _CROSS_VALIDATION).exists()
+        name = text(
+            "studio_look_folds" if folds else "studio_look_run", language, name=path.parent.name
+        )
         found.append((path.stat().st_mtime, name, path.parent.name))
     for path in queue.reports.glob(f"*/{TABLE}"):
         name = text("studio_look_report", language, name=path.parent.name)
@@ -88,6 +93,7 @@ def _figure(mistake: Mistake, folder: Path, language: Language) -> str:
         "studio_mistake",
         language,
         probability=format_probability(mistake.probability, language),
+        threshold=format_decimal(mistake.threshold, language),
         kind=text(f"studio_kind_{mistake.kind}", language),
     )
     where = text("studio_mistake_no_lungs", language)

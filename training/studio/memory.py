@@ -14,6 +14,7 @@ from training.studio.jobs import JobQueue
 from training.studio.parts import QUIET
 from training.studio.settings import SETTINGS, changed, find_preset, preset_choices
 from training.studio.train_tab import TrainControls
+from training.studio.words import language_of
 
 
 def remembered(name: str) -> gr.BrowserState:
@@ -53,17 +54,25 @@ def keep_over_reloads(
     def keep(*values: Any) -> list[Any]:
         return list(values)
 
-    def show(values: list[Any] | None) -> list[Any]:
+    def show(values: list[Any] | None, request: gr.Request) -> list[Any]:
         """Updates of the controls; none if nothing was kept, or it fits no more."""
         try:
             path, skip, *outlines, preset, chosen = _parts(values, len(train.outlines))
-            if preset not in [value for _, value in preset_choices(queue.runs)]:
+            choices = preset_choices(queue.runs, language_of(request))
+            if preset not in [value for _, value in choices]:
                 raise ValueError(preset)
             config = changed(find_preset(queue.runs, preset), chosen)
         except (RunError, ValueError, TypeError):
             return [gr.skip()] * (len(kept) + 1)
         updates = [setting.update(config) for setting in SETTINGS]
-        return [path or gr.skip(), bool(skip), *outlines, preset, *updates, preset]
+        return [
+            path or gr.skip(),
+            bool(skip),
+            *outlines,
+            preset,
+            *updates,
+            gr.Dropdown(choices, value=preset),
+        ]
 
     keeping: dict[str, Any] = {"inputs": kept, "outputs": settings, "preprocess": False, **QUIET}
     gr.on([part.input for part in typed], keep, trigger_mode="always_last", **keeping)

@@ -9,23 +9,24 @@ from collections.abc import Iterable, Iterator, Sequence
 import gradio as gr
 import numpy as np
 import numpy.typing as npt
-from matplotlib.figure import Figure
 
 from cxr.errors import CXRError
-from cxr.language import Language, format_decimal, format_number
+from cxr.language import Language, format_decimal, format_number, keep_together
 from cxr.page.pictures import grey_data_uri
 
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}  # for events that take no time
 
 
 @contextlib.contextmanager
-def shown_errors() -> Iterator[None]:
+def shown_errors(language: Language) -> Iterator[None]:
     """Show the project's own errors as a message, and leave the page as it was."""
     try:
         yield
     except CXRError as error:
         # Gradio shows a message as HTML.
-        raise gr.Error(html.escape(str(error)), duration=20, print_exception=False) from error
+        raise gr.Error(
+            html.escape(error.say(language)), duration=20, print_exception=False
+        ) from error
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]], language: Language) -> str:
@@ -72,9 +73,9 @@ def create_command(label: str, *, elem_id: str) -> gr.Code:
     )
 
 
-def plot_or_nothing(figure: Figure | None) -> gr.Plot:
-    """An update of a plot; without a figure it is hidden."""
-    return gr.Plot(figure, visible=figure is not None)
+def joined(parts: Iterable[str], language: Language) -> str:
+    """Parts of a sentence, parted by semicolons."""
+    return keep_together(" ; " if language == "fr" else "; ", language).join(parts)
 
 
 def duration(seconds: float | None) -> str:

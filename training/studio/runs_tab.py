@@ -19,6 +19,7 @@ from training.studio.parts import (
     QUIET,
     create_command,
     duration,
+    joined,
     shown_errors,
     table,
 )
@@ -98,9 +99,9 @@ def create_runs_tab(page: gr.Blocks, queue: JobQueue) -> None:
             return gr.skip(), gr.skip()
         return _charts_html(run, watch, language_of(request)) if run else "", now
 
-    def act(how: Callable[[str], None]) -> Callable[[str | None], None]:
-        def do(name: str | None) -> None:
-            with shown_errors():
+    def act(how: Callable[[str], None]) -> Callable[[gr.Request, str | None], None]:
+        def do(request: gr.Request, name: str | None) -> None:
+            with shown_errors(language_of(request)):
                 if name:
                     how(name)
 
@@ -193,7 +194,7 @@ def _about_html(job: Job | None, run: Run | None, language: Language) -> str:
         ]
         said = ", ".join(figures)
         parts.append(text("runs_measured", language, count=result["images"], figures=said))
-    line = "; ".join(parts)
+    line = joined(parts, language)
     return f'<p>{line}.</p><progress value="{done}" max="{epochs}">{progress}</progress>'
 
 
@@ -219,6 +220,7 @@ def _charts_html(run: Run, watch: list[str], language: Language) -> str:
                 },
                 kept=kept,
                 digits=6 if name == "learning_rate" else 4,
+                most=None if name in ("loss", "learning_rate") else 1.0,
             ),
             language,
         )

@@ -11,10 +11,13 @@ from typing import Any, get_args
 import gradio as gr
 
 from cxr.errors import RunError
+from cxr.language import Language
+from cxr.messages import Message, text
 from training.fitting.config import LAST, SELECTABLE, Balance, Optimizer, TrainingConfig
 from training.fitting.presets import PRESETS, load_preset
 from training.fitting.runs import list_runs
-from training.studio.words import shown
+from training.studio.parts import QUIET
+from training.studio.words import language_of, shown
 
 IMAGE_SIZE = "network.input_size"  # sets the size in preprocessing and in early epochs too
 _RUN = "run:"  # before a run's name, since a run may have the name of a preset
@@ -154,12 +157,27 @@ FOLDED = {
 SETTINGS = (*MAIN, *(setting for group in FOLDED.values() for setting in group))
 
 
-def preset_choices(runs: Path) -> list[tuple[str, str]]:
+def preset_choices(runs: Path, language: Language) -> list[tuple[str, str]]:
     """What a run can start from: presets, the best of a search, the settings of other runs."""
     ours = [(name, name) for name in sorted(PRESETS)]
-    searches = [(f"best of {path.parent.name}", str(path)) for path in runs.glob("*/best.json")]
-    others = [(f"settings of {run.name}", f"{_RUN}{run.name}") for run in list_runs(runs)]
+    searches = [
+        (text("studio_best_of", language, name=path.parent.name), str(path))
+        for path in runs.glob("*/best.json")
+    ]
+    others = [
+        (text("studio_settings_of", language, name=run.name), f"{_RUN}{run.name}")
+        for run in list_runs(runs)
+    ]
     return [*ours, *sorted(searches), *others]
+
+
+def offer_presets(runs: Path, preset: gr.Dropdown) -> None:
+    """Renew the choices of a list of presets whenever it is opened."""
+
+    def choices(request: gr.Request) -> gr.Dropdown:
+        return gr.Dropdown(preset_choices(runs, language_of(request)))
+
+    preset.focus(choices, None, preset, **QUIET)
 
 
 def find_preset(runs: Path, name: str | None) -> TrainingConfig:
@@ -169,11 +187,11 @@ def find_preset(runs: Path, name: str | None) -> TrainingConfig:
         RunError: nothing was chosen, or the run no longer exists.
     """
     if not name:
-        raise RunError("Choose a preset to start from.")
+        raise RunError(Message("studio_needs_preset"))
     if name.startswith(_RUN):
         run = next((run for run in list_runs(runs) if name == f"{_RUN}{run.name}"), None)
         if run is None:
-            raise RunError(f"{name.removeprefix(_RUN)}: this run no longer exists. Choose another.")
+            raise RunError(Message("studio_run_gone", {"name": name.removeprefix(_RUN)}))
         config = run.config
     else:
         config = load_preset(name)
@@ -203,5 +221,5 @@ def changed(config: TrainingConfig, chosen: Sequence[Any]) -> TrainingConfig:
         sized = config if size == config.network.input_size else config.with_image_size(size)
         result = sized.with_settings(values, preset=config.preset)
     except (TypeError, ValueError) as error:
-        raise RunError(str(error)) from error
+        raise RunError(Message("studio_no_fit", {"reason": str(error)})) from error
     return result if result == config else dataclasses.replace(result, preset=CUSTOM)

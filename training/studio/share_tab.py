@@ -10,7 +10,7 @@ import gradio as gr
 
 from cxr.errors import BundleError, RunError
 from cxr.language import Language
-from cxr.messages import text
+from cxr.messages import Message, text
 from cxr.model.bundle import load_bundle
 from training.sharing.local_model import chosen as chosen_model
 from training.sharing.local_model import use, use_bundled
@@ -55,37 +55,37 @@ def create_share_tab(tab: gr.Tab, queue: JobQueue) -> None:
         return gr.Dropdown(names, value=value), _local_line(language_of(request))
 
     def take_run(name: str | None, request: gr.Request) -> str:
-        with shown_errors():
+        with shown_errors(language_of(request)):
             use(queue.runs / _required(name))
         return _local_line(language_of(request))
 
     def take_bundled(request: gr.Request) -> str:
-        with shown_errors():
+        with shown_errors(language_of(request)):
             use_bundled()
         return _local_line(language_of(request))
 
     def arguments_of(name: str | None, repo: str, tag: str, private: bool) -> list[str]:
         if not repo.strip():
-            raise RunError("Enter a repository, for example me/chest-x-rays.")
+            raise RunError(Message("studio_needs_repo"))
         arguments = ["publish", str(queue.runs / _required(name)), "--repo", repo.strip()]
         arguments += ["--tag", tag.strip()] if tag.strip() else []
         return [*arguments, *(["--private"] if private else [])]
 
-    def look_first(*asked: Any) -> Iterator[tuple[Any, Any]]:
+    def look_first(request: gr.Request, *asked: Any) -> Iterator[tuple[Any, Any]]:
         """Show what would be sent, and remember which command and model that was."""
-        with shown_errors():
+        with shown_errors(language_of(request)):
             arguments = arguments_of(*asked)
             of_model = _model_of(arguments)
         for printed, status in run_command(queue, *arguments, "--dry-run"):
             seen = [arguments, of_model] if status == 0 else None
             yield gr.Textbox(printed, visible=True), seen
 
-    def send(seen: Any, *asked: Any) -> Iterator[Any]:
+    def send(request: gr.Request, seen: Any, *asked: Any) -> Iterator[Any]:
         """Publish, but only the command and the model that were looked at."""
-        with shown_errors():
+        with shown_errors(language_of(request)):
             arguments = arguments_of(*asked)
             if seen != [arguments, _model_of(arguments)]:
-                raise RunError("Look at what would be sent first.")
+                raise RunError(Message("studio_look_first"))
         for printed, _ in run_command(queue, *arguments):
             yield gr.Textbox(printed, visible=True)
 
@@ -107,7 +107,7 @@ def _model_of(arguments: list[str]) -> str:
 
 def _required(name: str | None) -> str:
     if not name:
-        raise RunError("Choose a finished run.")
+        raise RunError(Message("studio_try_no_run"))
     return name
 
 
@@ -115,7 +115,7 @@ def _local_line(language: Language) -> str:
     try:
         local = chosen_model()
     except BundleError as error:
-        return text("studio_local_broken", language, error=str(error))
+        return text("studio_local_broken", language, error=error.say(language))
     bundle = local or load_bundle()
     named = {"name": bundle.name, "version": bundle.version, "digest": bundle.sha256[:12]}
     return text("studio_local_run" if local else "studio_local_bundled", language, **named)

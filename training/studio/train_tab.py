@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,14 @@ import numpy.typing as npt
 from cxr.cases import read_cases
 from cxr.errors import CXRError, DatasetError
 from cxr.language import Language
-from cxr.messages import text
+from cxr.messages import Message, text
 from cxr.reading.radiograph import Radiograph, read_radiograph
 from training.data.dataset import image_paths, present_splits
 from training.data.inspection import FITTED
 from training.fitting.augmentation import augment
 from training.fitting.config import TrainingConfig
 from training.fitting.runs import list_runs
-from training.studio.data_tab import DataFolder, chosen_folder
+from training.studio.data_tab import DataFolder, chosen_folder, folder_to_fit
 from training.studio.jobs import JobQueue
 from training.studio.parts import QUIET, create_command, images_html, shown_errors
 from training.studio.preset_cards import create_preset_cards
@@ -34,6 +34,7 @@ from training.studio.settings import (
     SETTINGS,
     changed,
     find_preset,
+    offer_presets,
     preset_choices,
 )
 from training.studio.words import language_of, shown
@@ -69,7 +70,7 @@ def create_train_tab(page: gr.Blocks, queue: JobQueue, data: DataFolder) -> Trai
         with gr.Column(scale=3, min_width=340):
             with gr.Row():
                 preset = gr.Dropdown(
-                    preset_choices(queue.runs),
+                    preset_choices(queue.runs, "en"),
                     value=_FIRST_PRESET,
                     label=shown("studio_start_from"),
                     elem_id="preset",
@@ -118,10 +119,9 @@ def create_train_tab(page: gr.Blocks, queue: JobQueue, data: DataFolder) -> Trai
         *chosen: Any,
     ) -> tuple[Any, str]:
         """Queue a training; returns its command, and a name for the next run."""
-        with shown_errors():
+        with shown_errors(language_of(request)):
             config = changed(find_preset(queue.runs, preset), chosen)
-            folder = chosen_folder(path)
-            present_splits(folder, FITTED)  # raises now what the run would raise later
+            folder = folder_to_fit(path)
             name = (name or "").strip()
             options = ["--name", name, *(["--skip-unreadable"] if skip else [])]
             options += outline_options(lungs, opacities)
@@ -130,13 +130,20 @@ def create_train_tab(page: gr.Blocks, queue: JobQueue, data: DataFolder) -> Trai
         gr.Info(html.escape(text("studio_queued", language_of(request), name=job.name)))
         return gr.Code(job.command, visible=True), _free_name(queue)
 
-    def show_preset(name: str | None, loaded: str) -> list[Any]:
+    def show_preset(name: str | None, loaded: str, request: gr.Request) -> list[Any]:
         """Updates of the controls; none if the list was opened and closed without a change."""
         if name == loaded:
             return [gr.skip()] * (len(SETTINGS) + 1)
-        with shown_errors():
+        with shown_errors(language_of(request)):
             config = find_preset(queue.runs, name)
         return [*(setting.update(config) for setting in SETTINGS), name]
+
+    def show_card(card: str) -> Callable[[str, gr.Request], list[Any]]:
+        # Gradio does not find the request among the arguments of a partial function.
+        def show(loaded: str, request: gr.Request) -> list[Any]:
+            return show_preset(card, loaded, request)
+
+        return show
 
     loaded = gr.State(_FIRST_PRESET)
     image_number = gr.Number(0, visible=False)
@@ -149,7 +156,7 @@ def create_train_tab(page: gr.Blocks, queue: JobQueue, data: DataFolder) -> Trai
             config = changed(find_preset(queue.runs, preset), chosen)
             return preview_html(config, _image(path, number), language_of(request))
         except CXRError as error:  # in place of the preview: a slider may still be moving
-            return f'<p class="problem stops">{html.escape(str(error))}</p>'
+            return f'<p class="problem stops">{html.escape(error.say(language_of(request)))}</p>'
 
     start.click(
         queue_run,
@@ -163,10 +170,10 @@ def create_train_tab(page: gr.Blocks, queue: JobQueue, data: DataFolder) -> Trai
         show_preview, **show
     )
     for card, button in cards.items():
-        button.click(
-            partial(show_preset, card), loaded, [*controls, loaded], api_visibility="private"
-        ).then(lambda chosen=card: chosen, None, preset, **QUIET).then(show_preview, **show)
-    preset.focus(lambda: gr.Dropdown(preset_choices(queue.runs)), None, preset, **QUIET)
+        button.click(show_card(card), loaded, [*controls, loaded], api_visibility="private").then(
+            lambda chosen=card: chosen, None, preset, **QUIET
+        ).then(show_preview, **show)
+    offer_presets(queue.runs, preset)
     another.click(lambda number: number + 1, image_number, image_number, **QUIET).then(
         show_preview, **show
     )
@@ -194,7 +201,7 @@ def outline_options(lungs: str | None, opacities: str | None) -> list[str]:
         tables = [line.strip() for line in (lines or "").splitlines() if line.strip()]
         for table in tables:
             if not Path(table).is_file():
-                raise DatasetError(f"{table}: no such file. Expected a CSV file of outlines.")
+                raise DatasetError(Message("studio_no_outlines", {"table": table}))
         options += [option, *(str(Path(table).resolve()) for table in tables)] if tables else []
     return options
 

@@ -47,7 +47,7 @@ def create_trying(queue: JobQueue) -> gr.Dropdown:
             raise gr.Error(text("studio_try_no_run", language), print_exception=False)
         if not path:
             raise gr.Error(text("studio_try_no_file", language), print_exception=False)
-        with shown_errors():
+        with shown_errors(language):
             manifest = (found.bundle / "manifest.json").stat()
             classifier = _classifier(found.bundle, manifest.st_mtime_ns)
             return _answer_html(Path(path), classifier, language)

@@ -9,18 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from matplotlib.figure import Figure
 
 from cxr.errors import RunError
 from cxr.language import Language
-from cxr.messages import text
-from training.data.dataset import present_splits
-from training.data.inspection import FITTED
-from training.metrics import plots
-from training.studio.data_tab import DataFolder, chosen_folder
+from cxr.messages import Message, text
+from training.studio.charts import bars_html, charts_html
+from training.studio.data_tab import DataFolder, folder_to_fit
 from training.studio.jobs import JobQueue, State
-from training.studio.parts import QUIET, plot_or_nothing, shown_errors, table
-from training.studio.settings import find_preset, preset_choices
+from training.studio.parts import QUIET, joined, shown_errors, table
+from training.studio.settings import SETTINGS, find_preset, offer_presets, preset_choices
 from training.studio.words import language_of, shown
 
 _INTERVAL = 5.0  # seconds between two updates
@@ -32,7 +29,10 @@ def create_tune_tab(tab: gr.Tab, queue: JobQueue, data: DataFolder) -> None:
     gr.Markdown(shown("studio_tune_means"))
     with gr.Row():
         preset = gr.Dropdown(
-            preset_choices(queue.runs), value="default", label=shown("studio_start_from"), scale=2
+            preset_choices(queue.runs, "en"),
+            value="default",
+            label=shown("studio_start_from"),
+            scale=2,
         )
         name = gr.Textbox(
             "search", label=shown("studio_search_name"), scale=2, elem_id="search-name"
@@ -48,7 +48,7 @@ def create_tune_tab(tab: gr.Tab, queue: JobQueue, data: DataFolder) -> None:
         [], label=shown("studio_search"), info=shown("studio_search_means"), elem_id="search"
     )
     found = gr.HTML(elem_id="trials-found")
-    importance = gr.Plot(show_label=False, visible=False, elem_id="importance")
+    importance = gr.HTML(elem_id="importance")
 
     def queue_search(
         path: str | None,
@@ -59,12 +59,11 @@ def create_tune_tab(tab: gr.Tab, queue: JobQueue, data: DataFolder) -> None:
         epochs: int | None,
         request: gr.Request,
     ) -> gr.Dropdown:
-        with shown_errors():
+        with shown_errors(language_of(request)):
             config = find_preset(queue.runs, preset)
-            folder = chosen_folder(path)
-            present_splits(folder, FITTED)
+            folder = folder_to_fit(path)
             if not trials or not epochs:
-                raise RunError("Choose a number of trials, and of epochs per trial.")
+                raise RunError(Message("studio_needs_trials"))
             options = ["--until", str(int(trials)), "--epochs", str(int(epochs))]
             options += ["--skip-unreadable"] if skip else []
             job = queue.add("tune", (name or "").strip(), config, folder, *options)
@@ -82,9 +81,10 @@ def create_tune_tab(tab: gr.Tab, queue: JobQueue, data: DataFolder) -> None:
         now = [names, name, job.state if job else None, _trials_ended(folder)]
         if now == drawn:
             return gr.skip(), gr.skip(), gr.skip(), gr.skip()
-        found = _trials_html(folder, job.state, language_of(request)) if job else ""
-        plot = plot_or_nothing(_importance(folder) if job else None)
-        return gr.Dropdown(names, value=name), found, plot, now
+        language = language_of(request)
+        found = _trials_html(folder, job.state, language) if job else ""
+        bars = _importance_html(folder, language) if job else ""
+        return gr.Dropdown(names, value=name), found, bars, now
 
     drawn = gr.State()  # what is shown; it is drawn again only when that changes
     updated = [chosen, found, importance, drawn]
@@ -102,7 +102,7 @@ def create_tune_tab(tab: gr.Tab, queue: JobQueue, data: DataFolder) -> None:
         trigger_mode="always_last",
         **QUIET,
     )
-    preset.focus(lambda: gr.Dropdown(preset_choices(queue.runs)), None, preset, **QUIET)
+    offer_presets(queue.runs, preset)
 
 
 def _searches(queue: JobQueue) -> list[str]:
@@ -125,7 +125,7 @@ def _trials_html(folder: Path, state: State, language: Language) -> str:
     said = f"<strong>{text(f'runs_state_{state}', language).capitalize()}</strong>"
     path = folder / "trials.csv"
     if not path.exists():
-        return f"<p>{said}; {text('trials_none', language)}</p>"
+        return f"<p>{joined([said, text('trials_none', language)], language)}</p>"
     with path.open(newline="", encoding="utf-8") as file:
         trials = sorted(csv.DictReader(file), key=lambda row: -float(row["value"] or 0))
     settings = [name for name in trials[0] if name.startswith("params_")]
@@ -133,22 +133,38 @@ def _trials_html(folder: Path, state: State, language: Language) -> str:
         text("trials_number", language),
         text("runs_state", language),
         text("runs_auc", language),
-        *(name.removeprefix("params_") for name in settings),
+        *(_setting_name(name.removeprefix("params_"), language) for name in settings),
     )
     rows = [
-        (row["number"], row["state"].lower(), *(_number(row[n]) for n in ("value", *settings)))
+        (
+            int(row["number"]),
+            _state(row["state"], language),
+            *(_number(row[n]) for n in ("value", *settings)),
+        )
         for row in trials[:_MAX_ROWS]
     ]
     return f"<p>{said}</p>{table(headers, rows, language)}"
+
+
+def _state(name: str, language: Language) -> str:
+    """How a trial ended, from Optuna's word for it."""
+    return text(f"trials_state_{name.lower()}", language)
+
+
+def _setting_name(name: str, language: Language) -> str:
+    """What a setting is called on the page."""
+    known = name in {setting.name for setting in SETTINGS}
+    return text(f"setting_{name.replace('.', '_')}", language) if known else name
 
 
 def _number(written: str) -> float | None:
     return float(written) if written else None
 
 
-def _importance(folder: Path) -> Figure | None:
+def _importance_html(folder: Path, language: Language) -> str:
+    """A bar for each setting, the most important first; empty before there is a report."""
     path = folder / "report.json"
-    if not path.exists():
-        return None
-    importance = json.loads(path.read_text(encoding="utf-8"))["importance"]
-    return plots.importance(importance) if importance else None
+    importance = json.loads(path.read_text(encoding="utf-8"))["importance"] if path.exists() else {}
+    bars = {_setting_name(name, language): part for name, part in importance.items()}
+    title, caption = text("trials_importance", language), text("trials_importance_mean", language)
+    return charts_html([bars_html(title, bars, caption, language)]) if bars else ""

@@ -21,7 +21,9 @@ import numpy.typing as npt
 from cxr.checks import evidence_by_place
 from cxr.classifier import Classifier, Heatmap
 from cxr.gate.gate import Gate
-from cxr.model.bundle import CLASS_NAMES, Bundle
+from cxr.language import Language, format_decimal
+from cxr.messages import text
+from cxr.model.bundle import Bundle
 from cxr.output.overlay import draw_overlay, png, shrink
 from cxr.reading.radiograph import Radiograph, read_radiograph
 from training.data.dataset import Record
@@ -75,6 +77,7 @@ def write_mistakes(
     *,
     threshold: float,
     explain: Explain,
+    language: Language = "en",
 ) -> list[Mistake]:
     """Write the most confident mistakes of each class, the false negatives first.
 
@@ -85,6 +88,7 @@ def write_mistakes(
         logits: (N,), calibrated.
         threshold: probability from which pneumonia is predicted.
         explain: see `Explain`.
+        language: of the words on the sheet.
 
     Raises:
         RunError: `out` cannot be made.
@@ -117,16 +121,23 @@ def write_mistakes(
                 )
                 (folder / mistake.picture).write_bytes(png(picture))
                 mistakes.append(mistake)
-                caption = f"{Path(record.path).stem}  p={mistake.probability:.3f}"
-                tiles.append((picture, caption))
-            groups.append((f"{CLASS_NAMES[label]}, predicted wrongly: {len(wrong)}", tiles))
+                probability = format_decimal(mistake.probability, language, digits=3)
+                tiles.append((picture, f"{Path(record.path).stem}  p={probability}"))
+            said = text("drawn_false_negatives" if label else "drawn_false_positives", language)
+            groups.append((f"{said}: {len(wrong)}", tiles))
     plots.save(plots.image_grid(groups), out / SHEET)
     write_text(out / TABLE, _as_csv(mistakes))
     return mistakes
 
 
 def write_bundle_mistakes(
-    out: Path, bundle: Bundle, root: Path, records: Sequence[Record], logits: Logits
+    out: Path,
+    bundle: Bundle,
+    root: Path,
+    records: Sequence[Record],
+    logits: Logits,
+    *,
+    language: Language = "en",
 ) -> list[Mistake]:
     """The same for a bundle, at its shipped threshold and with its own heatmaps.
 
@@ -136,6 +147,7 @@ def write_bundle_mistakes(
         root: the folder.
         records: N images.
         logits: (N,), calibrated.
+        language: of the words on the sheet.
     """
     classifier = Classifier(bundle)
     return write_mistakes(
@@ -145,6 +157,7 @@ def write_bundle_mistakes(
         logits,
         threshold=bundle.operating_points.threshold,
         explain=lambda _, radiograph: classifier.answer(radiograph)[1],
+        language=language,
     )
 
 

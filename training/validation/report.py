@@ -16,6 +16,8 @@ from typing import NotRequired, TypedDict, cast
 import numpy as np
 import pandas as pd
 
+from cxr.language import Language
+from cxr.messages import text
 from cxr.model.bundle import CLASS_NAMES, Bundle
 from training.data.dataset import (
     Record,
@@ -108,6 +110,7 @@ def write_report(
     positive: str | None = None,
     skip_unreadable: bool = False,
     resamples: int = 1000,
+    language: Language = "en",
 ) -> Report:
     """Measure a model and write the report.
 
@@ -119,6 +122,7 @@ def write_report(
         positive: the label of a CSV that counts as pneumonia.
         skip_unreadable: leave damaged files out instead of stopping.
         resamples: of the bootstrap.
+        language: of the page and its plots.
 
     Returns:
         The content of ``report.json``.
@@ -146,9 +150,9 @@ def write_report(
         document["against"] = _against(scored, other, resamples)
     write_json(out / DOCUMENT, document)
     write_text(out / "probabilities.csv", _table(scored, other).to_csv(index=False))
-    _draw(scored, other, document, out)
-    write_bundle_mistakes(out, bundle, root, scored.records, scored.logits)
-    write_text(out / "report.html", report_page(out))
+    _draw(scored, other, document, out, language)
+    write_bundle_mistakes(out, bundle, root, scored.records, scored.logits, language=language)
+    write_text(out / "report.html", report_page(out, language))
     return document
 
 
@@ -211,34 +215,45 @@ def _table(scored: _Scored, other: _Scored | None) -> pd.DataFrame:
 # --- Plots ----------------------------------------------------------------------------------------
 
 
-def _draw(scored: _Scored, other: _Scored | None, document: Report, out: Path) -> None:
+def _draw(
+    scored: _Scored, other: _Scored | None, document: Report, out: Path, language: Language
+) -> None:
     """Draw and save every plot of `report_page.PLOTS` but the mistakes."""
     points, history = scored.bundle.operating_points, scored.bundle.evaluation.get("history")
     curves = {model.name: model.probabilities for model in (scored, other) if model}
     if other and len(curves) == 1:  # both have one name and version
-        curves = {"this": scored.probabilities, "the other": other.probabilities}
+        curves = {
+            text("drawn_this", language): scored.probabilities,
+            text("drawn_other", language): other.probabilities,
+        }
+    classes = [text(f"studio_class_{name}", language) for name in CLASS_NAMES]
     figures = {
         "confusion_matrix.png": plots.confusion_matrix(
-            np.array(document["confusion"]), CLASS_NAMES
+            np.array(document["confusion"]), classes, language=language
         ),
-        "roc_curve.png": roc_curve(scored.labels, curves),
-        "precision_and_recall.png": plots.precision_recall_curve(scored.labels, curves),
+        "roc_curve.png": roc_curve(scored.labels, curves, language=language),
+        "precision_and_recall.png": plots.precision_recall_curve(
+            scored.labels, curves, language=language
+        ),
         "reliability.png": plots.reliability_diagram(
-            document["reliability"], document["metrics"]["calibration_error"]
+            document["reliability"], document["metrics"]["calibration_error"], language=language
         ),
         "threshold_curve.png": plots.threshold_curve(
             scored.labels,
             scored.probabilities,
             {
-                "high sensitivity": points.high_sensitivity,
-                "shipped": points.threshold,
-                "high specificity": points.high_specificity,
+                text("drawn_high_sensitivity", language): points.high_sensitivity,
+                text("drawn_shipped", language): points.threshold,
+                text("drawn_high_specificity", language): points.high_specificity,
             },
+            language=language,
         ),
     }
     if history:
         kept = scored.bundle.evaluation.get("kept_epoch")
-        figures["learning_curves.png"] = plots.learning_curves(history, kept=kept)
+        figures["learning_curves.png"] = plots.learning_curves(
+            history, kept=kept, language=language
+        )
     for name in PLOTS:
         (out / name).unlink(missing_ok=True)  # of an earlier report, on a model with more to show
     for name, figure in figures.items():

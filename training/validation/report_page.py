@@ -32,15 +32,15 @@ _WIDE = (_LEARNING_CURVES, SHEET)
 _WEIGHTED = ("loss", "brier", "calibration_error")  # a star: both classes are weighted equally
 
 
-def report_page(folder: Path) -> str:
-    """The report in a folder as a page of HTML, in English, that needs no other file."""
-    return _rendered(folder, "report.html.jinja", "en", top=1)
+def report_page(folder: Path, language: Language = "en") -> str:
+    """The report in a folder as a page of HTML that needs no other file."""
+    return _rendered(folder, "report.html.jinja", language, top=1)
 
 
 def report_body(folder: Path, language: Language) -> str:
     """The same as a part of another page, whose headings are of the third level and below.
 
-    The plots are pictures, whose words stay English.
+    The plots are pictures, in the language in which the report was written.
     """
     return _rendered(folder, "report_body.html.jinja", language, top=3)
 
