@@ -63,7 +63,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Train, then write the bundle."""
-    from training.fitting.fit import fit
     from training.fitting.loading import load_splits
     from training.fitting.run_folder import RunFolder
 
@@ -87,6 +86,9 @@ def run(options: argparse.Namespace) -> int:
         estimate = read_estimate(
             options.cross_validation, config, splits.train.records, elsewhere=options.elsewhere
         )
+    # Keras takes seconds to import: what is wrong with the images or the options is said before.
+    from training.fitting.fit import fit
+
     folder = RunFolder(options.out)
     folder.start(config, options.data, splits)
     callbacks = tensorboard_callbacks(options, run=options.out.name)
