@@ -14,7 +14,7 @@ from cxr.messages import text
 from cxr.page.about import card_text, create_curves
 from cxr.page.api import create_api, fetch_nothing
 from cxr.page.cases import create_cases, create_guide
-from cxr.page.lines import Line, create_choose_button, create_header, create_line, model_line
+from cxr.page.components import Line, create_choose_button, create_header, create_line, model_line
 from cxr.page.many import create_many, create_walk
 from cxr.page.notes import note_keeper
 from cxr.page.preview import LinkPreview

@@ -9,10 +9,10 @@ from typing import Any
 from cxr.classifier import Classifier
 from cxr.errors import RadiographError
 from cxr.outcome import answer_file
+from cxr.page.answer_values import message_values, outcome_value
 from cxr.page.failures import log_failure
-from cxr.page.turns import Busy, Turns
 from cxr.page.uploads import asked_name, uploaded_file
-from cxr.page.values import message_values, outcome_value
+from cxr.page.waiting_turns import Busy, Turns
 
 
 class Answers:

@@ -10,7 +10,7 @@ const state = {
   source: null, // what was chosen: its name, and a file or the name of a case
   asked: null, // how the server knows it: a path of an upload, or the name of a case
   picture: null, // an address of the image itself, for the states without an answer
-  value: null, // an answer, or why there is none; see cxr/page/values.py
+  value: null, // an answer, or why there is none; see cxr/page/answer_values.py
   opacity: cxr.recall("opacity") ?? 0.6,
   least: props.least, // evidence from which a place is coloured, on the heatmap's scale
   pressed: { heatmap: false, contour: false, lungs: false, grid: false, side: false, invert: false, lens: false },
@@ -22,7 +22,7 @@ const state = {
 const answered = () => (state.kind === "answered" ? state.value : null);
 const points = () => answered().operating_points;
 
-// Asks the server for an answer: the kind of state that it leads to, with its values (see cxr/page/values.py).
+// Asks the server for an answer: the kind of state that it leads to, with its values (see cxr/page/answer_values.py).
 const ask = async (source) => {
   const { name, file } = source;
   if (file?.size > props.max_bytes) return { kind: "too_large" };

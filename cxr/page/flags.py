@@ -22,7 +22,7 @@ from cxr.model.hub import add_to_dataset, prepare_dataset
 from cxr.output.overlay import png, shrink
 from cxr.page.failures import log_failure
 from cxr.page.notes import kept_fields
-from cxr.page.turns import Busy
+from cxr.page.waiting_turns import Busy
 from cxr.reading.radiograph import Radiograph, read_radiograph
 
 Flagged = Literal["sent", "sent_with_radiograph", "not_sent"]

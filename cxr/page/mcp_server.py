@@ -30,7 +30,7 @@ from cxr.page.api import heatmap_png, overlay_png
 from cxr.page.failures import log_failure
 from cxr.page.limits import MCP_PATH
 from cxr.page.receiving import Full, Places, Slow, receive_whole
-from cxr.page.turns import Busy, Turns
+from cxr.page.waiting_turns import Busy, Turns
 
 _NOT_A_DEVICE = "For research and teaching on children of 1 to 5 years; no medical device."
 _IMAGE = {

@@ -1,7 +1,7 @@
 """The viewer. The server answers a file or says why not; everything after that runs in the browser.
 
-The browser sends a file and gets the value of one state (`cxr.page.values`); tools, thresholds and
-what-ifs need no further request.
+The browser sends a file and gets the value of one state (`cxr.page.answer_values`); tools,
+thresholds and what-ifs need no further request.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import gradio as gr
 
 from cxr.classifier import Classifier
 from cxr.errors import RadiographError
+from cxr.page.answer_values import message_values
 from cxr.page.answers import Answers
 from cxr.page.desk import create_desk
 from cxr.page.downloads import make_file
 from cxr.page.failures import log_failure
 from cxr.page.flags import flag_sender
-from cxr.page.turns import Busy
-from cxr.page.values import message_values
+from cxr.page.waiting_turns import Busy
 from cxr.reading.radiograph import Radiograph
 
 _SCRIPTS = (

@@ -16,10 +16,10 @@ from playwright.sync_api import Page
 from starlette.testclient import TestClient
 
 from cxr.messages import as_sentence, text
-from cxr.page import limits, turns
+from cxr.page import limits
 from cxr.page.limits import Allowance, Limits
-from cxr.page.turns import Busy, Turns
 from cxr.page.uploads import delete_left
+from cxr.page.waiting_turns import Busy, Turns
 from tests.conftest import PAGE_MARKS
 from tests.cxr.asking import ask, wrapped
 from tests.cxr.browser import answered
@@ -110,7 +110,7 @@ def test_the_page_waits_when_it_is_told_to(page: Page, image_file: Path) -> None
 
 
 def test_who_finds_many_waiting_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turns, "_MAX_WAITING", 1)
+    monkeypatch.setattr(waiting_turns, "_MAX_WAITING", 1)
     taken, leave = threading.Event(), threading.Event()
     few = Turns(1)
 

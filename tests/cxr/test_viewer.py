@@ -16,7 +16,6 @@ from playwright.sync_api import Browser, Page, expect
 from cxr.checks import PLACES
 from cxr.classifier import Classifier, Prediction
 from cxr.messages import Message, sentences
-from cxr.page import turns
 from cxr.page.viewer import create_viewer
 from cxr.reading.radiograph import MAX_BYTES, Radiograph, read_radiograph
 from tests.conftest import PAGE_MARKS
@@ -162,7 +161,7 @@ def test_without_a_connection(page: Page, image_file: Path) -> None:
 def test_too_many_at_once_and_odd_requests(
     tiny_classifier: Classifier, image_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(turns, "_MAX_WAIT", 0.01)
+    monkeypatch.setattr(waiting_turns, "_MAX_WAIT", 0.01)
     viewer = create_viewer(tiny_classifier, cases={"one": image_file}, at_once=0, elem_id="viewer")
     assert viewer.answer_one({"case": "one"}) == {"kind": "busy"}
     assert viewer.keep_file({"case": "one"}) == {"problem": "busy"}

@@ -26,10 +26,10 @@ from cxr.reading.radiograph import MAX_BYTES
 from training.files import make_folder
 from training.studio.compare_tab import create_compare_tab
 from training.studio.data_tab import create_data_tab
+from training.studio.html_parts import QUIET
 from training.studio.jobs import JobQueue
 from training.studio.look_tab import create_look_tab
 from training.studio.memory import keep_over_reloads
-from training.studio.parts import QUIET
 from training.studio.runs_tab import create_runs_tab
 from training.studio.share_tab import create_share_tab
 from training.studio.train_tab import create_train_tab

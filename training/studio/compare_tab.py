@@ -21,8 +21,8 @@ from training.metrics.documents import BundleEvaluation
 from training.studio.charts import Chart, chart_html, charts_html, points_of
 from training.studio.commands import run_command
 from training.studio.data_tab import chosen_folder
+from training.studio.html_parts import QUIET, shown_errors, table
 from training.studio.jobs import JobQueue
-from training.studio.parts import QUIET, shown_errors, table
 from training.studio.words import language_of, metric_choices, metric_name, shown
 from training.validation.report_page import report_body
 

@@ -16,7 +16,7 @@ from cxr.page.pictures import shrink
 from training.data.dataset import present_splits
 from training.data.images import read_images
 from training.data.inspection import FITTED, INSPECTED, Inspection, Problem, inspect_folder
-from training.studio.parts import images_html, shown_errors, table
+from training.studio.html_parts import images_html, shown_errors, table
 from training.studio.words import language_of, shown
 
 _IMAGES = 6  # of each class on the contact sheet

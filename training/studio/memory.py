@@ -10,8 +10,8 @@ import gradio as gr
 
 from cxr.errors import RunError
 from training.studio.data_tab import DataFolder
+from training.studio.html_parts import QUIET
 from training.studio.jobs import JobQueue
-from training.studio.parts import QUIET
 from training.studio.settings import SETTINGS, changed, find_preset, preset_choices
 from training.studio.train_tab import TrainControls
 from training.studio.words import language_of

@@ -10,7 +10,7 @@ import gradio as gr
 from cxr.language import Language
 from cxr.messages import text
 from training.fitting.presets import DOCUMENTS
-from training.studio.parts import QUIET
+from training.studio.html_parts import QUIET
 from training.studio.words import language_of, shown
 
 # What to expect of each, in the order in which it is said.

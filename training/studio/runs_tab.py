@@ -13,9 +13,7 @@ from training.fitting.config import LAST
 from training.fitting.runs import Run, list_runs, read_run
 from training.metrics import plots
 from training.studio.charts import Chart, chart_html, charts_html, confusion_html, points_of
-from training.studio.jobs import Job, JobQueue
-from training.studio.memory import remembered
-from training.studio.parts import (
+from training.studio.html_parts import (
     QUIET,
     create_command,
     duration,
@@ -23,6 +21,8 @@ from training.studio.parts import (
     shown_errors,
     table,
 )
+from training.studio.jobs import Job, JobQueue
+from training.studio.memory import remembered
 from training.studio.words import language_of, metric_choices, metric_name, shown
 
 _INTERVAL = 2.0  # seconds between two updates

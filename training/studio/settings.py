@@ -16,7 +16,7 @@ from cxr.messages import Message, text
 from training.fitting.config import LAST, SELECTABLE, Balance, Optimizer, TrainingConfig
 from training.fitting.presets import PRESETS, load_preset
 from training.fitting.runs import list_runs
-from training.studio.parts import QUIET
+from training.studio.html_parts import QUIET
 from training.studio.words import language_of, shown
 
 IMAGE_SIZE = "network.input_size"  # sets the size in preprocessing and in early epochs too

@@ -16,8 +16,8 @@ from training.sharing.local_model import chosen as chosen_model
 from training.sharing.local_model import use, use_bundled
 from training.sharing.publish import bundle_of
 from training.studio.commands import run_command
+from training.studio.html_parts import QUIET, shown_errors
 from training.studio.jobs import JobQueue
-from training.studio.parts import QUIET, shown_errors
 from training.studio.trying import finished_runs
 from training.studio.words import language_of, shown
 

@@ -23,8 +23,8 @@ from training.fitting.augmentation import augment
 from training.fitting.config import TrainingConfig
 from training.fitting.runs import list_runs
 from training.studio.data_tab import DataFolder, chosen_folder, folder_to_fit
+from training.studio.html_parts import QUIET, create_command, images_html, shown_errors
 from training.studio.jobs import JobQueue
-from training.studio.parts import QUIET, create_command, images_html, shown_errors
 from training.studio.preset_cards import create_preset_cards
 from training.studio.settings import (
     AUGMENTATION,

@@ -17,8 +17,8 @@ from cxr.output.overlay import draw_overlay
 from cxr.page.pictures import grey_data_uri, picture_data_uri, shrink
 from cxr.reading.radiograph import Radiograph
 from training.fitting.runs import list_runs, read_run
+from training.studio.html_parts import shown_errors
 from training.studio.jobs import JobQueue
-from training.studio.parts import shown_errors
 from training.studio.words import language_of, shown
 
 _SIDE = 640  # pixels, of the pictures at most

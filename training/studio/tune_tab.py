@@ -15,8 +15,8 @@ from cxr.language import Language
 from cxr.messages import Message, text
 from training.studio.charts import bars_html, charts_html
 from training.studio.data_tab import DataFolder, folder_to_fit
+from training.studio.html_parts import QUIET, joined, shown_errors, table
 from training.studio.jobs import JobQueue, State
-from training.studio.parts import QUIET, joined, shown_errors, table
 from training.studio.settings import SETTINGS, find_preset, offer_presets, preset_choices
 from training.studio.words import language_of, shown
 
