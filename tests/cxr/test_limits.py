@@ -16,7 +16,7 @@ from playwright.sync_api import Page
 from starlette.testclient import TestClient
 
 from cxr.messages import as_sentence, text
-from cxr.page import limits
+from cxr.page import limits, waiting_turns
 from cxr.page.limits import Allowance, Limits
 from cxr.page.uploads import delete_left
 from cxr.page.waiting_turns import Busy, Turns

@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, Page, expect
 from cxr.checks import PLACES
 from cxr.classifier import Classifier, Prediction
 from cxr.messages import Message, sentences
+from cxr.page import waiting_turns
 from cxr.page.viewer import create_viewer
 from cxr.reading.radiograph import MAX_BYTES, Radiograph, read_radiograph
 from tests.conftest import PAGE_MARKS
