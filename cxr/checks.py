@@ -19,7 +19,6 @@ import numpy.typing as npt
 
 from cxr.gate.lungs import LungFields
 from cxr.messages import Message
-from cxr.model.heatmap import LEAST_SHOWN
 
 Image = npt.NDArray[np.float32]
 # What the heatmap is worth as an explanation of the answer; "none" where there is next to no heat.
@@ -45,6 +44,29 @@ _NEGLIGIBLE = 0.05  # a change of the logit too small to count
 _ELSEWHERE = ((0.5, 0.25), (0.3, 0.6))
 
 
+@dataclass(frozen=True)
+class Blurring:
+    """By how much the logit falls when a tenth of the image is blurred.
+
+    Attributes:
+        strongest: the tenth with the strongest evidence.
+        elsewhere: a tenth elsewhere, on average.
+    """
+
+    strongest: float
+    elsewhere: float
+
+    @property
+    def effect(self) -> Effect:
+        """Whether the answer depends on the strongest evidence more than on other places."""
+        elsewhere = max(self.elsewhere, _NEGLIGIBLE)
+        if self.strongest > 2 * elsewhere:
+            return "matters"
+        if self.strongest > elsewhere:
+            return "matters_little"
+        return "does_not_matter"
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Checks:
     """What the checks of one answer measured.
@@ -52,10 +74,7 @@ class Checks:
     Attributes:
         evidence: fraction of the evidence in each of `PLACES`; they sum to 1, or are all 0 where
             there is no evidence.
-        strongest: by how much blurring the tenth of the image with the strongest evidence lowers
-            the logit.
-        elsewhere: by how much blurring a tenth elsewhere lowers it, on average.
-        hottest: the strongest evidence, on the heatmap's scale in [0, 1].
+        blurring: what blurring the evidence does; None where the heatmap shows none.
         variants: probabilities of single views: as it is, mirrored, moved up, moved down.
         without: the probability without the places that the heatmap shows; None where it follows
             from no map.
@@ -63,9 +82,7 @@ class Checks:
     """
 
     evidence: dict[Place, float]
-    strongest: float
-    elsewhere: float
-    hottest: float
+    blurring: Blurring | None
     variants: dict[str, float]
     without: float | None = None
     explained: float | None = None
@@ -73,9 +90,9 @@ class Checks:
     @property
     def worth(self) -> Worth:
         """What the heatmap is worth as an explanation of the answer."""
-        if self.hottest < LEAST_SHOWN:
+        if self.blurring is None:
             return "none"
-        lungs, effect = self.evidence["lungs"], self._effect_of_blurring()
+        lungs, effect = self.evidence["lungs"], self.blurring.effect
         if lungs < _HALF_LUNGS or effect == "does_not_matter":
             return "not_supported"
         if lungs < _MOSTLY_LUNGS or effect == "matters_little" or not self._accounts():
@@ -114,7 +131,7 @@ class Checks:
 
     def of_evidence(self) -> list[Message]:
         """In words: where the evidence is, what blurring it does, and the answer without it."""
-        if self.worth == "none":
+        if self.blurring is None:
             return [Message("no_evidence")]
         rest = max((place for place in PLACES if place != "lungs"), key=self.evidence.__getitem__)
         percents = {
@@ -123,7 +140,7 @@ class Checks:
         }
         all_of_it = percents["lungs"] == 100
         said = [Message("evidence_lungs") if all_of_it else Message(f"evidence_{rest}", percents)]
-        said.append(Message(f"blurring_{self._effect_of_blurring()}"))
+        said.append(Message(f"blurring_{self.blurring.effect}"))
         if self.without is not None:
             said.append(Message("without_heat", {"percent": _shown_percent(self.without)}))
         return said
@@ -131,14 +148,6 @@ class Checks:
     def _accounts(self) -> bool:
         """Whether the places that the heatmap shows account for the answer."""
         return self.explained is None or self.explained >= _ACCOUNTS
-
-    def _effect_of_blurring(self) -> Effect:
-        elsewhere = max(self.elsewhere, _NEGLIGIBLE)
-        if self.strongest > 2 * elsewhere:
-            return "matters"
-        if self.strongest > elsewhere:
-            return "matters_little"
-        return "does_not_matter"
 
 
 def _shown_percent(probability: float) -> float:
@@ -223,9 +232,8 @@ def summarize(
     evidence: Image,
     fields: LungFields,
     *,
-    reference: float,
     of_variants: Mapping[str, float],
-    of_blurred: Sequence[float],
+    of_blurred: Sequence[float] | None,
     probability: Callable[[float], float],
     without: float | None,
     explained: float | None,
@@ -235,19 +243,19 @@ def summarize(
     Args:
         evidence: float32 (h, w), at least 0.
         fields: the radiograph's lung fields.
-        reference: the evidence that is 1 on the heatmap's scale.
         of_variants: logits of `variants`, by name.
-        of_blurred: logits of `blurred`.
+        of_blurred: logits of `blurred`; None where the heatmap shows no evidence.
         probability: gives the calibrated probability of a logit.
         without: see `Checks`.
         explained: see `Checks`.
     """
-    as_it_is, (strongest, *others) = of_variants["as it is"], of_blurred
+    blurring = None
+    if of_blurred is not None:
+        as_it_is, (strongest, *others) = of_variants["as it is"], of_blurred
+        blurring = Blurring(as_it_is - strongest, as_it_is - sum(others) / len(others))
     return Checks(
         evidence=evidence_by_place(evidence, fields),
-        strongest=as_it_is - strongest,
-        elsewhere=as_it_is - sum(others) / len(others),
-        hottest=min(1.0, float(evidence.max()) / reference),
+        blurring=blurring,
         variants={name: probability(logit) for name, logit in of_variants.items()},
         without=without,
         explained=explained,

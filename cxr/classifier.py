@@ -132,8 +132,9 @@ class Classifier:
         found = answer.maps[0]
         points, reference = self.bundle.operating_points, self.bundle.heatmap_reference
         evidence = self._session.evidence(answer)
-        shown = (found >= LEAST_SHOWN * reference).astype(np.float32)
-        logit_without = None if evidence is None else evidence.logit(shown)
+        shown = found >= LEAST_SHOWN * reference
+        logit_without = None if evidence is None else evidence.logit(shown.astype(np.float32))
+        of_blurred = self._answer(blurred(image, found)).logits.tolist() if shown.any() else None
         return Prediction(
             probability=points.probability(float(answer.logits[0])),
             heatmap=correction.undo(self._scale(found, upright)),
@@ -144,9 +145,8 @@ class Classifier:
             checks=summarize(
                 found,
                 gate_result.lungs,
-                reference=reference,
                 of_variants=dict(zip(views, answers.logits.tolist(), strict=True)),
-                of_blurred=self._answer(blurred(image, found)).logits.tolist(),
+                of_blurred=of_blurred,
                 probability=points.probability,
                 without=None if logit_without is None else points.probability(logit_without),
                 explained=(

@@ -20,7 +20,7 @@ class Evidence(TypedDict):
         text: in words, in English.
         places: fraction of the evidence in each of `cxr.checks.PLACES`.
         blurring: by how much blurring the tenth of the radiograph with the most evidence lowers
-            the logit, and a tenth elsewhere.
+            the logit, and a tenth elsewhere; None where the heatmap shows no evidence.
         variants: probability of each single view: as it is, mirrored, moved up and down.
         verdict_holds: whether each of them gives the same verdict at this threshold.
     """
@@ -28,7 +28,7 @@ class Evidence(TypedDict):
     worth: Worth
     text: str
     places: dict[str, float]
-    blurring: dict[str, float]
+    blurring: dict[str, float] | None
     variants: dict[str, float]
     verdict_holds: bool
 
@@ -90,13 +90,16 @@ def to_record(outcome: Outcome, classifier: Classifier, *, threshold: float | No
 
 def _evidence(prediction: Prediction, threshold: float | None) -> Evidence:
     checks = prediction.checks
+    blurring = checks.blurring
     return {
         "worth": checks.worth,
         "text": sentences(prediction.remarks(threshold)),
         "places": {place: round(fraction, 4) for place, fraction in checks.evidence.items()},
-        "blurring": {
-            "strongest_tenth": round(checks.strongest, 4),
-            "elsewhere": round(checks.elsewhere, 4),
+        "blurring": None
+        if blurring is None
+        else {
+            "strongest_tenth": round(blurring.strongest, 4),
+            "elsewhere": round(blurring.elsewhere, 4),
         },
         "variants": {name: round(value, 6) for name, value in checks.variants.items()},
         "verdict_holds": prediction.holds(threshold),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,7 @@ import pytest
 
 from cxr.checks import (
     PLACES,
+    Blurring,
     Checks,
     Place,
     blurred,
@@ -18,8 +20,11 @@ from cxr.checks import (
     summarize,
     variants,
 )
+from cxr.classifier import Classifier
 from cxr.gate.lungs import LungFields, lung_fields
 from cxr.messages import Message, sentences
+from cxr.outcome import answer_file
+from cxr.output.record import to_record
 
 SIDE = 64
 Image = npt.NDArray[np.float32]
@@ -77,7 +82,6 @@ def check(fields: LungFields, logits: Callable[[Image], Image]) -> Checks:
     return summarize(
         evidence,
         fields,
-        reference=2.0,
         of_variants=dict(zip(views, logits(np.stack(list(views.values()))).tolist(), strict=True)),
         of_blurred=logits(blurred(image, evidence)).tolist(),
         probability=probability,
@@ -92,8 +96,9 @@ def test_a_heatmap_that_explains_the_answer(fields: LungFields) -> None:
         return 40 * images[:, 24:40, 8:24].std(axis=(1, 2))
 
     checks = check(fields, sharpness)
-    assert checks.strongest > 1
-    assert abs(checks.elsewhere) < 0.1
+    assert checks.blurring is not None
+    assert checks.blurring.strongest > 1
+    assert abs(checks.blurring.elsewhere) < 0.1
     assert "far more than blurring a tenth elsewhere" in sentences(checks.of_evidence())
 
 
@@ -128,17 +133,14 @@ def test_blurring_is_compared_with_the_image_as_it_is(fields: LungFields) -> Non
         name: probability(logit)
         for logit, name in enumerate(variants(np.zeros((SIDE, SIDE), np.float32)))
     }
-    assert checks.strongest == 0
-    assert checks.elsewhere == -1.5
+    assert checks.blurring == Blurring(strongest=0, elsewhere=-1.5)
 
 
 @pytest.mark.parametrize("agree", [True, False])
 def test_no_evidence_is_said_and_whether_the_verdict_holds(agree: bool) -> None:
     checks = Checks(
         evidence=dict.fromkeys(PLACES, 0.0),
-        strongest=0.0,
-        elsewhere=0.0,
-        hottest=0.0,
+        blurring=None,
         variants={"mirrored": 0.6, "moved up": 0.7 if agree else 0.4},
     )
     between = {"low": 60.0, "high": 70.0} if agree else {"low": 40.0, "high": 60.0}
@@ -160,39 +162,32 @@ def test_where_most_of_the_other_evidence_lies_is_said(lungs: float, message: Me
     rest = 1 - lungs
     checks = Checks(
         evidence={**dict.fromkeys(PLACES, 0.0), "lungs": lungs, "above": 0.6 * rest},
-        strongest=0.08,
-        elsewhere=0.02,
-        hottest=1.0,
+        blurring=Blurring(strongest=0.08, elsewhere=0.02),
         variants={},
     )
     assert checks.of_evidence() == [message, Message("blurring_matters_little")]
 
 
-def checks_with(*, lungs: float, strongest: float, hottest: float = 0.5) -> Checks:
+def checks_with(*, lungs: float, strongest: float) -> Checks:
     return Checks(
         evidence={**dict.fromkeys(PLACES, 0.0), "lungs": lungs, "between": 1 - lungs},
-        strongest=strongest,
-        elsewhere=0.5,
-        hottest=hottest,
+        blurring=Blurring(strongest=strongest, elsewhere=0.5),
         variants={},
     )
 
 
 @pytest.mark.parametrize(
-    ("lungs", "strongest", "hottest", "worth", "why"),
+    ("lungs", "strongest", "worth", "why"),
     [
-        (0.8, 1.1, 0.5, "supported", "means"),
-        (0.8, 0.9, 0.5, "weak", "blurred"),  # blurring the evidence matters a little more
-        (0.7, 1.1, 0.5, "weak", "outside"),  # much lies outside the lungs
-        (0.4, 1.1, 0.5, "not_supported", "outside"),
-        (0.9, 0.4, 0.5, "not_supported", "blurred"),  # the answer does not depend on it
-        (0.4, 0.4, 0.05, "none", "means"),
+        (0.8, 1.1, "supported", "means"),
+        (0.8, 0.9, "weak", "blurred"),  # blurring the evidence matters a little more
+        (0.7, 1.1, "weak", "outside"),  # much lies outside the lungs
+        (0.4, 1.1, "not_supported", "outside"),
+        (0.9, 0.4, "not_supported", "blurred"),  # the answer does not depend on it
     ],
 )
-def test_what_the_heatmap_is_worth(
-    lungs: float, strongest: float, hottest: float, worth: str, why: str
-) -> None:
-    checks = checks_with(lungs=lungs, strongest=strongest, hottest=hottest)
+def test_what_the_heatmap_is_worth(lungs: float, strongest: float, worth: str, why: str) -> None:
+    checks = checks_with(lungs=lungs, strongest=strongest)
     assert checks.worth == worth
     assert checks.why == why
     assert checks.regions == pytest.approx((lungs, 1 - lungs, 0))
@@ -211,9 +206,25 @@ def test_heat_without_which_the_probability_is_about_the_same_is_weak(
     assert "serait de 14,8\xa0%." in sentences(checks.of_evidence(), "fr")
     certain = dataclasses.replace(checks, without=0.99999)
     assert Message("without_heat", {"percent": 99.9}) in certain.of_evidence()
-    nothing = dataclasses.replace(checks, hottest=0.0)
+    nothing = dataclasses.replace(checks, blurring=None)
+    assert (nothing.worth, nothing.why) == ("none", "means")
     assert nothing.of_evidence() == [Message("no_evidence")]
 
 
-def test_the_hottest_place_is_on_the_heatmaps_scale(fields: LungFields) -> None:
-    assert check(fields, lambda images: images.mean(axis=(1, 2))).hottest == 0.5  # 1 of 2
+def test_where_the_heatmap_shows_nothing_nothing_is_blurred(
+    tiny_classifier: Classifier, image_file: Path
+) -> None:
+    bundle = tiny_classifier.bundle
+    heatmap = {**bundle.config["heatmap"], "reference": 1e6}
+    faint = dataclasses.replace(bundle, config={**bundle.config, "heatmap": heatmap})
+    records = {}
+    for classifier in (tiny_classifier, Classifier(faint)):
+        outcome = answer_file(image_file, classifier, file="image.png")
+        record = to_record(outcome, classifier, threshold=None)
+        assert record["evidence"] is not None
+        records[classifier] = record["evidence"]
+    seen, unseen = records.values()
+    assert seen["blurring"] is not None
+    assert unseen["blurring"] is None
+    assert unseen["worth"] == "none"
+    assert unseen["variants"] == seen["variants"]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from pypdf import PdfReader
 
-from cxr.checks import PLACES, Checks
+from cxr.checks import PLACES, Blurring, Checks
 from cxr.classifier import Prediction
 from cxr.gate.lungs import lung_fields
 from cxr.gate.result import Correction, GateResult
@@ -44,9 +44,7 @@ def prediction(points: OperatingPoints) -> Prediction:
         ),
         checks=Checks(
             evidence={place: float(place == "lungs") for place in PLACES},
-            strongest=1.0,
-            elsewhere=0.0,
-            hottest=1.0,
+            blurring=Blurring(strongest=1.0, elsewhere=0.0),
             variants={"mirrored": 0.2},
         ),
     )

@@ -61,9 +61,7 @@ def test_views_agree(
     ours = dataclasses.replace(points, **RULES["verdict"]["points"])
     checks = Checks(
         evidence=dict.fromkeys(PLACES, 0.0),
-        strongest=0.0,
-        elsewhere=0.0,
-        hottest=0.0,
+        blurring=None,
         variants={str(i): view for i, view in enumerate(views)},
     )
     assert checks.holds(probability, partial(ours.verdict, threshold=own)) is agree
@@ -73,9 +71,7 @@ def test_views_agree(
 def test_shown_percent(probability: float, percent: float) -> None:
     checks = Checks(
         evidence=dict.fromkeys(PLACES, 0.0),
-        strongest=0.0,
-        elsewhere=0.0,
-        hottest=0.0,
+        blurring=None,
         variants={"mirrored": probability},
     )
     said = checks.messages(probability, str)[-1]

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from cxr.checks import PLACES
+from cxr.checks import PLACES, Blurring
 from cxr.classifier import Classifier, Prediction
 from cxr.messages import Message, sentences
 from cxr.page import waiting_turns
@@ -191,7 +191,9 @@ class Doubtful(Classifier):
     def predict(self, radiograph: Radiograph) -> Prediction:
         answer = super().predict(radiograph)
         evidence = {**dict.fromkeys(PLACES, 0.0), "edge": 1.0}
-        checks = dataclasses.replace(answer.checks, evidence=evidence, hottest=1.0)
+        checks = dataclasses.replace(
+            answer.checks, evidence=evidence, blurring=Blurring(strongest=1.0, elsewhere=0.0)
+        )
         gate = dataclasses.replace(answer.gate_result, warnings=(Message("adult"),))
         if radiograph.name.startswith("adult"):
             return dataclasses.replace(answer, gate_result=gate)
