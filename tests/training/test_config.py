@@ -115,6 +115,12 @@ def test_a_configuration_of_the_published_network_until_0_4_is_the_preset() -> N
     assert TrainingConfig.from_json(document) == baseline.CONFIG
 
 
+def test_a_configuration_until_0_12_has_no_limit_on_heat_of_normal_images() -> None:
+    document = default.CONFIG.to_json()
+    del document["floor"]["normal_heat"]
+    assert TrainingConfig.from_json(document) == default.CONFIG
+
+
 def test_a_configuration_that_lacks_a_value_is_refused() -> None:
     document = default.CONFIG.to_json()
     del document["augmentation"]["flip"]

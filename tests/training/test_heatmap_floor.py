@@ -16,7 +16,7 @@ from training.fitting.presets import tiny
 from training.networks.network import build_network
 from training.validation.heatmap_floor import require_heatmap_floor
 
-ANYTHING = HeatmapFloor(in_lungs=0, locality=1, planted_hit=0)
+ANYTHING = HeatmapFloor(in_lungs=0, locality=1, planted_hit=0, normal_heat=1)
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +44,15 @@ def test_what_was_reached_is_told(network: keras.Model, held_out: Split) -> None
     reached = require_heatmap_floor(network, config, held_out)
     assert set(reached) == {field.name for field in dataclasses.fields(HeatmapFloor)}
     assert all(0 <= value <= 1 for value in reached.values())
+
+
+def test_heat_on_normal_images_is_enough_to_be_refused(
+    network: keras.Model, held_out: Split
+) -> None:
+    floor = dataclasses.replace(ANYTHING, normal_heat=0.5)
+    config = dataclasses.replace(tiny.CONFIG, floor=floor)
+    with pytest.raises(RunError, match=r"normal_heat 1\.00"):
+        require_heatmap_floor(network, config, held_out)
 
 
 def test_a_network_that_knows_nothing_is_refused(network: keras.Model, held_out: Split) -> None:

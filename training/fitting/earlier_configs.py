@@ -22,7 +22,7 @@ _ADDED_LATER: dict[str, Any] = {
         "lungs_weight": 1.0,
         "outside_weight": 0.0,
     },
-    "floor": {"in_lungs": 0.8, "locality": 0.4, "planted_hit": 0.35},
+    "floor": {"in_lungs": 0.8, "locality": 0.4, "planted_hit": 0.35, "normal_heat": 0.5},
 }
 
 
@@ -35,6 +35,8 @@ def with_present_fields(document: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {**_ADDED_LATER, **with_new_names(document)}
     if isinstance(found["local"], dict):  # until 0.7 without this weight
         found["local"] = {"outside_weight": 0.0, **found["local"]}
+    if isinstance(found["floor"], dict):  # until 0.12 without this limit
+        found["floor"] = {"normal_heat": 0.5, **found["floor"]}
     if "balance_classes" in found:  # until 0.3, when it was on or off
         found["balance"] = "batches" if found.pop("balance_classes") else "none"
     return found

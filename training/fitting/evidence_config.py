@@ -56,8 +56,10 @@ class HeatmapFloor:
         locality: the median fraction of the lungs above half of the map's maximum; at most.
         planted_hit: the fraction of planted opacities, of 10 % of the side and half strength, that
             contain the heatmap's maximum; at least.
+        normal_heat: the fraction of normal images whose heatmap shows anything; at most.
     """
 
     in_lungs: float
     locality: float
     planted_hit: float
+    normal_heat: float

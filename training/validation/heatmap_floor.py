@@ -47,18 +47,20 @@ def require_heatmap_floor(
         "in_lungs": found["pneumonia"]["in_lungs"],
         "locality": found["locality"],
         "planted_hit": planted["hit"],
+        "normal_heat": found["normal"]["any"],
     }
     floor = config.floor
     if (
         reached["in_lungs"] < floor.in_lungs
         or reached["locality"] > floor.locality
         or reached["planted_hit"] < floor.planted_hit
+        or reached["normal_heat"] > floor.normal_heat
     ):
         raise RunError(
             f"The heatmaps fail on {len(images)} images that the network was not trained on: "
             f"{_in_words(reached)}. Expected at least {_in_words(dataclasses.asdict(floor))} "
-            "(locality: at most). No bundle was written. Train longer, or with better outlines of "
-            "the lungs."
+            "(locality and normal_heat: at most). No bundle was written. Train longer, or with "
+            "better outlines of the lungs."
         )
     return reached
 

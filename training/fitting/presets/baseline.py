@@ -70,7 +70,7 @@ CONFIG = TrainingConfig(
         lungs_weight=1.0,
         outside_weight=0.0,
     ),
-    floor=HeatmapFloor(in_lungs=0.8, locality=0.4, planted_hit=0.35),
+    floor=HeatmapFloor(in_lungs=0.8, locality=0.4, planted_hit=0.35, normal_heat=0.5),
     epochs=12,
     select_by="last",
     # Its weights fit one size of image only, so that it has no early epochs on small ones.

@@ -91,8 +91,8 @@ CONFIG = TrainingConfig(
         lungs_weight=2.0,
         outside_weight=0.3,
     ),
-    # Below these a model does not ship. The bundled one has 0.92, 0.24 and 0.67.
-    floor=HeatmapFloor(in_lungs=0.8, locality=0.4, planted_hit=0.35),
+    # A model that fails one of these does not ship. The bundled one has 0.92, 0.24, 0.67 and 0.28.
+    floor=HeatmapFloor(in_lungs=0.8, locality=0.4, planted_hit=0.35, normal_heat=0.5),
     # Longer fits gain little: an AUC of 0.945 on atypical images after 10 epochs and 0.948 after
     # 14. The network before this one had the same after 14 and 45.
     epochs=18,

@@ -60,7 +60,7 @@ CONFIG = TrainingConfig(
         lungs_weight=1.0,
         outside_weight=0.3,
     ),
-    floor=HeatmapFloor(in_lungs=0.8, locality=0.4, planted_hit=0.35),
+    floor=HeatmapFloor(in_lungs=0.8, locality=0.4, planted_hit=0.35, normal_heat=0.5),
     epochs=2,
     select_by="last",
     small_size=16,
