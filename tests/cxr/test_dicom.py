@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import logging
+import signal
 import struct
+import subprocess
+import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -39,6 +42,7 @@ from cxr.errors import (
     UnreadableRadiograph,
     UnsupportedRadiograph,
 )
+from cxr.reading import dicom_decoding
 from cxr.reading.radiograph import read_radiograph
 from tests.conftest import ROOT
 
@@ -534,6 +538,17 @@ def test_a_picture_that_ends_its_decoder_is_an_error_like_any_other(number: int)
     damaged = (ROOT / "tests" / "fuzz" / "found" / f"dicom-{number}").read_bytes()
     with pytest.raises(UnreadableRadiograph, match=r"image: this DICOM file is damaged"):
         read_radiograph(damaged, name="image")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit of processor time")
+def test_a_picture_that_keeps_its_decoder_busy_is_given_up() -> None:
+    """CharLS counts to two thousand million, about 7 seconds: found by fuzzing."""
+    busy = (ROOT / "tests" / "fuzz" / "found" / "dicom-3").read_bytes()
+    command = [sys.executable, "-P", dicom_decoding.__file__]
+    child = subprocess.run(command, input=busy, capture_output=True, check=False)
+    assert child.returncode == -signal.SIGKILL
+    with pytest.raises(UnreadableRadiograph, match=r"image: this DICOM file is damaged"):
+        read_radiograph(busy, name="image")
 
 
 def test_jpeg_ls_is_read_whatever_the_working_folder_is(
