@@ -121,7 +121,8 @@ class _Builder:
         self.node("Reshape", self.constant(self.choices.one_of([[0, b, a, c], [-1, a, c, b]])))
         kept = self.nodes[-1].input[1]
         tensor = next(each for each in self.tensors if each.name == kept)
-        self.shape = [1, *map(int, numpy_helper.to_array(tensor)[1:])]
+        # An odd number may be negative, as no shape is.
+        self.shape = [1, *(max(1, int(side)) for side in numpy_helper.to_array(tensor)[1:])]
 
     def resize(self) -> None:
         scales = self.constant([1.0, 2.0, 1.0, 1.0], np.float32)
