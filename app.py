@@ -60,6 +60,7 @@ def _load(model: str | None) -> tuple[Classifier, str]:
 def _settings(options: argparse.Namespace, tools: dict[str, Any]) -> dict[str, Any]:
     return {
         **LAUNCH_SETTINGS,
+        "css": None if tools else LAUNCH_SETTINGS["css"],  # the API page shows the tools there are
         "app_kwargs": {**LAUNCH_SETTINGS["app_kwargs"], **tools},
         "server_port": options.port,
         "share": options.share,

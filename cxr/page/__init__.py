@@ -41,6 +41,8 @@ _HEAD = (
 # Arguments of Gradio's `launch` for this page.
 LAUNCH_SETTINGS: dict[str, Any] = {
     **BASE_SETTINGS,
+    # Gradio's page on the API explains how to turn its own tools on, which are not used here.
+    "css": ".api-docs .snippets .snippet:last-child { display: none; }",
     "css_paths": [_FOLDER / "page.css", _FOLDER / "cases.css"],
     "favicon_path": _FOLDER / "icon.svg",
     "footer_links": ["api"],
@@ -102,7 +104,7 @@ def build_page(
         with gr.Column(elem_id="footer"):
             create_line(model_line(classifier.bundle), elem_id="status")
             create_line(_privacy_line(notes, flag_to), elem_id="privacy")
-        create_api(classifier, at_once=AT_ONCE)
+        create_api(page, classifier, at_once=AT_ONCE)
     fetch_nothing(page)
     return page.queue(max_size=_MAX_WAITING, api_open=True)
 
