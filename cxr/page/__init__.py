@@ -10,6 +10,8 @@ from starlette.middleware import Middleware
 
 from cxr.cases import read_cases
 from cxr.classifier import Classifier
+from cxr.errors import CXRError
+from cxr.language import LANGUAGES
 from cxr.messages import text
 from cxr.page.about import card_text, create_curves
 from cxr.page.api import create_api, fetch_nothing
@@ -58,7 +60,11 @@ _MAX_WAITING = 200  # requests in the queue
 
 
 def build_page(
-    classifier: Classifier, *, notice: str = "", notes: Path | None = None, flag_to: str = ""
+    classifier: Classifier,
+    *,
+    notice: CXRError | None = None,
+    notes: Path | None = None,
+    flag_to: str = "",
 ) -> gr.Blocks:
     """The page of one model.
 
@@ -78,7 +84,8 @@ def build_page(
     ) as page:
         create_header(elem_id="header")
         if notice:
-            create_line({"text": "model_bundled", "detail": notice}, elem_id="fallback")
+            detail = {language: notice.say(language) for language in LANGUAGES}
+            create_line({"text": "model_bundled", "detail": detail}, elem_id="fallback")
         with gr.Row(elem_id="one-view"):
             with gr.Column(scale=1, min_width=180, elem_id="sources"):
                 create_choose_button(elem_id="choose")

@@ -457,11 +457,15 @@ def test_a_model_that_cannot_be_fetched_is_replaced_and_the_page_says_so(
     with serve("--model", "somebody/their-model@v1") as process:
         try:
             address = process.stdout.readline().split()[1]  # type: ignore[union-attr]
-            context = browser.new_context()
+            context = browser.new_context(locale="en-GB")
             page = context.new_page()
             page.goto(address)
             expect(page.locator("#fallback")).to_contain_text("This is the bundled model")
-            expect(page.locator("#fallback")).to_contain_text("somebody/their-model@v1")
+            reference = "somebody/their-model@v1"
+            detail = page.locator("#fallback .detail")
+            expect(detail).to_have_text(text("hub_unreachable", "en", reference=reference))
+            page.locator(".language").click()
+            expect(detail).to_have_text(text("hub_unreachable", "fr", reference=reference))
             context.close()
         finally:
             process.terminate()
