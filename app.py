@@ -46,20 +46,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _load(model: str | None) -> tuple[Classifier, str]:
+def _load(model: str | None) -> tuple[Classifier, HubError | None]:
     """The classifier, and why it is not of the model that was asked for, if it is not."""
     try:
-        return Classifier(find_bundle(model)), ""
+        return Classifier(find_bundle(model)), None
     except HubError as error:
         # People may have the link to this page already, so it answers with the bundled model and
         # says so.
         print(f"app: {error} The bundled model is used instead.", file=sys.stderr)
-        return Classifier(load_bundle()), str(error)
+        return Classifier(load_bundle()), error
 
 
 def _settings(options: argparse.Namespace, tools: dict[str, Any]) -> dict[str, Any]:
     return {
         **LAUNCH_SETTINGS,
+        "css": None if tools else LAUNCH_SETTINGS["css"],  # the API page shows the tools there are
         "app_kwargs": {**LAUNCH_SETTINGS["app_kwargs"], **tools},
         "server_port": options.port,
         "share": options.share,

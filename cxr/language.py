@@ -17,6 +17,7 @@ LANGUAGES: tuple[Language, ...] = get_args(Language)
 _THIN_SPACE = "\u202f"  # between French thousands
 _SPACE = "\xa0"  # before other French signs; neither breaks the line
 _UNBREAKABLE = re.compile(r" (?=[;:?!%»])|(?<=«) ")  # in French, beside these signs
+_THOUSANDS = re.compile(r"(?<=\d) (?=\d{3}(?!\d))")  # in French
 _DASH = "–"  # where there is no number
 
 
@@ -26,8 +27,10 @@ def is_singular(count: float, language: Language) -> bool:
 
 
 def keep_together(sentence: str, language: Language) -> str:
-    """A sentence in which the spaces beside French signs such as ``;`` do not break the line."""
-    return _UNBREAKABLE.sub(_SPACE, sentence) if language == "fr" else sentence
+    """A sentence in which the spaces beside French signs and in numbers do not break the line."""
+    if language != "fr":
+        return sentence
+    return _THOUSANDS.sub(_THIN_SPACE, _UNBREAKABLE.sub(_SPACE, sentence))
 
 
 def format_number(number: float, language: Language) -> str:

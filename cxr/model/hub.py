@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cxr.errors import BundleError, HubError
+from cxr.messages import Message
 from cxr.model.bundle import BUNDLED_MODEL, FILES, LOCAL_MODEL, WEIGHTS, Bundle, load_bundle
 from cxr.model.graph import GRAPH
 from cxr.saved_files import where_it_is
@@ -127,7 +128,7 @@ def _download(reference: HubReference) -> Path:
     from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub import errors as hub
 
-    files = list(FILES)
+    files, named = list(FILES), {"reference": str(reference)}
     try:
         commit = HfApi().resolve_revision(reference.repo, revision=reference.revision)
         try:
@@ -150,31 +151,17 @@ def _download(reference: HubReference) -> Path:
             )
         )
     except hub.RevisionNotFoundError as error:
-        raise HubError(
-            f"{reference}: {reference.repo} has no revision {reference.revision}. Name a tag, a "
-            "branch or a full commit of it."
-        ) from error
+        values = {**named, "repo": reference.repo, "revision": reference.revision}
+        raise HubError(Message("hub_no_revision", values)) from error
     except hub.GatedRepoError as error:
-        raise HubError(
-            f"{reference}: its owner asks for consent first. Give it on the model's page, and log "
-            "in (hf auth login) or set HF_TOKEN."
-        ) from error
+        raise HubError(Message("hub_gated", named)) from error
     except hub.RepositoryNotFoundError as error:
-        raise HubError(
-            f"{reference}: not on the Hub, or private; and no folder here has that name. Check it; "
-            "for a private model, log in (hf auth login) or set HF_TOKEN."
-        ) from error
+        raise HubError(Message("hub_no_model", named)) from error
     except (hub.RevisionResolutionError, hub.LocalEntryNotFoundError) as error:
-        raise HubError(
-            f"{reference}: the Hub cannot be reached, and no copy of it is cached. Check the "
-            "connection, or name a folder."
-        ) from error
+        raise HubError(Message("hub_unreachable", named)) from error
     # ValueError: a token or proxy that no header can hold. RuntimeError: an interrupted transfer.
     except (hub.HfHubHTTPError, httpx2.HTTPError, OSError, ValueError, RuntimeError) as error:
-        raise HubError(
-            f"{reference}: cannot be fetched ({first_line(error)}). Check connection, token and "
-            "the space for the cache, or try again later."
-        ) from error
+        raise HubError(Message("hub_not_fetched", {**named, "why": first_line(error)})) from error
 
 
 def first_line(error: Exception) -> str:
@@ -186,13 +173,12 @@ def _check_listing(reference: HubReference, sizes: dict[str, int | None]) -> Non
     """Refuse a repository that holds no bundle, before anything is fetched."""
     for name in FILES:
         size = sizes.get(name)
+        named = {"reference": str(reference), "name": name}
         if size is None:
-            raise HubError(f"{reference}: holds no model of this project (it lacks {name}).")
+            raise HubError(Message("hub_lacks", named))
         if size > MAX_BYTES[name]:
-            raise HubError(
-                f"{reference}: {name} has {size:,} bytes; no model of this project has more than "
-                f"{MAX_BYTES[name]:,} there. It was not fetched."
-            )
+            sizes_of = {"size": size, "limit": MAX_BYTES[name]}
+            raise HubError(Message("hub_too_large", {**named, **sizes_of}))
 
 
 # --- Flags ----------------------------------------------------------------------------------------

@@ -10,6 +10,8 @@ from starlette.middleware import Middleware
 
 from cxr.cases import read_cases
 from cxr.classifier import Classifier
+from cxr.errors import CXRError
+from cxr.language import LANGUAGES
 from cxr.messages import text
 from cxr.page.about import card_text, create_curves
 from cxr.page.api import create_api, fetch_nothing
@@ -41,6 +43,8 @@ _HEAD = (
 # Arguments of Gradio's `launch` for this page.
 LAUNCH_SETTINGS: dict[str, Any] = {
     **BASE_SETTINGS,
+    # Gradio's page on the API explains how to turn its own tools on, which are not used here.
+    "css": ".api-docs .snippets .snippet:last-child { display: none; }",
     "css_paths": [_FOLDER / "page.css", _FOLDER / "cases.css"],
     "favicon_path": _FOLDER / "icon.svg",
     "footer_links": ["api"],
@@ -56,7 +60,11 @@ _MAX_WAITING = 200  # requests in the queue
 
 
 def build_page(
-    classifier: Classifier, *, notice: str = "", notes: Path | None = None, flag_to: str = ""
+    classifier: Classifier,
+    *,
+    notice: CXRError | None = None,
+    notes: Path | None = None,
+    flag_to: str = "",
 ) -> gr.Blocks:
     """The page of one model.
 
@@ -76,7 +84,8 @@ def build_page(
     ) as page:
         create_header(elem_id="header")
         if notice:
-            create_line({"text": "model_bundled", "detail": notice}, elem_id="fallback")
+            detail = {language: notice.say(language) for language in LANGUAGES}
+            create_line({"text": "model_bundled", "detail": detail}, elem_id="fallback")
         with gr.Row(elem_id="one-view"):
             with gr.Column(scale=1, min_width=180, elem_id="sources"):
                 create_choose_button(elem_id="choose")
@@ -102,7 +111,7 @@ def build_page(
         with gr.Column(elem_id="footer"):
             create_line(model_line(classifier.bundle), elem_id="status")
             create_line(_privacy_line(notes, flag_to), elem_id="privacy")
-        create_api(classifier, at_once=AT_ONCE)
+        create_api(page, classifier, at_once=AT_ONCE)
     fetch_nothing(page)
     return page.queue(max_size=_MAX_WAITING, api_open=True)
 

@@ -14,6 +14,7 @@ from cxr.model.bundle import Bundle
 from cxr.outcome import Outcome, answer_file
 from cxr.output.overlay import draw_overlay, png, with_caption
 from cxr.output.record import to_record
+from cxr.page.api_description import describe, description
 from cxr.page.uploads import asked_name, uploaded_file
 from cxr.reading.radiograph import Radiograph
 
@@ -22,23 +23,28 @@ from cxr.reading.radiograph import Radiograph
 _MOST = 100  # radiographs of one request
 
 
-def create_api(classifier: Classifier, *, at_once: int) -> None:
-    """Add the endpoints to the page that is being built.
+def create_api(page: gr.Blocks, classifier: Classifier, *, at_once: int) -> None:
+    """Add the endpoints to a page, and describe them.
 
     Args:
+        page: that is being built.
         classifier: answers.
         at_once: how many requests are answered at a time; others wait in the queue.
     """
 
     def classify(image: gr.FileData, threshold: float | None = None) -> dict[str, Any]:
-        """Classify one radiograph: JPEG, PNG or DICOM.
+        """Classify one radiograph.
 
         Args:
-            image: the file, for example `handle_file("examples/hila.jpeg")`.
-            threshold: call pneumonia from this probability on instead of the model's threshold.
+            image: JPEG, PNG or DICOM, at most 100 MB. In Python handle_file(path), in JavaScript
+                a Blob; a path or an address that was not uploaded is refused.
+            threshold: call pneumonia from this probability on, for example 0.4. Without it, the
+                model's own threshold holds.
 
         Returns:
-            The object of `python -m cxr classify --json`.
+            the object of "python -m cxr classify --json", with status (ok, refused or error),
+            probability, label (NORMAL, PNEUMONIA or UNCERTAIN), in_range, threshold, reasons,
+            warnings, evidence and model.
         """
         _check(threshold)
         return dict(to_record(_outcome(image, classifier), classifier, threshold=threshold))
@@ -49,11 +55,12 @@ def create_api(classifier: Classifier, *, at_once: int) -> None:
         """Classify several radiographs, at most 100.
 
         Args:
-            images: the files, for example `[handle_file("a.jpeg"), handle_file("b.dcm")]`.
-            threshold: as of `/classify`.
+            images: a list of 1 to 100 files, each as in /classify.
+            threshold: as in /classify, for all of them.
 
         Returns:
-            The object of `/classify` for each file, in order; also of those that cannot be read.
+            a list with the object of /classify for each file, in order, also for those that
+            cannot be read.
         """
         _check(threshold)
         if not isinstance(images, list) or not 0 < len(images) <= _MOST:
@@ -65,11 +72,11 @@ def create_api(classifier: Classifier, *, at_once: int) -> None:
         """The heatmap of one radiograph.
 
         Args:
-            image: the file, for example `handle_file("examples/hila.jpeg")`.
+            image: the file, as in /classify.
 
         Returns:
-            `npy` and `png`, in base64: the heatmap as NumPy saves it, float32 in [0, 1] on the
-            radiograph's own pixel grid, and as a grey picture of 8 bits.
+            npy and png, both in base64: the heatmap as numpy.save writes it, float32 in [0, 1] on
+            the radiograph's own pixel grid, and as a grey picture of 8 bits.
         """
         _, prediction = _answer(image, classifier)
         saved = io.BytesIO()
@@ -80,10 +87,10 @@ def create_api(classifier: Classifier, *, at_once: int) -> None:
         """One radiograph with its heatmap laid over it.
 
         Args:
-            image: the file, for example `handle_file("examples/hila.jpeg")`.
+            image: the file, as in /classify.
 
         Returns:
-            `png`, in base64: the picture, with a caption below.
+            png, in base64: the radiograph with its heatmap, and a caption below.
         """
         radiograph, prediction = _answer(image, classifier)
         return {"png": _text(overlay_png(radiograph, prediction, classifier.bundle))}
@@ -92,9 +99,11 @@ def create_api(classifier: Classifier, *, at_once: int) -> None:
         gr.api(
             endpoint,
             api_name=endpoint.__name__,
+            api_description=description(endpoint),
             concurrency_limit=at_once,
             concurrency_id="classify_api",
         )
+        describe(page, endpoint)
 
 
 def heatmap_png(prediction: Prediction) -> bytes:

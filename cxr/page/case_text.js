@@ -6,12 +6,16 @@ const saidOf = ({ verdict, probability, reasons, comparison }) => {
   return `${answer} ${say(`compared_${comparison}`)}`;
 };
 
+let unknownToldOf = null; // a name that was scrolled to: on a phone it is below the screen
+
 const showCase = () => {
   const { cases, chosen: name, shown, unknown } = cxrCases.state;
   const told = name && name === shown && !blinded();
   $(".case article").hidden = !told && !unknown;
   for (const part of element.querySelectorAll(".case dl, .case .credit")) part.hidden = !told;
   if (unknown) $(".case h2").textContent = say("case_unknown", { name: unknown });
+  if (unknown && unknown !== unknownToldOf) $(".case article").scrollIntoView({ block: "nearest" });
+  unknownToldOf = unknown;
   if (!told) return;
   const one = cases[name];
   $(".case h2").textContent = one.title[cxr.language];

@@ -12,6 +12,7 @@ from typing import NotRequired, TypedDict
 
 import gradio as gr
 
+from cxr.language import Language
 from cxr.messages import page_texts
 from cxr.model.bundle import Bundle
 
@@ -127,7 +128,7 @@ cxr.onChange(() => cxr.translate(element, say));
 element.addEventListener("click", () => document.dispatchEvent(new CustomEvent("cxr:choose")));
 """
 
-_LINE = '<div><p class="said"></p><p class="detail" lang="en"></p></div>'
+_LINE = '<div><p class="said"></p><p class="detail"></p></div>'
 _LINE_SCRIPT = """
 const { cxr } = window;
 const say = cxr.speaker(props.texts);
@@ -135,7 +136,7 @@ const show = () => {
   const line = props.value;
   const [said, detail] = element.querySelectorAll("p");
   said.textContent = line ? `${say(line.text, line.values)}` : "";
-  detail.textContent = line?.detail ?? "";
+  detail.textContent = line?.detail?.[cxr.language] ?? "";
 };
 watch("value", show);
 cxr.onChange(show);
@@ -148,12 +149,12 @@ class Line(TypedDict):
     Keys:
         text: its key in `cxr/messages.toml`.
         values: what its sentence names in braces.
-        detail: an error's own words, in English, shown below it.
+        detail: an error's own words in each language, shown below it.
     """
 
     text: str
     values: NotRequired[dict[str, str]]
-    detail: NotRequired[str]
+    detail: NotRequired[dict[Language, str]]
 
 
 def create_header(*, elem_id: str) -> gr.HTML:

@@ -16,7 +16,8 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from starlette.responses import PlainTextResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
@@ -127,7 +128,23 @@ def mcp_settings(classifier: Classifier, *, at_once: int) -> dict[str, Any]:
 
     endpoint = _Endpoint(manager)
     routes = [Route(path, endpoint, methods=["POST"]) for path in (MCP_PATH, f"{MCP_PATH}/")]
+    routes.append(Route(f"{MCP_PATH}/schema", _list_for_the_api_page))
     return {"routes": routes, "lifespan": lifespan}
+
+
+async def _list_for_the_api_page(_: Request) -> JSONResponse:
+    """The tools in the form in which Gradio's page on the API lists them."""
+    listed = [
+        {
+            "name": name,
+            "description": does,
+            "inputSchema": {"properties": takes},
+            "endpoint_name": name,
+            "meta": {"mcp_type": "tool", "file_data_present": False, "headers": []},
+        }
+        for name, (does, takes) in _TOOLS.items()
+    ]
+    return JSONResponse(listed)
 
 
 class _Endpoint:

@@ -209,11 +209,12 @@ const keepAll = async (sources) => {
   }
 };
 
-// The radiographs that were not read are left out, for good: figures seen in between would change the readings.
+// The radiographs that were not read are left out, for good: figures seen in between would change the readings. So is one
+// that was read without the model's answer only, since the figures compare both readings; what was read is exported.
 const end = async () => {
   for (const [at, { file, ...item }] of study.items.entries()) {
     if (item.kind) continue;
-    study.items[at] = { ...item, kind: "unread" };
+    study.items[at] = { ...item, kind: item.first ? "half" : "unread" };
     await keepItem(at);
   }
   await next();

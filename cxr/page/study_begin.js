@@ -53,7 +53,8 @@ const showSetup = () => {
   $("[data-do=unchoose]").hidden = !chosen.length && !labels;
 };
 const showSure = () => {
-  $("[data-do=end]").textContent = say(sure === "end" ? "study_end_sure" : "study_end");
+  const really = () => say(study.phase === "aid" ? "study_end_half" : "study_end_sure");
+  $("[data-do=end]").textContent = sure === "end" ? really() : say("study_end");
   const forgets = $("[data-do=forget]");
   if (forgets) forgets.textContent = say(sure === "forget" ? "study_forget_sure" : "study_forget");
 };

@@ -123,15 +123,20 @@ const overlapFigures = (read) => {
 const COLUMNS = ["position", "file", "status", "label", "choice", "confidence", "choice_with_aid",
   "confidence_with_aid", "verdict", "verdict_at_threshold", "probability", "threshold", "evidence", "marks",
   "evidence_in_marks", "lungs_in_marks", "strongest_in_marks", "seconds", "seconds_with_aid", "remarks", "model"];
+const STATUS = { answered: "read", half: "read_without_aid" }; // others are called as their kind
 const rowOf = (item) => ({
   position: item.key + 1,
   file: item.name,
-  status: isRead(item) ? "read" : item.kind,
+  status: STATUS[item.kind] ?? item.kind,
   label: item.label,
   remarks: cxr.sentences(item.reasons ?? [], say),
-  ...(isRead(item) && {
+  ...(item.first && {
     choice: item.first.choice,
     confidence: item.first.confidence,
+    marks: item.first.marks.length,
+    seconds: item.first.seconds,
+  }),
+  ...(isRead(item) && {
     choice_with_aid: item.second.choice,
     confidence_with_aid: item.second.confidence,
     verdict: item.answer.verdict,
@@ -139,11 +144,9 @@ const rowOf = (item) => ({
     probability: item.answer.probability,
     threshold: item.answer.threshold,
     evidence: item.answer.worth,
-    marks: item.first.marks.length,
     evidence_in_marks: item.answer.overlap?.evidence,
     lungs_in_marks: item.answer.overlap?.lungs,
     strongest_in_marks: item.answer.overlap?.strongest,
-    seconds: item.first.seconds,
     seconds_with_aid: item.second.seconds,
     model: item.answer.model,
   }),

@@ -161,7 +161,8 @@ const disagreementPart = () => {
 const leftOutPart = () => {
   const left = study.items.filter((item) => !isRead(item));
   if (!left.length) return [];
-  const why = ({ kind, reasons }) => {
+  const why = ({ kind, reasons, first }) => {
+    if (kind === "half") return say("study_half", { reading: sayReading(first) });
     if (kind === "unread") return say("study_unread");
     if (kind === "duplicate") return cxr.sentences(reasons, say);
     return `${say(kind === "outside" ? "verdict_OUTSIDE" : `state_${kind}`)}. ${cxr.sentences(reasons ?? [], say)}`;

@@ -24,6 +24,7 @@ from mcp import ClientSession
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import CallToolResult
 from PIL import Image
+from playwright.sync_api import Browser, expect
 
 import app
 from cxr.classifier import Classifier
@@ -89,6 +90,19 @@ def test_the_tools_are_three_and_described(mcp_url: str) -> None:
         assert tool.inputSchema["properties"]["image"]["type"] == "string"
     threshold = tools["classify"].inputSchema["properties"]["threshold"]
     assert (threshold["type"], threshold["minimum"], threshold["maximum"]) == ("number", 0, 1)
+
+
+def test_the_page_on_the_api_lists_the_tools_and_how_to_reach_them(
+    browser: Browser, mcp_url: str
+) -> None:
+    page = browser.new_page(locale="en-GB")
+    page.goto(mcp_url)
+    page.locator("footer .show-api").click()
+    documented = page.locator(".api-docs")
+    for said in ("classify", "no medical device", f'"url": "{mcp_url}{PATH}/"'):
+        expect(documented).to_contain_text(said, timeout=30_000)
+    assert "upload_files_to_gradio" not in documented.inner_text()  # of Gradio's own tools
+    page.close()
 
 
 def test_a_radiograph_is_answered_and_leaves_nothing(
@@ -185,8 +199,7 @@ def test_browsers_get_no_page_there_and_other_sites_nothing(mcp_url: str) -> Non
         status, _, body = ask(mcp_url, path, Accept="text/html")
         assert status in (404, 405)
         assert b"alert(1)" not in body
-    for path in ("sse", "schema"):
-        assert ask(mcp_url, f"{PATH}/{path}")[0] == 404
+    assert ask(mcp_url, f"{PATH}/sse")[0] == 404
     kind = {"Content_Type": "application/json", "Accept": "application/json, text/event-stream"}
     listing = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/list"}).encode()
     assert ask(mcp_url, PATH, method="POST", body=listing, **kind)[0] == 200

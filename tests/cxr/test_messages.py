@@ -190,8 +190,8 @@ def test_the_browser_gets_every_text_but_those_of_the_studio() -> None:
 
 
 def test_french_signs_stay_on_the_line_of_their_word() -> None:
-    said = "« un » : 95 % ; deux ? trois !"
-    together = "«\xa0un\xa0»\xa0: 95\xa0%\xa0; deux\xa0? trois\xa0!"
+    said = "« un » : 95 % ; deux ? trois ! 5 056 images"
+    together = "«\xa0un\xa0»\xa0: 95\xa0%\xa0; deux\xa0? trois\xa0! 5\u202f056 images"
     assert keep_together(said, "fr") == together
     assert keep_together(said, "en") == said
     assert not re.search(r" [;:?!%»]|« ", "".join(all_texts()["fr"].values()))

@@ -8,12 +8,13 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from html import unescape
+from html import escape, unescape
 from pathlib import Path
 from typing import Literal
 from urllib.request import Request, urlopen
@@ -33,7 +34,7 @@ from cxr.messages import text
 from cxr.model.bundle import Bundle, load_bundle
 from cxr.page.preview import PICTURE_SIZE
 from cxr.reading.radiograph import read_radiograph
-from tests.conftest import PAGE_MARKS, ROOT
+from tests.conftest import BROWSERS, PAGE_MARKS, ROOT
 from tests.cxr.browser import (
     ANSWERED,
     EN,
@@ -75,8 +76,30 @@ def test_the_page_has_an_icon_and_can_be_installed(url: str) -> None:
     with urlopen(f"{url}manifest.json") as answer:  # noqa: S310  # loopback
         manifest = json.load(answer)
     assert manifest["name"] == EN["title"]
-    with urlopen(f"{url}pwa_icon") as answer:  # noqa: S310
+    assert manifest["description"] == EN["link_preview"]
+    asked = Request(f"{url}manifest.json", headers={"Accept-Language": "fr"})  # noqa: S310
+    with urlopen(asked) as answer:  # noqa: S310
+        assert json.load(answer)["short_name"] == FR["title_short"]
+    with urlopen(f"{url}{manifest['icons'][0]['src']}") as answer:  # noqa: S310
         assert answer.read().startswith(b"<svg")
+
+
+def test_an_installed_page_starts(browser: Browser, url: str, tmp_path: Path) -> None:
+    """In a window of its own, as an installed page has it; and it can be installed."""
+    context = browser.browser_type.launch_persistent_context(
+        tmp_path,
+        executable_path=next(filter(None, map(shutil.which, BROWSERS)), None),
+        args=["--no-sandbox", f"--app={url}"],
+        locale="en-GB",
+    )
+    (page,) = context.pages
+    page.wait_for_selector(".invitation strong")
+    assert page.evaluate("matchMedia('(display-mode: standalone)').matches")
+    devtools = context.new_cdp_session(page)
+    assert devtools.send("Page.getAppManifest")["errors"] == []
+    assert devtools.send("Page.getInstallabilityErrors")["installabilityErrors"] == []
+    answered(page, ROOT / "examples" / "hila.jpeg")
+    context.close()
 
 
 @pytest.mark.parametrize(
@@ -95,6 +118,8 @@ def test_a_shared_link_shows_what_it_leads_to(
     tags = dict(re.findall(r'<meta (?:property|name)="([^"]+)" content="([^"]*)">', head))
     assert unescape(tags["og:title"]) == unescape(tags["twitter:title"]) == text("title", language)
     assert unescape(tags["og:description"]) == text("link_preview", language)
+    assert unescape(tags["description"]) == text("link_preview", language)
+    assert f"<title>{escape(text('title', language))}</title>" in head
     assert tags["twitter:card"] == "summary_large_image"
     assert tags["og:image"] == tags["twitter:image"]
     assert tags["og:image"].startswith(root or url)
@@ -132,6 +157,44 @@ def test_the_documented_endpoint(
     assert refused["threshold"] == 0.5
     with pytest.raises(AppError, match="from 0 to 1"):
         client.predict(handle_file(image_file), 2, api_name="/classify")
+
+
+def test_every_endpoint_is_described_with_an_example_that_runs(
+    url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with urlopen(f"{url}gradio_api/info") as answer:  # noqa: S310  # loopback
+        endpoints = json.load(answer)["named_endpoints"]
+    monkeypatch.chdir(ROOT)  # where the radiographs of the examples are
+    for name, endpoint in endpoints.items():
+        assert ". Returns " in endpoint["description"]
+        for parameter in endpoint["parameters"]:
+            kind = {"image": "filepath", "images": "list[filepath]", "threshold": "float"}
+            assert parameter["python_type"]["type"] == kind[parameter["parameter_name"]]
+            said = parameter["python_type"]["description"]
+            assert said[0].isupper(), said
+            assert said.endswith(".")
+        exec(endpoint["code_snippets"]["python"], {})  # noqa: S102  # as the page shows it
+        printed = capsys.readouterr().out
+        results = {
+            "/classify": "'file': 'hila.jpeg'",
+            "/classify_batch": "'file': 'dicom.dcm'",
+            "/heatmap": "'npy': '",
+            "/overlay": "'png': '",
+        }
+        assert results[name] in printed
+
+
+def test_the_page_on_the_api_can_be_read(browser: Browser, url: str) -> None:
+    for scheme in ("light", "dark"):
+        page = browser.new_page(locale="en-GB", color_scheme=scheme)
+        page.goto(url)
+        page.locator("footer .show-api").click()
+        documented = page.locator(".api-docs")
+        expect(documented).to_contain_text("handle_file('examples/hila.jpeg')", timeout=30_000)
+        expect(documented.get_by_text("cURL", exact=True)).to_be_visible()
+        expect(documented.get_by_text("MCP", exact=True)).to_be_hidden()  # only with --mcp
+        assert [found for found in violations(page) if found[0] == "color-contrast"] == []
+        page.close()
 
 
 def test_a_batch_heatmap_and_overlay_over_http(
@@ -394,11 +457,15 @@ def test_a_model_that_cannot_be_fetched_is_replaced_and_the_page_says_so(
     with serve("--model", "somebody/their-model@v1") as process:
         try:
             address = process.stdout.readline().split()[1]  # type: ignore[union-attr]
-            context = browser.new_context()
+            context = browser.new_context(locale="en-GB")
             page = context.new_page()
             page.goto(address)
             expect(page.locator("#fallback")).to_contain_text("This is the bundled model")
-            expect(page.locator("#fallback")).to_contain_text("somebody/their-model@v1")
+            reference = "somebody/their-model@v1"
+            detail = page.locator("#fallback .detail")
+            expect(detail).to_have_text(text("hub_unreachable", "en", reference=reference))
+            page.locator(".language").click()
+            expect(detail).to_have_text(text("hub_unreachable", "fr", reference=reference))
             context.close()
         finally:
             process.terminate()

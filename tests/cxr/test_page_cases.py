@@ -87,8 +87,12 @@ def test_the_dicom_file_is_opened(page: Page) -> None:
 
 
 def test_a_link_to_no_case_says_so(page: Page, url: str) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
     page.goto(f"{url}?case=nobody")
-    expect(page.locator(".case h2")).to_have_text(text("case_unknown", "en", name="nobody"))
+    said = page.locator(".case h2")
+    expect(said).to_have_text(text("case_unknown", "en", name="nobody"), timeout=15_000)
+    expect(said).to_be_in_viewport()
+    page.set_viewport_size({"width": 1280, "height": 720})
     page.locator("[data-case=hila]").click()
     wait_for(page, "hila")
 

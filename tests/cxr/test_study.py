@@ -15,6 +15,7 @@ from playwright.sync_api import Page, expect
 from sklearn.metrics import cohen_kappa_score, roc_auc_score
 
 from cxr.classifier import Classifier
+from cxr.messages import text
 from cxr.reading.radiograph import read_radiograph
 from tests.conftest import PAGE_MARKS
 from tests.cxr.browser import EN, FR, violations
@@ -271,6 +272,35 @@ def test_by_keys_from_a_zip_file_and_ended_early(
     expect(results).to_contain_text("0 with the label pneumonia, 1 with the label normal")
     expect(results).to_contain_text("You marked something on 1 radiograph")
     expect(results.locator("li").last).to_contain_text(EN["study_unread"])
+
+
+def test_a_reading_without_the_answer_is_said_and_exported_when_the_study_ends_there(
+    page: Page, radiographs: list[Path], tmp_path: Path
+) -> None:
+    page.locator("[data-view=study]").click()
+    page.set_input_files("#study .pick-files", radiographs[:2])
+    page.locator("#study [data-do=start]").click()
+    phase(page, "read")
+    read(page, "PNEUMONIA", 80)
+    submit(page)
+    phase(page, "aid")
+    end = page.locator("#study [data-do=end]")
+    end.click()
+    expect(end).to_have_text(EN["study_end_half"])
+    end.click()
+    phase(page, "results")
+    results = page.locator("#study .results")
+    expect(results).to_contain_text("0 of 2 radiographs read; 2 left out")
+    said = text("study_half", "en", reading="Pneumonia, 80% sure")
+    expect(results.locator("li").filter(has_text=said)).to_have_count(1)
+    with page.expect_download() as download:
+        results.locator("[data-do=csv]").click()
+    download.value.save_as(tmp_path / "study.csv")
+    with (tmp_path / "study.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = {row["status"]: row for row in csv.DictReader(file)}
+    assert rows.keys() == {"read_without_aid", "unread"}
+    half = rows["read_without_aid"]
+    assert (half["choice"], half["confidence"], half["choice_with_aid"]) == ("PNEUMONIA", "0.8", "")
 
 
 def same_names_are_told_apart(page: Page, radiographs: list[Path], tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from cxr.cases import read_cases
 from cxr.errors import DatasetError, RunError
+from cxr.language import Language
 from cxr.model import bundle as bundles
 from cxr.model.bundle import Bundle
 from cxr.page.serving import served
@@ -37,7 +38,7 @@ from training.fitting.loading import load_splits
 from training.fitting.presets import baseline, default, tiny
 from training.fitting.run_folder import RunFolder
 from training.fitting.runs import read_run
-from training.studio import LAUNCH_SETTINGS, build_studio, serve_studio
+from training.studio import LAUNCH_SETTINGS, build_studio, compare_tab, serve_studio
 from training.studio.data_tab import chosen_folder
 from training.studio.jobs import JobQueue
 from training.studio.settings import SETTINGS, changed, find_preset, preset_choices
@@ -137,6 +138,22 @@ def test_augmented_images_follow_the_settings(page: Page) -> None:
     assert all(a != b for a, b in zip(after[1:], before[1:], strict=True))
     page.get_by_role("button", name="Another image").click()
     wait_until(lambda: pictures(page)[0] != before[0], seconds=20)
+
+
+def test_the_cards_of_the_presets_are_equally_high(page: Page) -> None:
+    tab(page, "2 Train")
+    expect(page.locator("#card-tiny h4")).to_be_visible()
+    cards = page.locator(".preset-card")
+    sides = {
+        (round(box["y"]), round(box["y"] + box["height"]))
+        for box in filter(None, (card.bounding_box() for card in cards.all()))
+    }
+    assert len(sides) == 1
+    buttons = page.locator(".preset-card button")
+    assert (
+        len({round(box["y"]) for box in filter(None, (b.bounding_box() for b in buttons.all()))})
+        == 1
+    )
 
 
 def test_a_preset_fills_the_controls(page: Page) -> None:
@@ -284,6 +301,22 @@ def test_nothing_is_tried_without_a_radiograph(page: Page, looked_at: Path) -> N
     choose(page, "Finished run", "looked")
     page.click("#try")
     expect(page.get_by_text("Choose a radiograph.")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("other", "language", "name"),
+    [
+        ("bundled:", "fr", "looked contre le modèle fourni"),
+        ("bundled:", "en", "looked against the bundled model"),
+        (None, "fr", "looked seul"),
+    ],
+)
+def test_a_report_is_named_in_the_readers_language(
+    looked_at: Path, chest_images: Path, other: str | None, language: Language, name: str
+) -> None:
+    queue = JobQueue(looked_at.parent)
+    _, out = compare_tab._evaluation(queue, "looked", other, str(chest_images), language)
+    assert out.name == name
 
 
 def test_a_curve_tells_its_values_under_the_pointer(page: Page, looked_at: Path) -> None:

@@ -181,8 +181,11 @@ def _evaluation(
     if second:
         other = BUNDLED_MODEL if second == _BUNDLED else queue.runs / second / "bundle"
         arguments += ["--against", str(other)]
-    called = "the bundled model" if second == _BUNDLED else second or "nothing"
-    out = queue.reports / f"{run.name} against {called}"
+    called = text("compare_bundled", language) if second == _BUNDLED else second
+    of = {"name": run.name, "other": called or ""}
+    out = queue.reports / text(
+        "studio_report_against" if called else "studio_report_alone", language, **of
+    )
     out.mkdir(parents=True, exist_ok=True)
     data = chosen_folder(images).resolve() if images else out / "images.csv"
     if not images:
@@ -193,7 +196,7 @@ def _evaluation(
             gr.Warning(html.escape(text("studio_chosen_on", language, name=run.name)))
         if learned:
             known: dict[str, str | int] = {"seen": learned, "count": len(rows)}
-            known["name"] = text("compare_bundled", language) if second == _BUNDLED else called
+            known["name"] = called or ""
             gr.Warning(html.escape(text("studio_trained_on", language, **known)))
     return [*arguments, "--data", str(data), "--out", str(out)], out
 

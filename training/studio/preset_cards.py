@@ -24,7 +24,10 @@ FIGURES = {
 def create_preset_cards(page: gr.Blocks) -> dict[str, gr.Button]:
     """Create a card for each preset, the default first; returns the buttons that choose them."""
     buttons = {}
-    with gr.Accordion(shown("studio_cards"), open=True), gr.Row(elem_id="preset-cards"):
+    with (
+        gr.Accordion(shown("studio_cards"), open=True),
+        gr.Row(elem_id="preset-cards", equal_height=True),
+    ):
         for name in sorted(DOCUMENTS, key=lambda name: name != "default"):
             with gr.Column(min_width=260, elem_classes="preset-card"):
                 card = gr.HTML(elem_id=f"card-{name}")
