@@ -113,6 +113,9 @@ const showChecks = ({ warnings, checks, probability, variants }) => {
     low: cxrRules.shownPercent(Math.min(...variants)), high: cxrRules.shownPercent(Math.max(...variants)),
   }));
   $(".checks").textContent = `${cxr.sentences(checks, say)} ${views}`;
+  $(".scale-means").textContent = answered().evidence
+    ? say("scale_means", { step: doubling(), top: onScale(topOfScale()) })
+    : "";
 };
 
 // What to expect at a threshold on radiographs acquired differently; null where it was not measured there.
