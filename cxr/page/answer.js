@@ -220,7 +220,8 @@ const keepOverlay = () => {
   for (let i = 0; i <= 8; i += 1) scale.addColorStop(i / 8, `rgb(${props.colours[Math.round(i * 31.8)]})`);
   context.fillStyle = scale;
   context.fillRect(line / 2, height + 2.1 * line, width / 4, 0.8 * line);
-  write(`${say("legend_low")} – ${say("legend_high")} · ${say(`worth_${answered().worth}`)} · ${model}`,
+  write(`${say("legend_low")} – ${say("legend_high")} · `
+    + `${say("evidence_is", { word: say(`worth_${answered().worth}`) })} · ${model}`,
     1, "#e2e8f0", line + width / 4);
   cxrFiles.download(canvas.toDataURL("image/png"), `${stem}_overlay.png`);
 };

@@ -71,7 +71,7 @@ const drawEvidence = (context, { width, height, line, forFile }) => {
     context.globalAlpha = 1;
   }
   context.lineWidth = line;
-  if (contour && shown) {
+  if (contour && (shown || forFile)) {
     for (const { level, path } of heat.contours.filter((line) => line.level >= state.least)) {
       context.strokeStyle = `rgb(${props.colours[Math.round(255 * level)]})`;
       context.stroke(path);

@@ -195,7 +195,7 @@ def test_accessibility(
 _IS_IN_SIGHT = """
 ([selector, words]) => {
   const element = document.querySelector(selector);
-  const node = element.firstChild;
+  const node = element.firstElementChild.firstChild;
   const range = document.createRange();
   const start = node.data.replaceAll("\\u00a0", " ").indexOf(words);
   range.setStart(node, start);
