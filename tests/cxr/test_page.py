@@ -60,12 +60,14 @@ def test_the_browsers_language_and_a_switch(browser: Browser, url: str, image_fi
     answered(page, image_file)
     expect(page.locator(".thousand summary")).to_have_text(FR["thousand_title"])
     expect(page.locator(".checks-box")).to_contain_text("les poumons")
+    expect(page.locator("#api button")).to_have_text(FR["use_api"])
     assert page.evaluate("document.documentElement.lang") == "fr"
     page.locator(".language").click()
     expect(page.locator("#header h1")).to_have_text(EN["title"])
     expect(page).to_have_title(EN["title"])
     expect(page.locator(".thousand summary")).to_have_text(EN["thousand_title"])
     shown = page.locator("body").inner_text().replace(EN["other_language"], "")
+    assert EN["use_api"] in shown
     for word in ("Seuil", "Pneumonie sur", "Choisir", "radiographie", "Modèle"):
         assert word not in shown
     context.close()

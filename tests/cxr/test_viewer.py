@@ -109,6 +109,18 @@ def test_a_broken_file(page: Page, image_file: Path, tmp_path: Path) -> None:
     expect(problem).to_be_hidden()
 
 
+def test_on_a_phone_what_to_do_about_a_file_is_in_sight(page: Page, tmp_path: Path) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    drawing = tmp_path / "drawing.png"
+    cv2.imwrite(str(drawing), np.full((300, 300), 255, np.uint8))
+    broken = tmp_path / "broken.jpeg"
+    broken.write_bytes(b"broken")
+    for path, state in ((drawing, "refused"), (broken, "unreadable")):
+        choose(page, path)
+        expect(page.locator(".problem .label")).to_have_text(EN[f"state_{state}"])
+        expect(page.locator(".problem .choose")).to_be_in_viewport(ratio=1)
+
+
 def test_what_is_no_chest_image_is_refused_in_words(
     page: Page, image_file: Path, gradient_file: Path
 ) -> None:
