@@ -23,6 +23,7 @@ from cxr.gate.rules import (
     answer_warnings,
     file_reasons,
     image_reasons,
+    refused_in_words,
 )
 from cxr.preprocessing import Preprocessing
 from cxr.reading.radiograph import Radiograph
@@ -70,7 +71,9 @@ class Gate:
             measured, correction = self._correct(image, measured)
         # Where the file says by itself that it is something else, the network's guesses would only
         # contradict it.
-        reasons = reasons or image_reasons(measured, self.saved.limits)
+        reasons = reasons or refused_in_words(
+            image_reasons(measured, self.saved.limits), radiograph
+        )
         measurements = {
             "colour": radiograph.colour,
             "frontal": measured.frontal,

@@ -33,6 +33,9 @@ FRONTAL_CERTAIN = 0.98
 # An image that has to be turned or inverted gets no such allowance: seven attempts at anything
 # would find one that looks somewhat like a chest.
 MARGIN = 1.5
+# From this fraction of the pixels in four of 256 grey levels a refused image is called a mask or a
+# drawing: radiographs have up to half of theirs in four, with wide black borders.
+FEW_LEVELS = 0.9
 OTHER_BODY_PARTS = {  # of DICOM's Body Part Examined (PS3.16, Annex L)
     *("ABDOMEN", "ANKLE", "ARM", "BREAST", "CSPINE", "ELBOW", "EXTREMITY", "FEMUR", "FINGER"),
     *("FOOT", "FOREARM", "HAND", "HEAD", "HIP", "HUMERUS", "JAW", "KNEE", "LEG", "LSPINE", "NECK"),
@@ -132,6 +135,19 @@ def image_reasons(measured: Measurements, limits: Limits) -> list[Message]:
     if measured.distance > limits.distance:
         reasons.append(Message("unlike_all"))
     return reasons
+
+
+def refused_in_words(reasons: list[Message], radiograph: Radiograph) -> list[Message]:
+    """The reasons to refuse an image, with a better word for what has hardly any grey levels.
+
+    The network knows no masks and no drawings; it takes white lungs on black for a CT slice.
+    """
+    levels = np.rint(radiograph.pixels * 255).astype(np.uint8).ravel()
+    counts = np.sort(np.bincount(levels, minlength=256))
+    if not reasons or counts[-4:].sum() < FEW_LEVELS * levels.size:
+        return reasons
+    kept = [reason for reason in reasons if not reason.code.startswith("kind_")]
+    return [Message("few_levels"), *kept]
 
 
 # --- Warnings about an accepted radiograph --------------------------------------------------------

@@ -81,7 +81,8 @@ def pdf_report(
     today = date.today().isoformat()
     y = write(page, y, text("report_date", language, date=today), colour=MUTED)
     worth = text(f"worth_{prediction.checks.worth}", language)
-    with_heatmap = f"{text('report_heatmap', language)}: {worth}"
+    evidence = text("evidence_is", language, word=worth)
+    with_heatmap = f"{text('report_heatmap', language)}, {evidence}"
     captions = [text("report_plain", language), with_heatmap]
     y = draw_images(page, y - 2 * mm, radiograph, prediction, captions)
     y = draw_legend(page, y, language)

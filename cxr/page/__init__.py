@@ -16,7 +16,14 @@ from cxr.messages import text
 from cxr.page.about import card_text, create_curves
 from cxr.page.api import create_api, fetch_nothing
 from cxr.page.cases import create_cases, create_guide
-from cxr.page.components import Line, create_choose_button, create_header, create_line, model_line
+from cxr.page.components import (
+    Line,
+    create_api_button,
+    create_choose_button,
+    create_header,
+    create_line,
+    model_line,
+)
 from cxr.page.many import create_many, create_walk
 from cxr.page.notes import note_keeper
 from cxr.page.preview import LinkPreview
@@ -80,7 +87,10 @@ def build_page(
     cases = read_cases()
     keep_note = note_keeper(notes, model=classifier.bundle.sha256) if notes else None
     with gr.Blocks(
-        title=text("title", "en"), analytics_enabled=False, delete_cache=DELETE_UPLOADS
+        title=text("title", "en"),
+        analytics_enabled=False,
+        delete_cache=DELETE_UPLOADS,
+        fill_width=True,
     ) as page:
         create_header(elem_id="header")
         if notice:
@@ -111,6 +121,7 @@ def build_page(
         with gr.Column(elem_id="footer"):
             create_line(model_line(classifier.bundle), elem_id="status")
             create_line(_privacy_line(notes, flag_to), elem_id="privacy")
+            create_api_button(elem_id="api")
         create_api(page, classifier, at_once=AT_ONCE)
     fetch_nothing(page)
     return page.queue(max_size=_MAX_WAITING, api_open=True)

@@ -12,26 +12,26 @@ from cxr.model.bundle import CARD, Bundle
 _TEMPLATE = """
 <div class="curves">
   <figure>
-    <svg viewBox="-52 -12 336 306" role="img" data-t-label="roc_label">
+    <svg viewBox="-64 -12 348 306" role="img" data-t-label="roc_label">
       <path class="axes" d="${value.axes}"></path>
-      <g>${value.ticks}</g>
+      <g>${value.up}${value.across_percent}</g>
       <path class="chance" d="M0 250L250 0"></path>
       <path class="line" d="${value.roc}"></path>
       <g>${value.stops.map(s => `<circle cx="${s.x}" cy="${s.y}" r="4"></circle>`).join("")}</g>
       <text x="125" y="288" data-t="roc_x"></text>
-      <text transform="translate(-38 125) rotate(-90)" data-t="sensitivity"></text>
+      <text transform="translate(-52 125) rotate(-90)" data-t="sensitivity"></text>
     </svg>
     <figcaption data-t="roc_caption"></figcaption>
   </figure>
   <figure>
-    <svg viewBox="-52 -12 336 306" role="img" data-t-label="threshold_label">
+    <svg viewBox="-64 -12 348 306" role="img" data-t-label="threshold_label">
       <path class="axes" d="${value.axes}"></path>
-      <g>${value.ticks}</g>
+      <g>${value.up}${value.across_threshold}</g>
       <path class="line" d="${value.sensitivity}"></path>
       <path class="line other" d="${value.specificity}"></path>
       <g>${value.thresholds.map(x => `<path class="chance" d="M${x} 0V250"></path>`).join("")}</g>
       <text x="125" y="288" data-t="threshold"></text>
-      <text transform="translate(-38 125) rotate(-90)" data-t="fraction"></text>
+      <text transform="translate(-52 125) rotate(-90)" data-t="fraction"></text>
     </svg>
     <figcaption data-t="threshold_caption"></figcaption>
   </figure>
@@ -56,10 +56,18 @@ p { margin-top: 1rem; }
 _SCRIPT = """
 const { cxr } = window;
 const say = cxr.speaker(props.texts);
-cxr.onChange(() => cxr.translate(element, say));
+cxr.onChange(() => {
+  cxr.translate(element, say);
+  for (const tick of element.querySelectorAll("[data-percent]")) {
+    tick.textContent = cxr.percent(Number(tick.dataset.percent), 0);
+  }
+  for (const tick of element.querySelectorAll("[data-decimal]")) {
+    tick.textContent = cxr.decimal(Number(tick.dataset.decimal));
+  }
+});
 """
 _SIDE = 250  # of a plot, in SVG units
-_TICKS = {share: round(_SIDE * share / 100) for share in range(0, 101, 25)}  # in per cent
+_TICKS = {share: round(_SIDE * share) for share in (0, 0.25, 0.5, 0.75, 1)}
 
 
 def create_curves(bundle: Bundle, *, elem_id: str) -> gr.HTML:
@@ -81,17 +89,25 @@ def _curves(bundle: Bundle) -> dict[str, Any]:
     at = [points.at(stop) for stop in stops]
     return {
         "axes": "M0 0V250H260" + "".join(f"M0 {at}H-4M{at} 250V254" for at in _TICKS.values()),
-        "ticks": "".join(
-            f'<text x="{at}" y="268">{share}</text>'
-            f'<text class="beside" x="-8" y="{_SIDE - at + 4}">{share}</text>'
+        # The browser writes the numbers: thresholds as decimals, as beside the verdict.
+        "up": "".join(
+            f'<text class="beside" x="-8" y="{_SIDE - at + 4}" data-percent="{share}"></text>'
             for share, at in _TICKS.items()
         ),
+        "across_percent": _across("percent"),
+        "across_threshold": _across("decimal"),
         "roc": _path([(1 - p.specificity, p.sensitivity) for p in points.curve]),
         "sensitivity": _path([(p.threshold, p.sensitivity) for p in points.curve]),
         "specificity": _path([(p.threshold, p.specificity) for p in points.curve]),
         "stops": [{"x": _SIDE * (1 - p.specificity), "y": _SIDE * (1 - p.sensitivity)} for p in at],
         "thresholds": [_SIDE * stop for stop in stops],
     }
+
+
+def _across(kind: str) -> str:
+    return "".join(
+        f'<text x="{at}" y="268" data-{kind}="{share}"></text>' for share, at in _TICKS.items()
+    )
 
 
 def _path(points: list[tuple[float, float]]) -> str:

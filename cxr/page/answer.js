@@ -113,6 +113,9 @@ const showChecks = ({ warnings, checks, probability, variants }) => {
     low: cxrRules.shownPercent(Math.min(...variants)), high: cxrRules.shownPercent(Math.max(...variants)),
   }));
   $(".checks").textContent = `${cxr.sentences(checks, say)} ${views}`;
+  $(".scale-means").textContent = answered().evidence
+    ? say("scale_means", { step: doubling(), top: onScale(topOfScale()) })
+    : "";
 };
 
 // What to expect at a threshold on radiographs acquired differently; null where it was not measured there.
@@ -217,7 +220,8 @@ const keepOverlay = () => {
   for (let i = 0; i <= 8; i += 1) scale.addColorStop(i / 8, `rgb(${props.colours[Math.round(i * 31.8)]})`);
   context.fillStyle = scale;
   context.fillRect(line / 2, height + 2.1 * line, width / 4, 0.8 * line);
-  write(`${say("legend_low")} – ${say("legend_high")} · ${say(`worth_${answered().worth}`)} · ${model}`,
+  write(`${say("legend_low")} – ${say("legend_high")} · `
+    + `${say("evidence_is", { word: say(`worth_${answered().worth}`) })} · ${model}`,
     1, "#e2e8f0", line + width / 4);
   cxrFiles.download(canvas.toDataURL("image/png"), `${stem}_overlay.png`);
 };

@@ -18,6 +18,7 @@ from cxr.gate.lungs import Mask
 from cxr.messages import Message, Value
 from cxr.model import expected
 from cxr.model.bundle import Bundle
+from cxr.model.heatmap import LEAST_SHOWN
 from cxr.model.operating_points import OperatingPoints
 from cxr.outcome import Outcome
 from cxr.page.pictures import grey_data_uri, shrink
@@ -27,7 +28,7 @@ from cxr.reading.stored_levels import WHITE
 
 _MAX_SIDE = 4096  # longest side sent to the browser; detectors for children have fewer pixels
 _PICTURE_SIDE = 900  # of a picture that was refused
-_CONTOURS = (0.25, 0.5, 0.75)  # levels on the heatmap's scale
+_CONTOURS = (LEAST_SHOWN, 0.25, 0.5, 0.75)  # levels on the heatmap's scale
 _CONTOUR_SIDE = 256
 _LUNG_WINDOW = (1, 99)  # percentiles of the grey levels within the lungs
 _BONE_WINDOW = (55, 99.8)  # percentiles of the whole radiograph, whose bright half holds the bones

@@ -21,7 +21,10 @@ _HEADER = """
   <button type="button" class="skip" data-t="skip"></button>
   <div>
     <h1 data-t="title"></h1>
-    <p data-t="disclaimer" id="disclaimer" tabindex="-1"></p>
+    <p id="disclaimer" tabindex="-1">
+      <span data-t="disclaimer"></span>
+      <span class="more" data-t="gate_can_be_wrong"></span>
+    </p>
     <nav data-t-label="sections">
       <button type="button" data-view="one" data-t="view_one"></button>
       <button type="button" data-view="many" data-t="view_many"></button>
@@ -71,12 +74,7 @@ button {
   .switches button { min-width: 44px; min-height: 44px; }
   nav button { min-height: 44px; font-size: 0.85rem !important; white-space: nowrap; }
   /* Beside a radiograph its first sentences, with the ages; a touch shows the rest. */
-  body[data-shown] & #disclaimer:not(:focus) {
-    display: -webkit-box;
-    overflow: hidden;
-    -webkit-box-orient: vertical;
-    -webkit-line-clamp: 3;
-  }
+  body[data-shown] & #disclaimer:not(:focus) .more { display: none; }
 }
 """
 _HEADER_SCRIPT = """
@@ -128,6 +126,28 @@ cxr.onChange(() => cxr.translate(element, say));
 element.addEventListener("click", () => document.dispatchEvent(new CustomEvent("cxr:choose")));
 """
 
+# Gradio's own link, at the page's end, is in the browser's language, not in the reader's.
+_API = '<button type="button" data-t="use_api"></button>'
+_API_STYLE = """
+button {
+  padding: 0;
+  border: 0;
+  background: none;
+  color: var(--quiet);
+  font: inherit;
+  font-size: 0.8rem;
+  text-decoration: underline;
+  cursor: pointer;
+}
+@media (max-width: 60rem) { button { min-height: 44px; } }
+"""
+_API_SCRIPT = """
+const { cxr } = window;
+const say = cxr.speaker(props.texts);
+cxr.onChange(() => cxr.translate(element, say));
+element.addEventListener("click", () => document.querySelector("footer button").click());
+"""
+
 _LINE = '<div><p class="said"></p><p class="detail"></p></div>'
 _LINE_SCRIPT = """
 const { cxr } = window;
@@ -165,6 +185,11 @@ def create_header(*, elem_id: str) -> gr.HTML:
 def create_choose_button(*, elem_id: str) -> gr.HTML:
     """A button that opens the viewer's file dialogue."""
     return _component(None, _CHOOSE, _CHOOSE_SCRIPT, style=_CHOOSE_STYLE, elem_id=elem_id)
+
+
+def create_api_button(*, elem_id: str) -> gr.HTML:
+    """A button that opens the description of the endpoints."""
+    return _component(None, _API, _API_SCRIPT, style=_API_STYLE, elem_id=elem_id)
 
 
 def create_line(value: Line | None, *, elem_id: str) -> gr.HTML:

@@ -63,17 +63,29 @@ const showLegend = () => {
   if ($(".legend").hidden) return;
   const stops = [0, 32, 64, 96, 128, 160, 192, 224, 255].map((level) => `rgb(${props.colours[level]})`);
   $(".scale").style.backgroundImage = `linear-gradient(90deg, ${stops})`;
-  // Evidence is in log-odds where the probability follows from it, else on a scale of its own.
-  const { reference, evidence } = answered();
-  const top = evidence ? reference : 1;
+  const top = topOfScale();
   $(".ticks").replaceChildren(...[0, 0.25, 0.5, 0.75, 1].map((at) => {
     const tick = document.createElement("span");
-    tick.textContent = cxr.decimal(at * top, 1);
+    tick.textContent = onScale(at * top);
     return tick;
   }));
-  $(".unit").textContent = say(evidence ? "unit_log_odds" : "unit_relative");
-  $(".opacity").value = state.opacity;
-  $(".least").value = state.least;
+  $(".unit").textContent = answered().evidence ? say("unit_log_odds", { step: doubling() }) : say("unit_relative");
+  showSliders();
+};
+// Evidence is in log-odds where the probability follows from it, else on a scale of its own.
+const topOfScale = () => (answered().evidence ? answered().reference : 1);
+// With as many digits as the scale needs: two that count at its top, one after the point at least.
+const onScale = (value) =>
+  cxr.decimal(value, Math.min(6, Math.max(1, 1 - Math.floor(Math.log10(topOfScale())))));
+// By how much evidence everywhere in the lungs the odds double.
+const doubling = () => cxr.decimal(Math.LN2 * points().temperature, 1);
+
+const showSliders = () => {
+  const shown = { opacity: cxr.percent(state.opacity, 0), least: onScale(state.least * topOfScale()) };
+  for (const [name, text] of Object.entries(shown)) {
+    $(`.legend .${name}`).value = state[name];
+    $(`.legend .${name}`).previousElementSibling.lastElementChild.textContent = text;
+  }
 };
 
 element.addEventListener("input", (event) => {
@@ -82,5 +94,6 @@ element.addEventListener("input", (event) => {
     cxr.remember("opacity", state.opacity);
   } else if (event.target.matches(".least")) state.least = Number(event.target.value);
   else return;
+  showSliders();
   draw();
 });

@@ -118,7 +118,8 @@ const line = (row) => {
     cell("thumbnail", "", thumbnailOf(row)),
     cell("file", "", openButton(row)),
     cell("verdict", say("verdict"), sayVerdict(verdict)),
-    cell("number", say("probability"), answered ? cxr.probability(row.probability) : "–"),
+    // Outside the model's range the number means little: it is there for who opens the radiograph.
+    cell("number", say("probability"), answered && verdict !== "OUTSIDE" ? cxr.probability(row.probability) : "–"),
     cell("worth", say("evidence"), answered ? say(`worth_${row.worth}`) : "–"),
     cell("label", say("own_label"), labelChoice(row)),
     cell("remarks", "", remarks(row)),

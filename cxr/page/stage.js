@@ -64,14 +64,15 @@ const drawRadiograph = (context, matrix, { plain = false, forFile = false } = {}
 const drawEvidence = (context, { width, height, line, forFile }) => {
   const { heatmap, contour, lungs, grid } = state.pressed;
   context.save();
-  if ((heatmap && (!notSupported() || state.forced)) || forFile) {
+  const shown = !notSupported() || state.forced;
+  if ((heatmap && shown) || forFile) {
     context.globalAlpha = state.opacity;
     context.drawImage(heat.canvas, 0, 0, width, height);
     context.globalAlpha = 1;
   }
   context.lineWidth = line;
-  if (contour) {
-    for (const { level, path } of heat.contours) {
+  if (contour && (shown || forFile)) {
+    for (const { level, path } of heat.contours.filter((line) => line.level >= state.least)) {
       context.strokeStyle = `rgb(${props.colours[Math.round(255 * level)]})`;
       context.stroke(path);
     }
@@ -159,11 +160,14 @@ const showReadout = () => {
   if (value !== null && value !== undefined) {
     parts.push(say("readout_value", { value }));
     if (state.pressed.heatmap || state.pressed.contour) {
-      parts.push(say("readout_evidence", { evidence: cxr.decimal(evidenceAt(at.x, at.y), 1) }));
+      parts.push(say("readout_evidence", { evidence: onScale(evidenceAt(at.x, at.y)) }));
     }
   }
   $(".readout").textContent = parts.join(" · ");
 };
+
+// A window of another size, or a phone turned round: what was drawn would be stretched.
+new ResizeObserver(draw).observe($(".stage"));
 
 // --- Zoom and moving --------------------------------------------------------------------------------------
 

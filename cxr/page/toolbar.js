@@ -85,13 +85,13 @@ const showTools = () => {
   const names = Object.keys(windows);
   const now = names.find((name) => String(windows[name]) === String(state.window)) ?? "own";
   $("[data-tool=preset] [data-t]").textContent = say(`window_${now}`);
-  $(".banner").hidden = !turned && !notSupported();
   const said = [];
   if (turned) said.push(say("banner_turned", { degrees: turned }));
-  if (notSupported() && pressed.heatmap) said.push(say("worth_not_supported"));
+  const asked = pressed.heatmap || pressed.contour;
+  if (notSupported() && asked) said.push(say("worth_not_supported"));
   $(".banner").textContent = said.join(" · ");
   $(".banner").hidden = !said.length;
-  $(".unsupported").hidden = !(pressed.heatmap && notSupported() && !state.forced);
+  $(".unsupported").hidden = !(asked && notSupported() && !state.forced);
   showLegend();
 };
 const notSupported = () => answered()?.worth === "not_supported";
@@ -122,6 +122,8 @@ const use = (tool) => {
   // The evidence would give the answer away before the reader's own reading.
   if (blinded() && ["heatmap", "contour", "erase", "box", "erase_hottest"].includes(tool)) return;
   if (tool in pressed) pressed[tool] = !pressed[tool];
+  // Beside the plain radiograph there is the heatmap, else both would be the same.
+  if (tool === "side" && pressed.side && !pressed.contour && !blinded()) pressed.heatmap = true;
   if (MODES.includes(tool)) state.mode = state.mode === tool ? "move" : tool;
   if (tool === "ruler") stage.ruler = null;
   ACTIONS[tool]?.();

@@ -25,7 +25,7 @@ const open = async (source) => {
   const picture = source.file?.type.startsWith("image/") ? URL.createObjectURL(source.file) : null;
   // Nothing of the radiograph before stays: neither its verdict nor its heatmap.
   Object.assign(state, { source, picture, asked: null, own: null, forced: false, view: { ...FRESH_VIEW } });
-  Object.assign(state.pressed, { heatmap: false, contour: false, invert: false });
+  Object.assign(state.pressed, { heatmap: false, contour: false, side: false, invert: false });
   if (source.file) cxrCases.show(null);
   cxrList.follow(source.file ?? null);
   become("reading");

@@ -106,6 +106,16 @@ def test_an_image_of_something_else_is_refused(gate: Gate, pixels: Image) -> Non
     assert result.lungs is None
 
 
+def test_a_lung_mask_is_called_a_mask_and_no_ct_slice(gate: Gate, image: Radiograph) -> None:
+    lungs = gate.check(image).lungs
+    assert lungs
+    mask = cv2.resize(lungs.mask.astype(np.float32), (224, 224), interpolation=cv2.INTER_NEAREST)
+    for each in (mask, 1 - mask, mask / 2):
+        found = reasons(gate.check(picture(each)))
+        assert "few_levels" in found
+        assert not [code for code in found if code.startswith("kind_")]
+
+
 def test_a_piece_of_a_radiograph_is_refused_or_warned_about(gate: Gate, image: Radiograph) -> None:
     height, width = image.shape
     patches = [image.pixels[:80, :80], image.pixels[:, : width // 4], image.pixels[: height // 4]]

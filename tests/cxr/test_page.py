@@ -61,12 +61,14 @@ def test_the_browsers_language_and_a_switch(browser: Browser, url: str, image_fi
     answered(page, image_file)
     expect(page.locator(".thousand summary")).to_have_text(FR["thousand_title"])
     expect(page.locator(".checks-box")).to_contain_text("les poumons")
+    expect(page.locator("#api button")).to_have_text(FR["use_api"])
     assert page.evaluate("document.documentElement.lang") == "fr"
     page.locator(".language").click()
     expect(page.locator("#header h1")).to_have_text(EN["title"])
     expect(page).to_have_title(EN["title"])
     expect(page.locator(".thousand summary")).to_have_text(EN["thousand_title"])
     shown = page.locator("body").inner_text().replace(EN["other_language"], "")
+    assert EN["use_api"] in shown
     for word in ("Seuil", "Pneumonie sur", "Choisir", "radiographie", "Modèle"):
         assert word not in shown
     context.close()
@@ -135,6 +137,8 @@ def test_about_the_model(page: Page) -> None:
     page.locator("[data-view=about]").click()
     expect(page.locator("#card h1")).to_have_text("tiny")
     expect(page.get_by_role("img", name=EN["roc_label"])).to_be_visible()
+    curves = page.get_by_role("img", name=EN["threshold_label"])
+    expect(curves.locator("text")).to_contain_text(["100%", "0.75"])  # thresholds as elsewhere
     expect(page.locator("#one-view")).to_be_hidden()
 
 
@@ -256,7 +260,7 @@ def test_accessibility(
 _IS_IN_SIGHT = """
 ([selector, words]) => {
   const element = document.querySelector(selector);
-  const node = element.firstChild;
+  const node = element.firstElementChild.firstChild;
   const range = document.createRange();
   const start = node.data.replaceAll("\\u00a0", " ").indexOf(words);
   range.setStart(node, start);

@@ -109,6 +109,18 @@ def test_a_broken_file(page: Page, image_file: Path, tmp_path: Path) -> None:
     expect(problem).to_be_hidden()
 
 
+def test_on_a_phone_what_to_do_about_a_file_is_in_sight(page: Page, tmp_path: Path) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    drawing = tmp_path / "drawing.png"
+    cv2.imwrite(str(drawing), np.full((300, 300), 255, np.uint8))
+    broken = tmp_path / "broken.jpeg"
+    broken.write_bytes(b"broken")
+    for path, state in ((drawing, "refused"), (broken, "unreadable")):
+        choose(page, path)
+        expect(page.locator(".problem .label")).to_have_text(EN[f"state_{state}"])
+        expect(page.locator(".problem .choose")).to_be_in_viewport(ratio=1)
+
+
 def test_what_is_no_chest_image_is_refused_in_words(
     page: Page, image_file: Path, gradient_file: Path
 ) -> None:
@@ -225,6 +237,19 @@ def test_a_heatmap_that_supports_nothing_takes_a_second_click(
     expect(page.locator(".banner")).to_contain_text(EN["worth_not_supported"])
 
 
+def test_contours_that_support_nothing_take_a_second_click_too(
+    doubtful: Page, image_file: Path
+) -> None:
+    page = doubtful
+    answered(page, image_file)
+    page.keyboard.press("c")
+    expect(page.locator(".unsupported")).to_be_visible()
+    expect(page.locator(".banner")).to_contain_text(EN["worth_not_supported"])
+    assert colour(page) < 5
+    page.locator(".unsupported").click()
+    assert colour(page) > 30
+
+
 def test_outside_the_models_range_the_number_is_behind_a_click(
     doubtful: Page, image_file: Path
 ) -> None:
@@ -239,6 +264,11 @@ def test_outside_the_models_range_the_number_is_behind_a_click(
     # What was measured at a threshold does not hold there.
     expect(page.locator(".threshold-control")).to_be_hidden()
     expect(page.locator(".cost")).to_be_hidden()
+    # In the list there is no number either.
+    page.locator("[data-view=many]").click()
+    page.set_input_files(".pick-files", adult)
+    expect(page.locator("#many tbody .verdict")).to_have_text(EN["verdict_OUTSIDE"])
+    expect(page.locator("#many tbody .number")).to_have_text("–")
 
 
 def test_by_keyboard_alone(page: Page, image_file: Path) -> None:
@@ -283,6 +313,65 @@ def test_no_heatmap_until_it_is_asked_for(page: Page, image_file: Path) -> None:
     most = np.ptp(shot(page), axis=2) > 30
     set_slider(page, ".least", 0)
     assert most.mean() < (np.ptp(shot(page), axis=2) > 30).mean()
+
+
+# Zoom factor, and how many pixels of the canvas one of the screen takes across and down.
+_PIXELS = """() => {
+  const canvas = document.querySelector("canvas.main");
+  return [canvas.width / canvas.clientWidth, canvas.height / canvas.clientHeight];
+}"""
+
+
+def test_a_window_of_another_size_does_not_distort_the_radiograph(
+    page: Page, image_file: Path
+) -> None:
+    answered(page, image_file)
+    for width, height in ((1900, 1000), (844, 390), (390, 844)):
+        page.set_viewport_size({"width": width, "height": height})
+        page.wait_for_timeout(200)
+        assert page.evaluate(_PIXELS) == pytest.approx([1, 1], abs=0.01), (width, height)
+
+
+def test_side_by_side_shows_the_heatmap_and_ends_with_the_radiograph(
+    page: Page, image_file: Path
+) -> None:
+    answered(page, image_file)
+    page.keyboard.press("s")
+    expect(page.locator("[data-tool=heatmap]")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("canvas.plain")).to_be_visible()
+    page.locator(".stage").hover()
+    page.mouse.wheel(0, -400)
+    answered(page, image_file)
+    expect(page.locator("[data-tool=side]")).to_have_attribute("aria-pressed", "false")
+    expect(page.locator("canvas.plain")).to_be_hidden()
+
+
+def test_contours_go_with_the_least_evidence_shown(page: Page, image_file: Path) -> None:
+    answered(page, image_file)
+    show_heatmap(page)
+    page.locator("[data-tool=heatmap]").click()
+    page.locator("[data-tool=contour]").click()
+    set_slider(page, ".least", 0)
+    all_of_them = (np.ptp(shot(page), axis=2) > 30).mean()
+    set_slider(page, ".least", 0.3)
+    some = (np.ptp(shot(page), axis=2) > 30).mean()
+    set_slider(page, ".least", 0.9)
+    assert all_of_them > some > 0
+    assert colour(page) < 5
+
+
+def test_the_legend_says_its_unit_and_what_is_shown(page: Page, image_file: Path) -> None:
+    answered(page, image_file)
+    show_heatmap(page)
+    expect(page.locator(".legend .unit")).to_contain_text("doubles the odds")
+    set_slider(page, ".opacity", 0.4)
+    expect(page.locator(".legend output").first).to_have_text("40%")
+    top = float(page.locator(".legend .ticks span").last.text_content() or "")
+    set_slider(page, ".least", 0.5)
+    shown = page.locator(".legend output").last.text_content() or ""
+    assert float(shown) == pytest.approx(top / 2, rel=0.1)
+    page.locator(".checks-box summary").click()
+    expect(page.locator(".scale-means")).to_contain_text(f"The top colour, {top}")
 
 
 READOUT = re.compile(r"([\d,]+)% · W ([\d,]+) L ([\d,]+)")
