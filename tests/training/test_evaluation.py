@@ -9,6 +9,7 @@ from sklearn import metrics
 from training.metrics.comparison import compare, delong_test, mcnemar_test
 from training.metrics.evaluation import (
     auc,
+    average_precision,
     balanced_weights,
     bootstrap_intervals,
     calibration_error,
@@ -185,8 +186,16 @@ def test_perfect_and_inverted_models_differ_for_certain() -> None:
     assert delong_test(labels[1:], logits[1:], -logits[1:]) == 1  # one normal image tells nothing
 
 
-def test_the_auc_by_ranks_is_scikit_learns_also_with_ties() -> None:
+def test_the_auc_is_scikit_learns_also_with_ties() -> None:
     rng = np.random.default_rng(0)
     labels, scores = rng.integers(0, 2, 300), np.round(rng.normal(size=300), 1)
     assert auc(labels, scores) == pytest.approx(metrics.roc_auc_score(labels, scores))
     assert auc(np.array([0, 1]), np.array([1.0, 1.0])) == 0.5
+
+
+def test_the_average_precision_is_scikit_learns_also_with_ties() -> None:
+    rng = np.random.default_rng(0)
+    labels, scores = rng.integers(0, 2, 300), np.round(rng.normal(size=300), 1)
+    expected = metrics.average_precision_score(labels, scores)
+    assert average_precision(labels, scores) == pytest.approx(expected)
+    assert average_precision(np.array([0, 1]), np.array([1.0, 1.0])) == 0.5

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 from sklearn import metrics
 
 from cxr.model.operating_points import Interval, wilson_interval
@@ -43,7 +42,7 @@ def classification_metrics(
     predicted = probabilities >= threshold
     weights = balanced_weights(labels)
     yield "auc", auc(labels, logits)
-    yield "average_precision", float(metrics.average_precision_score(labels, logits))
+    yield "average_precision", average_precision(labels, logits)
     yield "accuracy", float(np.mean(predicted == labels))
     sensitivity = float(np.mean(predicted[labels == 1]))
     specificity = float(np.mean(~predicted[labels == 0]))
@@ -69,17 +68,29 @@ def classification_metrics(
 def auc(labels: Labels, scores: npt.NDArray[np.floating[Any]]) -> float:
     """Area under the ROC curve: the fraction of pairs of both classes that are in the right order.
 
-    By ranks (Mann and Whitney 1947), which takes a tenth of scikit-learn's time on a few hundred
-    images.
+    Pairs with equal scores count a half (Mann and Whitney 1947). Counted here, since scikit-learn
+    checks its arguments for milliseconds each time: seconds over a thousand resamples.
 
     Args:
         labels: (N,), 0 or 1, both present.
         scores: (N,), higher where pneumonia is more probable.
     """
-    positive = labels == 1
-    count = int(positive.sum())
-    in_order = stats.rankdata(scores)[positive].sum() - count * (count + 1) / 2
-    return float(in_order / (count * (len(labels) - count)))
+    positive, negative = scores[labels == 1], np.sort(scores[labels != 1])
+    below, not_above = (np.searchsorted(negative, positive, side) for side in ("left", "right"))
+    return float((below + not_above).sum() / (2 * len(positive) * len(negative)))
+
+
+def average_precision(labels: Labels, scores: npt.NDArray[np.floating[Any]]) -> float:
+    """Mean precision at each threshold, weighted by the sensitivity that it adds.
+
+    Args:
+        labels: (N,), 0 or 1, both present.
+        scores: (N,), higher where pneumonia is more probable.
+    """
+    order = np.argsort(scores)[::-1]
+    last = np.flatnonzero(np.append(np.diff(scores[order]), 1))  # of each group of equal scores
+    found = np.cumsum(labels[order])[last]
+    return float(np.sum(np.diff(found, prepend=0) * found / (last + 1)) / found[-1])
 
 
 def sigmoid(logits: Logits) -> Probabilities:
@@ -108,18 +119,20 @@ def reliability(
     """
     weights = balanced_weights(labels)
     which = np.minimum((probabilities * bins).astype(int), bins - 1)
-    rows: list[ReliabilityRow] = []
-    for b in np.unique(which):
-        inside = which == b
-        rows.append(
-            {
-                "probability": float(np.average(probabilities[inside], weights=weights[inside])),
-                "share": float(np.average(labels[inside], weights=weights[inside])),
-                "weight": float(weights[inside].sum()),
-                "images": int(inside.sum()),
-            }
-        )
-    return rows
+    images, weight, probability, positive = (
+        np.bincount(which, weights=values).tolist()
+        for values in (None, weights, weights * probabilities, weights * labels)
+    )
+    return [
+        {
+            "probability": probability[b] / weight[b],
+            "share": positive[b] / weight[b],
+            "weight": weight[b],
+            "images": images[b],
+        }
+        for b in range(len(images))
+        if images[b]
+    ]
 
 
 def calibration_error(rows: Iterable[ReliabilityRow]) -> float:
