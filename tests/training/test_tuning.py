@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -29,6 +30,16 @@ pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalW
 @pytest.fixture(scope="module")
 def splits(chest_images: Path) -> Splits:
     return load_splits(QUICK_FIT, chest_images)
+
+
+@pytest.fixture(scope="module")
+def two_trials(
+    chest_images: Path, splits: Splits, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A search with two trials in this process; tests that go on with it do so in a copy."""
+    out = tmp_path_factory.mktemp("searches") / "two"
+    tune(QUICK_FIT, splits, chest_images, out, trials=2, storage=None)
+    return out
 
 
 def test_settings_change_what_they_name() -> None:
@@ -70,9 +81,10 @@ def test_what_is_no_preset(tmp_path: Path, content: str | None) -> None:
 
 
 def test_trials_are_recorded_and_the_best_becomes_a_preset(
-    chest_images: Path, splits: Splits, tmp_path: Path
+    chest_images: Path, splits: Splits, two_trials: Path, tmp_path: Path
 ) -> None:
-    report = tune(QUICK_FIT, splits, chest_images, tmp_path, trials=2, storage=None)
+    shutil.copytree(two_trials, tmp_path, dirs_exist_ok=True)
+    report = json.loads((tmp_path / "report.json").read_text())
     table = pd.read_csv(tmp_path / "trials.csv")
     assert list(table["state"]) == ["COMPLETE", "COMPLETE"]
     assert report["best"]["val_auc"] == table["value"].max()
@@ -135,15 +147,14 @@ def test_settings_follow_from_the_number_of_a_trial(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_trials_in_processes_of_their_own(
-    chest_images: Path, splits: Splits, tmp_path: Path
+    chest_images: Path, splits: Splits, two_trials: Path, tmp_path: Path
 ) -> None:
     """Two here, and two in two processes: the same settings and the same figures."""
-    here, apart = tmp_path / "here", tmp_path / "apart"
-    tune(QUICK_FIT, splits, chest_images, here, trials=2)
-    report = tune(QUICK_FIT, splits, chest_images, apart, until=2, spreading=Spreading(workers=2))
+    spreading = Spreading(workers=2)
+    report = tune(QUICK_FIT, splits, chest_images, tmp_path, until=2, spreading=spreading)
     assert report["trials"]["complete"] == 2
-    assert (apart / "trials.csv").read_text() == (here / "trials.csv").read_text()
-    assert (apart / "best.json").read_text() == (here / "best.json").read_text()
+    for name in ("trials.csv", "best.json"):
+        assert (tmp_path / name).read_text() == (two_trials / name).read_text()
 
 
 @pytest.mark.slow

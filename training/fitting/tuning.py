@@ -135,6 +135,7 @@ def _run(
     if search.seed is not None:  # the study is this search's own
         _finish_interrupted(search, study)
     finished = 0
+    report: SearchReport | None = None
 
     def further() -> Iterator[int]:
         started = 0
@@ -149,10 +150,11 @@ def _run(
     while True:
         for _ in _run_trials(search, study, further(), spreading):
             finished += 1
-            _write_report(study, config, out)  # after each trial, since a search may be stopped
+            # After each trial, since a search may be stopped.
+            report = _write_report(study, config, out)
         # A trial that has ended, but is not known here to have, was counted twice.
         if trials is not None or _ended(study) >= (until or 0):
-            return _write_report(study, config, out)
+            return report or _write_report(study, config, out)
         finished = 0
 
 
