@@ -13,7 +13,7 @@ from cxr.errors import RunError
 from tests.conftest import ROOT
 from training.commands.walkthrough import NOTEBOOK, write_walkthrough
 
-TINY = {"PRESET": "tiny", "IMAGE_SIZE": 32, "EPOCHS": 1}
+TINY = {"PRESET": "tiny", "IMAGE_SIZE": 16, "EPOCHS": 1}
 
 
 def code_cells(path: Path) -> list[Any]:
