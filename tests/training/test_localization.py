@@ -47,6 +47,7 @@ def test_locality_is_the_fraction_of_the_lungs_that_is_hot() -> None:
     lungs = np.zeros((2, 4, 4), np.float32)
     lungs[:, :2] = 1
     assert locality(maps, lungs) == pytest.approx(2 / 8)  # the map of zeros is left out
+    assert locality(maps[:0], lungs[:0]) == locality(np.zeros_like(maps), lungs) == 1
 
 
 def test_own_maps_beat_others_only_where_disease_differs_in_place() -> None:

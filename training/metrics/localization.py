@@ -96,11 +96,17 @@ def locality(evidence: Evidence, lungs: Images) -> float:
     Args:
         evidence: (N, h, w); images where it is zero everywhere are left out.
         lungs: (N, h, w) in [0, 1], on the same grid.
+
+    Returns:
+        In [0, 1]; 1 if there is no evidence anywhere, as if all of the lungs were marked.
     """
+    shown = evidence.max(axis=(1, 2)) > 0
+    if not shown.any():
+        return 1.0
     high = evidence > evidence.max(axis=(1, 2), keepdims=True) / 2
     within = lungs > 0.5
     fractions = _divide((high & within).sum(axis=(1, 2)), within.sum(axis=(1, 2)))
-    return float(np.median(fractions[evidence.max(axis=(1, 2)) > 0]))
+    return float(np.median(fractions[shown]))
 
 
 def control(heatmaps: Heatmaps, inside: Masks, lungs: Masks, *, seed: int = 0) -> Control:
