@@ -10,3 +10,6 @@ for _variable in (
     "TF_NUM_INTEROP_THREADS",
 ):
     os.environ.setdefault(_variable, "1")
+
+# Ray's processes would step back behind all other work on the machine, and seem to hang.
+os.environ.setdefault("RAY_worker_niceness", "0")
