@@ -142,7 +142,7 @@ class _Remembering(Classifier):
                 self._known[key] = refusal
         found = self._known[key]
         if isinstance(found, NotAChestRadiograph):
-            raise found
+            raise found.with_traceback(None)  # or each time would keep its frames
         return found
 
 
@@ -162,7 +162,7 @@ def _endpoints() -> list[Callable[..., Any]]:
 
     async def made() -> list[Callable[..., Any]]:
         with Blocks(analytics_enabled=False) as page:
-            create_api(_Remembering(), at_once=1)
+            create_api(page, _Remembering(), at_once=1)
         return [block.fn for block in page.fns.values() if block.fn]
 
     # Within a loop, or Gradio would make one for each lock, and close none.
