@@ -192,7 +192,7 @@ def test_the_page_on_the_api_can_be_read(browser: Browser, url: str) -> None:
     for scheme in ("light", "dark"):
         page = browser.new_page(locale="en-GB", color_scheme=scheme)
         page.goto(url)
-        page.locator("footer .show-api").click()
+        page.locator("#api button").click()
         documented = page.locator(".api-docs")
         expect(documented).to_contain_text("handle_file('examples/hila.jpeg')", timeout=30_000)
         expect(documented.get_by_text("cURL", exact=True)).to_be_visible()
