@@ -178,6 +178,7 @@ def test_the_card_of_a_preset_says_what_its_document_says(name: str) -> None:
         numbers = re.findall(r"\d[\d.,]*\d|\d", english)
         assert numbers, part
         assert set(numbers) <= known
-        signs = str.maketrans({",": " ", ".": ","})
-        assert re.findall(r"\d[\d ,]*\d|\d", french) == [one.translate(signs) for one in numbers]
+        signs = str.maketrans({",": "\u202f", ".": ","})  # a thin space that does not break
+        found = re.findall(r"\d[\d\u202f,]*\d|\d", french)
+        assert found == [one.translate(signs) for one in numbers]
     assert bool(FIGURES[name]) is (name != "tiny")
