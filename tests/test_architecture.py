@@ -15,13 +15,14 @@ import pytest
 
 import cxr
 from tests.conftest import ROOT
+from tests.syntax import parse
 
 SOURCES = sorted([ROOT / "app.py", *ROOT.glob("cxr/**/*.py"), *ROOT.glob("training/**/*.py")])
 
 
 def imports(path: Path) -> Iterator[str]:
     """Every module that a file imports, at its top or within a function."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:

@@ -20,6 +20,7 @@ from cxr.model.bundle import CLASS_NAMES
 from cxr.model.operating_points import Verdict
 from cxr.page.flags import Flagged
 from tests.conftest import ROOT
+from tests.syntax import parse
 from training.fitting.config import Balance, Optimizer
 from training.studio.jobs import State
 from training.studio.preset_cards import FIGURES
@@ -113,7 +114,7 @@ def keys_of(argument: ast.expr) -> Iterator[str]:
 
 def keys_in_python(source: str) -> Iterator[str]:
     """Keys of messages, of texts, and of the page's lines."""
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(parse(source)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             if node.func.id in {"Message", "text", "shown"}:
                 yield from keys_of(node.args[0])

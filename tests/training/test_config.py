@@ -14,6 +14,7 @@ from cxr.language import LANGUAGES
 from cxr.messages import text
 from cxr.model.network_config import NetworkConfig
 from cxr.preprocessing import Preprocessing
+from tests.syntax import parse
 from training.fitting import presets
 from training.fitting.augmentation import AugmentationConfig
 from training.fitting.config import SELECTABLE, TrainingConfig
@@ -34,7 +35,7 @@ SECTIONS = (
 @pytest.mark.parametrize("name", sorted(PRESETS))
 def test_a_preset_names_every_value_and_its_command(name: str) -> None:
     source = Path(presets.__file__).with_name(f"{name}.py").read_text(encoding="utf-8")
-    tree = ast.parse(source)
+    tree = parse(source)
     given = {
         node.func.id: {keyword.arg for keyword in node.keywords}
         for node in ast.walk(tree)
