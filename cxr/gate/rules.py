@@ -141,10 +141,16 @@ def refused_in_words(reasons: list[Message], radiograph: Radiograph) -> list[Mes
     """The reasons to refuse an image, with a better word for what has hardly any grey levels.
 
     The network knows no masks and no drawings; it takes white lungs on black for a CT slice.
+
+    Args:
+        reasons: why it is refused; with none, none are added.
+        radiograph: the image.
     """
+    if not reasons:  # most images, whose levels would be counted for nothing
+        return reasons
     levels = np.rint(radiograph.pixels * 255).astype(np.uint8).ravel()
     counts = np.sort(np.bincount(levels, minlength=256))
-    if not reasons or counts[-4:].sum() < FEW_LEVELS * levels.size:
+    if counts[-4:].sum() < FEW_LEVELS * levels.size:
         return reasons
     kept = [reason for reason in reasons if not reason.code.startswith("kind_")]
     return [Message("few_levels"), *kept]

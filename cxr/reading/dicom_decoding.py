@@ -81,7 +81,7 @@ def _decode_for_parent() -> None:
 
 def _limit_processor_time(*, pixels: int) -> None:
     """Let the system end this process when it has taken too long; not on Windows."""
-    with suppress(ImportError):
+    with suppress(ImportError, ValueError):  # a ValueError where the system allows less already
         import resource
 
         allowed = _PROCESSOR_SECONDS + _PROCESSOR_SECONDS_A_MEGAPIXEL * pixels / 1e6

@@ -83,6 +83,8 @@ def auc(labels: Labels, scores: npt.NDArray[np.floating[Any]]) -> float:
 def average_precision(labels: Labels, scores: npt.NDArray[np.floating[Any]]) -> float:
     """Mean precision at each threshold, weighted by the sensitivity that it adds.
 
+    As scikit-learn's ``average_precision_score``, and counted here for the same reason as `auc`.
+
     Args:
         labels: (N,), 0 or 1, both present.
         scores: (N,), higher where pneumonia is more probable.
