@@ -532,6 +532,9 @@ def test_a_monochrome1_image_is_dark_outside(data: Path) -> None:
     assert pixels[150:250, 60:160].mean() < pixels[150:250, 200:240].mean() - 0.05
 
 
+# --- Decoders in a process of their own -----------------------------------------------------------
+
+
 @pytest.mark.parametrize("number", [1, 2])
 def test_a_picture_that_ends_its_decoder_is_an_error_like_any_other(number: int) -> None:
     """GDCM would end this process: found by fuzzing."""
