@@ -13,15 +13,17 @@ from cxr.classifier import Classifier
 from cxr.errors import CXRError, HubError, PageError
 from cxr.model.bundle import load_bundle
 from cxr.model.hub import find_bundle
-from cxr.page import AT_ONCE, LAUNCH_SETTINGS, build_page
+from cxr.page import LAUNCH_SETTINGS, build_page
 from cxr.page.defences import on_a_space
 from cxr.page.mcp_server import mcp_settings
-from cxr.page.serving import private_uploads, served
+from cxr.page.serving import private_uploads, served, share_free_memory
+from cxr.page.waiting_turns import Turns
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve the page until interrupted, and return the exit status."""
     options = _parser().parse_args(arguments)
+    share_free_memory()
     try:
         classifier, notice = _load(options.model)
     except CXRError as error:
@@ -29,11 +31,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     try:
         with private_uploads():
+            turns = Turns()
             page = build_page(
-                classifier, notice=notice, notes=options.notes, flag_to=options.flag_to
+                classifier,
+                turns=turns,
+                notice=notice,
+                notes=options.notes,
+                flag_to=options.flag_to,
             )
             hosts = tuple(options.host)
-            tools = mcp_settings(classifier, at_once=AT_ONCE) if options.mcp else {}
+            tools = mcp_settings(classifier, turns=turns) if options.mcp else {}
             with served(page, _settings(options, tools), host_names=hosts) as share_url:
                 _announce(share_url, options)
                 page.block_thread()

@@ -45,12 +45,15 @@ def draw_overlay(
     overlay = np.empty((*heatmap.shape, 3), dtype=np.uint8)
     for top in range(0, len(heatmap), _STRIP):  # in strips: as floats, all takes 100 MB and more
         rows = slice(top, top + _STRIP)
-        heat = heatmap[rows]
-        seen = np.clip((heat - LEAST_SHOWN) / (FULL - LEAST_SHOWN), 0, 1) * np.float32(opacity)
-        alpha = seen[..., np.newaxis].astype(np.float32)
-        image = radiograph.pixels[rows, :, np.newaxis] * np.float32(255)
+        image = radiograph.pixels[rows] * np.float32(255)
+        overlay[rows] = np.rint(image).astype(np.uint8)[..., np.newaxis]
+        shown = heatmap[rows] > LEAST_SHOWN
+        heat = heatmap[rows][shown]
+        seen = np.clip((heat - LEAST_SHOWN) / (FULL - LEAST_SHOWN), 0, 1) * opacity
+        alpha = seen[:, np.newaxis].astype(np.float32)
         layer = colours[np.rint(heat * 255).astype(np.uint8)]
-        overlay[rows] = np.rint(image * (1 - alpha) + layer * alpha).astype(np.uint8)
+        mixed = image[shown][:, np.newaxis] * (1 - alpha) + layer * alpha
+        overlay[rows][shown] = np.rint(mixed).astype(np.uint8)
     return overlay
 
 

@@ -29,8 +29,8 @@ from cxr.page.notes import note_keeper
 from cxr.page.preview import LinkPreview
 from cxr.page.serving import BASE_SETTINGS
 from cxr.page.study import create_study
-from cxr.page.uploads import DELETE_UPLOADS
 from cxr.page.viewer import create_viewer
+from cxr.page.waiting_turns import Turns
 from cxr.reading.radiograph import MAX_BYTES
 
 _FOLDER = Path(__file__).parent
@@ -62,13 +62,13 @@ LAUNCH_SETTINGS: dict[str, Any] = {
     "max_file_size": MAX_BYTES,
     "app_kwargs": {"middleware": [Middleware(LinkPreview)]},
 }
-AT_ONCE = 2  # radiographs that are classified at a time, of viewer, list, study and API each
 _MAX_WAITING = 200  # requests in the queue
 
 
 def build_page(
     classifier: Classifier,
     *,
+    turns: Turns | None = None,
     notice: CXRError | None = None,
     notes: Path | None = None,
     flag_to: str = "",
@@ -77,6 +77,7 @@ def build_page(
 
     Args:
         classifier: answers.
+        turns: how many radiographs are classified at a time; `AT_ONCE` by default.
         notice: why another model than the one asked for answers, if so.
         notes: folder for readers' comments on answers; by default they stay in the browsers.
         flag_to: a dataset on the Hub, which readers' disagreements are sent to; empty for none.
@@ -84,14 +85,10 @@ def build_page(
     Raises:
         CXRError: the folder for notes or the dataset cannot be made, or the cases are damaged.
     """
+    turns = turns or Turns()
     cases = read_cases()
     keep_note = note_keeper(notes, model=classifier.bundle.sha256) if notes else None
-    with gr.Blocks(
-        title=text("title", "en"),
-        analytics_enabled=False,
-        delete_cache=DELETE_UPLOADS,
-        fill_width=True,
-    ) as page:
+    with gr.Blocks(title=text("title", "en"), analytics_enabled=False, fill_width=True) as page:
         create_header(elem_id="header")
         if notice:
             detail = {language: notice.say(language) for language in LANGUAGES}
@@ -106,15 +103,15 @@ def build_page(
                 create_viewer(
                     classifier,
                     cases={name: case.path for name, case in cases.by_name.items()},
-                    at_once=AT_ONCE,
+                    turns=turns,
                     elem_id="viewer",
                     keep_note=keep_note,
                     flag_to=flag_to,
                 )
         with gr.Column(elem_id="many-view"):
-            create_many(classifier, at_once=AT_ONCE, elem_id="many")
+            create_many(classifier, turns=turns, elem_id="many")
         with gr.Column(elem_id="study-view"):
-            create_study(classifier, at_once=AT_ONCE, elem_id="study")
+            create_study(classifier, turns=turns, elem_id="study")
         with gr.Column(elem_id="about-view"):
             create_curves(classifier.bundle, elem_id="curves")
             gr.Markdown(card_text(classifier.bundle), elem_id="card")
@@ -122,7 +119,7 @@ def build_page(
             create_line(model_line(classifier.bundle), elem_id="status")
             create_line(_privacy_line(notes, flag_to), elem_id="privacy")
             create_api_button(elem_id="api")
-        create_api(page, classifier, at_once=AT_ONCE)
+        create_api(page, classifier, turns=turns)
     fetch_nothing(page)
     return page.queue(max_size=_MAX_WAITING, api_open=True)
 

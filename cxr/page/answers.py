@@ -19,17 +19,17 @@ class Answers:
     """Answers what a component of the page asks for. Safe to share between threads."""
 
     def __init__(
-        self, classifier: Classifier, *, at_once: int, cases: Mapping[str, Path] | None = None
+        self, classifier: Classifier, *, turns: Turns, cases: Mapping[str, Path] | None = None
     ) -> None:
         """Set up the answers.
 
         Args:
             classifier: answers.
-            at_once: how many radiographs are classified at a time.
+            turns: how many radiographs are classified at a time.
             cases: files that the browser may ask for by their name.
         """
         self.classifier = classifier
-        self.turns = Turns(at_once)
+        self.turns = turns
         self._cases = cases or {}
 
     def source_of(self, asked: Mapping[str, Any]) -> tuple[Path, str]:

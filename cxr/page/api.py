@@ -16,6 +16,7 @@ from cxr.output.overlay import draw_overlay, png, with_caption
 from cxr.output.record import to_record
 from cxr.page.api_description import describe, description
 from cxr.page.uploads import asked_name, uploaded_file
+from cxr.page.waiting_turns import AT_ONCE, Turns
 from cxr.reading.radiograph import Radiograph
 
 # No postponed annotations here: Gradio reads the endpoints' types from them.
@@ -23,14 +24,22 @@ from cxr.reading.radiograph import Radiograph
 _MOST = 100  # radiographs of one request
 
 
-def create_api(page: gr.Blocks, classifier: Classifier, *, at_once: int) -> None:
+def create_api(page: gr.Blocks, classifier: Classifier, *, turns: Turns) -> None:
     """Add the endpoints to a page, and describe them.
 
     Args:
         page: that is being built.
         classifier: answers.
-        at_once: how many requests are answered at a time; others wait in the queue.
+        turns: how many radiographs are classified at a time; others wait in the queue.
     """
+
+    def outcome(sent: Any) -> Outcome:
+        with turns.await_one():
+            return _outcome(sent, classifier)
+
+    def answer(sent: Any) -> tuple[Radiograph, Prediction]:
+        with turns.await_one():
+            return _answer(sent, classifier)
 
     def classify(image: gr.FileData, threshold: float | None = None) -> dict[str, Any]:
         """Classify one radiograph.
@@ -47,7 +56,7 @@ def create_api(page: gr.Blocks, classifier: Classifier, *, at_once: int) -> None
             warnings, evidence and model.
         """
         _check(threshold)
-        return dict(to_record(_outcome(image, classifier), classifier, threshold=threshold))
+        return dict(to_record(outcome(image), classifier, threshold=threshold))
 
     def classify_batch(
         images: list[gr.FileData], threshold: float | None = None
@@ -65,7 +74,7 @@ def create_api(page: gr.Blocks, classifier: Classifier, *, at_once: int) -> None
         _check(threshold)
         if not isinstance(images, list) or not 0 < len(images) <= _MOST:
             raise gr.Error(f"Expected a list of 1 to {_MOST} files.", print_exception=False)
-        outcomes = (_outcome(image, classifier) for image in images)
+        outcomes = (outcome(image) for image in images)
         return [dict(to_record(each, classifier, threshold=threshold)) for each in outcomes]
 
     def heatmap(image: gr.FileData) -> dict[str, Any]:
@@ -78,7 +87,7 @@ def create_api(page: gr.Blocks, classifier: Classifier, *, at_once: int) -> None
             npy and png, both in base64: the heatmap as numpy.save writes it, float32 in [0, 1] on
             the radiograph's own pixel grid, and as a grey picture of 8 bits.
         """
-        _, prediction = _answer(image, classifier)
+        _, prediction = answer(image)
         saved = io.BytesIO()
         np.save(saved, prediction.heatmap, allow_pickle=False)
         return {"npy": _text(saved.getvalue()), "png": _text(heatmap_png(prediction))}
@@ -92,7 +101,7 @@ def create_api(page: gr.Blocks, classifier: Classifier, *, at_once: int) -> None
         Returns:
             png, in base64: the radiograph with its heatmap, and a caption below.
         """
-        radiograph, prediction = _answer(image, classifier)
+        radiograph, prediction = answer(image)
         return {"png": _text(overlay_png(radiograph, prediction, classifier.bundle))}
 
     for endpoint in (classify, classify_batch, heatmap, overlay):
@@ -100,7 +109,7 @@ def create_api(page: gr.Blocks, classifier: Classifier, *, at_once: int) -> None
             endpoint,
             api_name=endpoint.__name__,
             api_description=description(endpoint),
-            concurrency_limit=at_once,
+            concurrency_limit=AT_ONCE,
             concurrency_id="classify_api",
         )
         describe(page, endpoint)

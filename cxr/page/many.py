@@ -65,15 +65,14 @@ _WALK = """
 """
 
 
-def create_many(classifier: Classifier, *, at_once: int, elem_id: str) -> gr.HTML:
+def create_many(classifier: Classifier, *, turns: Turns, elem_id: str) -> gr.HTML:
     """The list of many radiographs.
 
     Args:
         classifier: answers.
-        at_once: how many radiographs it classifies at a time.
+        turns: how many radiographs are classified at a time.
         elem_id: of the component.
     """
-    turns = Turns(at_once)  # Gradio's queue does not limit these calls
 
     def classify_one(asked: Any) -> Row:
         """One row: status, probability, messages, thumbnail, map."""
@@ -83,13 +82,19 @@ def create_many(classifier: Classifier, *, at_once: int, elem_id: str) -> gr.HTM
         except Busy:
             return _unanswered("error", [Message("busy")])
 
-    def overlay_of(asked: Any) -> dict[str, str | None]:
-        """The radiograph with the heatmap of its row, a PNG in base64; null if there is none."""
+    def overlay_of(asked: Any) -> dict[str, str | bool | None]:
+        """The radiograph with the heatmap of its row, a PNG in base64; null if there is none now.
+
+        ``busy`` says whether there may be one a little later.
+        """
         try:
             with turns.take():
-                return {"overlay": base64.b64encode(_overlay(asked, classifier)).decode()}
-        except (Busy, CXRError, _NoMapError):  # its row says why; a log would name the file
-            return {"overlay": None}
+                drawn = base64.b64encode(_overlay(asked, classifier)).decode()
+                return {"overlay": drawn, "busy": False}
+        except Busy:
+            return {"overlay": None, "busy": True}
+        except (CXRError, _NoMapError):  # its row says why; a log would name the file
+            return {"overlay": None, "busy": False}
 
     return gr.HTML(
         html_template=(_FOLDER / "many.html").read_text(encoding="utf-8"),

@@ -15,9 +15,12 @@ const csv = () => {
 
 // The server draws what it has answered already: only the radiograph and its map are sent.
 const overlayOf = async (row) => {
-  const { path } = await upload(await cxrList.fileOf(row));
+  const file = await cxrList.fileOf(row);
   const { map, turns, name } = row;
-  const { overlay } = await server.overlay_of({ path, name, map, turns });
+  const { overlay } = await cxrFiles.patiently(async () => {
+    const { path } = await upload(file);
+    return server.overlay_of({ path, name, map, turns });
+  }, ({ busy }) => busy);
   if (!overlay) throw new Error("the server has none");
   return Uint8Array.from(atob(overlay), (char) => char.charCodeAt(0));
 };

@@ -70,12 +70,12 @@ class _Refused(Exception):
     """What a client sent cannot be answered; the message says why."""
 
 
-def mcp_settings(classifier: Classifier, *, at_once: int) -> dict[str, Any]:
+def mcp_settings(classifier: Classifier, *, turns: Turns) -> dict[str, Any]:
     """What Gradio's ``launch`` takes as ``app_kwargs`` to have the tools beside the page.
 
     Args:
         classifier: answers.
-        at_once: how many radiographs are classified at a time; few others wait for a turn.
+        turns: how many radiographs are classified at a time.
 
     Returns:
         ``routes`` and ``lifespan``.
@@ -88,7 +88,6 @@ def mcp_settings(classifier: Classifier, *, at_once: int) -> dict[str, Any]:
     from mcp.server.lowlevel import Server
     from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 
-    turns = Turns(at_once)
     server = Server("cxr", version=cxr.__version__)
 
     async def list_tools() -> list[types.Tool]:

@@ -8,6 +8,7 @@ const loadRadiograph = async (value) => {
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
   const bytes = new Uint8Array(await new Response(stream).arrayBuffer());
   delete value.levels; // a copy that nobody needs any more
+  for (let i = 1; i < bytes.length; i += 1) bytes[i] += bytes[i - 1]; // they came as differences, modulo 256
   radiograph.levels = bytes;
   if (value.bits === 16) {
     const count = bytes.length / 2; // all high bytes come first, then all low bytes

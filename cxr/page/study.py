@@ -10,6 +10,7 @@ import gradio as gr
 from cxr.classifier import Classifier
 from cxr.page.answers import Answers
 from cxr.page.desk import create_desk
+from cxr.page.waiting_turns import Turns
 
 _SCRIPTS = (
     "desk.js",
@@ -28,17 +29,17 @@ _SCRIPTS = (
 )
 
 
-def create_study(classifier: Classifier, *, at_once: int, elem_id: str) -> gr.HTML:
+def create_study(classifier: Classifier, *, turns: Turns, elem_id: str) -> gr.HTML:
     """The reader study, which is there once its view is opened.
 
     Args:
         classifier: answers.
-        at_once: how many radiographs are classified at a time.
+        turns: how many radiographs are classified at a time.
         elem_id: of the component.
     """
     return create_desk(
         "study.html",
-        answers=Answers(classifier, at_once=at_once),
+        answers=Answers(classifier, turns=turns),
         scripts=_SCRIPTS,
         styles=("viewer.css", "stage.css", "panel.css", "study.css"),
         elem_id=elem_id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -14,7 +15,8 @@ from gradio.utils import get_upload_folder
 from cxr.errors import UnreadableRadiograph
 from cxr.messages import Message
 
-DELETE_UPLOADS = (30, 300)  # seconds: every 30 s, those older than 300 s
+_EVERY = 30  # seconds between two looks at the uploads, ...
+_AGE = 300  # ... of which those that are older are deleted
 
 
 def asked_name(asked: Mapping[str, Any], key: str = "name") -> str:
@@ -44,17 +46,17 @@ def uploaded_file(path: str, *, name: str) -> Path:
 
 
 @contextmanager
-def deleted_when_left(folder: Path) -> Iterator[None]:
-    """While this lasts, delete what is left of uploads that were broken off.
+def deleted_when_old(folder: Path) -> Iterator[None]:
+    """While this lasts, delete what has been in a folder of uploads for some minutes.
 
-    Gradio deletes the others (`DELETE_UPLOADS`), but not the folders that they were in.
+    Gradio would delete only what it knows of, and stops for good (`delete_files_on_schedule` in
+    gradio/route_utils.py) when a file comes in while it looks for old ones.
     """
-    every, age = DELETE_UPLOADS
     ended = threading.Event()
 
     def watch() -> None:
-        while not ended.wait(every):
-            delete_left(folder, age=age)
+        while not ended.wait(_EVERY):
+            delete_old(folder, age=_AGE)
 
     threading.Thread(target=watch, daemon=True).start()
     try:
@@ -63,8 +65,8 @@ def deleted_when_left(folder: Path) -> Iterator[None]:
         ended.set()
 
 
-def delete_left(folder: Path, *, age: float) -> None:
-    """Delete files directly in a folder, and empty folders in it, that are older than this.
+def delete_old(folder: Path, *, age: float) -> None:
+    """Delete the files in a folder and below, and the empty folders, that are older than this.
 
     Those of a time to come are deleted, too: the clock was set back since they were written.
 
@@ -72,13 +74,15 @@ def delete_left(folder: Path, *, age: float) -> None:
         folder: where Gradio writes an upload until it is whole, then into a folder in there.
         age: in seconds.
     """
-    for path in folder.iterdir():
-        try:
-            if abs(time.time() - path.lstat().st_mtime) <= age:
+    for above, folders, files in os.walk(folder, topdown=False):
+        for name in (*files, *folders):
+            path = Path(above, name)
+            try:
+                if abs(time.time() - path.lstat().st_mtime) <= age:
+                    continue
+                if path.is_dir() and not path.is_symlink():
+                    path.rmdir()  # fails where a file is in it
+                else:
+                    path.unlink()
+            except OSError:  # not empty, or deleted by somebody else
                 continue
-            if path.is_dir() and not path.is_symlink():
-                path.rmdir()  # fails where a file is in it
-            else:
-                path.unlink()
-        except OSError:  # not empty, or deleted by somebody else
-            continue

@@ -20,7 +20,7 @@ from cxr.page.desk import create_desk
 from cxr.page.downloads import make_file
 from cxr.page.failures import log_failure
 from cxr.page.flags import flag_sender
-from cxr.page.waiting_turns import Busy
+from cxr.page.waiting_turns import Busy, Turns
 from cxr.reading.radiograph import Radiograph
 
 _SCRIPTS = (
@@ -43,7 +43,7 @@ def create_viewer(
     classifier: Classifier,
     *,
     cases: Mapping[str, Path],
-    at_once: int,
+    turns: Turns,
     elem_id: str,
     keep_note: Callable[[Any], None] | None = None,
     flag_to: str = "",
@@ -53,7 +53,7 @@ def create_viewer(
     Args:
         classifier: answers.
         cases: files that the browser may ask for by their name.
-        at_once: how many radiographs are classified at a time.
+        turns: how many radiographs are classified at a time.
         elem_id: of the component.
         keep_note: stores a reader's comment on an answer, if the operator of the page wants them.
         flag_to: a dataset on the Hub that disagreements are sent to; empty for none.
@@ -61,7 +61,7 @@ def create_viewer(
     Raises:
         HubError: the dataset cannot be made.
     """
-    answers = Answers(classifier, at_once=at_once, cases=cases)
+    answers = Answers(classifier, turns=turns, cases=cases)
 
     def accepts(radiograph: Radiograph) -> bool:
         with answers.turns.take():

@@ -1,7 +1,8 @@
-"""Turns: how many radiographs are classified at a time for those who ask outside Gradio's queue.
+"""Turns: how many radiographs a server classifies at a time, whichever way they come.
 
-Only a few wait for a turn: whoever comes when these do is told so at once, and the browser asks
-again a little later. So an answer takes at most a few times as long as it takes alone.
+Only a few requests of browsers wait for a turn: whoever comes when these do is told so at once, and
+the browser asks again a little later. So an answer takes at most a few times as long as it takes
+alone.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+AT_ONCE = 2  # radiographs, where nothing else is said
 _MAX_WAIT = 60  # seconds until a radiograph that waits for its turn is given up
-_MAX_WAITING = 6  # radiographs that wait for a turn
+_MAX_WAITING = 4  # radiographs that wait for a turn
 
 
 class Busy(Exception):
@@ -21,7 +23,7 @@ class Busy(Exception):
 class Turns:
     """Lets a few through at a time. Safe to share between threads."""
 
-    def __init__(self, at_once: int) -> None:
+    def __init__(self, at_once: int = AT_ONCE) -> None:
         """Set up the turns.
 
         Args:
@@ -29,6 +31,12 @@ class Turns:
         """
         self._free = threading.BoundedSemaphore(at_once)
         self._places = threading.BoundedSemaphore(at_once + _MAX_WAITING)
+
+    @contextmanager
+    def await_one(self) -> Iterator[None]:
+        """Wait for a turn, however many do, and hold it: for who waits in a queue already."""
+        with self._free:
+            yield
 
     @contextmanager
     def take(self) -> Iterator[None]:

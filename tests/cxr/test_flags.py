@@ -16,6 +16,7 @@ from cxr.classifier import Classifier
 from cxr.errors import HubError
 from cxr.page.flags import flag_sender
 from cxr.page.viewer import create_viewer
+from cxr.page.waiting_turns import Turns
 from tests.conftest import PAGE_MARKS
 from tests.cxr.browser import EN, answered, served, violations
 from tests.loopback_hub import LoopbackHub, Repository
@@ -115,7 +116,9 @@ def test_a_radiograph_that_the_gate_refuses_is_not_sent(
 ) -> None:
     """Whatever the browser says of it."""
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
-    viewer = create_viewer(tiny_classifier, cases={}, at_once=1, elem_id="viewer", flag_to=DATASET)
+    viewer = create_viewer(
+        tiny_classifier, cases={}, turns=Turns(1), elem_id="viewer", flag_to=DATASET
+    )
     asked = {**NOTE, "consent": True}
     refused = {"name": "gradient.png", "path": str(gradient_file)}
     assert viewer.flag({**asked, "radiograph": refused}) == "not_sent"

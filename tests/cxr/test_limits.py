@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -18,9 +20,9 @@ from starlette.testclient import TestClient
 from cxr.messages import as_sentence, text
 from cxr.page import limits, waiting_turns
 from cxr.page.limits import Allowance, Limits
-from cxr.page.uploads import delete_left
+from cxr.page.uploads import delete_old
 from cxr.page.waiting_turns import Busy, Turns
-from tests.conftest import PAGE_MARKS
+from tests.conftest import PAGE_MARKS, ROOT
 from tests.cxr.asking import ask, wrapped
 from tests.cxr.browser import answered
 
@@ -214,7 +216,39 @@ def test_a_client_that_names_another_file_or_address_gets_nothing(url: str, path
             server.accept()
 
 
-def test_what_is_left_of_broken_uploads_is_deleted(tmp_path: Path) -> None:
+POOLS = """
+import ctypes, sys, threading
+from cxr.page.serving import share_free_memory
+if sys.argv[1] == "shared":
+    share_free_memory()
+libc = ctypes.CDLL(None)
+together = threading.Barrier(8)
+def take():
+    together.wait()
+    libc.free(ctypes.c_void_p(libc.malloc(1000)))
+    together.wait()
+libc.malloc.restype = ctypes.c_void_p
+threads = [threading.Thread(target=take) for _ in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+libc.malloc_info(0, ctypes.c_void_p.in_dll(libc, "stdout"))
+libc.fflush(None)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="not of glibc")
+def test_threads_share_the_memory_that_is_free() -> None:
+    pools = {}
+    for how in ("shared", "not"):
+        command = [sys.executable, "-c", POOLS, how]
+        said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        pools[how] = said.count("<heap nr=")
+    assert pools["shared"] <= 2 < pools["not"]
+
+
+def test_uploads_are_deleted_when_they_are_old(tmp_path: Path) -> None:
     old, new = time.time() - 1000, time.time()
     outside = tmp_path / "outside"
     outside.write_bytes(b"kept")
@@ -224,12 +258,14 @@ def test_what_is_left_of_broken_uploads_is_deleted(tmp_path: Path) -> None:
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(b"part")
         os.utime(folder / name, (when, when))
-    for name in ("empty", "full"):
+    for name in ("empty", "full", "older"):
         (folder / name).mkdir()
-    (folder / "full" / "image.png").write_bytes(b"whole")
+    for name in ("full/image.png", "older/image.png"):
+        (folder / name).write_bytes(b"whole")
     (folder / "link").symlink_to(tmp_path)
-    for name in ("empty", "full", "link"):
+    for name in ("empty", "full", "older/image.png", "older", "link"):
         os.utime(folder / name, (old, old), follow_symlinks=False)
-    delete_left(folder, age=300)
-    assert sorted(path.name for path in folder.iterdir()) == ["full", "tmpnew"]
+    delete_old(folder, age=300)
+    left = sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+    assert left == ["full", "full/image.png", "older", "tmpnew"]  # as new as its last change
     assert outside.read_bytes() == b"kept"

@@ -10,12 +10,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from cxr.classifier import Classifier
 from cxr.messages import Message, sentences
+from cxr.page import waiting_turns
 from cxr.page.many import create_many
 from cxr.page.uploads import asked_name
+from cxr.page.waiting_turns import Turns
 from cxr.reading.radiograph import read_radiograph
 from tests.conftest import PAGE_MARKS
 from tests.cxr.browser import ANSWERED, EN, answered, violations
@@ -93,9 +95,21 @@ def test_many_images(
     assert table["ward/gradient.png"]["probability"] == ""
     assert table["ward/gradient.png"]["own_label"] == ""
 
+    refused = []
+
+    def busy_at_first(route: Route) -> None:
+        asked = route.request.post_data_json
+        if asked["fn_name"] == "overlay_of" and not refused:
+            refused.append(asked)
+            route.fulfill(json={"overlay": None, "busy": True})
+        else:
+            route.continue_()
+
+    page.route("**/gradio_api/component_server*", busy_at_first)
     with page.expect_download() as waiting:
         page.locator("[data-do=overlays]").click()
     waiting.value.save_as(tmp_path / "overlays.zip")
+    assert refused
     with zipfile.ZipFile(tmp_path / "overlays.zip") as overlays:
         assert overlays.testzip() is None
         assert sorted(overlays.namelist()) == ["inverted.png", "ward_=two.png", "ward_one.png"]
@@ -325,7 +339,7 @@ def test_the_overlay_is_the_answers_own_map(
     turned = tmp_path / "turned.png"
     upright = cv2.imread(str(image_file), cv2.IMREAD_GRAYSCALE)
     cv2.imwrite(str(turned), np.rot90(upright))
-    table = create_many(tiny_classifier, at_once=1, elem_id="many")
+    table = create_many(tiny_classifier, turns=Turns(1), elem_id="many")
     monkeypatch.setattr(Classifier, "predict", lambda *_: pytest.fail("answered again"))
     # All heat is in the upper left corner of the upright radiograph.
     asked = {"path": str(turned), "name": "turned.png", "map": [[1, 0], [0, 0]], "turns": 3}
@@ -335,7 +349,10 @@ def test_the_overlay_is_the_answers_own_map(
     assert colour[200:, :40].all()  # where that corner lies in the radiograph as it came
     assert not colour[:60].any()
     for odd in (None, "map", [], [[]], [[float("nan")]], [[1], [1, 2]], [[[1]]], [[0] * 999]):
-        assert table.overlay_of({**asked, "map": odd}) == {"overlay": None}
+        assert table.overlay_of({**asked, "map": odd}) == {"overlay": None, "busy": False}
+    monkeypatch.setattr(waiting_turns, "_MAX_WAIT", 0.01)
+    crowded = create_many(tiny_classifier, turns=Turns(0), elem_id="crowded")
+    assert crowded.overlay_of(asked) == {"overlay": None, "busy": True}
 
 
 def test_a_damaged_entry_is_said_and_the_others_are_answered(
@@ -366,7 +383,7 @@ def test_no_file_but_an_upload_is_ever_opened(
     uploads = tmp_path / "uploads"
     uploads.mkdir()
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(uploads))
-    table = create_many(tiny_classifier, at_once=1, elem_id="many")
+    table = create_many(tiny_classifier, turns=Turns(1), elem_id="many")
     link = uploads / "link.png"
     link.symlink_to(image_file)
     for path in (image_file, link, uploads / ".." / "image.png", uploads, "", uploads / "none.png"):
@@ -380,4 +397,4 @@ def test_no_file_but_an_upload_is_ever_opened(
     assert asked_name({"name": "half a character \ud800.png"}) == "half a character ?.png"
     for odd in (None, [], {"path": "\0"}, {"path": [1]}, {"name": {}}):
         assert table.classify_one(odd)["status"] == "error"
-        assert table.overlay_of(odd) == {"overlay": None}
+        assert table.overlay_of(odd) == {"overlay": None, "busy": False}

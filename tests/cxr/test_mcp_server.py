@@ -30,6 +30,7 @@ import app
 from cxr.classifier import Classifier
 from cxr.page import LAUNCH_SETTINGS, build_page, receiving, serving
 from cxr.page.mcp_server import mcp_settings
+from cxr.page.waiting_turns import Turns
 from cxr.reading.radiograph import read_radiograph
 from tests.conftest import PAGE_MARKS
 from tests.cxr.test_defences import ask
@@ -41,7 +42,7 @@ PATH = "gradio_api/mcp"
 @pytest.fixture(scope="module")
 def mcp_url(tiny_classifier: Classifier) -> Iterator[str]:
     """A page with the tools."""
-    tools = mcp_settings(tiny_classifier, at_once=2)
+    tools = mcp_settings(tiny_classifier, turns=Turns(2))
     kwargs = {**LAUNCH_SETTINGS["app_kwargs"], **tools}
     settings = {**LAUNCH_SETTINGS, "server_name": "127.0.0.1", "app_kwargs": kwargs}
     page = build_page(tiny_classifier)

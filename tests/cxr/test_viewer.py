@@ -18,6 +18,7 @@ from cxr.classifier import Classifier, Prediction
 from cxr.messages import Message, sentences
 from cxr.page import waiting_turns
 from cxr.page.viewer import create_viewer
+from cxr.page.waiting_turns import Turns
 from cxr.reading.radiograph import MAX_BYTES, Radiograph, read_radiograph
 from tests.conftest import PAGE_MARKS
 from tests.cxr.browser import (
@@ -175,7 +176,9 @@ def test_too_many_at_once_and_odd_requests(
     tiny_classifier: Classifier, image_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(waiting_turns, "_MAX_WAIT", 0.01)
-    viewer = create_viewer(tiny_classifier, cases={"one": image_file}, at_once=0, elem_id="viewer")
+    viewer = create_viewer(
+        tiny_classifier, cases={"one": image_file}, turns=Turns(0), elem_id="viewer"
+    )
     assert viewer.answer_one({"case": "one"}) == {"kind": "busy"}
     assert viewer.keep_file({"case": "one"}) == {"problem": "busy"}
     for odd in (None, [], {"case": "none"}, {"case": []}, {"path": [1]}, {"name": {}}):

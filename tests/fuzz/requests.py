@@ -22,6 +22,7 @@ from cxr.model.bundle import load_bundle
 from cxr.page.api import create_api
 from cxr.page.many import create_many
 from cxr.page.viewer import create_viewer
+from cxr.page.waiting_turns import Turns
 from cxr.reading.radiograph import Radiograph
 from tests.conftest import ROOT
 from tests.fuzz import seeds
@@ -162,7 +163,7 @@ def _endpoints() -> list[Callable[..., Any]]:
 
     async def made() -> list[Callable[..., Any]]:
         with Blocks(analytics_enabled=False) as page:
-            create_api(page, _Remembering(), at_once=1)
+            create_api(page, _Remembering(), turns=Turns(1))
         return [block.fn for block in page.fns.values() if block.fn]
 
     # Within a loop, or Gradio would make one for each lock, and close none.
@@ -177,9 +178,9 @@ def _components() -> dict[str, HTML]:
     for name in ("hila.jpeg", "dicom.dcm", "drawing.png"):
         (FOLDER / name).write_bytes((ROOT / "examples" / name).read_bytes())
     viewer = create_viewer(
-        classifier, cases={"hila": FOLDER / "hila.jpeg"}, at_once=1, elem_id="viewer"
+        classifier, cases={"hila": FOLDER / "hila.jpeg"}, turns=Turns(1), elem_id="viewer"
     )
-    return {"viewer": viewer, "many": create_many(classifier, at_once=1, elem_id="many")}
+    return {"viewer": viewer, "many": create_many(classifier, turns=Turns(1), elem_id="many")}
 
 
 def _value(choices: Choices, *, depth: int) -> Any:

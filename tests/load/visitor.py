@@ -134,9 +134,12 @@ class Visitor:
 
     async def many(self) -> None:
         """A list of several, as of a ZIP file, one after the other; then the overlay of one."""
+        rows: list[tuple[Path, dict[str, Any]]] = []
         for name in self._random.sample([*RADIOGRAPHS, "drawing.png", "cut-off.jpeg"], 5):
-            await self._timed("list", lambda name=name: self._row(EXAMPLES / name))  # type: ignore[misc]
-        await self._timed("overlay", self._overlay)
+            await self._timed("list", lambda name=name: self._row(EXAMPLES / name, rows))  # type: ignore[misc]
+        answered = [(path, row) for path, row in rows if row["status"] == "ok"]
+        if answered:
+            await self._timed("overlay", lambda: self._overlay(*answered[0]))
 
     async def program(self) -> None:
         """Ask the documented endpoint, as programs do; its queue lets all of them wait."""
@@ -179,18 +182,21 @@ class Visitor:
             raise Later
         assert made.get("uri", "").startswith("data:application/"), made
 
-    async def _row(self, path: Path) -> None:
+    async def _row(self, path: Path, rows: list[tuple[Path, dict[str, Any]]]) -> None:
         asked = {"path": await self._upload(path), "name": path.name}
         row = await self._server("many", "classify_one", asked)
         if "busy" in [message["code"] for message in row["messages"]]:
             raise Later
         assert row["status"] in ("ok", "refused"), row
+        rows.append((path, row))
 
-    async def _overlay(self) -> None:
-        path = EXAMPLES / "hila.jpeg"
+    async def _overlay(self, path: Path, row: dict[str, Any]) -> None:
         asked = {"path": await self._upload(path), "name": path.name}
-        if (await self._server("many", "overlay_of", asked))["overlay"] is None:
-            raise Later  # its row says why; here it can only be that
+        asked |= {"map": row["map"], "turns": row["turns"]}
+        made = await self._server("many", "overlay_of", asked)
+        if made["busy"]:
+            raise Later
+        assert made["overlay"], row["messages"]
 
     async def _upload(self, path: Path) -> str:
         self._count += 1

@@ -42,7 +42,6 @@ LAUNCH_SETTINGS: dict[str, Any] = {
     "css_paths": Path(__file__).parent / "studio.css",
     "i18n": I18N,
 }
-_DELETE_FILES = (60, 600)  # every 60 s, delete uploads that are older than 600 s
 
 
 def build_studio(runs: Path, data: Path | None = None) -> gr.Blocks:
@@ -57,9 +56,7 @@ def build_studio(runs: Path, data: Path | None = None) -> gr.Blocks:
     """
     make_folder(runs)
     queue = JobQueue(runs)
-    with gr.Blocks(
-        title=text("studio_tab_title", "en"), analytics_enabled=False, delete_cache=_DELETE_FILES
-    ) as page:
+    with gr.Blocks(title=text("studio_tab_title", "en"), analytics_enabled=False) as page:
         gr.Markdown(shown("studio_title"), elem_id="header")
         gr.Markdown(shown("studio_intro"))
         gr.HTML(f"<p><code>{html.escape(str(_short(queue.runs)))}</code></p>")
