@@ -120,16 +120,18 @@ def _report(alone: float, watch: Watch, *, status: int, left: list[str], log: st
     missed = []
     print(f"one answer alone: {1000 * alone:.0f} ms")
     print(
-        f"{'action':<12}{'answered':>9}{'later':>7}{'restart':>9}{'errors':>8}{'p50':>8}{'p95':>8}"
+        f"{'action':<12}{'answered':>9}{'later':>7}{'given up':>9}{'restart':>9}{'errors':>8}"
+        f"{'p50':>8}{'p95':>8}"
     )
     for kind in sorted({each.kind for each in watch.timed}):
         endings, seconds = watch.endings(kind), watch.seconds(kind)
         later, errors = endings["later"], dict(endings)
-        for expected in ("answered", "later", "restart"):
+        for expected in ("answered", "later", "given up", "restart"):
             errors.pop(expected, None)
         p50, p95 = np.percentile(seconds, (50, 95)) if seconds else (np.nan, np.nan)
         print(
-            f"{kind:<12}{endings['answered']:>9}{later:>7}{endings['restart']:>9}"
+            f"{kind:<12}{endings['answered']:>9}{later:>7}{endings['given up']:>9}"
+            f"{endings['restart']:>9}"
             f"{sum(errors.values()):>8}{1000 * p50:>7.0f}m{1000 * p95:>7.0f}m"
         )
         missed += [f"{kind}: {count} × {what}" for what, count in errors.items()]

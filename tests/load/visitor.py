@@ -1,7 +1,7 @@
 """One visitor: does over HTTP what the page's scripts do in a browser, and times each answer.
 
-Each action ends in one of four ways: answered; told to come later, in words of ours; not reached,
-while the server is down; or an error, which is anything else.
+Each action ends in one of five ways: answered; told to come later, in words of ours; given up, when
+that was said five times; not reached, while the server is down; or an error: anything else.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Timed:
 
     Attributes:
         kind: of the action.
-        ending: ``"answered"``, ``"later"``, ``"unreached"`` or what the error was.
+        ending: ``"answered"``, ``"later"``, ``"given up"``, ``"unreached"`` or what the error was.
         seconds: until then.
         at: when it ended, in seconds of the clock of `time.monotonic`.
     """
@@ -56,8 +56,15 @@ class Visitor:
         self._random = random.Random(number)  # noqa: S311  # no secret
         self._language = "fr" if number % 2 else "en"
         self._number, self._report, self._count = number, report, 0
+        # A connection that the server may be closing (after 5 s) is not used again; a browser would
+        # notice, and ask anew.
+        limits = httpx.Limits(keepalive_expiry=3)
         self._http = httpx.AsyncClient(
-            base_url=url, timeout=90, headers={"Accept-Language": self._language}, trust_env=False
+            base_url=url,
+            timeout=90,
+            headers={"Accept-Language": self._language},
+            trust_env=False,
+            limits=limits,
         )
         self._components: dict[str, int] = {}
 
