@@ -10,6 +10,7 @@ const state = {
   notice: null, // says why no more radiographs are answered, or what else went wrong
   left: [], // of what was chosen last: each says what was left out, and why
   packing: null, // says how many heatmaps are drawn
+  drawn: 0, // which fraction of them
   asking: false, // whether to delete the list
 };
 
@@ -54,7 +55,7 @@ const followFocus = () => {
 const showProgress = (all, left) => {
   $(".progress").hidden = !all.length;
   const done = all.length - left;
-  $("progress").value = all.length ? done / all.length : 0;
+  $("progress").value = state.packing ? state.drawn : done / (all.length || 1);
   const count = (status) => all.filter((row) => row.status === status).length;
   const status = () => say("many_status", {
     done, total: all.length, left, refused: count("refused"), failed: count("error"),

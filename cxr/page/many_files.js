@@ -35,6 +35,7 @@ const overlays = async () => {
   let failed = 0;
   for (const [done, row] of answered.entries()) {
     if (state.cancelled) break;
+    state.drawn = done / answered.length;
     state.packing = () => say("many_packing", { done: done + 1, total: answered.length });
     show();
     const stem = cxrFiles.distinct(flat(row.name).replace(/\.[^.]*$/, ""), taken);

@@ -490,6 +490,7 @@ def test_heatmaps_that_are_stopped_leave_no_file_and_say_when_there_are_none(
     with page.expect_request(ASKED):
         page.locator("[data-do=overlays]").click()
     expect(status(page)).to_have_text("Drawing heatmap 1 of 3")
+    expect(page.locator("#many progress")).to_have_js_property("value", 0)
     stop = page.locator("[data-do=cancel]")
     stop.focus()
     page.keyboard.press("Enter")
