@@ -24,7 +24,7 @@ import errno
 import os
 from typing import TYPE_CHECKING
 
-from cxr.messages import Message
+from cxr.messages import Message, text
 
 if TYPE_CHECKING:
     from cxr.gate.result import GateResult
@@ -92,6 +92,13 @@ class NotAChestRadiograph(RadiographError):
 
 class BundleError(CXRError):
     """A model bundle is incomplete, altered, or made for another version of the code."""
+
+    def say(self, language: Language) -> str:
+        """What is said; in other languages than English, the rest is marked as a detail."""
+        said = super().say(language)
+        if language == "en" or isinstance(self._said, Message):
+            return said
+        return text("bundle_problem", language, why=said)
 
 
 class HubError(CXRError):

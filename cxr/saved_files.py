@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from cxr.errors import BundleError
+from cxr.messages import Message
 from cxr.old_names import with_new_names
-
-_REMEDY = "Copy, download or install its folder again."
 
 
 def former_of(folder: Path) -> Path:
@@ -34,7 +33,7 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise BundleError(f"{path}: missing. {_REMEDY}") from error
+        raise BundleError(Message("bundle_file_missing", {"path": str(path)})) from error
     except (OSError, ValueError, RecursionError) as error:
         raise BundleError(f"{path}: cannot be read as JSON ({error}).") from error
     if not isinstance(document, dict):
@@ -70,10 +69,8 @@ def verify_digests(folder: Path, expected: Mapping[str, str], *, listed_in: str)
     """
     for name, digest in file_digests(folder, expected).items():
         if digest != expected[name]:
-            raise BundleError(
-                f"{folder / name}: differs from what {listed_in} says: damaged or altered. "
-                f"{_REMEDY}"
-            )
+            values = {"path": str(folder / name), "listed_in": listed_in}
+            raise BundleError(Message("bundle_file_altered", values))
 
 
 def combined_digest(digests: Mapping[str, str]) -> str:
@@ -87,6 +84,6 @@ def _sha256(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except FileNotFoundError as error:
-        raise BundleError(f"{path}: missing. {_REMEDY}") from error
+        raise BundleError(Message("bundle_file_missing", {"path": str(path)})) from error
     except OSError as error:
         raise BundleError(f"{path}: cannot be read ({error.strerror}).") from error

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from cxr.errors import BundleError, not_written
+from cxr.messages import Message
 from cxr.model.graph import GRAPH
 from cxr.model.heatmap import METHODS, Method
 from cxr.model.network_config import NetworkConfig
@@ -126,7 +127,7 @@ def load_bundle(folder: str | os.PathLike[str] = BUNDLED_MODEL) -> Bundle:
     """
     folder = where_it_is(Path(folder))
     if not folder.is_dir():
-        raise BundleError(f"{folder}: no such folder. Expected a model bundle.")
+        raise BundleError(Message("bundle_no_folder", {"folder": str(folder)}))
     config = read_json(folder / CONFIG)
     _check_format(config, folder)
     digests = _verified_digests(folder)
@@ -153,15 +154,12 @@ def load_bundle(folder: str | os.PathLike[str] = BUNDLED_MODEL) -> Bundle:
 
 def _check_format(config: dict[str, Any], folder: Path) -> None:
     if config.get("format") == WITHOUT_GRAPH:
-        raise BundleError(
-            f"{folder}: has no {GRAPH}, as bundles until version 0.5. Complete it with: "
-            f"python -m training export --model {folder}"
-        )
+        values = {"folder": str(folder), "graph": GRAPH}
+        raise BundleError(Message("bundle_without_graph", values))
     if config.get("format") != FORMAT:
-        raise BundleError(
-            f"{folder / CONFIG}: expected bundle format {FORMAT}. Received: "
-            f"{config.get('format')!r}. Use the release of this project that made the bundle."
-        )
+        received = f"{config.get('format')!r}"
+        values = {"path": str(folder / CONFIG), "expected": str(FORMAT), "received": received}
+        raise BundleError(Message("bundle_other_format", values))
 
 
 def _check(config: dict[str, Any], network: NetworkConfig, preprocessing: Preprocessing) -> None:

@@ -34,6 +34,7 @@ const ask = async (source) => {
       return server.answer_one(asked);
     }, (answer) => answer.kind === "busy");
   } catch (error) {
+    if (file && !(await cxrFiles.isThere(file))) return { kind: "missing" };
     return { kind: cxrFiles.isBusy(error) ? "busy" : "offline" };
   }
 };

@@ -100,6 +100,9 @@ window.cxrFiles ??= (() => {
     return found;
   };
 
+  // Whether a file is still on the disk, as it was when it was chosen.
+  const isThere = (file) => file.slice(0, 1).arrayBuffer().then(() => true, () => false);
+
   // Whether an upload was refused since there are too many; see cxr/page/limits.py.
   const isBusy = (error) => /^HTTP (429|503)/.test(error.message);
   // Asks again while the server says that it is busy, for about a quarter of a minute.
@@ -133,5 +136,5 @@ window.cxrFiles ??= (() => {
     const text = `\ufeff${[columns.join(","), ...lines].join("\r\n")}\r\n`;
     download(URL.createObjectURL(new Blob([text], { type: "text/csv" })), name);
   };
-  return { listFiles, gather, distinct, listed, isBusy, patiently, download, downloadTable };
+  return { listFiles, gather, distinct, listed, isThere, isBusy, patiently, download, downloadTable };
 })();

@@ -7,8 +7,10 @@ const MAX_FILES = 5000;
 const state = {
   running: false, // while radiographs are classified or heatmaps drawn
   cancelled: false,
-  notice: null, // says what else is to be said
+  notice: null, // says why no more radiographs are answered, or what else went wrong
+  left: [], // of what was chosen last: each says what was left out, and why
   packing: null, // says how many heatmaps are drawn
+  drawn: 0, // which fraction of them
   asking: false, // whether to delete the list
 };
 
@@ -25,6 +27,7 @@ const show = () => {
   $(".hint").hidden = all.length > 0;
   const left = waiting().length;
   $("[data-do=cancel]").hidden = !state.running;
+  $("[data-do=cancel]").disabled = state.cancelled;
   $("[data-do=resume]").hidden = state.running || !left;
   $("[data-do=resume]").textContent = say("many_continue", { left });
   for (const button of ["csv", "overlays", "delete"]) {
@@ -38,27 +41,40 @@ const show = () => {
   $(".own").hidden = own === undefined;
   $(".own").textContent = own === undefined ? "" : say("many_own", { threshold: cxr.decimal(own) });
   showTable(all);
+  followFocus();
+};
+
+// A button that has gone leaves the focus to what can be done now.
+const followFocus = () => {
+  const { activeElement } = document;
+  if (!activeElement?.matches("[data-do=cancel], [data-do=resume]") || !(activeElement.hidden || activeElement.disabled)) return;
+  const next = ["cancel", "resume", "files"].map((action) => $(`[data-do=${action}]`));
+  next.find((button) => !button.hidden && !button.disabled).focus();
 };
 
 const showProgress = (all, left) => {
   $(".progress").hidden = !all.length;
   const done = all.length - left;
-  $("progress").value = all.length ? done / all.length : 0;
+  $("progress").value = state.packing ? state.drawn : done / (all.length || 1);
   const count = (status) => all.filter((row) => row.status === status).length;
   const status = () => say("many_status", {
     done, total: all.length, left, refused: count("refused"), failed: count("error"),
   });
-  $(".progress [role=status]").textContent = all.length ? state.packing?.() ?? status() : "";
+  const stopping = state.running && state.cancelled ? say("many_stopping") : null;
+  $(".progress [role=status]").textContent = all.length ? stopping ?? state.packing?.() ?? status() : "";
   const { missing } = cxrList.state;
-  const notice = missing ? say("many_missing", { name: missing }) : state.notice?.();
-  $(".notice").hidden = !notice;
-  $(".notice").textContent = notice ?? "";
+  const said = [
+    missing && say("many_missing", { name: missing }), state.notice?.(), ...state.left.map((one) => one()),
+  ].filter(Boolean).join(" ");
+  $(".notice").hidden = !said;
+  // Not the same once more: it would be read out again.
+  if ($(".notice").textContent !== said) $(".notice").textContent = said;
 };
 
 const showKept = (all) => {
-  const { unkept, keeping } = cxrList.state;
-  const kept = unkept ?? (keeping ? "keeping" : "all");
-  $(".kept").hidden = !all.length;
+  const { unkept, keeping, undeleted } = cxrList.state;
+  const kept = undeleted ? "undeleted" : unkept ?? (keeping ? "keeping" : "all");
+  $(".kept").hidden = !all.length && !undeleted;
   $(".kept").dataset.kept = kept;
   $(".kept").textContent = say(`kept_${kept}`);
 };
@@ -121,7 +137,7 @@ const run = async () => {
 const add = async (chosen) => {
   if (cxrList.state.elsewhere) return;
   const { sources, tables, others, damaged } = await cxrFiles.gather(await cxrFiles.listFiles(chosen));
-  const notices = [
+  const left = [
     ...(damaged.length ? [() => say("many_archive", { name: damaged.at(-1) })] : []),
     ...(tables.length ? [() => say("many_tables", {
       name: cxrFiles.listed(tables.map(({ name }) => name)), count: tables.length,
@@ -130,14 +146,15 @@ const add = async (chosen) => {
       name: cxrFiles.listed(others.map(({ name }) => name)), count: others.length,
     })] : []),
   ];
-  if (sources.length + cxrList.rows.size > MAX_FILES) {
-    notices.push(() => say("many_limit", { limit: MAX_FILES }));
-  } else if (sources.length) {
+  const tooMany = sources.length + cxrList.rows.size > MAX_FILES;
+  if (tooMany) left.push(() => say("many_limit", { limit: MAX_FILES }));
+  else if (!sources.length && !left.length) left.push(() => say("many_nothing"));
+  state.left = left;
+  show();
+  if (sources.length && !tooMany) {
     await cxrList.add(sources.sort((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true })));
     await run();
   }
-  if (notices.length) state.notice ??= () => notices.map((notice) => notice()).join(" ");
-  show();
 };
 
 // --- What the reader does ----------------------------------------------------------------------------------
@@ -145,7 +162,7 @@ const add = async (chosen) => {
 const ACTIONS = {
   files: () => $(".pick-files").click(),
   folder: () => $(".pick-folder").click(),
-  cancel: () => { state.cancelled = true; },
+  cancel: () => { state.cancelled = true; show(); },
   resume: run,
   here: async () => {
     state.notice = null;
@@ -155,7 +172,7 @@ const ACTIONS = {
   delete: () => { state.asking = true; show(); $("[data-do=keep_all]").focus(); },
   keep_all: () => { state.asking = false; show(); $("[data-do=delete]").focus(); },
   delete_all: () => {
-    Object.assign(state, { asking: false, notice: null });
+    Object.assign(state, { asking: false, notice: null, left: [] });
     cxrList.clear();
     show();
     $("[data-do=files]").focus();

@@ -1,5 +1,8 @@
 // --- Files of what the list shows: a table, and the radiographs with their heatmaps; in the scope of many.js ----
 
+// A name without folders and without what a file system or a program that unpacks might take for one.
+const flat = (name) => name.replace(/[/\\:*?"<>|]/g, "_");
+
 const csv = () => {
   const columns = ["file", "status", "probability", "label", "threshold", "evidence", "own_label", "remarks", "model"];
   cxrFiles.downloadTable("radiographs.csv", columns, shownRows().map((row) => ({
@@ -32,9 +35,10 @@ const overlays = async () => {
   let failed = 0;
   for (const [done, row] of answered.entries()) {
     if (state.cancelled) break;
+    state.drawn = done / answered.length;
     state.packing = () => say("many_packing", { done: done + 1, total: answered.length });
     show();
-    const stem = cxrFiles.distinct(row.name.replaceAll("/", "_").replace(/\.[^.]*$/, ""), taken);
+    const stem = cxrFiles.distinct(flat(row.name).replace(/\.[^.]*$/, ""), taken);
     try {
       files.push([`${stem}.png`, await overlayOf(row)]);
     } catch {
@@ -43,8 +47,9 @@ const overlays = async () => {
   }
   Object.assign(state, { running: false, packing: null });
   if (failed) state.notice = () => say("many_not_drawn", { failed });
+  if (!answered.length) state.notice = () => say("many_none_to_draw");
   show();
-  if (files.length) cxrFiles.download(URL.createObjectURL(cxrZip.write(files)), "overlays.zip");
+  if (files.length && !state.cancelled) cxrFiles.download(URL.createObjectURL(cxrZip.write(files)), "overlays.zip");
 };
 Object.assign(ACTIONS, { csv, overlays });
 

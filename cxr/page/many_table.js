@@ -31,12 +31,17 @@ const ORDERS = {
   verdict: (a, b) => place(VERDICTS, verdictOf(a)) - place(VERDICTS, verdictOf(b)),
   worth: (a, b) => place(WORTHS, a.worth) - place(WORTHS, b.worth),
   own: (a, b) => place(LABELS, a.own) - place(LABELS, b.own),
+  // Those without any come last.
+  remarks: (a, b) => !a.messages.length - !b.messages.length
+    || remarks(a).localeCompare(remarks(b), cxr.language, { numeric: true }),
 };
 const table = {
   filters: { ...NO_FILTERS },
   by: "probability",
   reverse: false,
+  ...cxr.recall("list", "sessionStorage"), // filters and order outlast a reload
   lines: new Map(), // each row's element and what it says, by the row's key
+  order: null, // keys of the rows as they were when the first of some labels was given; see seenRows
 };
 
 const shownRows = () => {
@@ -45,6 +50,22 @@ const shownRows = () => {
   shown.sort(ORDERS[table.by]);
   return table.reverse ? shown.reverse() : shown;
 };
+
+// While labels are given, no line goes elsewhere or away because of its new label: the keys would meet another one.
+const seenRows = () => {
+  if (!table.order) return shownRows();
+  const before = new Set(table.order);
+  const stay = table.order.map((key) => cxrList.rows.get(key)).filter(Boolean);
+  return [...stay, ...shownRows().filter(({ key }) => !before.has(key))];
+};
+const isLabel = (target) => Boolean(target?.matches("[data-of=label]"));
+element.addEventListener("focusout", ({ target }) => {
+  if (isLabel(target)) setTimeout(() => {
+    if (!table.order || isLabel(document.activeElement)) return;
+    table.order = null;
+    show();
+  });
+});
 
 // Options [value, text]; written anew only in another language, since the menu may be open.
 const offer = (select, options, value) => {
@@ -82,7 +103,7 @@ const showFilters = () => {
 const showTable = (all) => {
   for (const part of [".filters", "table"]) $(part).hidden = !all.length;
   showFilters();
-  const shown = shownRows();
+  const shown = seenRows();
   $(".shown").hidden = shown.length === all.length;
   $(".shown span").textContent = say("many_shown", { shown: shown.length, total: all.length });
   for (const key of table.lines.keys()) if (!cxrList.rows.has(key)) table.lines.delete(key);
@@ -153,10 +174,15 @@ const labelChoice = (row) => {
 
 // --- What the reader does -----------------------------------------------------------------------------------
 
+const remember = () => {
+  const { filters, by, reverse } = table;
+  cxr.remember("list", { filters, by, reverse }, "sessionStorage");
+  show();
+};
 const sortBy = (by) => {
   table.reverse = by === table.by && !table.reverse;
   table.by = by;
-  show();
+  remember();
 };
 element.addEventListener("click", (event) => {
   const { key, sort, do: action } = event.target.closest("button")?.dataset ?? {};
@@ -165,16 +191,19 @@ element.addEventListener("click", (event) => {
   if (action === "reverse") sortBy(table.by);
   if (action === "all") {
     table.filters = { ...NO_FILTERS };
-    show();
+    remember();
     $("[data-filter=search]").focus();
   }
 });
 element.addEventListener("input", (event) => {
   const { filter, of, key } = event.target.dataset;
   if (filter) table.filters[filter] = event.target.value;
-  else if (of === "label") cxrList.update(key, { own: event.target.value });
+  else if (of === "label") {
+    if (event.target === document.activeElement) table.order ??= shownRows().map((row) => row.key);
+    cxrList.update(key, { own: event.target.value });
+  }
   else if (event.target.matches(".sort")) Object.assign(table, { by: event.target.value, reverse: false });
-  show();
+  remember();
 });
 
 // Back from the viewer, the radiograph that was open there has the focus.

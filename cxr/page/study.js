@@ -27,7 +27,7 @@ const study = {
 };
 const current = () => study.items[study.at];
 const blinded = () => study.phase === "read";
-const CAN_BE_TRIED_AGAIN = ["busy", "offline", "failed"];
+const CAN_BE_TRIED_AGAIN = ["missing", "busy", "offline", "failed"];
 
 const enter = (phase) => {
   study.phase = tab.held ? phase : "elsewhere";
@@ -55,9 +55,15 @@ const keepItem = (at) => keeping(() => store.put(study.items[at].key, study.item
 
 // A reading that is not submitted yet: { of (its radiograph's key), phase, … }; see study_reading.js.
 const DRAFT = "draft";
+const BEGINNING = "beginning"; // there while not all radiographs of a study are kept yet
 const resume = async () => {
   const kept = await keeping(() => store.all());
-  if (kept) study.items = kept.filter(([key]) => key !== DRAFT).map(([, item]) => item);
+  if (kept?.some(([key]) => key === BEGINNING)) {
+    await keeping(() => store.clear());
+    study.problem = "not_begun";
+  } else if (kept) {
+    study.items = kept.filter(([key]) => key !== DRAFT).map(([, item]) => item);
+  }
   if (study.items.length) await next();
   else enter("setup");
 };
@@ -189,6 +195,7 @@ const shuffled = (values) => {
 };
 const start = async () => {
   const sources = shuffled(study.chosen);
+  study.problem = "";
   enter("loading");
   await (beginning = keepAll(sources));
   Object.assign(study, { chosen: [], repeated: 0, others: [], ambiguous: [] });
@@ -198,6 +205,7 @@ let beginning = null; // resolves once all files are kept
 const keepAll = async (sources) => {
   await keeping(() => store.clear());
   Object.assign(study, { items: [], unkept: false });
+  await keeping(() => store.put(BEGINNING, true));
   for (const [key, { name, label, open }] of sources.entries()) {
     const item = { key, name, label, kind: null };
     try {
@@ -207,6 +215,10 @@ const keepAll = async (sources) => {
     }
     await keepItem(key);
   }
+  await keeping(() => store.remove(BEGINNING));
+  // From now on the browser's own copies are read: the disk may be taken away.
+  const kept = study.unkept ? null : await keeping(() => store.all());
+  if (kept) study.items = kept.map(([, item]) => item);
 };
 
 // The radiographs that were not read are left out, for good: figures seen in between would change the readings. So is one

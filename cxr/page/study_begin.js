@@ -6,6 +6,7 @@ const NOTICES = {
   archive: () => say("study_archive"),
   table: () => say("study_table"),
   unkept: () => say("other_tab_unkept"),
+  not_begun: () => say("study_not_begun"),
   limit: () => say("many_limit", { limit: MAX_FILES }),
 };
 let sure = ""; // what was asked for once: done if it is asked for again
@@ -21,7 +22,8 @@ const show = () => {
   const place = at >= 0 ? say("study_place", { at: at + 1, total: items.length }) : "";
   $(".place strong").textContent = place;
   $("progress").value = items.length ? at / items.length : 0;
-  $(".reading").textContent = phase === "loading" && at >= 0 ? place : "";
+  const kept = study.chosen.length ? say("study_keeping") : "";
+  $(".reading").textContent = phase === "loading" ? place || kept : "";
   // The stage reads out what is on it, which must not be the file's name: it often goes by the label.
   if (answered()) answered().name = place;
   showProblem();
@@ -29,6 +31,7 @@ const show = () => {
   showTools();
   for (const tool of ["heatmap", "contour"]) $(`[data-tool=${tool}]`).hidden = blinded();
   $("[data-tool=mark]").hidden = !blinded();
+  stopAtSeen();
   showReading();
   showModel();
   showResults();
@@ -105,6 +108,10 @@ $(".own-reading").addEventListener("submit", async (event) => {
   event.preventDefault();
   await submit();
   focusOnNext();
+});
+// Held down, Enter would submit the reading with the model's answer, too.
+$(".own-reading").addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && event.repeat) event.preventDefault();
 });
 // Without moving the slider: where it stands is what the reader means.
 const leaveConfidence = () => { setConfidence(); keepDraft(); };

@@ -178,7 +178,8 @@ const showResults = () => {
   if (study.phase !== "results") return;
   const figures = figuresOf(study.items);
   const warnings = [];
-  if (figures.read < FEW) warnings.push(say("study_few", figures));
+  if (!figures.read) warnings.push(say("study_none"));
+  else if (figures.read < FEW) warnings.push(say("study_few", figures));
   if (figures.models.length > 1) warnings.push(say("study_models"));
   $(".results").replaceChildren(
     make("h2", say("study_results"), { tabindex: "-1" }),

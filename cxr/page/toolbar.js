@@ -44,14 +44,26 @@ const toolbar = () => OFFERED_TOOLS.map(([name, key, icon]) => {
   button.setAttribute("aria-keyshortcuts", key);
   return button;
 });
-$(".tools").replaceChildren(...toolbar());
+// Those from this one on stay together, so that where a line is full no tool stands alone in the next.
+const TOGETHER = "further";
+const grouped = (tools) => {
+  const group = Object.assign(document.createElement("span"), { className: "group" });
+  group.append(...tools.splice(tools.findIndex(({ dataset }) => dataset.tool === TOGETHER)));
+  return [...tools, group];
+};
+$(".tools").replaceChildren(...grouped(toolbar()));
 
 // One stop for Tab; the arrows, Home and End go from tool to tool (ARIA's pattern of a toolbar).
-const seenTools = () => [...$(".tools").children].filter((button) => !button.hidden);
+const allTools = () => [...$(".tools").querySelectorAll("button")];
+const seenTools = () => allTools().filter((button) => !button.hidden);
 const stopAt = (button) => {
-  for (const other of $(".tools").children) other.tabIndex = other === button ? 0 : -1;
+  for (const other of allTools()) other.tabIndex = other === button ? 0 : -1;
 };
-stopAt($(".tools").firstElementChild);
+stopAt(allTools()[0]);
+// A tool that has gone cannot be the one.
+const stopAtSeen = () => {
+  if (allTools().find(({ tabIndex }) => tabIndex === 0).hidden) stopAt(seenTools()[0]);
+};
 $(".tools").addEventListener("focusin", (event) => stopAt(event.target));
 $(".tools").addEventListener("keydown", (event) => {
   const tools = seenTools();
@@ -82,6 +94,7 @@ const showTools = () => {
   if (!answered()) return;
   const { turned, windows, evidence } = answered();
   for (const button of element.querySelectorAll("[data-tool=erase], [data-tool=box]")) button.hidden = !evidence;
+  stopAtSeen();
   const names = Object.keys(windows);
   const now = names.find((name) => String(windows[name]) === String(state.window)) ?? "own";
   $("[data-tool=preset] [data-t]").textContent = say(`window_${now}`);

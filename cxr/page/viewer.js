@@ -1,7 +1,7 @@
 // The viewer: one state at a time, and what leads from one to the next. desk.js comes before; radiograph.js, heat.js,
 // stage.js, pointers.js, toolbar.js, whatif.js, answer.js, flag.js, case_text.js and own_reading.js follow in the same scope.
 //
-//   empty → reading → answered | refused | unreadable | too_large | busy | offline | failed
+//   empty → reading → answered | refused | unreadable | too_large | missing | busy | offline | failed
 Object.assign(state, {
   prevalence: cxr.recall("prevalence") ?? 20, // per cent
   own: null, // the reader's own reading of the radiograph, once there is one
@@ -49,6 +49,7 @@ document.addEventListener("cxr:open", ({ detail }) => {
   cxr.setView("one");
   open({ name: detail.name, file: detail });
 });
+cxrList.reopen();
 document.addEventListener("cxr:choose", () => $(".file").click());
 element.addEventListener("change", (event) => {
   if (!event.target.matches(".file")) return;
@@ -67,8 +68,8 @@ element.addEventListener("click", (event) => {
 // What the browser cannot draw leaves the stage empty.
 $(".picture").addEventListener("error", () => { $(".picture").hidden = true; });
 
-const PROBLEMS = ["refused", "unreadable", "too_large", "busy", "offline", "failed"];
-const CAN_BE_TRIED_AGAIN = ["busy", "offline", "failed"];
+const PROBLEMS = ["refused", "unreadable", "too_large", "missing", "busy", "offline", "failed"];
+const CAN_BE_TRIED_AGAIN = ["missing", "busy", "offline", "failed"];
 
 const showState = () => {
   const { kind, value, source } = state;

@@ -38,8 +38,12 @@ element.addEventListener("click", (event) => {
   ACTIONS[button?.dataset.do ?? button?.dataset.label]?.();
 });
 
-// By the key's place for digits, which some keyboards have above signs.
-const KEYS = { p: "previous", n: "next", a: "list", digit2: "PNEUMONIA", digit3: "NORMAL", digit4: "UNSURE" };
+// Digits also by the key's place: some keyboards have them above signs.
+const LABELS = ["PNEUMONIA", "NORMAL", "UNSURE"];
+const KEYS = {
+  p: "previous", n: "next", a: "list",
+  ...Object.fromEntries(LABELS.flatMap((own, i) => [[`${i + 2}`, own], [`digit${i + 2}`, own]])),
+};
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || cxr.typing(event.target)) return;
   if (!element.isConnected || !element.offsetParent || $("nav").hidden) return;

@@ -5,12 +5,13 @@ window.cxrList ??= (() => {
   const { cxr, cxrFiles, cxrStore, cxrTabs, cxrZip } = window;
   const kept = { rows: cxrStore.open("list"), files: cxrStore.open("list-files") };
   const rows = new Map(); // each row by its key, in the order in which they were added
-  const files = new Map(); // the files of rows added since the page was loaded, by their source
-  const archives = new Map(); // a promise of the entries of each ZIP file that was opened
+  const files = new Map(); // those that were chosen or read since the page was loaded, by their source
+  const archives = new Map(); // each ZIP file that was opened, with a promise of its entries
   const state = {
     unkept: null, // why not all is kept in the browser: "forbidden", "full" or "failed"
     elsewhere: false, // whether another tab of the browser has the list
     keeping: 0, // rows and files that are still to be kept
+    undeleted: false, // whether the browser has failed to delete what it keeps
     order: [], // keys of what the list showed when the radiograph in the viewer was opened
     opened: null, // key of the radiograph in the viewer, if it was opened from the list
     file: null, // of that radiograph
@@ -107,19 +108,34 @@ window.cxrList ??= (() => {
     Object.assign(state, { order: [], opened: null, file: null, missing: null });
     notify();
     await keep(async () => {
-      await kept.rows.clear();
-      await kept.files.clear();
-      state.unkept = null; // there is room again
+      try {
+        await kept.rows.clear();
+        await kept.files.clear();
+      } catch (error) {
+        state.undeleted = error.code !== "forbidden"; // then there is nothing to delete
+        throw error;
+      }
+      Object.assign(state, { unkept: null, undeleted: false }); // there is room again
     });
   };
 
   // Fails where the file is gone from the disk and not kept in the browser.
   const fileOf = async ({ source, entry }) => {
-    const file = files.get(source) ?? (await kept.files.get(source));
-    if (!file) throw new Error("the file is not kept");
-    if (entry === null) return file;
-    if (!archives.has(source)) archives.set(source, cxrZip.read(file));
-    return (await archives.get(source))[entry].open();
+    let file = files.get(source);
+    if (!file || !(await cxrFiles.isThere(file))) {
+      file = await kept.files.get(source);
+      if (!file) throw new Error("the file is not kept");
+      files.set(source, file);
+    }
+    return entry === null ? file : (await entriesOf(source, file))[entry].open();
+  };
+  const entriesOf = (source, file) => {
+    const known = archives.get(source);
+    if (known?.file === file) return known.entries;
+    const entries = cxrZip.read(file);
+    entries.catch(() => archives.delete(source)); // it may be there again the next time
+    archives.set(source, { file, entries });
+    return entries;
   };
 
   // --- From the list to the viewer, and from one radiograph to the next ----------------------------------
@@ -127,6 +143,7 @@ window.cxrList ??= (() => {
     cxr.setView("many");
     notify();
   };
+  const OPENED = "list.opened"; // what the tab remembers
   let wanted = null; // only the row asked for last is opened
   const open = async (key, order = state.order) => {
     wanted = key;
@@ -139,6 +156,7 @@ window.cxrList ??= (() => {
     }
     if (wanted !== key) return;
     Object.assign(state, { order, opened: key, file, missing: null });
+    cxr.remember(OPENED, { key, order }, "sessionStorage");
     if (document.body.dataset.view === "many") scrollTo(0, 0);
     document.dispatchEvent(new CustomEvent("cxr:open", { detail: file }));
     notify();
@@ -150,11 +168,19 @@ window.cxrList ??= (() => {
     if (file === state.file) return;
     wanted = null;
     Object.assign(state, { opened: null, file: null });
+    cxr.remember(OPENED, null, "sessionStorage");
     notify();
+  };
+  // After a reload, the radiograph that was open in the viewer is there again.
+  const reopen = async () => {
+    await ready;
+    const { key, order } = cxr.recall(OPENED, "sessionStorage") ?? {};
+    const { body } = document;
+    if (rows.has(key) && (body.dataset.view ?? "one") === "one" && !body.hasAttribute("data-shown")) open(key, order);
   };
 
   return {
-    state, rows, ready, claim: () => tab.claim(), add, update, renew, clear, fileOf, open, further, follow, back,
+    state, rows, ready, claim: () => tab.claim(), add, update, renew, clear, fileOf, open, reopen, further, follow, back,
     onChange: (listener) => { listeners.add(listener); listener(); },
   };
 })();

@@ -219,6 +219,22 @@ def test_no_folder(tmp_path: Path) -> None:
         load_bundle(tmp_path / "nowhere")
 
 
+def test_why_a_model_cannot_be_used_is_said_in_the_readers_language(bundle: Bundle) -> None:
+    with pytest.raises(BundleError) as missing:
+        load_bundle(bundle.folder / "nowhere")
+    assert "ce dossier n'existe pas" in missing.value.say("fr")
+    path = bundle.folder / "README.md"
+    path.write_text("# Another card\n")
+    with pytest.raises(BundleError) as altered:
+        load_bundle(bundle.folder)
+    assert "il est endommagé ou a été modifié" in altered.value.say("fr")
+    detail = BundleError("network.onnx: no ONNX model.")
+    assert detail.say("en") == "network.onnx: no ONNX model."
+    assert detail.say("fr") == (
+        "Problème avec ce modèle (détail technique, en anglais\xa0: network.onnx: no ONNX model.)"
+    )
+
+
 _REPLACE = """
 import os, sys
 from pathlib import Path

@@ -24,6 +24,7 @@ from tests.conftest import PAGE_MARKS
 from tests.cxr.browser import ANSWERED, EN, answered, violations
 
 pytestmark = PAGE_MARKS
+ASKED = re.compile("/component_server")
 
 
 @pytest.fixture
@@ -106,7 +107,7 @@ def test_many_images(
         else:
             route.continue_()
 
-    page.route(re.compile("/component_server"), busy_at_first)
+    page.route(ASKED, busy_at_first)
     with page.expect_download() as waiting:
         page.locator("[data-do=overlays]").click()
     waiting.value.save_as(tmp_path / "overlays.zip")
@@ -399,3 +400,121 @@ def test_no_file_but_an_upload_is_ever_opened(
     for odd in (None, [], {"path": "\0"}, {"path": [1]}, {"name": {}}):
         assert table.classify_one(odd)["status"] == "error"
         assert table.overlay_of(odd) == {"overlay": None, "busy": False}
+
+
+def test_what_was_chosen_is_read_from_the_browser_once_it_is_gone_from_the_disk(
+    page_on_disk: Page, archive: Path, image_file: Path
+) -> None:
+    page = page_on_disk
+    for path in (archive, image_file):
+        choose(page, path)
+        expect(status(page)).to_contain_text(" 0 left", timeout=30_000)
+    expect(page.locator(".kept")).to_have_text(EN["kept_all"])
+    archive.unlink()
+    image_file.unlink()
+    for name in ("ward/one.png", "image.png"):
+        page.locator("button[data-view=many]").click()
+        page.get_by_role("button", name=name, exact=True).click()
+        page.wait_for_selector(ANSWERED)
+        expect(page.locator(".verdict .name").first).to_have_text(Path(name).name)
+
+
+def test_order_filters_and_the_open_radiograph_outlast_a_reload(page: Page, archive: Path) -> None:
+    choose(page, archive)
+    expect(status(page)).to_contain_text(" 0 left", timeout=30_000)
+    expect(page.locator(".kept")).to_have_text(EN["kept_all"])
+    page.locator("[data-sort=remarks]").click()
+    names = page.locator("#many tbody td.file")
+    remarks = [text for text in page.locator("#many td.remarks").all_inner_texts() if text]
+    assert len(remarks) == 3
+    assert remarks == sorted(remarks, key=str.lower)  # and those without any come last
+    page.locator("[data-filter=search]").fill("ward")
+    expect(names).to_have_count(4)
+    before = names.all_inner_texts()
+    page.reload()
+    expect(names).to_have_text(before)
+    header = page.locator("th", has_text="Remarks")
+    expect(header).to_have_attribute("aria-sort", "ascending")
+    page.get_by_role("button", name="ward/one.png", exact=True).click()
+    page.wait_for_selector(ANSWERED)
+    place = page.locator("#walk .place").inner_text()
+    assert place.endswith(" of 4")
+    page.reload()
+    page.wait_for_selector(ANSWERED)
+    expect(page.locator(".verdict .name").first).to_have_text("one.png")
+    expect(page.locator("#walk .place")).to_have_text(place)
+
+
+def test_a_line_stays_where_it_is_while_it_is_labelled_by_keys(page: Page, archive: Path) -> None:
+    choose(page, archive)
+    expect(status(page)).to_contain_text(" 0 left", timeout=30_000)
+    page.locator("[data-filter=own]").select_option("none")
+    page.locator(".sort").select_option("name")
+    label = page.get_by_label("Your label, ward/broken.jpeg")
+    label.focus()
+    for value in ("PNEUMONIA", "NORMAL"):
+        page.keyboard.press("ArrowDown")
+        expect(label).to_have_value(value)
+        expect(label).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(label).to_have_count(0)  # it has a label now
+    expect(page.locator("#many tbody tr")).to_have_count(4)
+
+
+def test_a_list_that_the_browser_does_not_delete_is_said(page: Page, image_file: Path) -> None:
+    choose(page, image_file)
+    expect(page.locator(".kept")).to_have_text(EN["kept_all"], timeout=30_000)
+    page.evaluate("() => { IDBObjectStore.prototype.clear = () => { throw new Error('disk'); }; }")
+    page.locator("[data-do=delete]").click()
+    page.locator("[data-do=delete_all]").click()
+    expect(page.locator("#many tbody tr")).to_have_count(0)
+    expect(page.locator(".kept")).to_have_text(EN["kept_undeleted"])
+
+
+def test_an_empty_archive_is_said(page: Page, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "empty.zip", "w"):
+        pass
+    choose(page, tmp_path / "empty.zip")
+    expect(page.locator("#many .notice")).to_have_text(EN["many_nothing"])
+
+
+def test_heatmaps_that_are_stopped_leave_no_file_and_say_when_there_are_none(
+    page: Page, archive: Path
+) -> None:
+    choose(page, archive)
+    expect(status(page)).to_contain_text(" 0 left", timeout=30_000)
+    downloads: list[object] = []
+    page.on("download", lambda download: downloads.append(download))
+    waiting: list[Route] = []
+    page.route(ASKED, lambda route: waiting.append(route))
+    with page.expect_request(ASKED):
+        page.locator("[data-do=overlays]").click()
+    expect(status(page)).to_have_text("Drawing heatmap 1 of 3")
+    expect(page.locator("#many progress")).to_have_js_property("value", 0)
+    stop = page.locator("[data-do=cancel]")
+    stop.focus()
+    page.keyboard.press("Enter")
+    expect(status(page)).to_have_text(EN["many_stopping"])
+    expect(stop).to_be_disabled()
+    expect(page.locator("[data-do=files]")).to_be_focused()
+    waiting[0].continue_()
+    expect(stop).to_be_hidden()
+    expect(status(page)).to_contain_text("5 of 5 done")
+    page.locator("[data-filter=verdict]").select_option("refused")
+    page.locator("[data-do=overlays]").click()
+    expect(page.locator("#many .notice")).to_contain_text(EN["many_none_to_draw"])
+    assert not downloads
+
+
+def test_heatmaps_have_names_that_lead_nowhere(
+    page: Page, image_file: Path, tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(tmp_path / "odd.zip", "w") as odd:
+        odd.write(image_file, "..\\ward\\one.png")
+    choose(page, tmp_path / "odd.zip")
+    expect(status(page)).to_contain_text("1 of 1 done", timeout=30_000)
+    with page.expect_download() as waiting:
+        page.locator("[data-do=overlays]").click()
+    waiting.value.save_as(tmp_path / "overlays.zip")
+    with zipfile.ZipFile(tmp_path / "overlays.zip") as overlays:
+        assert overlays.namelist() == [".._ward_one.png"]

@@ -33,7 +33,7 @@ HEADINGS = tomllib.loads((ROOT / "cxr" / "messages.toml").read_text(encoding="ut
 ENTRIES = {key: entry for entries in HEADINGS.values() for key, entry in entries.items()}
 SCRIPT = "\n".join(path.read_text(encoding="utf-8") for path in sorted(PAGE.glob("*.js")))
 TOOLS = set(re.findall(r'^  \["(\w+)", "."', SCRIPT, re.MULTILINE))
-PROBLEMS = {"refused", "unreadable", "too_large", "busy", "offline", "failed"}
+PROBLEMS = {"refused", "unreadable", "too_large", "missing", "busy", "offline", "failed"}
 SETTING_KEYS = {setting.name.replace(".", "_") for setting in SETTINGS}
 # Keys that are put together in code: how they begin, and each way in which they can end.
 FAMILIES = {
@@ -51,13 +51,13 @@ FAMILIES = {
             for why in ("outside", "blurred")
         ),
     },
-    "state_": {*PROBLEMS, "missing", "not_unpacked"},
+    "state_": {*PROBLEMS, "not_unpacked"},
     "todo_": PROBLEMS,
     "tool_": {*TOOLS, *(f"{tool}_does" for tool in TOOLS)},
     "window_": {"file", "full", "lung", "bone", "own"},
     "status_": {"refused", "error", "waiting"},
-    "kept_": {"all", "keeping", "forbidden", "full", "failed"},
-    "sort_": {"probability", "added", "name", "verdict", "worth", "own"},
+    "kept_": {"all", "keeping", "forbidden", "full", "failed", "undeleted"},
+    "sort_": {"probability", "added", "name", "verdict", "worth", "own", "remarks"},
     "stop_": {"high_sensitivity", "threshold", "high_specificity"},
     "label_": set(get_args(Label)),
     "said_": set(get_args(Verdict)),

@@ -291,6 +291,7 @@ def test_a_reading_without_the_answer_is_said_and_exported_when_the_study_ends_t
     phase(page, "results")
     results = page.locator("#study .results")
     expect(results).to_contain_text("0 of 2 radiographs read; 2 left out")
+    expect(results.locator(".notice")).to_have_text(EN["study_none"])
     said = text("study_half", "en", reading="Pneumonia, 80% sure")
     expect(results.locator("li").filter(has_text=said)).to_have_count(1)
     with page.expect_download() as download:
@@ -422,3 +423,64 @@ def test_a_tab_does_not_give_away_what_the_browser_has_not_kept(
     other.locator("#study [data-do=here]").click()
     expect(other.locator("#study .notice")).to_have_text(EN["other_tab_unkept"])
     phase(page, "read")
+
+
+def test_a_study_that_was_not_kept_whole_does_not_begin(
+    page: Page, radiographs: list[Path], tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(tmp_path / "study.zip", "w") as archive:
+        for path in radiographs[:2]:
+            archive.write(path, path.name)
+    page.locator("[data-view=study]").click()
+    phase(page, "setup")
+    page.set_input_files("#study .pick-files", tmp_path / "study.zip")
+    expect(page.locator("#study .chosen")).to_contain_text("2 radiographs chosen")
+    page.evaluate("""() => {
+      const { arrayBuffer } = Blob.prototype;
+      let read = 0;
+      Blob.prototype.arrayBuffer = function () {
+        return read++ ? new Promise(() => {}) : arrayBuffer.call(this);
+      };
+    }""")
+    page.locator("#study [data-do=start]").click()
+    expect(page.locator("#study .reading")).to_have_text(EN["study_keeping"])
+    page.wait_for_timeout(500)  # until the first is kept
+    page.reload()
+    phase(page, "setup")
+    expect(page.locator("#study .notice")).to_have_text(EN["study_not_begun"])
+    page.set_input_files("#study .pick-files", radiographs[:1])
+    page.locator("#study [data-do=start]").click()
+    phase(page, "read")
+    expect(page.locator("#study .notice")).to_be_hidden()
+
+
+def test_a_study_goes_on_once_its_files_are_gone_from_the_disk(
+    page_on_disk: Page, radiographs: list[Path]
+) -> None:
+    page = page_on_disk
+    begin(page, radiographs[:2])
+    for path in radiographs[:2]:
+        path.unlink()
+    read(page, "NORMAL", 80)
+    submit(page)
+    phase(page, "aid")
+    submit(page)
+    page.wait_for_selector(".study[data-phase=read], .study[data-phase=problem]")
+    phase(page, "read")
+
+
+def test_enter_held_down_submits_one_reading(page: Page, pair: list[Path]) -> None:
+    begin(page, pair[:1])
+    tools = page.locator("#study .tools")
+    expect(tools.locator("[tabindex='0']")).to_be_visible()  # Tab leads to one that is there
+    read(page, "NORMAL", 80)
+    page.locator("#study [value=NORMAL]").focus()
+    page.keyboard.down("Enter")
+    phase(page, "aid")
+    expect(page.locator("#study [value=NORMAL]")).to_be_focused()
+    page.keyboard.down("Enter")
+    page.wait_for_timeout(300)
+    phase(page, "aid")
+    page.keyboard.up("Enter")
+    page.keyboard.press("Enter")
+    phase(page, "results")

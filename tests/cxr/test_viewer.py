@@ -110,6 +110,37 @@ def test_a_broken_file(page: Page, image_file: Path, tmp_path: Path) -> None:
     expect(problem).to_be_hidden()
 
 
+def test_a_file_that_is_gone_from_the_disk_is_said(page: Page, image_file: Path) -> None:
+    page.context.set_offline(True)
+    choose(page, image_file)
+    label = page.locator(".problem .label")
+    expect(label).to_have_text(EN["state_offline"], timeout=30_000)
+    image_file.unlink()
+    page.context.set_offline(False)
+    page.locator(".problem .again").click()
+    expect(label).to_have_text(EN["state_missing"])
+    expect(page.locator(".problem .todo")).to_have_text(EN["todo_missing"])
+
+
+_LEAST_IN_A_ROW = """() => {
+  const rows = new Map();
+  for (const tool of document.querySelectorAll("#viewer .tools button")) {
+    const top = Math.round(tool.getBoundingClientRect().top);
+    if (!tool.hidden) rows.set(top, (rows.get(top) ?? 0) + 1);
+  }
+  return Math.min(...rows.values());
+}"""
+
+
+def test_no_tool_stands_alone_in_a_row(page: Page, image_file: Path) -> None:
+    answered(page, image_file)
+    for language in ("en", "fr"):
+        for width in range(961, 1500, 20):
+            page.set_viewport_size({"width": width, "height": 800})
+            assert page.evaluate(_LEAST_IN_A_ROW) > 1, (language, width)
+        page.locator(".language").click()
+
+
 def test_on_a_phone_what_to_do_about_a_file_is_in_sight(page: Page, tmp_path: Path) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     drawing = tmp_path / "drawing.png"

@@ -16,6 +16,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from playwright.sync_api import Browser
 
 from cxr.errors import RunError
 from cxr.model.bundle import Bundle, load_bundle
@@ -276,6 +277,24 @@ def test_a_report_is_whole_and_says_that_it_was_measured_on_its_own_images(
     assert html.count("data:image/png;base64,") == 7
     assert not re.search(r"(src|href)=\"(?!data:)", html)
     assert f"{document['metrics']['auc']:.4f}" in html
+
+
+@pytest.mark.browser
+def test_the_plots_of_a_report_are_dark_in_the_dark(measured: Measured, browser: Browser) -> None:
+    shades: dict[str, list[float]] = {}
+    for scheme in ("light", "dark"):
+        page = browser.new_page(color_scheme=scheme)
+        page.goto((measured.folder / "report.html").as_uri())
+        pictures = [page.locator("figure.drawn img").first, page.locator("figure:not(.drawn) img")]
+        shades[scheme] = [
+            cv2.imdecode(np.frombuffer(picture.screenshot(), np.uint8), 0).mean()
+            for picture in pictures
+        ]
+        page.close()
+    assert shades["light"][0] > 180
+    assert shades["dark"][0] < 100
+    assert shades["light"][1] == pytest.approx(shades["dark"][1], abs=1)  # radiographs stay
+    assert shades["light"][1] < 120  # on a dark ground
 
 
 def test_two_models_are_compared_on_the_same_images(measured: Measured) -> None:

@@ -24,6 +24,7 @@ from training.metrics.documents import Faithfulness, HistoryRow, ReliabilityRow
 from training.metrics.theme import square, theme, with_numbers
 
 WATCHED = ("loss", "accuracy", "auc", "sensitivity", "specificity")  # shown unless others are asked
+_GROUND, _ON_GROUND = "#111827", "#e2e8f0"  # of radiographs, and of words beside them
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -266,7 +267,7 @@ def image_grid(
     columns: int = 6,
     width: float = 2.4,
 ) -> Figure:
-    """Groups of images with captions, each group under its title.
+    """Groups of images with captions, each group under its title, on a dark ground.
 
     Args:
         groups: title, and pairs of an image, (H, W) or (H, W, 3), and its caption.
@@ -277,12 +278,15 @@ def image_grid(
     for title, tiles in groups:
         starts = range(0, max(len(tiles), 1), columns)
         rows += [(title if i == 0 else "", tiles[i : i + columns]) for i in starts]
-    figure = Figure(figsize=(width * columns, 2.9 * len(rows)), dpi=100, layout="constrained")
+    size = (width * columns, 2.9 * len(rows))
+    figure = Figure(figsize=size, dpi=100, layout="constrained", facecolor=_GROUND)
     grid = figure.subplots(len(rows), columns, squeeze=False)
     for axes_row, (title, tiles) in zip(grid, rows, strict=True):
         for axes in axes_row:
             axes.axis("off")
-        axes_row[0].set_title(title, loc="left", fontsize=12, fontweight="bold", pad=18)
+        axes_row[0].set_title(
+            title, loc="left", fontsize=12, fontweight="bold", pad=18, color=_ON_GROUND
+        )
         for axes, (image, caption) in zip(axes_row, tiles, strict=False):
             axes.imshow(image, cmap="gray", aspect="auto")
             axes.text(
@@ -290,6 +294,7 @@ def image_grid(
                 transform=axes.transAxes,
                 fontsize=8,
                 va="top",
+                color=_ON_GROUND,
                 parse_math=False,  # a file name may hold dollar signs
             )
     return figure

@@ -50,6 +50,7 @@ def _rendered(folder: Path, template: str, language: Language, *, top: int) -> s
         (
             text(f"plot_{name.removesuffix('.png')}", language),
             name in _WIDE,
+            name != SHEET,  # which has radiographs: their greys stay as they are
             base64.b64encode((folder / name).read_bytes()).decode(),
         )
         for name in PLOTS
