@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import anyio
 from gradio.route_utils import (
     API_PREFIX,
     GradioMultiPartParser,
@@ -22,6 +21,7 @@ from gradio.route_utils import (
 )
 from gradio.routes import ORJSONResponse
 from gradio.utils import get_upload_folder
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 from starlette.requests import ClientDisconnect, Request
@@ -143,7 +143,7 @@ async def take_upload(request: Request) -> Response:
         said = getattr(error, "message", "Expected a form with a file.")
         return PlainTextResponse(said, 413 if "allowed size" in said else 400)
     files = [value for _, value in form.multi_items() if isinstance(value, GradioUploadFile)]
-    return JSONResponse([await anyio.to_thread.run_sync(_put, file, folder) for file in files])
+    return JSONResponse([await run_in_threadpool(_put, file, folder) for file in files])
 
 
 def _put(file: GradioUploadFile, folder: Path) -> str:
@@ -173,7 +173,7 @@ async def call_function(request: Request) -> Response:
     block = page.blocks.get(component) if isinstance(component, int) else None
     for function in getattr(block, "server_fns", ()):
         if function.__name__ == name:
-            answer = await anyio.to_thread.run_sync(function, data, limiter=page.limiter)
+            answer = await run_in_threadpool(function, data)
             found: Response = ORJSONResponse(answer)
             return found
     return JSONResponse({"detail": "Function not found."}, status_code=404)
