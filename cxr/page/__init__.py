@@ -24,9 +24,11 @@ from cxr.page.components import (
     create_line,
     model_line,
 )
+from cxr.page.endpoint_queue import guard_queue
 from cxr.page.many import create_many, create_walk
 from cxr.page.notes import note_keeper
 from cxr.page.preview import LinkPreview
+from cxr.page.routes import Routes
 from cxr.page.serving import BASE_SETTINGS
 from cxr.page.study import create_study
 from cxr.page.viewer import create_viewer
@@ -60,7 +62,8 @@ LAUNCH_SETTINGS: dict[str, Any] = {
         f"<script>{(_FOLDER / name).read_text(encoding='utf-8')}</script>" for name in _HEAD
     ),
     "max_file_size": MAX_BYTES,
-    "app_kwargs": {"middleware": [Middleware(LinkPreview)]},
+    "app_kwargs": {"middleware": [Middleware(LinkPreview), Middleware(Routes)]},
+    "state_session_capacity": 1000,  # sessions, of which nothing is kept
 }
 _MAX_WAITING = 200  # requests in the queue
 
@@ -121,7 +124,9 @@ def build_page(
             create_api_button(elem_id="api")
         create_api(page, classifier, turns=turns)
     fetch_nothing(page)
-    return page.queue(max_size=_MAX_WAITING, api_open=True)
+    page.queue(max_size=_MAX_WAITING, api_open=False)
+    guard_queue(page)
+    return page
 
 
 def _privacy_line(notes: Path | None, flag_to: str) -> Line:

@@ -23,7 +23,9 @@ _CALL_BYTES = 20_000_000  # of a call that brings a radiograph in base64
 _FORM_BYTES = 100_000  # around the file of an upload
 _BURST = 1_000  # uploads of one client at once, ...
 _PER_SECOND = 20.0  # ... and from then on: about what two cores answer
-_FREE_BYTES = 1_000_000_000  # of the disk, that uploads leave to others
+_FREE_BYTES = 1_000_000_000  # of the disk, that uploads leave to others, ...
+_LOOK_EVERY = 5_000_000  # ... which is looked at after each so many bytes of an upload
+UPLOAD_PATH = "/gradio_api/upload"
 MCP_PATH = "/gradio_api/mcp"  # where calls of tools go, see `cxr.page.mcp_server`
 _MAX_CLIENTS = 10_000  # that are remembered
 
@@ -81,7 +83,7 @@ class Limits:
             return await self._app(scope, receive, send)
         path = scope["path"].rstrip("/")
         is_call = path.endswith(MCP_PATH)
-        is_upload = is_call or path.endswith("/upload")
+        is_upload = is_call or path.endswith(UPLOAD_PATH)
         limit = self._file_bytes + _FORM_BYTES if is_upload else _JSON_BYTES
         if is_call:
             limit = _CALL_BYTES
@@ -91,23 +93,28 @@ class Limits:
             client = scope.get("client") or ("",)
             if wait := self._allowance.take(client[0]):
                 return await _refusal(scope, 429, wait=wait)(scope, receive, send)
-            if _free_bytes() < _FREE_BYTES:
+            if _is_nearly_full():
                 return await _refusal(scope, 503, wait=60)(scope, receive, send)
-        return await self._within(limit, scope, receive, send)
+        return await self._within(limit, scope, receive, send, stores=is_upload and not is_call)
 
-    async def _within(self, limit: int, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _within(
+        self, limit: int, scope: Scope, receive: Receive, send: Send, *, stores: bool
+    ) -> None:
         """Answer a request that need not say how long it is, until it is too long."""
         taken, refused, started = 0, False, False
 
         async def receive_some() -> Message:
             nonlocal taken, refused
             message = await receive()
+            before = taken
             taken += len(message.get("body", b""))
-            if taken <= limit:
+            full = stores and taken // _LOOK_EVERY > before // _LOOK_EVERY and _is_nearly_full()
+            if taken <= limit and not full:
                 return message
             if not refused and not started:
                 refused = True
-                await _refusal(scope, 413)(scope, receive, send)
+                refusal = _refusal(scope, 503, wait=60) if full else _refusal(scope, 413)
+                await refusal(scope, receive, send)
             return {"type": "http.disconnect"}
 
         async def send_unless_refused(message: Message) -> None:
@@ -131,9 +138,10 @@ def _length(scope: Scope) -> int:
     return int(said) if said.isascii() and said.isdigit() and len(said) < 20 else 0
 
 
-def _free_bytes() -> int:
+def _is_nearly_full() -> bool:
     folder = Path(get_upload_folder())
-    return shutil.disk_usage(folder if folder.is_dir() else tempfile.gettempdir()).free
+    there = folder if folder.is_dir() else tempfile.gettempdir()
+    return shutil.disk_usage(there).free < _FREE_BYTES
 
 
 def _refusal(scope: Scope, status: int, *, wait: float = 0) -> PlainTextResponse:

@@ -8,6 +8,7 @@ alone.
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -21,7 +22,11 @@ class Busy(Exception):
 
 
 class Turns:
-    """Lets a few through at a time. Safe to share between threads."""
+    """Lets a few through at a time, in the order in which they came. Safe to share between threads.
+
+    A semaphore has no such order: a request with many files, which asks for the next turn when it
+    gives one back, would get it before all that wait.
+    """
 
     def __init__(self, at_once: int = AT_ONCE) -> None:
         """Set up the turns.
@@ -29,14 +34,19 @@ class Turns:
         Args:
             at_once: how many can be held at a time; with 0, nobody gets one.
         """
-        self._free = threading.BoundedSemaphore(at_once)
+        self._lock = threading.Lock()
+        self._free = at_once
+        self._waiting: deque[threading.Event] = deque()
         self._places = threading.BoundedSemaphore(at_once + _MAX_WAITING)
 
     @contextmanager
     def await_one(self) -> Iterator[None]:
         """Wait for a turn, however many do, and hold it: for who waits in a queue already."""
-        with self._free:
+        self._begin(None)
+        try:
             yield
+        finally:
+            self._end()
 
     @contextmanager
     def take(self) -> Iterator[None]:
@@ -48,11 +58,35 @@ class Turns:
         if not self._places.acquire(blocking=False):
             raise Busy
         try:
-            if not self._free.acquire(timeout=_MAX_WAIT):
+            if not self._begin(_MAX_WAIT):
                 raise Busy
             try:
                 yield
             finally:
-                self._free.release()
+                self._end()
         finally:
             self._places.release()
+
+    def _begin(self, seconds: float | None) -> bool:
+        """Wait for a turn, for some time; returns whether it came."""
+        with self._lock:
+            if self._free:
+                self._free -= 1
+                return True
+            mine = threading.Event()
+            self._waiting.append(mine)
+        if mine.wait(seconds):
+            return True
+        with self._lock:
+            if mine in self._waiting:
+                self._waiting.remove(mine)
+                return False
+        return True  # it came at the last moment
+
+    def _end(self) -> None:
+        """Give a turn back: to who has waited longest."""
+        with self._lock:
+            if self._waiting:
+                self._waiting.popleft().set()
+            else:
+                self._free += 1

@@ -97,6 +97,21 @@ def test_no_upload_is_taken_when_the_disk_is_nearly_full(monkeypatch: pytest.Mon
     assert refused.text == as_sentence(text("too_many_uploads", "en"))
 
 
+def test_an_upload_ends_when_the_disk_is_nearly_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many at once would each have found enough when they began."""
+    looks = iter((False, True))
+    monkeypatch.setattr(limits, "_is_nearly_full", lambda: next(looks))
+    content = bytes(limits._LOOK_EVERY)
+    refused = limited(file_bytes=len(content)).post("/gradio_api/upload", content=content)
+    assert refused.status_code == 503
+    assert refused.text == as_sentence(text("too_many_uploads", "en"))
+
+
+@pytest.mark.parametrize("path", ["call/upload", "run/upload", "stream/upload", "x/upload"])
+def test_what_is_named_like_an_upload_is_none(path: str) -> None:
+    assert limited().post(f"/gradio_api/{path}", content=bytes(1_000_001)).status_code == 413
+
+
 def test_the_page_waits_when_it_is_told_to(page: Page, image_file: Path) -> None:
     refusals = [503, 429]
 
@@ -132,6 +147,46 @@ def test_who_finds_many_waiting_is_told_at_once(monkeypatch: pytest.MonkeyPatch)
     leave.set()
     for thread in threads:
         thread.join()
+    with few.take():
+        pass
+
+
+def test_turns_come_in_the_order_in_which_they_are_asked_for() -> None:
+    """Also where somebody asks for the next one at once, as a request with many files does."""
+    few = Turns(1)
+    order: list[str] = []
+
+    def many() -> None:
+        for _ in range(3):
+            with few.await_one():
+                order.append("many")
+                while order == ["many"] and not few._waiting:
+                    time.sleep(0.001)
+
+    def one() -> None:
+        with few.take():
+            order.append("one")
+
+    first = threading.Thread(target=many)
+    first.start()
+    while not order:
+        time.sleep(0.001)
+    second = threading.Thread(target=one)
+    second.start()
+    first.join()
+    second.join()
+    assert order[:3] == ["many", "one", "many"]
+
+
+def test_a_turn_that_does_not_come_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting_turns, "_MAX_WAIT", 0.05)
+    few = Turns(1)
+    with few.await_one():
+        for _ in range(10):  # each gives its place back, too
+            with pytest.raises(Busy), few.take():
+                pass
+    with few.take(), pytest.raises(Busy), few.take():
+        pass
     with few.take():
         pass
 
@@ -209,8 +264,10 @@ def test_a_client_that_names_another_file_or_address_gets_nothing(url: str, path
         }
         body = json.dumps({"data": [named, None]}).encode()
         kind = {"Content_Type": "application/json"}
-        status, _, answer = ask(url, "gradio_api/run/classify", method="POST", body=body, **kind)
-        assert status >= 400 or json.loads(answer)["data"][0]["status"] == "error"
+        path = "gradio_api/call/classify"
+        _, _, joined = ask(url, path, method="POST", body=body, **kind)
+        _, _, answer = ask(url, f"{path}/{json.loads(joined)['event_id']}")
+        assert b"event: error" in answer or b'"status": "error"' in answer
         assert b"root:" not in answer
         with pytest.raises(TimeoutError):
             server.accept()
