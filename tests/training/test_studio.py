@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import TimeoutError as Late
 
 from cxr.cases import read_cases
 from cxr.errors import DatasetError, RunError
@@ -54,8 +55,15 @@ def tab(page: Page, name: str) -> None:
 
 
 def choose(page: Page, label: str, choice: str) -> None:
-    page.locator("input:visible").and_(page.get_by_label(label, exact=True)).click()
-    page.get_by_role("option", name=choice, exact=True).click()
+    box = page.locator("input:visible").and_(page.get_by_label(label, exact=True))
+    option = page.get_by_role("option", name=choice, exact=True)
+    box.click()
+    try:
+        option.click(timeout=5_000)
+    except Late:  # Gradio placed the menu while the page moved: outside the window
+        page.keyboard.press("Escape")
+        box.click()
+        option.click()
 
 
 def set_number(page: Page, label: str, value: float) -> None:
