@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 AT_ONCE = 2  # radiographs, where nothing else is said
 _MAX_WAIT = 60  # seconds until a radiograph that waits for its turn is given up
-_MAX_WAITING = 5  # radiographs that wait for a turn
+_MAX_WAITING = 4  # radiographs that wait for a turn
 
 
 class Busy(Exception):
