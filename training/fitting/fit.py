@@ -17,7 +17,7 @@ from training.data.images import Splits, resize_images, resize_split
 from training.fitting.batches import ImageBatches
 from training.fitting.callbacks import ProgressBar, RunRecorder
 from training.fitting.config import LAST, TrainingConfig
-from training.fitting.first_step import WarmupCosine, make_variables
+from training.fitting.quick_steps import KeepMemory, WarmupCosine, make_variables
 from training.fitting.run_folder import RunFolder
 from training.networks.network import build_network, has_evidence
 
@@ -108,6 +108,7 @@ def _fit_stage(
         epochs=until,
         verbose=0,
         callbacks=[
+            KeepMemory(),
             ProgressBar(epochs=config.epochs, steps=len(batches), initial_epoch=epoch),
             RunRecorder(
                 run, config, network, resize_images(validation.images, size), validation.labels

@@ -11,7 +11,7 @@ from keras import ops
 from cxr.gate.lungs import LungNetworkConfig
 from training.data.images import Outlines
 from training.data.masks import predict_masks
-from training.fitting.first_step import WarmupCosine, make_variables
+from training.fitting.quick_steps import KeepMemory, WarmupCosine, make_variables
 from training.gate.batches import LungBatches, LungData
 from training.networks.lung_network import build_lung_network, lung_computer
 
@@ -71,6 +71,7 @@ def fit_lung_network(
             epochs=round_epochs,
             shuffle=False,  # the batches are random already
             verbose=2,
+            callbacks=[KeepMemory()],
         )
     return network
 

@@ -1,4 +1,4 @@
-"""What makes a fit's first step quick: it is traced once, and in few operations.
+"""What makes a fit's steps quick: the first is traced once, the others use memory again.
 
 A step of the evidence network has thousands of operations. TensorFlow traces it anew where it made
 variables on the way, and an optimizer computes the learning rate anew for each kernel.
@@ -6,7 +6,9 @@ variables on the way, and an optimizer computes the learning rate anew for each 
 
 from __future__ import annotations
 
+import ctypes
 import math
+import sys
 from typing import Any
 
 import keras
@@ -14,6 +16,9 @@ import numpy as np
 from keras import ops
 
 _LEAST = 0.01  # of the highest rate, at the end
+_M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD = -3, -1  # in malloc.h of glibc
+_LARGEST_REUSED = 32 << 20  # bytes; the highest that glibc takes
+_KEPT_FREE = 512 << 20  # bytes
 
 
 class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
@@ -61,3 +66,19 @@ def make_variables(model: keras.Model, images: Any, *targets: Any) -> None:
     model.compute_loss(images, targets[0], predicted, *targets[1:])
     model.compute_metrics(images, targets[0], predicted, *targets[1:])
     model.reset_metrics()
+
+
+class KeepMemory(keras.callbacks.Callback):  # type: ignore[misc]
+    """Let a step use the memory of the one before, where it is glibc that gives it.
+
+    When TensorFlow begins to read batches from Python (`GeneratorDataset`), it has glibc return
+    every freed array from 128 KiB on to the system at once. Each step then takes hundreds of MB
+    anew, page by page: a quarter of a fit's time. After each epoch's first batch, that is undone.
+    See mallopt(3).
+    """
+
+    def on_train_batch_end(self, batch: int, logs: object = None) -> None:  # noqa: ARG002
+        """Undo it."""
+        if batch == 0 and sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
+            libc.mallopt(_M_MMAP_THRESHOLD, _LARGEST_REUSED)
+            libc.mallopt(_M_TRIM_THRESHOLD, _KEPT_FREE)
