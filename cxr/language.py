@@ -61,6 +61,11 @@ def format_probability(probability: float, language: Language) -> str:
     return format_percent(probability, language)
 
 
+def format_threshold(threshold: float, language: Language) -> str:
+    """A threshold beside probabilities, in their unit: ``44%``."""
+    return format_percent(threshold, language, digits=0)
+
+
 def _round(value: Decimal, digits: int) -> Decimal:
     """Half rounded up, as the browser does; Python's own formatting rounds half to even."""
     return value.quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_UP)

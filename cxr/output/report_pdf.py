@@ -14,7 +14,7 @@ from reportlab.pdfgen.canvas import Canvas
 
 from cxr.classifier import Prediction
 from cxr.gate.result import Correction
-from cxr.language import Language, format_decimal, format_percent, format_probability
+from cxr.language import Language, format_percent, format_probability, format_threshold
 from cxr.messages import sentences, text
 from cxr.model import expected
 from cxr.model.bundle import Bundle
@@ -118,7 +118,7 @@ def _rows(prediction: Prediction, bundle: Bundle, reading: Reading) -> list[tupl
         (text("verdict", language), _verdict(prediction, reading)),
         (text("evidence", language), _evidence(prediction, language)),
         *_orientation(prediction, language),
-        (text("threshold", language), f"{format_decimal(threshold, language)} ({whose})"),
+        (text("threshold", language), f"{format_threshold(threshold, language)} ({whose})"),
         *_elsewhere(bundle, threshold, language),
         *_cost(points.at(threshold), language),
         (text("report_measured", language), measured_on),
@@ -193,7 +193,7 @@ def _elsewhere(bundle: Bundle, threshold: float, language: Language) -> list[tup
     said = text(
         "report_elsewhere",
         language,
-        threshold=format_decimal(rates["threshold"], language),
+        threshold=format_threshold(rates["threshold"], language),
         sensitivity=format_percent(rates["sensitivity"], language),
         specificity=format_percent(rates["specificity"], language),
         images=found["images"],

@@ -14,7 +14,7 @@ _TEMPLATE = """
   <figure>
     <svg viewBox="-64 -12 348 306" role="img" data-t-label="roc_label">
       <path class="axes" d="${value.axes}"></path>
-      <g>${value.up}${value.across_percent}</g>
+      <g>${value.up}${value.across}</g>
       <path class="chance" d="M0 250L250 0"></path>
       <path class="line" d="${value.roc}"></path>
       <g>${value.stops.map(s => `<circle cx="${s.x}" cy="${s.y}" r="4"></circle>`).join("")}</g>
@@ -26,7 +26,7 @@ _TEMPLATE = """
   <figure>
     <svg viewBox="-64 -12 348 306" role="img" data-t-label="threshold_label">
       <path class="axes" d="${value.axes}"></path>
-      <g>${value.up}${value.across_threshold}</g>
+      <g>${value.up}${value.across}</g>
       <path class="line" d="${value.sensitivity}"></path>
       <path class="line other" d="${value.specificity}"></path>
       <g>${value.thresholds.map(x => `<path class="chance" d="M${x} 0V250"></path>`).join("")}</g>
@@ -61,9 +61,6 @@ cxr.onChange(() => {
   for (const tick of element.querySelectorAll("[data-percent]")) {
     tick.textContent = cxr.percent(Number(tick.dataset.percent), 0);
   }
-  for (const tick of element.querySelectorAll("[data-decimal]")) {
-    tick.textContent = cxr.decimal(Number(tick.dataset.decimal));
-  }
 });
 """
 _SIDE = 250  # of a plot, in SVG units
@@ -89,25 +86,20 @@ def _curves(bundle: Bundle) -> dict[str, Any]:
     at = [points.at(stop) for stop in stops]
     return {
         "axes": "M0 0V250H260" + "".join(f"M0 {at}H-4M{at} 250V254" for at in _TICKS.values()),
-        # The browser writes the numbers: thresholds as decimals, as beside the verdict.
+        # The browser writes the numbers.
         "up": "".join(
             f'<text class="beside" x="-8" y="{_SIDE - at + 4}" data-percent="{share}"></text>'
             for share, at in _TICKS.items()
         ),
-        "across_percent": _across("percent"),
-        "across_threshold": _across("decimal"),
+        "across": "".join(
+            f'<text x="{at}" y="268" data-percent="{share}"></text>' for share, at in _TICKS.items()
+        ),
         "roc": _path([(1 - p.specificity, p.sensitivity) for p in points.curve]),
         "sensitivity": _path([(p.threshold, p.sensitivity) for p in points.curve]),
         "specificity": _path([(p.threshold, p.specificity) for p in points.curve]),
         "stops": [{"x": _SIDE * (1 - p.specificity), "y": _SIDE * (1 - p.sensitivity)} for p in at],
         "thresholds": [_SIDE * stop for stop in stops],
     }
-
-
-def _across(kind: str) -> str:
-    return "".join(
-        f'<text x="{at}" y="268" data-{kind}="{share}"></text>' for share, at in _TICKS.items()
-    )
 
 
 def _path(points: list[tuple[float, float]]) -> str:

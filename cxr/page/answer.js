@@ -30,8 +30,8 @@ const showAnswer = () => {
 const reasonValues = () => {
   const { high_sensitivity: low, high_specificity: high } = points();
   return {
-    threshold: cxr.decimal(threshold()), whose: whoseThreshold(),
-    low: cxr.decimal(low), high: cxr.decimal(high),
+    threshold: cxr.threshold(threshold()), whose: whoseThreshold(),
+    low: cxr.threshold(low), high: cxr.threshold(high),
   };
 };
 const whoseThreshold = () => say(ownThreshold() === null ? "model_threshold" : "own_threshold");
@@ -93,10 +93,12 @@ const drawBeside = () => {
 
 const showThreshold = (at) => {
   $(".threshold").value = at;
-  $(".threshold-control output").textContent = `${cxr.decimal(at)} (${whoseThreshold()})`;
+  const said = `${cxr.threshold(at)} (${whoseThreshold()})`;
+  $(".threshold-control output").textContent = said;
+  $(".threshold").setAttribute("aria-valuetext", said);
   for (const button of element.querySelectorAll("[data-stop]")) {
     const stop = points()[button.dataset.stop];
-    button.textContent = `${say(`stop_${button.dataset.stop}`)} ${cxr.decimal(stop)}`;
+    button.textContent = `${say(`stop_${button.dataset.stop}`)} ${cxr.threshold(stop)}`;
     button.setAttribute("aria-pressed", String(Math.abs(stop - at) < 0.005));
   }
 };
@@ -143,7 +145,7 @@ const showCost = (point, elsewhere) => {
     point.true_negatives + point.false_positives);
   const { by_kind: kinds } = answered();
   $("p.kinds").textContent = kinds ? say("by_kind", {
-    threshold: cxr.decimal(points().threshold),
+    threshold: cxr.threshold(points().threshold),
     bacteria: cxr.percent(kinds.bacteria), virus: cxr.percent(kinds.virus),
   }) : "";
   const { images, patients, folds, text } = answered().source;

@@ -39,7 +39,7 @@ const show = () => {
   showKept(all);
   const own = all.map((row) => row.model && cxr.ownThreshold(row.model)).find((one) => one != null);
   $(".own").hidden = own === undefined;
-  $(".own").textContent = own === undefined ? "" : say("many_own", { threshold: cxr.decimal(own) });
+  $(".own").textContent = own === undefined ? "" : say("many_own", { threshold: cxr.threshold(own) });
   showTable(all);
   followFocus();
 };

@@ -85,6 +85,7 @@ window.cxr ??= (() => {
     decimal: (value, digits) => rules.decimal(value, language, digits),
     percent: (fraction, digits) => rules.percent(fraction, language, digits),
     probability: (value) => rules.probability(value, language),
+    threshold: (value) => rules.threshold(value, language),
     // Whether a key is for what has the focus, and no shortcut.
     typing: (target) => Boolean(target.closest?.("input:not([type=range]), textarea, select")),
     // Messages of Python, a code and its values each, as sentences one after the other.

@@ -96,6 +96,8 @@ window.cxrRules ??= (() => {
     if (value < 0.001) return `< ${percent(0.001, language)}`;
     return percent(value, language);
   };
+  // Beside probabilities, in their unit.
+  const threshold = (value, language) => percent(value, language, 0);
 
   const isSingular = (count, language) =>
     (language === "fr" ? Math.abs(count) < 2 : Math.abs(count) === 1);
@@ -115,11 +117,11 @@ window.cxrRules ??= (() => {
 
   // A threshold that the reader chose; null if it is written as the model's is: one number has one verdict.
   const ownThreshold = (chosen, points) =>
-    (chosen === null || decimal(chosen, "en") === decimal(points.threshold, "en") ? null : chosen);
+    (chosen === null || threshold(chosen, "en") === threshold(points.threshold, "en") ? null : chosen);
 
   return {
     verdict, ownThreshold, viewsAgree, shownPercent, nearestPoint, predictiveValues, ofThousand, atPrevalence,
     wholePercents, pooled, pooledWithout, calibrated,
-    number, decimal, percent, probability, fill, asSentence,
+    number, decimal, percent, probability, threshold, fill, asSentence,
   };
 })();

@@ -120,7 +120,7 @@ def test_about_the_model(page: Page) -> None:
     expect(page.locator("#card h1")).to_have_text("tiny")
     expect(page.get_by_role("img", name=EN["roc_label"])).to_be_visible()
     curves = page.get_by_role("img", name=EN["threshold_label"])
-    expect(curves.locator("text")).to_contain_text(["100%", "0.75"])  # thresholds as elsewhere
+    expect(curves.locator("text")).to_contain_text(["100%", "75%"])  # up, then across
     expect(page.locator("#one-view")).to_be_hidden()
 
 

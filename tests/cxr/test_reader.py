@@ -52,7 +52,7 @@ def test_sliders_answer_in_the_browser_alone(
         ):
             expect(page.locator(f"p.{name}")).to_contain_text(f"{count} of 100 ")
     page.locator(".reset").click()
-    expect(page.locator(".threshold-control output")).to_have_text("0.50 (the model's)")
+    expect(page.locator(".threshold-control output")).to_have_text("50% (the model's)")
     label = EN[f"verdict_{points.verdict(probability)}"]
     expect(page.locator(".verdict .label")).to_have_text(label)
 
@@ -155,9 +155,9 @@ def test_sliders_move_by_keyboard(page: Page, image_file: Path) -> None:
     answered(page, image_file)
     page.locator(".threshold").focus()
     page.keyboard.press("ArrowRight")
-    expect(page.locator(".threshold-control output")).to_have_text("0.51 (yours)")
+    expect(page.locator(".threshold-control output")).to_have_text("51% (yours)")
     page.keyboard.press("ArrowLeft")
-    expect(page.locator(".threshold-control output")).to_have_text("0.50 (the model's)")
+    expect(page.locator(".threshold-control output")).to_have_text("50% (the model's)")
     expect(page.locator(".own-threshold")).to_be_hidden()
 
 

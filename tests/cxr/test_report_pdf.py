@@ -64,7 +64,7 @@ def test_it_says_what_was_answered(
     assert "File: <radiograph> & Sôn.png" in said
     assert "Probability of pneumonia 80.0%" in said
     assert "Verdict Pneumonia" in said
-    assert "0.50 (the model's)" in said
+    assert "50% (the model's)" in said
     at = prediction.operating_points.at(0.5)
     low, high = at.sensitivity_interval()
     assert f"Sensitivity {at.sensitivity:.1%} ({low:.1%}–{high:.1%}): at this threshold, " in said
@@ -83,7 +83,7 @@ def test_the_readers_threshold_and_language(
     )
     said = words(pdf_report(radiograph, prediction, tiny_bundle, reading))
     assert "Verdict Normal, au seuil choisi par le lecteur. Selon les seuils du modèle : Pn" in said
-    assert "0,90 (celui du lecteur)" in said
+    assert "90 % (celui du lecteur)" in said
     assert "80,0 %" in said
     assert "Un verdict normal n'exclut pas une pneumonie. Les intervalles sont" in said
     assert "Le thorax est incliné d'environ 17°." in said
@@ -121,14 +121,14 @@ def test_what_to_expect_elsewhere(
         return words(pdf_report(radiograph, prediction, bundle, reading))
 
     own = Reading(threshold=0.8)
-    shipped = "To expect elsewhere sensitivity 85.0% and specificity 91.0% at a threshold of 0.50"
+    shipped = "To expect elsewhere sensitivity 85.0% and specificity 91.0% at a threshold of 50%"
     # Models of before have figures at their own threshold only, and they are said to be of it.
     assert shipped in said(figures, Reading())
     assert shipped in said(figures, own)
     counts = {"true_positives": 60, "false_negatives": 40}
     counts |= {"true_negatives": 97, "false_positives": 3}
     curve = [{"threshold": at, **counts} for at in (0.0, 0.8, 1.0)]
-    at_own = "sensitivity 60.0% and specificity 97.0% at a threshold of 0.80"
+    at_own = "sensitivity 60.0% and specificity 97.0% at a threshold of 80%"
     assert at_own in said({**figures, "curve": curve}, own)
     damaged: list[object] = [{"images": 1266}, "none", {**figures, "images": "many"}]
     damaged += [{**figures, "curve": [{"threshold": 0.5}]}, {**figures, "curve": 3}]

@@ -20,6 +20,7 @@ from cxr.language import (
     format_number,
     format_percent,
     format_probability,
+    format_threshold,
 )
 from cxr.messages import as_sentence, fill
 from cxr.model.evidence import EvidenceMap
@@ -32,6 +33,7 @@ FORMATS = {
     "decimal": format_decimal,
     "percent": format_percent,
     "probability": format_probability,
+    "threshold": format_threshold,
 }
 
 
@@ -185,7 +187,7 @@ _IN_THE_BROWSER = """
     expect("of_thousand", [point, prevalence], rules.ofThousand(point, prevalence), expected);
   }
   const languages = ["en", "fr"];
-  for (const name of ["number", "decimal", "percent", "probability"]) {
+  for (const name of ["number", "decimal", "percent", "probability", "threshold"]) {
     for (const [value, ...expected] of cases[name]) {
       const answer = languages.map((language) => rules[name](value ?? NaN, language));
       expect(name, value, answer, expected);

@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from cxr.language import Language, format_decimal, format_percent, format_probability
+from cxr.language import Language, format_percent, format_probability, format_threshold
 from cxr.messages import text
 from training.studio.html_parts import QUIET
 from training.studio.jobs import JobQueue
@@ -93,7 +93,7 @@ def _figure(mistake: Mistake, folder: Path, language: Language) -> str:
         "studio_mistake",
         language,
         probability=format_probability(mistake.probability, language),
-        threshold=format_decimal(mistake.threshold, language),
+        threshold=format_threshold(mistake.threshold, language),
         kind=text(f"studio_kind_{mistake.kind}", language),
     )
     where = text("studio_mistake_no_lungs", language)

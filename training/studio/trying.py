@@ -9,7 +9,7 @@ from pathlib import Path
 import gradio as gr
 
 from cxr.classifier import Classifier, Prediction
-from cxr.language import Language, format_decimal, format_probability
+from cxr.language import Language, format_probability, format_threshold
 from cxr.messages import sentences, text
 from cxr.model.bundle import load_bundle
 from cxr.outcome import answer_file
@@ -82,7 +82,7 @@ def _answer_html(path: Path, classifier: Classifier, language: Language) -> str:
         "studio_try_probability",
         language,
         probability=format_probability(prediction.probability, language),
-        threshold=format_decimal(points.threshold, language),
+        threshold=format_threshold(points.threshold, language),
     )
     verdict = text(f"verdict_{prediction.shown_verdict()}", language)
     remarks = sentences([*prediction.gate_result.warnings, *prediction.remarks()], language)
