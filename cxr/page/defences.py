@@ -109,11 +109,12 @@ class _Headers:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         nonce = secrets.token_urlsafe(16)
-        is_page = False
+        started = is_page = False
 
         async def send_with_headers(message: Message) -> None:
-            nonlocal is_page
+            nonlocal started, is_page
             if message["type"] == "http.response.start":
+                started = True
                 headers = MutableHeaders(scope=message)
                 is_page = headers.get("content-type", "").startswith("text/html")
                 if is_page and "content-length" in headers:  # it becomes longer
@@ -127,7 +128,13 @@ class _Headers:
                 message = {**message, "body": message.get("body", b"").replace(b"<script", marked)}
             await send(message)
 
-        return await self._app(scope, receive, send_with_headers)
+        try:
+            return await self._app(scope, receive, send_with_headers)
+        except Exception:  # before Starlette answers, whose answer would be without the headers
+            if not started:
+                failure = PlainTextResponse("The page failed at this request.", status_code=500)
+                await failure(scope, receive, send_with_headers)
+            raise
 
     def _policy(self, nonce: str) -> str:
         sources = self._sources | {"script-src": f"{self._sources['script-src']} 'nonce-{nonce}'"}

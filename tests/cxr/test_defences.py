@@ -10,6 +10,10 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, expect
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from cxr.page.defences import defences
@@ -78,6 +82,18 @@ def test_the_policy_allows_no_other_host_and_no_script_of_strangers(url: str) ->
     assert nonce not in ask(url)[1]["content-security-policy"]  # another one each time
     for path in ("", "config", "gradio_api/info", "nowhere"):
         assert ask(url, path)[1]["x-content-type-options"] == "nosniff"
+
+
+def test_an_answer_that_failed_has_the_headers_too() -> None:
+    def fail(_: Request) -> Response:
+        raise RuntimeError("for a test")
+
+    app = Starlette(routes=[Route("/", fail)], middleware=defences({"share": True}))
+    answer = TestClient(app, raise_server_exceptions=False).get("/")
+    assert (answer.status_code, answer.text) == (500, "The page failed at this request.")
+    assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+    with pytest.raises(RuntimeError, match="for a test"):  # which the log tells the operator
+        TestClient(app).get("/")
 
 
 def test_a_name_with_markup_is_text_and_runs_nothing(
