@@ -27,8 +27,24 @@ const overlayOf = async (row) => {
   if (!overlay) throw new Error("the server has none");
   return Uint8Array.from(atob(overlay), (char) => char.charCodeAt(0));
 };
+// Downloads files as one ZIP or, where they are too large for that, as several.
+const packer = (name) => {
+  let files = [], bytes = 0, number = 0;
+  const close = () => {
+    if (!files.length) return;
+    number += 1;
+    cxrFiles.download(URL.createObjectURL(cxrZip.write(files)), `${name}${number > 1 ? `-${number}` : ""}.zip`);
+    [files, bytes] = [[], 0];
+  };
+  const add = (path, content) => {
+    if (bytes + content.length > cxrZip.limits.written) close();
+    files.push([path, content]);
+    bytes += content.length;
+  };
+  return { add, close };
+};
 const overlays = async () => {
-  const files = [];
+  const pack = packer("overlays");
   const taken = new Set();
   const answered = shownRows().filter((row) => row.status === "ok");
   Object.assign(state, { running: true, cancelled: false, notice: null });
@@ -40,7 +56,7 @@ const overlays = async () => {
     show();
     const stem = cxrFiles.distinct(flat(row.name).replace(/\.[^.]*$/, ""), taken);
     try {
-      files.push([`${stem}.png`, await overlayOf(row)]);
+      pack.add(`${stem}.png`, await overlayOf(row));
     } catch {
       failed += 1;
     }
@@ -49,7 +65,7 @@ const overlays = async () => {
   if (failed) state.notice = () => say("many_not_drawn", { failed });
   if (!answered.length) state.notice = () => say("many_none_to_draw");
   show();
-  if (files.length && !state.cancelled) cxrFiles.download(URL.createObjectURL(cxrZip.write(files)), "overlays.zip");
+  if (!state.cancelled) pack.close();
 };
 Object.assign(ACTIONS, { csv, overlays });
 

@@ -2,7 +2,11 @@
 // without sending the ZIP file to the server.
 window.cxrZip ??= (() => {
   const END = 0x06054b50, CENTRAL = 0x02014b50, LOCAL = 0x04034b50;
+  const LARGE_END = 0x06064b50, LARGE_PLACE = 0x07064b50, LARGE_FIELDS = 1; // of ZIP64
+  const FULL_32 = 0xffffffff; // in place of a number that needs more than 32 bits
   const MAX_BYTES = 100e6; // of one radiograph, the same limit as the server's
+  // Bytes in a ZIP that is written: the browser has them in memory, and without ZIP64 it ends at 4 GB.
+  const limits = { written: 1e9 };
 
   const inflate = async (bytes) => {
     const reader = new Blob([bytes]).stream()
@@ -17,29 +21,59 @@ window.cxrZip ??= (() => {
     }
   };
 
-  // The names of the entries, each with a function that opens it: an archive may hold gigabytes.
-  const read = async (file) => {
-    const tail = new DataView(await file.slice(Math.max(0, file.size - 65_557)).arrayBuffer());
+  const viewOf = async (file, from, to) => new DataView(await file.slice(from, to).arrayBuffer());
+  const large = (view, at) => Number(view.getBigUint64(at, true));
+
+  // How many entries there are, and where their list begins and ends.
+  const listOf = async (file) => {
+    const tail = await viewOf(file, Math.max(0, file.size - 65_577)); // both ends, and the longest comment
     let end = tail.byteLength - 22;
     while (end >= 0 && tail.getUint32(end, true) !== END) end -= 1;
     if (end < 0) throw new Error("no ZIP archive");
-    const count = tail.getUint16(end + 10, true);
-    const start = tail.getUint32(end + 16, true);
-    const list = new DataView(
-      await file.slice(start, start + tail.getUint32(end + 12, true)).arrayBuffer());
+    const [count, bytes, start] =
+      [tail.getUint16(end + 10, true), tail.getUint32(end + 12, true), tail.getUint32(end + 16, true)];
+    const place = end - 20;
+    if (place < 0 || tail.getUint32(place, true) !== LARGE_PLACE) return [count, start, start + bytes];
+    const at = large(tail, place + 8);
+    const record = await viewOf(file, at, at + 56);
+    if (record.getUint32(0, true) !== LARGE_END) throw new Error("damaged ZIP archive");
+    const [entries, size, from] = [32, 40, 48].map((offset) => large(record, offset));
+    return [entries, from, from + size];
+  };
+
+  // Of an entry in the list: size, packed size, and where it begins. Those that do not fit are in a field of ZIP64.
+  const numbersOf = (list, at, fields, ends) => {
+    const numbers = [24, 20, 42].map((offset) => list.getUint32(at + offset, true));
+    if (!numbers.includes(FULL_32)) return numbers;
+    for (let field = fields; field < ends; field += 4 + list.getUint16(field + 2, true)) {
+      if (list.getUint16(field, true) !== LARGE_FIELDS) continue;
+      let next = field + 4;
+      return numbers.map((number) => {
+        if (number !== FULL_32) return number;
+        next += 8;
+        return large(list, next - 8);
+      });
+    }
+    return numbers;
+  };
+
+  // The names of the entries, each with a function that opens it: an archive may hold gigabytes.
+  const read = async (file) => {
+    const [count, start, end] = await listOf(file);
+    const list = await viewOf(file, start, end);
     const entries = [];
     for (let at = 0, i = 0; i < count; i += 1) {
       if (list.getUint32(at, true) !== CENTRAL) throw new Error("damaged ZIP archive");
-      const [method, packed, size] =
-        [list.getUint16(at + 10, true), list.getUint32(at + 20, true), list.getUint32(at + 24, true)];
+      const method = list.getUint16(at + 10, true);
       const [name, extra, comment] = [28, 30, 32].map((offset) => list.getUint16(at + offset, true));
-      const offset = list.getUint32(at + 42, true);
+      const fields = at + 46 + name;
+      const [size, packed, offset] = numbersOf(list, at, fields, fields + extra);
       const path = new TextDecoder().decode(new Uint8Array(list.buffer, at + 46, name));
       at += 46 + name + extra + comment;
       if (path.endsWith("/") || path.split("/").some((part) => part.startsWith("."))) continue;
       const open = async () => {
         if (size > MAX_BYTES) throw new Error("too large");
-        const head = new DataView(await file.slice(offset, offset + 30).arrayBuffer());
+        const head = await viewOf(file, offset, offset + 30);
         if (head.getUint32(0, true) !== LOCAL) throw new Error("damaged ZIP archive");
         const begin = offset + 30 + head.getUint16(26, true) + head.getUint16(28, true);
         const bytes = file.slice(begin, begin + packed);
@@ -96,5 +130,5 @@ window.cxrZip ??= (() => {
     end.setUint32(16, offset, true);
     return new Blob([...parts, ...central, end], { type: "application/zip" });
   };
-  return { read, write };
+  return { read, write, limits };
 })();

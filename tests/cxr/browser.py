@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page
+from playwright.sync_api import Locator, Page
 
 from cxr.classifier import Classifier
 from cxr.messages import all_texts
@@ -86,3 +86,14 @@ def violations(page: Page) -> list[object]:
         (violation["id"], [node["target"] for node in violation["nodes"]])
         for violation in results.response["violations"]
     ]
+
+
+def choose_many(page: Page, *paths: Path) -> None:
+    """Show the list and add files to it."""
+    page.locator("button[data-view=many]").click()
+    page.set_input_files(".pick-files", paths)
+
+
+def many_status(page: Page) -> Locator:
+    """How far the list is."""
+    return page.locator("#many .progress [role=status]")
