@@ -24,6 +24,9 @@ from tests.loopback_hub import TOKEN, LoopbackHub, client_settings, serve
 from tests.tiny_config import TINY_CONFIG
 from training.fitting.presets import tiny
 
+# As `python -m training` sets it for the processes that tests start: equal fits have equal results.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
 ROOT = Path(__file__).parents[1]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # For tests of what happens around a fit: the published network compiles in two seconds, the other

@@ -93,7 +93,7 @@ def test_the_models_three_thresholds(page: Page, image_file: Path, points: Opera
         page.locator(f"[data-stop={name}]").click()
         expect(page.locator(f"[data-stop={name}]")).to_have_attribute("aria-pressed", "true")
         expect(page.locator("[data-stop][aria-pressed=true]")).to_have_count(1)
-        value = f"{getattr(points, name):.2f}"
+        value = f"{getattr(points, name):.0%}"
         whose = "the model's" if name == "threshold" else "yours"
         expect(page.locator(".threshold-control output")).to_have_text(f"{value} ({whose})")
         own = page.locator(".own-threshold")
@@ -134,7 +134,7 @@ def test_a_threshold_of_the_readers_own_lasts_as_long_as_the_tab_and_is_said(
     page.wait_for_selector(".invitation strong")
     expect(page.locator("#status")).to_contain_text("Modèle tiny 1")
     answered(page, image_file)
-    expect(page.locator(".threshold-control output")).to_have_text("0,33 (le vôtre)")
+    expect(page.locator(".threshold-control output")).to_have_text("33\xa0% (le vôtre)")
     probability = tiny_classifier.predict(read_radiograph(image_file)).probability
     said = f"Selon les seuils du modèle : {FR[f'verdict_{points.verdict(probability)}']}"
     expect(page.locator(".own-threshold")).to_contain_text(said)
@@ -143,12 +143,12 @@ def test_a_threshold_of_the_readers_own_lasts_as_long_as_the_tab_and_is_said(
     later.goto(url)
     later.wait_for_selector(".invitation strong")
     answered(later, image_file)
-    expect(later.locator(".threshold-control output")).to_have_text("0,50 (celui du modèle)")
+    expect(later.locator(".threshold-control output")).to_have_text("50\xa0% (celui du modèle)")
     later.close()
 
     page.locator(".reset").click()
     expect(page.locator(".own-threshold")).to_be_hidden()
-    expect(page.locator(".threshold-control output")).to_have_text("0,50 (celui du modèle)")
+    expect(page.locator(".threshold-control output")).to_have_text("50\xa0% (celui du modèle)")
 
 
 def test_sliders_move_by_keyboard(page: Page, image_file: Path) -> None:
@@ -174,7 +174,7 @@ def test_what_the_reader_keeps(page: Page, image_file: Path, tmp_path: Path) -> 
         assert waiting.value.suggested_filename == "image_report.pdf"
         waiting.value.save_as(tmp_path / name)
         words = " ".join(PdfReader(tmp_path / name).pages[0].extract_text().split())
-        assert "0,33 (celui du lecteur)" in words
+        assert "33 % (celui du lecteur)" in words
         assert "image.png" in words
     with page.expect_download() as waiting:
         page.locator("[data-keep=overlay]").click()

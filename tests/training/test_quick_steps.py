@@ -81,13 +81,17 @@ def test_after_its_first_batch_a_fit_does_not_return_memory_to_the_system() -> N
 
 
 def _comes_from_the_system(size: int) -> bool:
-    """Whether glibc takes an array of so many bytes from the system, to return it when freed."""
+    """Whether glibc takes arrays of so many bytes from the system, to return each when freed.
+
+    Only those that do not fit into what is free already.
+    """
     libc = ctypes.CDLL(None)
     libc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
     libc.free.argtypes = [ctypes.c_void_p]
     libc.mallinfo2.restype = _MallocState
-    before = libc.mallinfo2().hblks
-    memory = libc.malloc(size)
-    taken = libc.mallinfo2().hblks - before
-    libc.free(memory)
+    before = libc.mallinfo2()
+    arrays = [libc.malloc(size) for _ in range(before.fordblks // size + 2)]
+    taken = libc.mallinfo2().hblks - before.hblks
+    for array in arrays:
+        libc.free(array)
     return bool(taken > 0)
