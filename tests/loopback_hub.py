@@ -20,6 +20,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 TOKEN = "hf_of_the_test"  # noqa: S105  # no secret: it opens this server alone
+REPO = "me/cxr"  # where tests publish a model
 
 
 @dataclass

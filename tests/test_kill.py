@@ -33,12 +33,12 @@ from tests.conftest import ROOT
 from tests.kill import commands
 from tests.kill.case import KilledCase, survive
 from tests.kill.process import Ending, Kill, kills, run
-from tests.loopback_hub import LoopbackHub, Repository, serve
+from tests.loopback_hub import REPO, LoopbackHub, Repository, serve
 from training.sharing.deploy import WRITTEN
 from training.studio.jobs import Job, JobQueue
 
 ROUNDS = int(os.environ.get("CXR_KILL_ROUNDS") or 2)
-REPO, SPACE = "me/cxr", "me/demo"
+SPACE = "me/demo"
 
 
 @pytest.fixture(scope="module")

@@ -56,8 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     end_with_parent()
     # TensorFlow's start-up log says nothing about images; its errors still arrive.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # Convolutions by oneDNN, which TensorFlow takes by itself on some processors only: a quarter of
-    # a fit's time on those with AVX2 alone.
+    # Convolutions by oneDNN, which TensorFlow takes by itself on some processors only: a fifth less
+    # processor time a step on one that has AVX2 alone.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     try:
         return int(options.command.run(options))

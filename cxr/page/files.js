@@ -125,6 +125,12 @@ window.cxrFiles ??= (() => {
     link.download = name;
     link.click();
   };
+  // The browser holds a blob as long as its address; saving a large one takes a while.
+  const downloadBlob = (blob, name) => {
+    const uri = URL.createObjectURL(blob);
+    download(uri, name);
+    setTimeout(() => URL.revokeObjectURL(uri), 60_000);
+  };
   // Objects as the rows of a CSV file, for spreadsheets.
   const downloadTable = (name, columns, rows) => {
     const quote = (value) => {
@@ -134,7 +140,7 @@ window.cxrFiles ??= (() => {
     };
     const lines = rows.map((row) => columns.map((column) => quote(row[column])).join(","));
     const text = `\ufeff${[columns.join(","), ...lines].join("\r\n")}\r\n`;
-    download(URL.createObjectURL(new Blob([text], { type: "text/csv" })), name);
+    downloadBlob(new Blob([text], { type: "text/csv" }), name);
   };
-  return { listFiles, gather, distinct, listed, isThere, isBusy, patiently, download, downloadTable };
+  return { listFiles, gather, distinct, listed, isThere, isBusy, patiently, download, downloadBlob, downloadTable };
 })();

@@ -33,7 +33,7 @@ const packer = (name) => {
   const close = () => {
     if (!files.length) return;
     number += 1;
-    cxrFiles.download(URL.createObjectURL(cxrZip.write(files)), `${name}${number > 1 ? `-${number}` : ""}.zip`);
+    cxrFiles.downloadBlob(cxrZip.write(files), `${name}${number > 1 ? `-${number}` : ""}.zip`);
     [files, bytes] = [[], 0];
   };
   const add = (path, content) => {

@@ -155,5 +155,5 @@ const keepTable = () => cxrFiles.downloadTable("reader-study.csv", COLUMNS, stud
 const keepDocument = () => {
   const radiographs = study.items.map((item) => ({ ...rowOf(item), marks: item.first?.marks ?? [] }));
   const content = JSON.stringify({ figures: figuresOf(study.items), radiographs }, null, 1);
-  cxrFiles.download(URL.createObjectURL(new Blob([content], { type: "application/json" })), "reader-study.json");
+  cxrFiles.downloadBlob(new Blob([content], { type: "application/json" }), "reader-study.json");
 };

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import urlsplit
@@ -34,3 +35,17 @@ def wrapped(middleware: list[Any]) -> ASGIApp:
     for each in reversed(middleware):
         found = each.cls(found, **each.kwargs)
     return found
+
+
+def upload(url: str, name: str, content: bytes) -> str:
+    """Where an upload with this name in its header was put."""
+    head = f'--x\r\nContent-Disposition: form-data; name="files"; filename="{name}"\r\n\r\n'
+    status, _, body = ask(
+        url,
+        "gradio_api/upload",
+        method="POST",
+        body=head.encode() + content + b"\r\n--x--\r\n",
+        Content_Type="multipart/form-data; boundary=x",
+    )
+    assert status == 200, body
+    return str(json.loads(body)[0])

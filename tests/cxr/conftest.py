@@ -1,17 +1,20 @@
-"""The page of the tiny model, served and opened in a browser."""
+"""The page of the tiny model in a browser, and a model that is published to the Hub."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from cxr.classifier import Classifier
+from cxr.model.bundle import Bundle
 from tests.conftest import BROWSERS
 from tests.cxr.browser import served
+from tests.loopback_hub import REPO, LoopbackHub
+from training.sharing.publish import publish
 
 
 @pytest.fixture(scope="module")
@@ -48,3 +51,14 @@ def page_on_disk(browser: Browser, url: str, tmp_path: Path) -> Iterator[Page]:
     page.wait_for_selector(".invitation strong")
     yield page
     context.close()
+
+
+@pytest.fixture
+def bundle(tmp_path: Path, write_bundle: Callable[[Path], Bundle]) -> Bundle:
+    return write_bundle(tmp_path / "bundle")
+
+
+@pytest.fixture
+def published(hub: LoopbackHub, bundle: Bundle) -> str:
+    """The commit of a published bundle, tagged v1."""
+    return publish(bundle.folder, REPO, tag="v1").commit

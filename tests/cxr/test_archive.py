@@ -31,7 +31,7 @@ from cxr.model.bundle import Bundle
 from cxr.output import table
 from cxr.output.table import Origin, Table, open_location, to_rows
 from tests.conftest import ROOT
-from tests.cxr.test_dicom import content, make
+from tests.cxr.dicom_files import content, make
 
 ORIGIN: Origin = {"source": "/archive", "threshold": 0.5, "model": {"sha256": "0"}}
 

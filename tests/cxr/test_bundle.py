@@ -32,11 +32,6 @@ FILES = [
 MISSING_WEIGHTS = pytest.mark.filterwarnings("ignore:Skipping nested container:UserWarning")
 
 
-@pytest.fixture
-def bundle(tmp_path: Path, write_bundle: Callable[[Path], Bundle]) -> Bundle:
-    return write_bundle(tmp_path / "bundle")
-
-
 def sign_again(folder: Path) -> None:
     """Write a manifest that fits the files, as an attacker would."""
     import hashlib

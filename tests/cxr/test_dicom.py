@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import io
 import logging
-import signal
 import struct
-import subprocess
-import sys
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,22 +13,16 @@ import cv2
 import numpy as np
 import pydicom.config
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from jpeg_ls import encode_array
-from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.dataset import Dataset, FileDataset
 from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
 from pydicom.uid import (
-    ComputedRadiographyImageStorage,
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     JPEGBaseline8Bit,
-    JPEGLSLossless,
     RLELossless,
-    generate_uid,
 )
 
 import cxr.reading.radiograph
@@ -42,56 +32,8 @@ from cxr.errors import (
     UnreadableRadiograph,
     UnsupportedRadiograph,
 )
-from cxr.reading import dicom_decoding
 from cxr.reading.radiograph import read_radiograph
-from tests.conftest import ROOT
-
-SIDE = 32
-# A ramp, so that every step of the way shows: one column a stored value, 0 to 31.
-RAMP = np.tile(np.arange(SIDE, dtype=np.uint16), (SIDE, 1))
-
-Change = Callable[[FileDataset], object]
-
-
-@pydicom.config.disable_value_validation()
-def make(
-    stored: np.ndarray[Any, Any] = RAMP, *, bits: int = 5, syntax: str = ExplicitVRLittleEndian
-) -> FileDataset:
-    """A radiograph with these stored values."""
-    meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = ComputedRadiographyImageStorage
-    meta.MediaStorageSOPInstanceUID = generate_uid()
-    meta.TransferSyntaxUID = syntax
-    big = syntax == ExplicitVRBigEndian
-    dataset = FileDataset(
-        "image",
-        {},
-        file_meta=meta,
-        preamble=bytes(128),
-        is_implicit_VR=syntax == ImplicitVRLittleEndian,
-        is_little_endian=not big,
-    )
-    dataset.SOPClassUID = ComputedRadiographyImageStorage
-    dataset.SOPInstanceUID = meta.MediaStorageSOPInstanceUID
-    dataset.Modality = "CR"
-    dataset.Rows, dataset.Columns = stored.shape[:2]
-    dataset.SamplesPerPixel = 1 if stored.ndim == 2 else 3
-    if stored.ndim == 3:
-        dataset.PlanarConfiguration = 0
-    dataset.PhotometricInterpretation = "MONOCHROME2" if stored.ndim == 2 else "RGB"
-    dataset.BitsAllocated = 8 * stored.dtype.itemsize
-    dataset.BitsStored, dataset.HighBit = bits, bits - 1
-    dataset.PixelRepresentation = int(stored.dtype.kind == "i")
-    dataset.PixelData = stored.astype(stored.dtype.newbyteorder(">" if big else "<")).tobytes()
-    dataset["PixelData"].VR = "OW" if stored.dtype.itemsize == 2 else "OB"
-    return dataset
-
-
-def content(dataset: FileDataset, **options: Any) -> bytes:
-    buffer = io.BytesIO()
-    with pydicom.config.disable_value_validation():
-        dataset.save_as(buffer, **({"enforce_file_format": True} | options))
-    return buffer.getvalue()
+from tests.cxr.dicom_files import RAMP, SECRETS, SIDE, Change, content, header, make
 
 
 def row(dataset: FileDataset) -> np.ndarray[Any, np.dtype[np.float32]]:
@@ -111,15 +53,6 @@ def lut(name: str, entries: list[int], *, first: int = 0, bits: int = 16) -> Cha
         if name == "ModalityLUTSequence":
             table.ModalityLUTType = "US"
         setattr(dataset, name, Sequence([table]))
-
-    return change
-
-
-def header(**values: Any) -> Change:
-    def change(dataset: FileDataset) -> None:
-        with pydicom.config.disable_value_validation():
-            for name, value in values.items():
-                setattr(dataset, name, value)
 
     return change
 
@@ -357,17 +290,6 @@ def test_a_compressed_picture_larger_than_its_header_says_is_not_decoded() -> No
     assert read_radiograph(content(dataset), name="image").shape == (4 * SIDE, SIDE)
 
 
-SECRETS = {
-    "PatientName": "Doe^Jane",
-    "PatientID": "ID-4711",
-    "PatientBirthDate": "20190304",
-    "StudyDate": "20230607",
-    "AccessionNumber": "ACC-123",
-    "InstitutionName": "General Hospital",
-    "OtherPatientIDs": "ID-4712",
-}
-
-
 def test_reading_leaves_pydicoms_settings_and_log_as_they_were() -> None:
     before = pydicom.config.settings.reading_validation_mode, logging.getLogger("pydicom").level
     read_radiograph(content(make()), name="image")
@@ -416,84 +338,6 @@ def test_no_one_is_named(
     assert "4.26" in said or "age=None" in said or "image:" in said
 
 
-# --- No bytes make the reader raise anything but its own errors -----------------------------------
-
-RELAXED = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
-)
-WHOLE = content(make())
-BARE = WHOLE[144 + struct.unpack_from("<L", WHOLE, 140)[0] :]
-BEGINNINGS = [
-    b"",
-    bytes(128) + b"DICM",
-    b"\x08\0",
-    b"\x89PNG\r\n\x1a\n",
-    b"\xff\xd8\xff\xe0",
-    b"GIF89a",
-]
-
-
-def survives(whole: bytes) -> None:
-    try:
-        radiograph = read_radiograph(whole, name="image")
-    except RadiographError:
-        return
-    assert radiograph.pixels.ndim == 2
-    assert np.isfinite(radiograph.pixels).all()
-    assert radiograph.pixels.min() >= 0
-    assert radiograph.pixels.max() <= 1
-
-
-@RELAXED
-@given(beginning=st.sampled_from(BEGINNINGS), rest=st.binary(max_size=400))
-def test_any_bytes(beginning: bytes, rest: bytes) -> None:
-    survives(beginning + rest)
-
-
-@RELAXED
-@given(
-    whole=st.sampled_from([WHOLE, BARE]),
-    changes=st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), max_size=8),
-    end=st.integers(0, 10**6),
-)
-def test_a_damaged_image(whole: bytes, changes: list[tuple[int, int]], end: int) -> None:
-    damaged = bytearray(whole[: 1 + end % len(whole)] if end % 3 == 0 else whole)
-    for place, value in changes:
-        damaged[place % min(len(damaged), 1200)] = value  # the header
-    survives(bytes(damaged))
-
-
-@RELAXED
-@given(
-    values=st.fixed_dictionaries(
-        {},
-        optional={
-            "BitsStored": st.integers(0, 40),
-            "Rows": st.integers(0, 70_000),
-            "PixelRepresentation": st.integers(0, 3),
-            "SamplesPerPixel": st.integers(0, 5),
-            "WindowCenter": st.floats(-(2.0**30), 2.0**30, width=32),
-            "WindowWidth": st.floats(-(2.0**30), 2.0**30, width=32),
-            "RescaleSlope": st.floats(-(2.0**30), 2.0**30, width=32),
-            "RescaleIntercept": st.floats(-(2.0**30), 2.0**30, width=32),
-            "PhotometricInterpretation": st.sampled_from(
-                ["MONOCHROME1", "MONOCHROME2", "PALETTE COLOR", "RGB", "YBR_FULL", "", "X"]
-            ),
-            "NumberOfFrames": st.integers(-1, 3),
-            "PatientAge": st.text("0123456789DWMY", max_size=6),
-        },
-    )
-)
-def test_an_odd_header(values: dict[str, Any]) -> None:
-    dataset = make()
-    try:
-        header(**values)(dataset)
-        whole = content(dataset)
-    except Exception:  # it cannot be written so
-        return
-    survives(whole)
-
-
 # --- Real files -----------------------------------------------------------------------------------
 
 
@@ -530,40 +374,3 @@ def test_a_monochrome1_image_is_dark_outside(data: Path) -> None:
     """The lungs are darker than the middle, whichever way it is stored."""
     pixels = read_radiograph(data / "dicom" / "files" / "chest_CR-MONO1-10.dcm").pixels
     assert pixels[150:250, 60:160].mean() < pixels[150:250, 200:240].mean() - 0.05
-
-
-# --- Decoders in a process of their own -----------------------------------------------------------
-
-
-@pytest.mark.parametrize("number", [1, 2])
-def test_a_picture_that_ends_its_decoder_is_an_error_like_any_other(number: int) -> None:
-    """GDCM would end this process: found by fuzzing."""
-    damaged = (ROOT / "tests" / "fuzz" / "found" / f"dicom-{number}").read_bytes()
-    with pytest.raises(UnreadableRadiograph, match=r"image: this DICOM file is damaged"):
-        read_radiograph(damaged, name="image")
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit of processor time")
-def test_a_picture_that_keeps_its_decoder_busy_is_given_up() -> None:
-    """CharLS counts to two thousand million, about 7 seconds: found by fuzzing."""
-    busy = (ROOT / "tests" / "fuzz" / "found" / "dicom-3").read_bytes()
-    command = [sys.executable, "-P", dicom_decoding.__file__]
-    child = subprocess.run(command, input=busy, capture_output=True, check=False)
-    assert child.returncode == -signal.SIGKILL
-    with pytest.raises(UnreadableRadiograph, match=r"image: this DICOM file is damaged"):
-        read_radiograph(busy, name="image")
-
-
-def test_jpeg_ls_is_read_whatever_the_working_folder_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its decoders run in a process of their own, which has to find its code."""
-    grey = np.tile(np.arange(SIDE, dtype=np.uint8) * 4, (SIDE, 1))
-    dataset = make(grey, bits=8)
-    dataset.file_meta.TransferSyntaxUID = JPEGLSLossless
-    dataset.PixelData = encapsulate([bytes(encode_array(grey))])
-    dataset["PixelData"].VR = "OB"
-    monkeypatch.chdir(tmp_path)
-    radiograph = read_radiograph(content(dataset), name="image")
-    span = grey.astype(np.float32) - grey.min()
-    np.testing.assert_allclose(radiograph.pixels, span / span.max(), atol=1e-6)

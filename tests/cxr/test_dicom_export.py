@@ -21,7 +21,7 @@ from cxr.output.dicom import _KEPT, DicomObjects, dicom_objects
 from cxr.output.overlay import NOTICE
 from cxr.reading.radiograph import Radiograph, read_radiograph
 from tests.conftest import ROOT
-from tests.cxr.test_dicom import SECRETS, content, header, make
+from tests.cxr.dicom_files import SECRETS, content, header, make
 
 
 @pytest.fixture(scope="module")

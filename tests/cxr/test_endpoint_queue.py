@@ -16,8 +16,7 @@ from cxr.classifier import Classifier
 from cxr.page import LAUNCH_SETTINGS, build_page, endpoint_queue, serving
 from cxr.page.waiting_turns import Turns
 from tests.conftest import PAGE_MARKS
-from tests.cxr.asking import ask
-from tests.cxr.test_limits import upload
+from tests.cxr.asking import ask, upload
 
 pytestmark = PAGE_MARKS
 JSON = {"Content_Type": "application/json"}

@@ -33,7 +33,7 @@ from cxr.page.mcp_server import mcp_settings
 from cxr.page.waiting_turns import Turns
 from cxr.reading.radiograph import read_radiograph
 from tests.conftest import PAGE_MARKS
-from tests.cxr.test_defences import ask
+from tests.cxr.asking import ask
 
 pytestmark = PAGE_MARKS
 PATH = "gradio_api/mcp"

@@ -1,167 +1,22 @@
-"""What the reader does with an answer, in a real browser: thresholds, own readings, files."""
+"""What the reader does with an answer, in a real browser: own readings, and files to keep."""
 
 from __future__ import annotations
 
 import csv
 import json
 import zipfile
-from dataclasses import asdict, replace
 from pathlib import Path
 
 import cv2
-import pytest
 from playwright.sync_api import Browser, Page, expect
 from pypdf import PdfReader
 
 from cxr.classifier import Classifier
-from cxr.model.bundle import Bundle
-from cxr.model.operating_points import OperatingPoints
 from cxr.page.notes import note_keeper
-from cxr.reading.radiograph import read_radiograph
 from tests.conftest import PAGE_MARKS
-from tests.cxr.browser import EN, FR, answered, choose, number_in, served, set_slider
+from tests.cxr.browser import EN, answered, choose, served, set_slider
 
 pytestmark = PAGE_MARKS
-
-
-# --- Thresholds -----------------------------------------------------------------------------------
-
-
-def test_sliders_answer_in_the_browser_alone(
-    page: Page, image_file: Path, points: OperatingPoints, tiny_classifier: Classifier
-) -> None:
-    answered(page, image_file)
-    probability = tiny_classifier.predict(read_radiograph(image_file)).probability
-    page.wait_for_timeout(500)
-    requests: list[str] = []
-    page.on("request", lambda request: requests.append(request.url))
-
-    for threshold in (0.0, 0.2, 0.4, 0.55, 0.8, 1.0):
-        set_slider(page, ".threshold", threshold)
-        label = EN[f"verdict_{points.verdict(probability, threshold)}"]
-        expect(page.locator(".verdict .label")).to_have_text(label)
-        excludes = page.get_by_text(EN["not_excluded"], exact=True)
-        expect(excludes).to_be_visible(visible=label == EN["verdict_NORMAL"])
-        at = points.at(threshold)
-        low, high = at.sensitivity_interval()
-        expect(page.locator(".cost td.all.sensitivity")).to_have_text(f"{at.sensitivity:.1%}")
-        expect(page.locator("p.sensitivity")).to_contain_text(f"{low:.1%}–{high:.1%}")
-        for name, count in (
-            ("sensitivity", at.true_positives),
-            ("specificity", at.true_negatives),
-        ):
-            expect(page.locator(f"p.{name}")).to_contain_text(f"{count} of 100 ")
-    page.locator(".reset").click()
-    expect(page.locator(".threshold-control output")).to_have_text("50% (the model's)")
-    label = EN[f"verdict_{points.verdict(probability)}"]
-    expect(page.locator(".verdict .label")).to_have_text(label)
-
-    page.keyboard.press("h")
-    page.keyboard.press("x")
-    assert not [url for url in requests if not url.startswith(("data:", "blob:"))]
-
-
-def test_what_to_expect_elsewhere_follows_the_slider_where_it_was_measured(
-    browser: Browser, image_file: Path, tiny_bundle: Bundle, points: OperatingPoints
-) -> None:
-    figures = {"images": 200, "sensitivity": 0.75, "specificity": 0.5}
-    curve = [asdict(points.at(max(0.0, at.threshold - 0.2))) for at in points.curve]
-    for values, at in zip(curve, points.curve, strict=True):
-        values["threshold"] = at.threshold
-    bundles = [
-        replace(tiny_bundle, evaluation={"result": {"threshold": 0.5}, "elsewhere": found})
-        for found in ({**figures, "curve": curve}, figures)
-    ]
-    columns = []
-    for bundle in bundles:
-        with served(Classifier(bundle)) as address, browser.new_context(locale="en-GB") as context:
-            page = context.new_page()
-            page.goto(address)
-            answered(page, image_file)
-            said = page.locator(".elsewhere-means")
-            expect(said).to_contain_text("the 200 radiographs of the data set")
-            cells = page.locator(".cost tbody .elsewhere")
-            found = [cells.all_inner_texts()]
-            set_slider(page, ".threshold", 0.8)
-            columns.append([*found, cells.all_inner_texts()])
-    assert columns == [[["85.0%", "30.0%"], ["70.0%", "60.0%"]], [["75.0%", "50.0%"], ["–", "–"]]]
-
-
-def test_the_models_three_thresholds(page: Page, image_file: Path, points: OperatingPoints) -> None:
-    answered(page, image_file)
-    for name in ("high_sensitivity", "high_specificity", "threshold"):
-        page.locator(f"[data-stop={name}]").click()
-        expect(page.locator(f"[data-stop={name}]")).to_have_attribute("aria-pressed", "true")
-        expect(page.locator("[data-stop][aria-pressed=true]")).to_have_count(1)
-        value = f"{getattr(points, name):.0%}"
-        whose = "the model's" if name == "threshold" else "yours"
-        expect(page.locator(".threshold-control output")).to_have_text(f"{value} ({whose})")
-        own = page.locator(".own-threshold")
-        expect(own).to_be_visible(visible=name != "threshold")
-        expect(page.locator(".bar .band")).to_be_visible(visible=name == "threshold")
-
-
-def test_of_a_thousand_children(page: Page, image_file: Path, points: OperatingPoints) -> None:
-    answered(page, image_file)
-    page.locator(".thousand summary").click()
-    page.locator(".prevalence input").fill("30")
-    at = points.at(0.5)
-    positive, negative = at.predictive_values(0.3)
-    expect(page.locator(".predictive")).to_contain_text(f"{positive:.1%}")
-    expect(page.locator(".predictive")).to_contain_text(f"{negative:.1%}")
-    said = page.locator(".frequencies")
-    expect(said).to_contain_text(
-        f"Of 300 children with pneumonia, {300 * at.sensitivity:.0f} would be predicted"
-    )
-    expect(said).to_contain_text(
-        f"Of 700 children without pneumonia, {700 * (1 - at.specificity):.0f} would be predicted"
-    )
-    even = number_in(page.locator(".probability output").inner_text())
-    here = 0.3 * even / (0.3 * even + 0.7 * (1 - even))
-    expect(page.locator(".condition")).to_contain_text("at a prevalence of 30%")
-    said_here = page.locator(".condition").inner_text()
-    assert number_in(said_here) == pytest.approx(here, abs=0.002)
-
-
-def test_a_threshold_of_the_readers_own_lasts_as_long_as_the_tab_and_is_said(
-    page: Page, image_file: Path, url: str, points: OperatingPoints, tiny_classifier: Classifier
-) -> None:
-    answered(page, image_file)
-    expect(page.locator(".own-threshold")).to_be_hidden()
-    set_slider(page, ".threshold", 0.33)
-    page.locator(".language").click()
-    page.goto(url)
-    page.wait_for_selector(".invitation strong")
-    expect(page.locator("#status")).to_contain_text("Modèle tiny 1")
-    answered(page, image_file)
-    expect(page.locator(".threshold-control output")).to_have_text("33\xa0% (le vôtre)")
-    probability = tiny_classifier.predict(read_radiograph(image_file)).probability
-    said = f"Selon les seuils du modèle : {FR[f'verdict_{points.verdict(probability)}']}"
-    expect(page.locator(".own-threshold")).to_contain_text(said)
-
-    later = page.context.new_page()  # another tab of the same browser
-    later.goto(url)
-    later.wait_for_selector(".invitation strong")
-    answered(later, image_file)
-    expect(later.locator(".threshold-control output")).to_have_text("50\xa0% (celui du modèle)")
-    later.close()
-
-    page.locator(".reset").click()
-    expect(page.locator(".own-threshold")).to_be_hidden()
-    expect(page.locator(".threshold-control output")).to_have_text("50\xa0% (celui du modèle)")
-
-
-def test_sliders_move_by_keyboard(page: Page, image_file: Path) -> None:
-    answered(page, image_file)
-    page.locator(".threshold").focus()
-    page.keyboard.press("ArrowRight")
-    expect(page.locator(".threshold-control output")).to_have_text("51% (yours)")
-    page.keyboard.press("ArrowLeft")
-    expect(page.locator(".threshold-control output")).to_have_text("50% (the model's)")
-    expect(page.locator(".own-threshold")).to_be_hidden()
-
-
-# --- What the reader keeps, and the reader's own reading ------------------------------------------
 
 
 def test_what_the_reader_keeps(page: Page, image_file: Path, tmp_path: Path) -> None:

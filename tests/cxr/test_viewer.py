@@ -32,7 +32,7 @@ from tests.cxr.browser import (
     served,
     set_slider,
 )
-from tests.cxr.test_dicom import content, header, make
+from tests.cxr.dicom_files import content, header, make
 
 pytestmark = PAGE_MARKS
 

@@ -73,9 +73,8 @@ def test_heatmaps_too_large_for_one_archive_come_in_several(
     page.evaluate("cxrZip.limits.written = 1")
     downloads: list[Download] = []
     page.on("download", lambda download: downloads.append(download))
-    page.locator("[data-do=overlays]").click()
-    expect(page.locator("[data-do=cancel]")).to_be_hidden(timeout=30_000)
-    page.wait_for_timeout(500)
+    with page.expect_download(lambda download: download.suggested_filename == "overlays-3.zip"):
+        page.locator("[data-do=overlays]").click()
     names = []
     for download in downloads:
         download.save_as(tmp_path / download.suggested_filename)

@@ -20,14 +20,14 @@ from cxr.errors import HubError
 from cxr.gate.files import FILES as GATE_FILES
 from cxr.model.bundle import FILES, Bundle
 from tests.conftest import ROOT
-from tests.loopback_hub import LoopbackHub, Repository
+from tests.loopback_hub import REPO, LoopbackHub, Repository
 from tests.test_lock import pins
 from training.sharing.deploy import WRITTEN, app_files, deploy
 from training.sharing.publish import publish
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
 
-REPO, SPACE = "me/cxr", "me/demo"
+SPACE = "me/demo"
 
 
 @pytest.fixture

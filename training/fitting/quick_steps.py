@@ -73,8 +73,8 @@ class KeepMemory(keras.callbacks.Callback):  # type: ignore[misc]
 
     When TensorFlow begins to read batches from Python (`GeneratorDataset`), it has glibc return
     every freed array from 128 KiB on to the system at once. Each step then takes hundreds of MB
-    anew, page by page: a quarter of a fit's time. After each epoch's first batch, that is undone.
-    See mallopt(3).
+    anew, page by page: a fifth of its time at 128×128. After an epoch's first batch, that is
+    undone. See mallopt(3).
     """
 
     def on_train_batch_end(self, batch: int, logs: object = None) -> None:  # noqa: ARG002
