@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from cxr.language import Language, format_decimal, format_threshold
+from cxr.language import Language, format_decimal
 from cxr.messages import text
 from training.fitting.config import LAST
 from training.fitting.runs import Run, list_runs, read_run
@@ -231,7 +231,7 @@ def _charts_html(run: Run, watch: list[str], language: Language) -> str:
         evaluation = run.evaluation
         caption = text("studio_at_half", language)
         if evaluation:
-            threshold = format_threshold(evaluation["result"]["threshold"], language)
+            threshold = format_decimal(evaluation["result"]["threshold"], language)
             caption = text("studio_at_threshold", language, threshold=threshold)
         figures.append(confusion_html(counts, caption, language))
     return charts_html([figure for figure in figures if figure])
