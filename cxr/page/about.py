@@ -1,13 +1,16 @@
-"""About the model: what its evaluation measured, as curves, and its card."""
+"""About the model: curves of what its evaluation measured, and its card in both languages."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import gradio as gr
+import jinja2
 
+from cxr.card import write_card
 from cxr.messages import page_texts
 from cxr.model.bundle import CARD, Bundle
+from cxr.page.components import create_line
 
 _TEMPLATE = """
 <div class="curves">
@@ -36,7 +39,6 @@ _TEMPLATE = """
     <figcaption data-t="threshold_caption"></figcaption>
   </figure>
 </div>
-<p data-t="card_language"></p>
 """
 _STYLE = """
 .curves { display: flex; flex-wrap: wrap; gap: 2rem; }
@@ -50,8 +52,7 @@ path { fill: none; stroke: var(--body-text-color); }
 circle { fill: #c2410c; }
 text { fill: var(--body-text-color); font-size: 12px; text-anchor: middle; }
 .beside { text-anchor: end; }
-figcaption, p { font-size: 0.85rem; line-height: 1.45; color: var(--quiet); }
-p { margin-top: 1rem; }
+figcaption { font-size: 0.85rem; line-height: 1.45; color: var(--quiet); }
 """
 _SCRIPT = """
 const { cxr } = window;
@@ -107,9 +108,32 @@ def _path(points: list[tuple[float, float]]) -> str:
     return "M" + "L".join(f"{_SIDE * x:.2f} {_SIDE * (1 - y):.2f}" for x, y in points)
 
 
-def card_text(bundle: Bundle) -> str:
-    """The model's card without its front matter."""
+def create_cards(bundle: Bundle) -> None:
+    """The model's card in each language; `page.css` shows that of the reader's.
+
+    A bundle of another version may lack a figure that a card needs: then its own card, in English,
+    is all there is.
+    """
+    french = _french_card(bundle)
+    if french is None:
+        create_line({"text": "card_language"}, elem_id="card-language")
+        gr.Markdown(_stored_card(bundle), elem_id="card", elem_classes=["card"])
+    else:
+        gr.Markdown(_stored_card(bundle), elem_id="card-en", elem_classes=["card"])
+        gr.Markdown(french, elem_id="card-fr", elem_classes=["card"])
+
+
+def _stored_card(bundle: Bundle) -> str:
+    """The card as its author published it, without its front matter."""
     card = (bundle.folder / CARD).read_text(encoding="utf-8")
     if card.startswith("---\n"):
         card = card.partition("\n---\n")[2]
     return card.strip()
+
+
+def _french_card(bundle: Bundle) -> str | None:
+    figures = (bundle.config, bundle.operating_points, bundle.evaluation)
+    try:
+        return write_card(*figures, language="fr").strip()
+    except (jinja2.UndefinedError, TypeError, ValueError, LookupError, ArithmeticError):
+        return None

@@ -19,6 +19,7 @@ from playwright.sync_api import Browser, Error, Page, expect
 from cxr.classifier import Classifier
 from cxr.language import Language
 from cxr.messages import text
+from cxr.model.bundle import BUNDLED_MODEL
 from cxr.page.preview import PICTURE_SIZE
 from tests.conftest import BROWSERS, PAGE_MARKS, ROOT
 from tests.cxr.browser import (
@@ -45,6 +46,10 @@ def test_the_browsers_language_and_a_switch(browser: Browser, url: str, image_fi
     expect(page.locator(".checks-box")).to_contain_text("les poumons")
     expect(page.locator("#api button")).to_have_text(FR["use_api"])
     assert page.evaluate("document.documentElement.lang") == "fr"
+    page.locator("[data-view=about]").click()  # this model lacks the figures of a French card
+    expect(page.locator("#card-language")).to_have_text(FR["card_language"])
+    expect(page.locator("#card")).to_be_visible()
+    page.locator("[data-view=one]").click()
     page.locator(".language").click()
     expect(page.locator("#header h1")).to_have_text(EN["title"])
     expect(page).to_have_title(EN["title"])
@@ -118,10 +123,25 @@ def test_a_shared_link_shows_what_it_leads_to(
 def test_about_the_model(page: Page) -> None:
     page.locator("[data-view=about]").click()
     expect(page.locator("#card h1")).to_have_text("tiny")
+    expect(page.locator("#card-language")).to_be_hidden()
     expect(page.get_by_role("img", name=EN["roc_label"])).to_be_visible()
     curves = page.get_by_role("img", name=EN["threshold_label"])
     expect(curves.locator("text")).to_contain_text(["100%", "75%"])  # up, then across
     expect(page.locator("#one-view")).to_be_hidden()
+
+
+def test_the_card_in_french(browser: Browser) -> None:
+    with served(Classifier.load(BUNDLED_MODEL)) as url:
+        page = browser.new_page(locale="fr-FR", viewport={"width": 1280, "height": 720})
+        page.goto(f"{url}#about")
+        english, french = page.locator("#card-en"), page.locator("#card-fr")
+        expect(french).to_contain_text("Ne pas utiliser pour")
+        expect(english).to_be_hidden()
+        expect(page.locator("#card-language")).to_have_count(0)
+        page.locator(".language").click()
+        expect(english).to_contain_text("Do not use for")
+        expect(french).to_be_hidden()
+        page.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

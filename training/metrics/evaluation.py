@@ -1,6 +1,6 @@
 """Metrics of a model from labels and logits, with confidence intervals.
 
-What each is called in reports and cards is in `training.templates.METRIC_NAMES`.
+What each is called in reports and cards is in `cxr/messages.toml`, by `metric_` and its name.
 """
 
 from __future__ import annotations

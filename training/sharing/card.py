@@ -5,48 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from statistics import mean
 from typing import Any
 
 import jinja2
 
+from cxr.card import write_card
 from cxr.errors import DatasetError
 from cxr.model.bundle import Bundle, load_bundle, save_evaluation
 from cxr.model.operating_points import OperatingPoints
+from cxr.templates import render, words
 from training.files import read_json
-from training.templates import METHOD_NAMES, render
+from training.templates import FOLDER
 
 # The fields of another cross-validation that a bundle stores.
 _KEPT = dict.fromkeys(("typicality", "acquisition", "baseline"), ("source", "by", "plan", "folds"))
 
 
 def model_card(config: dict[str, Any], points: OperatingPoints, evaluation: dict[str, Any]) -> str:
-    """The card as Markdown, with the Hub's front matter.
-
-    Args:
-        config: content of config.json.
-        points: content of operating_points.json.
-        evaluation: content of evaluation.json; the card has no section for what it lacks.
-    """
-    return render(
-        "card.md.jinja",
-        config=config,
-        points=points,
-        evaluation=evaluation,
-        thresholds=[
-            ("high sensitivity", points.at(points.high_sensitivity)),
-            ("shipped", points.at(points.threshold)),
-            ("high specificity", points.at(points.high_specificity)),
-        ],
-        # The first row is the images as they are.
-        worst_perturbation=min(
-            evaluation.get("perturbations", [])[1:], key=lambda row: row["auc"], default=None
-        ),
-        baseline_rows=_baseline_rows(evaluation),
-        official=_figures(evaluation.get("official_test")),
-        method_name=METHOD_NAMES[config["heatmap"]["method"]],
-        mean=mean,
+    """The card of `cxr.card.write_card` in English, with the Hub's front matter."""
+    front_matter = render(
+        FOLDER / "front_matter.yaml.jinja", config=config, evaluation=evaluation, **words("en")
     )
+    return f"{front_matter}\n{write_card(config, points, evaluation)}"
 
 
 def update_bundle(folder: Path, sections: Mapping[str, Path]) -> Bundle:
@@ -125,24 +105,6 @@ def _is_of(document: dict[str, Any] | None, sha256: str) -> bool:
         return False
     model = document.get("model", document)
     return isinstance(model, dict) and model.get("sha256") == sha256
-
-
-def _figures(document: dict[str, Any] | None) -> dict[str, Any] | None:
-    """The figures of a report: with those under "metrics" beside the others."""
-    return {**document, **document.get("metrics", {})} if document else None
-
-
-def _baseline_rows(evaluation: dict[str, Any]) -> list[dict[str, Any]]:
-    """The baseline's folds, and this model's settings on the same images."""
-    if "baseline" not in evaluation:
-        return []
-    rows = []
-    ours = {row["fold"]: row for row in evaluation.get("folds", [])}
-    for row in evaluation["baseline"]["folds"]:
-        rows.append({"name": f"published CNN-LSTM, fold {row['fold']}", **row})
-        if row["fold"] in ours:
-            rows.append({"name": f"this model's settings, fold {row['fold']}", **ours[row["fold"]]})
-    return rows
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -24,9 +24,10 @@ from cxr.errors import HubError, RunError
 from cxr.model.bundle import CARD, FILES, MANIFEST, Bundle, load_bundle
 from cxr.model.hub import first_line, parse_reference
 from cxr.model.session import ModelSession
+from cxr.templates import render
 from training.files import EXAMPLES
 from training.sharing.pictures import HEATMAPS, RELIABILITY, ROC, Pictures, draw_pictures
-from training.templates import render
+from training.templates import FOLDER
 
 PLOTS = ("learning_curves.png", "confusion_matrix.png")
 
@@ -124,7 +125,7 @@ def published_card(card: str, reference: str, pictures: Pictures) -> str:
         pictures: of the bundle.
     """
     added = render(
-        "published.md.jinja",
+        FOLDER / "published.md.jinja",
         reference=reference,
         roc=ROC,
         reliability=RELIABILITY if RELIABILITY in pictures.files else "",

@@ -6,14 +6,13 @@ Loads neither Keras nor TensorFlow, so that the studio can show a report.
 from __future__ import annotations
 
 import base64
-from functools import partial
 from pathlib import Path
-from typing import Any
 
-from cxr.language import Language, format_decimal, format_number, format_percent
+from cxr.language import Language
 from cxr.messages import text
+from cxr.templates import render, words
 from training.files import read_json
-from training.templates import render
+from training.templates import FOLDER
 from training.validation.mistakes import SHEET, read_mistakes
 
 DOCUMENT = "report.json"
@@ -29,7 +28,6 @@ PLOTS = (
     SHEET,
 )
 _WIDE = (_LEARNING_CURVES, SHEET)
-_WEIGHTED = ("loss", "brier", "calibration_error")  # a star: both classes are weighted equally
 
 
 def report_page(folder: Path, language: Language = "en") -> str:
@@ -57,42 +55,10 @@ def _rendered(folder: Path, template: str, language: Language, *, top: int) -> s
         if (folder / name).is_file()
     ]
     return render(
-        template,
+        FOLDER / template,
         report=read_json(folder / DOCUMENT),
         plots=shown,
         mistakes=read_mistakes(folder),
         top=top,
-        **_words(language),
+        **words(language),
     )
-
-
-def _words(language: Language) -> dict[str, Any]:
-    """What a template says in a language, and how it writes numbers."""
-
-    def metric(name: str) -> str:
-        return f"{text(f'metric_{name}', language)}{' *' if name in _WEIGHTED else ''}"
-
-    def kind(name: str) -> str:
-        return text(f"studio_kind_{name}", language)
-
-    def decimal(value: float, digits: int = 4) -> str:
-        return format_decimal(value, language, digits=digits)
-
-    def signed(value: float, digits: int) -> str:
-        return f"{'' if value < 0 else '+'}{decimal(value, digits)}"
-
-    def rounded(p: float) -> str:
-        """A p value to three decimal places."""
-        return f"< {decimal(0.001, 3)}" if p < 0.001 else f"= {decimal(p, 3)}"
-
-    return {
-        "language": language,
-        "say": partial(text, language=language),
-        "number": partial(format_number, language=language),
-        "percent": partial(format_percent, language=language),
-        "metric": metric,
-        "kind": kind,
-        "decimal": decimal,
-        "signed": signed,
-        "rounded": rounded,
-    }

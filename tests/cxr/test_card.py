@@ -1,0 +1,92 @@
+"""The model's card in both languages says the same of the same figures."""
+
+from __future__ import annotations
+
+import re
+
+import jinja2
+import pytest
+
+from cxr.card import write_card
+from cxr.model.bundle import BUNDLED_MODEL, Bundle, load_bundle
+from training.validation.perturbations import PERTURBATIONS
+
+SAME_IN_BOTH = {"gamma", "JPEG", "rotation", "112 pixels", "64 pixels"}
+
+
+@pytest.fixture(scope="module")
+def bundle() -> Bundle:
+    return load_bundle(BUNDLED_MODEL)
+
+
+@pytest.fixture(scope="module")
+def english(bundle: Bundle) -> str:
+    return write_card(bundle.config, bundle.operating_points, bundle.evaluation)
+
+
+@pytest.fixture(scope="module")
+def french(bundle: Bundle) -> str:
+    figures = (bundle.config, bundle.operating_points, bundle.evaluation)
+    return write_card(*figures, language="fr")
+
+
+def digits(line: str) -> str:
+    return "".join(re.findall(r"\d", line))
+
+
+def test_both_have_the_same_headings_rows_and_figures(english: str, french: str) -> None:
+    tables = {
+        card: [line for line in card.splitlines() if line.startswith(("|", "#"))]
+        for card in (english, french)
+    }
+    assert len(tables[english]) > 100
+    assert list(map(digits, tables[french])) == list(map(digits, tables[english]))
+    # Words between figures may be in another order.
+    assert sorted(digits(french)) == sorted(digits(english))
+
+
+def test_french_writes_numbers_as_the_french_do(french: str) -> None:
+    assert "5\u202f056 images de 2\u202f787 patients" in french
+    assert re.search(r"AUC 0,\d{4}, sensibilité \d\d,\d\xa0%", french)
+    figures = french.partition("\n## ")[2].partition("Keras")[0]  # versions have points
+    assert not re.search(r"\d[.]\d", figures)
+
+
+def test_nothing_but_credits_is_in_english(bundle: Bundle, french: str) -> None:
+    ours = french.partition(bundle.config["trained_on"]["credit"])[0]
+    assert not re.findall(r"\b(?:the|of|and|with|by|images? that|threshold|fold)\b", ours)
+    for perturbation in PERTURBATIONS:
+        for said in {perturbation.name, perturbation.strength} - SAME_IN_BOTH:
+            assert f"| {said} |" not in french
+            assert f"| {said} |" in (BUNDLED_MODEL / "README.md").read_text(encoding="utf-8")
+
+
+def test_sections_that_few_models_have_are_in_both(bundle: Bundle) -> None:
+    folds = bundle.evaluation["folds"]
+    evaluation = bundle.evaluation | {
+        "acquisition": {"folds": folds, "plan": {"folds": 5}},
+        "baseline": {"folds": folds},
+        "official_test": {"images": 1, "metrics": bundle.evaluation["result"]["metrics"]},
+        "external": {
+            "data": {"name": "Elsewhere", "positive": "1"},
+            "images": 2,
+            "metrics": {"auc": 0.5},
+            "intervals": {"auc": [0.25, 0.75]},
+        },
+    }
+    cards = {
+        language: write_card(bundle.config, bundle.operating_points, evaluation, language=language)
+        for language in ("en", "fr")
+    }
+    assert "| published CNN-LSTM, fold 2 |" in cards["en"]
+    assert "| CNN-LSTM publié, pli 2 |" in cards["fr"]
+    assert "Official test split, 1 image, never used for a choice" in cards["en"]
+    assert "Elsewhere\xa0: 2 images d'une autre population" in cards["fr"]
+    assert sorted(digits(cards["fr"])) == sorted(digits(cards["en"]))
+
+
+def test_a_figure_that_is_missing_is_an_error(bundle: Bundle) -> None:
+    result = {**bundle.evaluation["result"], "metrics": {}}
+    evaluation = bundle.evaluation | {"result": result}
+    with pytest.raises(jinja2.UndefinedError, match="auc"):
+        write_card(bundle.config, bundle.operating_points, evaluation)
