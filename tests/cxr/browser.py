@@ -6,7 +6,10 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import cv2
+import numpy as np
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page
 
@@ -16,6 +19,8 @@ from cxr.page import LAUNCH_SETTINGS, build_page, serving
 
 ANSWERED = ".viewer[data-state=answered]"
 EN, FR = all_texts()["en"], all_texts()["fr"]
+# What floats over the radiograph is left out of pictures, and stays where it is.
+_PLAIN = ".readout, .legend, .banner, .unsupported { opacity: 0 !important }"
 
 
 @contextmanager
@@ -97,3 +102,22 @@ def choose_many(page: Page, *paths: Path) -> None:
 def many_status(page: Page) -> Locator:
     """How far the list is."""
     return page.locator("#many .progress [role=status]")
+
+
+def shot(page: Page) -> Any:
+    """The stage as it looks, without what floats over it: uint8 (H, W, 3)."""
+    page.add_style_tag(content=_PLAIN)
+    picture = page.locator(".stage").screenshot()
+    return cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR).astype(int)
+
+
+def colour(page: Page) -> int:
+    """How far the most colourful pixel of the stage is from grey."""
+    return int(np.ptp(shot(page), axis=2).max())
+
+
+def show_heatmap(page: Page) -> None:
+    """Also where it takes a second click."""
+    page.locator("[data-tool=heatmap]").click()
+    if page.locator(".unsupported").is_visible():
+        page.locator(".unsupported").click()

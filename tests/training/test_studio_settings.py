@@ -1,0 +1,80 @@
+"""The settings of the studio, and what they make, without a browser."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from cxr.cases import read_cases
+from cxr.errors import DatasetError, RunError
+from cxr.reading.radiograph import read_radiograph
+from tests.conftest import QUICK_FIT
+from training.data.dataset import present_splits
+from training.data.inspection import FITTED
+from training.fitting.loading import load_splits
+from training.fitting.presets import baseline, default, tiny
+from training.fitting.run_folder import RunFolder
+from training.studio.data_tab import chosen_folder
+from training.studio.settings import SETTINGS, changed, find_preset, preset_choices
+from training.studio.train_tab import preview_html
+
+
+@pytest.mark.parametrize("preset", [default, baseline, tiny])
+def test_untouched_controls_give_the_preset_itself(preset: ModuleType) -> None:
+    config = preset.CONFIG
+    assert changed(config, [setting.value(config) for setting in SETTINGS]) == config
+
+
+def test_controls_change_what_they_name() -> None:
+    values = {setting.name: setting.value(default.CONFIG) for setting in SETTINGS}
+    values |= {"network.input_size": 96.0, "epochs": 7.0, "balance": "weights"}
+    values |= {"augmentation.rotation": 3, "augmentation.shift_vertically": False}
+    config = changed(default.CONFIG, list(values.values()))
+    assert config.preset == "custom"
+    assert (config.network.input_size, config.preprocessing.size, config.small_size) == (96, 96, 64)
+    assert config.epochs == 7
+    assert isinstance(config.epochs, int)
+    assert config.balance == "weights"
+    assert config.augmentation.rotation == 3.0
+    assert not config.augmentation.shift_vertically
+    whole = dataclasses.replace(default.CONFIG, small_fraction=0)  # as a preset file may have it
+    assert changed(whole, list((values | {"small_fraction": 0.5}).values())).small_fraction == 0.5
+    wrong = (("network.input_size", 100), ("learning_rate", None), ("epochs", 2.5))
+    for name, value in wrong:
+        with pytest.raises(RunError, match=r"divides|learning_rate|whole number"):
+            changed(default.CONFIG, list((values | {name: value}).values()))
+
+
+def test_sliders_reach_as_far_as_a_preset_does(tmp_path: Path) -> None:
+    long = dataclasses.replace(default.CONFIG, epochs=500, validation_fraction=0.0)
+    preset = tmp_path / "long.json"
+    preset.write_text(json.dumps(long.to_json()))
+    config = find_preset(tmp_path, str(preset))
+    assert config.validation_fraction == default.CONFIG.validation_fraction  # a run measures itself
+    controls = {setting.name: setting.update(config) for setting in SETTINGS}
+    assert (controls["epochs"].value, controls["epochs"].maximum) == (500, 500)
+    assert controls["batch_size"].maximum == 256
+
+
+def test_a_run_may_be_called_as_a_preset_is(tmp_path: Path, chest_images: Path) -> None:
+    mine = dataclasses.replace(QUICK_FIT, epochs=77)
+    RunFolder(tmp_path / "tiny").start(mine, chest_images, load_splits(mine, chest_images))
+    assert "réglages de tiny" in dict(preset_choices(tmp_path, "fr"))
+    values = dict(preset_choices(tmp_path, "en"))
+    assert find_preset(tmp_path, values["settings of tiny"]) == mine
+    assert find_preset(tmp_path, values["tiny"]) == tiny.CONFIG
+
+
+@pytest.mark.parametrize("path", ["", "~nobody-of-this-name/images", "x" * 5000])
+def test_what_is_no_data_folder(path: str) -> None:
+    with pytest.raises(DatasetError):
+        present_splits(chosen_folder(path), FITTED)
+
+
+def test_the_preview_is_the_same_for_equal_settings() -> None:
+    image = read_radiograph(read_cases().radiographs[0].path)
+    assert preview_html(tiny.CONFIG, image, "en") == preview_html(tiny.CONFIG, image, "en")
