@@ -124,10 +124,18 @@ class Checks:
 
     def messages(self, probability: float, verdict: Callable[[float], str]) -> list[Message]:
         """In words: what `of_evidence` says, and whether the verdict holds."""
-        agree = self.holds(probability, verdict)
-        views = self.variants.values()
-        between = {"low": _shown_percent(min(views)), "high": _shown_percent(max(views))}
-        return [*self.of_evidence(), Message("views_agree" if agree else "views_differ", between)]
+        all_of_them = (probability, *self.variants.values())
+        between = {
+            "low": _shown_percent(min(all_of_them)),
+            "high": _shown_percent(max(all_of_them)),
+        }
+        if not self.holds(probability, verdict):
+            views = Message("views_differ", between)
+        elif verdict(probability) == "UNCERTAIN":
+            views = Message("views_uncertain", between)
+        else:
+            views = Message("views_agree", between)
+        return [*self.of_evidence(), views]
 
     def of_evidence(self) -> list[Message]:
         """In words: where the evidence is, what blurring it does, and the answer without it."""

@@ -17,7 +17,7 @@ const showAnswer = () => {
   // It is moved only if it is elsewhere: what is moved loses the focus.
   const [outside, number] = [$(".outside"), $(".number")];
   if (value.in_range === outside.contains(number)) (value.in_range ? outside.after(number) : outside.append(number));
-  $(".at-threshold").hidden = !value.in_range;
+  for (const part of [".at-threshold", ".change-prevalence"]) $(part).hidden = !value.in_range;
   $(".dicom").hidden = !value.is_dicom;
   showBar(value.probability, at);
   showWorth(value);
@@ -110,10 +110,12 @@ const showChecks = ({ warnings, checks, probability, variants }) => {
     return item;
   }));
   $(".warnings").hidden = !warnings.length;
+  const all = [probability, ...variants];
+  const between = { low: cxrRules.shownPercent(Math.min(...all)), high: cxrRules.shownPercent(Math.max(...all)) };
   const agree = cxrRules.viewsAgree(probability, variants, points(), ownThreshold());
-  const views = cxrRules.asSentence(say(agree ? "views_agree" : "views_differ", {
-    low: cxrRules.shownPercent(Math.min(...variants)), high: cxrRules.shownPercent(Math.max(...variants)),
-  }));
+  const uncertain = cxr.verdict(answered()) === "UNCERTAIN";
+  const views = cxrRules.asSentence(
+    say(!agree ? "views_differ" : uncertain ? "views_uncertain" : "views_agree", between));
   $(".checks").textContent = `${cxr.sentences(checks, say)} ${views}`;
   $(".scale-means").textContent = answered().evidence
     ? say("scale_means", { step: doubling(), top: onScale(topOfScale()) })
@@ -126,13 +128,17 @@ const elsewhereAt = ({ elsewhere }, at) => {
   return found && Math.abs(found.threshold - at) < 0.006 ? found : null;
 };
 
+// Models of before 0.11 were measured there at their own threshold alone.
+const onlyAt = ({ curve }) =>
+  (curve.length === 1 ? say("cost_only_at", { threshold: cxr.threshold(curve[0].threshold) }) : "–");
+
 // First what to expect on radiographs acquired differently, since the reader's may be.
 const showCost = (point, elsewhere) => {
   const measured = answered().elsewhere;
   for (const part of element.querySelectorAll(".cost .elsewhere")) part.hidden = !measured;
   $(".elsewhere-means").textContent = measured ? say("elsewhere_means", { images: measured.images }) : "";
   for (const name of ["sensitivity", "specificity"]) {
-    $(`td.elsewhere.${name}`).textContent = elsewhere ? cxr.percent(elsewhere[name]) : "–";
+    $(`td.elsewhere.${name}`).textContent = elsewhere ? cxr.percent(elsewhere[name]) : measured ? onlyAt(measured) : "–";
     $(`td.all.${name}`).textContent = cxr.percent(point[name]);
   }
   const counted = (name, [low, high], count, all) => {
@@ -180,6 +186,10 @@ element.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (button?.dataset.stop) setThreshold(points()[button.dataset.stop]);
   if (button?.matches(".reset")) setThreshold(null);
+  if (button?.matches(".change-prevalence")) {
+    $(".thousand").open = true;
+    $(".prevalence input").focus();
+  }
   if (button?.dataset.keep) keep(button.dataset.keep);
 });
 

@@ -121,3 +121,8 @@ def show_heatmap(page: Page) -> None:
     page.locator("[data-tool=heatmap]").click()
     if page.locator(".unsupported").is_visible():
         page.locator(".unsupported").click()
+
+
+def row_of(page: Page, name: str) -> Locator:
+    """The line of the list with a file of this name."""
+    return page.locator("#many tbody tr").filter(has=page.get_by_role("button", name=name))

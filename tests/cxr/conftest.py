@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import cv2
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -62,3 +64,21 @@ def bundle(tmp_path: Path, write_bundle: Callable[[Path], Bundle]) -> Bundle:
 def published(hub: LoopbackHub, bundle: Bundle) -> str:
     """The commit of a published bundle, tagged v1."""
     return publish(bundle.folder, REPO, tag="v1").commit
+
+
+@pytest.fixture
+def archive(tmp_path: Path, image_file: Path, gradient_file: Path) -> Path:
+    """A ZIP of two radiographs, a picture that is none, a broken one, and what is no image."""
+    path = tmp_path / "images.zip"
+    inverted = 255 - cv2.imread(str(image_file))
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(image_file, "ward/one.png")
+        archive.write(image_file, "ward/=two.png", zipfile.ZIP_STORED)
+        archive.write(gradient_file, "ward/gradient.png")
+        archive.writestr("ward/broken.jpeg", b"nothing")
+        archive.writestr("ward/.hidden", b"not looked at")
+        archive.writestr("ward/labels.csv", b"one.png,normal")
+        archive.writestr("ward/README.txt", b"what these are")
+        archive.writestr("ward/Dates.XLSX", b"a table of another program")
+        archive.writestr("inverted.png", cv2.imencode(".png", inverted)[1].tobytes())
+    return path

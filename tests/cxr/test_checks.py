@@ -136,19 +136,39 @@ def test_blurring_is_compared_with_the_image_as_it_is(fields: LungFields) -> Non
     assert checks.blurring == Blurring(strongest=0, elsewhere=-1.5)
 
 
-@pytest.mark.parametrize("agree", [True, False])
-def test_no_evidence_is_said_and_whether_the_verdict_holds(agree: bool) -> None:
-    checks = Checks(
-        evidence=dict.fromkeys(PLACES, 0.0),
-        blurring=None,
-        variants={"mirrored": 0.6, "moved up": 0.7 if agree else 0.4},
-    )
-    between = {"low": 60.0, "high": 70.0} if agree else {"low": 40.0, "high": 60.0}
-    views = Message("views_agree" if agree else "views_differ", between)
-    assert checks.messages(0.8, lambda probability: str(probability >= 0.5)) == [
-        Message("no_evidence"),
-        views,
-    ]
+@pytest.mark.parametrize(
+    ("answer", "moved", "said"),
+    [
+        (0.8, 0.7, Message("views_agree", {"low": 70.0, "high": 80.0})),
+        (0.8, 0.9, Message("views_agree", {"low": 75.0, "high": 90.0})),
+        (0.8, 0.55, Message("views_differ", {"low": 55.0, "high": 80.0})),
+        (0.55, 0.65, Message("views_differ", {"low": 55.0, "high": 75.0})),
+    ],
+)
+def test_no_evidence_is_said_and_whether_the_verdict_holds(
+    answer: float, moved: float, said: Message
+) -> None:
+    """Between the lowest and the highest probability lies the answer, too."""
+    assert views(answer, {"mirrored": 0.75, "moved up": moved}) == said
+
+
+def test_a_verdict_that_is_uncertain_each_time_is_said_to_be() -> None:
+    said = Message("views_uncertain", {"low": 51.0, "high": 69.0})
+    assert views(0.51, {"mirrored": 0.6, "moved up": 0.69}) == said
+
+
+def views(answer: float, variants: dict[str, float]) -> Message:
+    """What is said of an answer without evidence and of single views."""
+    checks = Checks(evidence=dict.fromkeys(PLACES, 0.0), blurring=None, variants=variants)
+
+    def verdict(probability: float) -> str:
+        if 0.5 <= probability < 0.7:
+            return "UNCERTAIN"
+        return "PNEUMONIA" if probability >= 0.7 else "NORMAL"
+
+    first, said = checks.messages(answer, verdict)
+    assert first == Message("no_evidence")
+    return said
 
 
 @pytest.mark.parametrize(
@@ -201,7 +221,7 @@ def test_heat_without_which_the_probability_is_about_the_same_is_weak(
     # A third of the odds is 1.1.
     checks = dataclasses.replace(found, explained=explained, without=0.1482)
     assert checks.worth == worth
-    said = "Without the places that the heatmap shows, the probability would be 14.8%."
+    said = "set to zero, the probability would be 14.8%."
     assert said in sentences(checks.of_evidence())
     assert "serait de 14,8\xa0%." in sentences(checks.of_evidence(), "fr")
     certain = dataclasses.replace(checks, without=0.99999)

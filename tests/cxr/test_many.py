@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Page, Route, expect
 
 from cxr.classifier import Classifier
 from cxr.messages import Message, sentences
@@ -21,32 +21,10 @@ from cxr.page.uploads import asked_name
 from cxr.page.waiting_turns import Turns
 from cxr.reading.radiograph import read_radiograph
 from tests.conftest import PAGE_MARKS
-from tests.cxr.browser import ANSWERED, EN, answered, choose_many, many_status, violations
+from tests.cxr.browser import ANSWERED, EN, answered, choose_many, many_status, row_of
 
 pytestmark = PAGE_MARKS
 ASKED = re.compile("/component_server")
-
-
-@pytest.fixture
-def archive(tmp_path: Path, image_file: Path, gradient_file: Path) -> Path:
-    """A ZIP of two radiographs, a picture that is none, a broken one, and what is no image."""
-    path = tmp_path / "images.zip"
-    inverted = 255 - cv2.imread(str(image_file))
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.write(image_file, "ward/one.png")
-        archive.write(image_file, "ward/=two.png", zipfile.ZIP_STORED)
-        archive.write(gradient_file, "ward/gradient.png")
-        archive.writestr("ward/broken.jpeg", b"nothing")
-        archive.writestr("ward/.hidden", b"not looked at")
-        archive.writestr("ward/labels.csv", b"one.png,normal")
-        archive.writestr("ward/README.txt", b"what these are")
-        archive.writestr("ward/Dates.XLSX", b"a table of another program")
-        archive.writestr("inverted.png", cv2.imencode(".png", inverted)[1].tobytes())
-    return path
-
-
-def row(page: Page, name: str) -> Locator:
-    return page.locator("#many tbody tr").filter(has=page.get_by_role("button", name=name))
 
 
 def test_many_images(
@@ -61,14 +39,14 @@ def test_many_images(
         "2 files are not images and were left out: ward/README.txt, ward/Dates.XLSX."
     )
     answer = tiny_classifier.predict(read_radiograph(tmp_path / "image.png"))
-    one = row(page, "ward/one.png")
+    one = row_of(page, "ward/one.png")
     expect(one.locator(".verdict")).to_have_text(EN[f"verdict_{answer.verdict()}"])
     expect(one.locator(".worth")).to_have_text(EN[f"worth_{answer.checks.worth}"])
     shape = one.locator("img").evaluate("image => image.clientWidth / image.clientHeight")
     assert shape == pytest.approx(240 / 180, rel=0.02)
-    expect(row(page, "inverted.png")).to_contain_text("Black and white are")
-    expect(row(page, "gradient.png")).to_contain_text(sentences([Message("no_lungs")]))
-    expect(row(page, "broken.jpeg")).to_contain_text("This is not a picture")
+    expect(row_of(page, "inverted.png")).to_contain_text("Black and white are")
+    expect(row_of(page, "gradient.png")).to_contain_text(sentences([Message("no_lungs")]))
+    expect(row_of(page, "broken.jpeg")).to_contain_text("This is not a picture")
     page.get_by_label("Your label, ward/one.png").select_option("UNSURE")
     page.locator(".language").click()
     expect(many_status(page)).to_have_text("5 sur 5, 0 restante : 1 refusée, 1 illisible")
@@ -149,7 +127,7 @@ def test_from_one_radiograph_to_the_next_by_keyboard(
 ) -> None:
     choose_many(page, image_file, gradient_file)
     expect(many_status(page)).to_contain_text(" 0 left", timeout=30_000)
-    row(page, "image.png").get_by_role("button").click()
+    row_of(page, "image.png").get_by_role("button").click()
     page.wait_for_selector(ANSWERED)
     expect(page.locator("#many")).to_be_hidden()
     expect(page.locator("#walk .place")).to_have_text("1 of 2")
@@ -173,90 +151,6 @@ def test_from_one_radiograph_to_the_next_by_keyboard(
     page.locator("button[data-view=one]").click()
     answered(page, image_file)
     expect(page.locator("#walk nav")).to_be_hidden()
-
-
-def test_the_list_survives_a_reload_until_it_is_deleted(
-    page: Page, archive: Path, image_file: Path
-) -> None:
-    for path in (image_file, archive):
-        choose_many(page, path)
-        expect(many_status(page)).to_contain_text(" 0 left", timeout=30_000)
-    expect(many_status(page)).to_contain_text("6 of 6 done", timeout=30_000)
-    page.get_by_label("Your label, ward/one.png").select_option("NORMAL")
-    expect(page.locator(".kept")).to_have_text(EN["kept_all"])
-    before = page.locator("#many tbody").inner_text()
-    page.reload()
-    expect(page.locator("#many tbody tr")).to_have_count(6)
-    assert page.locator("#many tbody").inner_text() == before
-    expect(page.get_by_label("Your label, ward/one.png")).to_have_value("NORMAL")
-    for name in ("image.png", "ward/one.png"):  # of a file, and of a ZIP file
-        page.locator("button[data-view=many]").click()
-        page.get_by_role("button", name=name, exact=True).click()
-        expect(page.locator(".verdict .name").first).to_have_text(Path(name).name)
-    page.keyboard.press("a")
-    page.locator("[data-do=delete]").click()
-    page.locator("[data-do=keep_all]").click()
-    expect(page.locator("#many tbody tr")).to_have_count(6)
-    page.locator("[data-do=delete]").click()
-    page.locator("[data-do=delete_all]").click()
-    expect(page.locator("#many tbody tr")).to_have_count(0)
-    page.reload()
-    expect(page.locator(".hint")).to_contain_text("Or drop")
-    page.wait_for_function("() => window.cxrList.ready.then(() => true)")
-    assert page.evaluate("async () => (await window.cxrStore.open('list-files').all()).length") == 0
-    expect(page.locator("#many tbody tr")).to_have_count(0)
-
-
-def test_without_room_in_the_browser_the_list_stays_and_deleting_makes_room(
-    page: Page, url: str, tmp_path: Path, image_file: Path
-) -> None:
-    session = page.context.new_cdp_session(page)
-    session.send("Storage.overrideQuotaForOrigin", {"origin": url, "quotaSize": 300_000})
-    page.reload()
-    choose_many(page, image_file)
-    expect(page.locator(".kept")).to_have_text(EN["kept_all"], timeout=30_000)
-    large = tmp_path / "large.png"
-    noise = np.random.default_rng(0).integers(0, 255, (700, 700)).astype(np.uint8)
-    cv2.imwrite(str(large), noise)
-    choose_many(page, large)
-    expect(many_status(page)).to_contain_text("2 of 2 done", timeout=30_000)
-    expect(page.locator(".kept")).to_have_text(EN["kept_full"])
-    page.reload()  # what was kept before is there, and the row of what was not
-    expect(page.locator("#many tbody tr")).to_have_count(2)
-    page.locator("button[data-view=many]").click()
-    row(page, "large.png").get_by_role("button").click()
-    expect(page.locator("#many .notice")).to_contain_text("large.png: the file is not there")
-    row(page, "image.png").get_by_role("button").click()
-    page.wait_for_selector(ANSWERED)
-    page.keyboard.press("a")
-    page.locator("[data-do=delete]").click()
-    page.locator("[data-do=delete_all]").click()
-    choose_many(page, image_file)
-    expect(many_status(page)).to_contain_text("1 of 1 done", timeout=30_000)
-    expect(page.locator(".kept")).to_have_text(EN["kept_all"])
-    choose_many(page, image_file)  # a second file of the same name is another one
-    names = page.locator("#many tbody td.file")
-    expect(names).to_have_text(["image.png", "image.png (2)"])
-
-
-def test_a_second_tab_does_not_overwrite_the_list(
-    page: Page, image_file: Path, gradient_file: Path
-) -> None:
-    choose_many(page, image_file)
-    expect(many_status(page)).to_contain_text("1 of 1 done", timeout=30_000)
-    other = page.context.new_page()
-    other.goto(page.url)
-    choose_many(other, gradient_file)  # not added, and it is said
-    expect(other.locator("#many .other-tab")).to_contain_text(EN["other_tab_list"])
-    assert not violations(other)
-    page.get_by_label("Your label, image.png").select_option("NORMAL")
-    other.locator("#many [data-do=here]").click()
-    expect(other.get_by_label("Your label, image.png")).to_have_value("NORMAL")
-    expect(other.locator("#many tbody tr")).to_have_count(1)
-    expect(page.locator("#many .other-tab")).to_be_visible()
-    other.get_by_label("Your label, image.png").select_option("UNSURE")
-    other.close()
-    expect(page.get_by_label("Your label, image.png")).to_have_value("UNSURE")
 
 
 def test_a_dropped_folder_keeps_the_paths_of_its_files(
@@ -306,7 +200,7 @@ def test_a_run_stops_without_a_connection_and_nothing_is_lost(page: Page, image_
     page.context.set_offline(True)
     page.set_input_files(".pick-files", image_file)
     expect(page.locator("#many .notice")).to_contain_text(EN["state_offline"])
-    expect(row(page, "image.png")).to_contain_text(EN["status_waiting"])
+    expect(row_of(page, "image.png")).to_contain_text(EN["status_waiting"])
     page.context.set_offline(False)
     page.locator("[data-do=resume]").click()
     expect(many_status(page)).to_contain_text("1 of 1 done", timeout=30_000)
@@ -366,49 +260,6 @@ def test_no_file_but_an_upload_is_ever_opened(
         assert table.overlay_of(odd) == {"overlay": None, "busy": False}
 
 
-def test_what_was_chosen_is_read_from_the_browser_once_it_is_gone_from_the_disk(
-    page_on_disk: Page, archive: Path, image_file: Path
-) -> None:
-    page = page_on_disk
-    for path in (archive, image_file):
-        choose_many(page, path)
-        expect(many_status(page)).to_contain_text(" 0 left", timeout=30_000)
-    expect(page.locator(".kept")).to_have_text(EN["kept_all"])
-    archive.unlink()
-    image_file.unlink()
-    for name in ("ward/one.png", "image.png"):
-        page.locator("button[data-view=many]").click()
-        page.get_by_role("button", name=name, exact=True).click()
-        page.wait_for_selector(ANSWERED)
-        expect(page.locator(".verdict .name").first).to_have_text(Path(name).name)
-
-
-def test_order_filters_and_the_open_radiograph_outlast_a_reload(page: Page, archive: Path) -> None:
-    choose_many(page, archive)
-    expect(many_status(page)).to_contain_text(" 0 left", timeout=30_000)
-    expect(page.locator(".kept")).to_have_text(EN["kept_all"])
-    page.locator("[data-sort=remarks]").click()
-    names = page.locator("#many tbody td.file")
-    remarks = [text for text in page.locator("#many td.remarks").all_inner_texts() if text]
-    assert len(remarks) == 3
-    assert remarks == sorted(remarks, key=str.lower)  # and those without any come last
-    page.locator("[data-filter=search]").fill("ward")
-    expect(names).to_have_count(4)
-    before = names.all_inner_texts()
-    page.reload()
-    expect(names).to_have_text(before)
-    header = page.locator("th", has_text="Remarks")
-    expect(header).to_have_attribute("aria-sort", "ascending")
-    page.get_by_role("button", name="ward/one.png", exact=True).click()
-    page.wait_for_selector(ANSWERED)
-    place = page.locator("#walk .place").inner_text()
-    assert place.endswith(" of 4")
-    page.reload()
-    page.wait_for_selector(ANSWERED)
-    expect(page.locator(".verdict .name").first).to_have_text("one.png")
-    expect(page.locator("#walk .place")).to_have_text(place)
-
-
 def test_a_line_stays_where_it_is_while_it_is_labelled_by_keys(page: Page, archive: Path) -> None:
     choose_many(page, archive)
     expect(many_status(page)).to_contain_text(" 0 left", timeout=30_000)
@@ -423,16 +274,6 @@ def test_a_line_stays_where_it_is_while_it_is_labelled_by_keys(page: Page, archi
     page.keyboard.press("Tab")
     expect(label).to_have_count(0)  # it has a label now
     expect(page.locator("#many tbody tr")).to_have_count(4)
-
-
-def test_a_list_that_the_browser_does_not_delete_is_said(page: Page, image_file: Path) -> None:
-    choose_many(page, image_file)
-    expect(page.locator(".kept")).to_have_text(EN["kept_all"], timeout=30_000)
-    page.evaluate("() => { IDBObjectStore.prototype.clear = () => { throw new Error('disk'); }; }")
-    page.locator("[data-do=delete]").click()
-    page.locator("[data-do=delete_all]").click()
-    expect(page.locator("#many tbody tr")).to_have_count(0)
-    expect(page.locator(".kept")).to_have_text(EN["kept_undeleted"])
 
 
 def test_heatmaps_that_are_stopped_leave_no_file_and_say_when_there_are_none(

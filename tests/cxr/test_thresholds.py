@@ -75,7 +75,10 @@ def test_what_to_expect_elsewhere_follows_the_slider_where_it_was_measured(
             found = [cells.all_inner_texts()]
             set_slider(page, ".threshold", 0.8)
             columns.append([*found, cells.all_inner_texts()])
-    assert columns == [[["85.0%", "30.0%"], ["70.0%", "60.0%"]], [["75.0%", "50.0%"], ["–", "–"]]]
+    assert columns == [
+        [["85.0%", "30.0%"], ["70.0%", "60.0%"]],
+        [["75.0%", "50.0%"], ["at 50% only", "at 50% only"]],
+    ]
 
 
 def test_the_models_three_thresholds(page: Page, image_file: Path, points: OperatingPoints) -> None:
@@ -94,7 +97,8 @@ def test_the_models_three_thresholds(page: Page, image_file: Path, points: Opera
 
 def test_of_a_thousand_children(page: Page, image_file: Path, points: OperatingPoints) -> None:
     answered(page, image_file)
-    page.locator(".thousand summary").click()
+    page.locator(".change-prevalence").click()  # beside the probability
+    expect(page.locator(".prevalence input")).to_be_focused()
     page.locator(".prevalence input").fill("30")
     at = points.at(0.5)
     positive, negative = at.predictive_values(0.3)

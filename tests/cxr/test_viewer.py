@@ -115,7 +115,7 @@ def test_contours_go_with_the_least_evidence_shown(page: Page, image_file: Path)
 def test_the_legend_says_its_unit_and_what_is_shown(page: Page, image_file: Path) -> None:
     answered(page, image_file)
     show_heatmap(page)
-    expect(page.locator(".legend .unit")).to_contain_text("doubles the odds")
+    expect(page.locator(".legend .unit")).to_have_text(EN["unit_log_odds"])
     set_slider(page, ".opacity", 0.4)
     expect(page.locator(".legend output").first).to_have_text("40%")
     top = float(page.locator(".legend .ticks span").last.text_content() or "")
