@@ -84,6 +84,17 @@ def test_a_window_of_another_size_does_not_distort_the_radiograph(
         assert page.evaluate(_PIXELS) == pytest.approx([1, 1], abs=0.01), (width, height)
 
 
+def test_the_radiograph_stays_in_sight_while_the_panel_is_read(
+    page: Page, image_file: Path
+) -> None:
+    answered(page, image_file)
+    for name in ("counts", "thousand", "checks-box", "limits"):
+        page.locator(f".{name} > summary").click()
+    page.locator(".feedback").scroll_into_view_if_needed()
+    assert page.evaluate("scrollY") > 300
+    expect(page.locator(".stage")).to_be_in_viewport(ratio=0.99)
+
+
 def test_side_by_side_shows_the_heatmap_and_ends_with_the_radiograph(
     page: Page, image_file: Path
 ) -> None:
