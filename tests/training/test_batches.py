@@ -235,6 +235,19 @@ def test_what_is_known_of_each_place() -> None:
     assert not (told & ~inside).any()
 
 
+def test_nothing_is_told_of_places_where_an_opacity_cannot_be_seen() -> None:
+    seen, unseen = (
+        local_batch(index=1, local=dataclasses.replace(STILL_LOCAL, visible_from=least))
+        for least in (0.0, 1.0)  # and nothing changes by as much as that
+    )
+    covered = (seen["evidence"][..., 0] > 0) & (seen["evidence"][..., 1] > 0)
+    assert covered[4:].any()
+    assert not unseen["evidence"][covered][:, 1].any()
+    # Where there is none, what was known is still told.
+    clear = (seen["evidence"][..., 0] == 0) & (seen["evidence"][..., 1] > 0)
+    assert unseen["evidence"][clear][:, 1].mean() > 0.7
+
+
 def test_no_evidence_belongs_outside_the_lungs_whatever_the_class() -> None:
     local = dataclasses.replace(STILL_LOCAL, outside_weight=0.25)
     targets = local_batch(local=local)

@@ -122,6 +122,14 @@ def test_a_configuration_until_0_12_has_no_limit_on_heat_of_normal_images() -> N
     assert TrainingConfig.from_json(document) == default.CONFIG
 
 
+def test_a_configuration_until_0_14_learned_of_opacities_that_cannot_be_seen() -> None:
+    document = tiny.CONFIG.to_json()
+    del document["local"]["visible_from"]
+    local = dataclasses.replace(tiny.CONFIG.local, visible_from=0.0)
+    assert TrainingConfig.from_json(document) == dataclasses.replace(tiny.CONFIG, local=local)
+    assert tiny.CONFIG.local.visible_from > 0
+
+
 def test_a_configuration_that_lacks_a_value_is_refused() -> None:
     document = default.CONFIG.to_json()
     del document["augmentation"]["flip"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.fitting.opacities import Opacity, plant, random_opacities
+from training.fitting.opacities import Opacity, hidden, plant, random_opacities
 
 SIDE = 96
 BLOB = Opacity(diameter=0.2, strength=0.8)
@@ -52,6 +52,25 @@ def test_its_diameter_is_about_what_was_asked(
     ]
     # Cut by the image's edge here and there, hence the wide margin.
     assert np.sqrt(4 * np.median(areas) / np.pi) / SIDE == pytest.approx(diameter, rel=0.25)
+
+
+def test_where_it_changes_next_to_nothing_it_is_hidden(
+    image: np.ndarray, lungs: np.ndarray
+) -> None:
+    everywhere = np.ones_like(lungs)
+    image[:, 54:84] = 0.7  # a lung as bright as the tissue beside it
+    opacity = Opacity(diameter=0.8, strength=0.5)
+    planted, covered = plant(image, everywhere, [opacity], np.random.default_rng(2))
+    unseen = hidden(image, planted, covered, 0.1)
+    inside = covered > 0.5
+    dark = inside & (lungs > 0) & (image < 0.4)
+    bright = inside & (image > 0.6)
+    assert dark.sum() > 100
+    assert bright.sum() > 100
+    assert unseen[dark].mean() < 0.1
+    assert unseen[bright].mean() > 0.8
+    assert not unseen[covered == 0].any()
+    assert not hidden(image, planted, covered, 0.0).any()
 
 
 def test_ribs_still_show(image: np.ndarray, lungs: np.ndarray) -> None:

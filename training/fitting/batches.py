@@ -16,7 +16,7 @@ from training.fitting.augmentation import (
 )
 from training.fitting.config import TrainingConfig
 from training.fitting.exchange import exchange_outside, restyle
-from training.fitting.opacities import plant, random_opacities
+from training.fitting.opacities import hidden, plant, random_opacities
 
 Array = npt.NDArray[np.float32]
 # By output of the network: targets in [0, 1] and their weights in the loss, on the last axis.
@@ -138,11 +138,13 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
             )
         if rng.random() < local.exchange_outside:
             image = self._with_other_outside(image, lungs, 0, rng)
-        covered = np.zeros_like(image)
-        if rng.random() < local.planted:
-            image, covered = plant(image, lungs, random_opacities(rng), rng)
         normal = split.records[row].label == 0
         known = np.full_like(image, normal)
+        covered = np.zeros_like(image)
+        if rng.random() < local.planted:
+            before = image
+            image, covered = plant(before, lungs, random_opacities(rng), rng)
+            known[hidden(before, image, covered, local.visible_from)] = 0
         logit = np.zeros(2, np.float32)
         return self._with_maps(image, lungs, covered, known, logit, augmentation, rng)
 

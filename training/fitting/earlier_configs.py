@@ -14,6 +14,7 @@ _ADDED_LATER: dict[str, Any] = {
     "local": {
         "fraction": 0.375,
         "planted": 0.6,
+        "visible_from": 0.0,
         "elsewhere": 0.3,
         "restyle": 0.3,
         "restyle_planted": 0.7,
@@ -33,8 +34,8 @@ def with_present_fields(document: dict[str, Any]) -> dict[str, Any]:
         document: of this version or an earlier one; unknown fields are kept as they are.
     """
     found: dict[str, Any] = {**_ADDED_LATER, **with_new_names(document)}
-    if isinstance(found["local"], dict):  # until 0.7 without this weight
-        found["local"] = {"outside_weight": 0.0, **found["local"]}
+    if isinstance(found["local"], dict):  # until 0.7 without this weight, until 0.14 the other
+        found["local"] = {"outside_weight": 0.0, "visible_from": 0.0, **found["local"]}
     if isinstance(found["floor"], dict):  # until 0.12 without this limit
         found["floor"] = {"normal_heat": 0.5, **found["floor"]}
     if "balance_classes" in found:  # until 0.3, when it was on or off

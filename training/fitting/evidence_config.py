@@ -10,12 +10,16 @@ from dataclasses import dataclass
 class LocalConfig:
     """What the evidence network learns about places, and what images exchange with each other.
 
-    All but the weights are fractions or probabilities in [0, 1]; the weights are in [0, 10].
+    All but the weights are fractions, probabilities or grey levels in [0, 1]; the weights are in
+    [0, 10].
 
     Attributes:
         fraction: of each batch that is images of which the places of disease are known: normal
             ones, with planted opacities or without (`training.fitting.opacities`); below 1.
         planted: fraction of these images in which opacities are planted.
+        visible_from: the change of grey level from which a planted opacity can be seen. Nothing is
+            learned of places that one covers without changing them as much
+            (`training.fitting.opacities.hidden`).
         elsewhere: fraction of these images that come from outside the data folder, where a table
             of lungs has such images (`training.data.outlines.read_elsewhere`).
         restyle: probability of giving an image the sharpness and grey levels of one of the other
@@ -31,6 +35,7 @@ class LocalConfig:
 
     fraction: float
     planted: float
+    visible_from: float
     elsewhere: float
     restyle: float
     restyle_planted: float

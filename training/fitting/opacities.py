@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 Image = npt.NDArray[np.float32]  # (S, S) in [0, 1]
+Mask = npt.NDArray[np.bool_]
 
 # What training plants:
 _DIAMETERS = (0.05, 0.32)  # smallest and largest, of the side
@@ -23,6 +24,7 @@ _RETICULAR_FRACTION = 0.25
 _COUNTS = (1, 1, 2, 3)  # one of these is drawn
 
 _INSIDE = 0.6  # of the lung mask, from which an opacity may have its centre there
+_TOUCHED = 0.05  # of a pixel, from which it counts as covered at all
 _MIN_PIXELS = 20  # inside the lungs, below which nothing is planted
 
 
@@ -97,6 +99,25 @@ def plant(
             planted = planted + amount * (lift - 0.35 * detail + 0.1 * contrast * texture)
         covered = np.maximum(covered, cover)
     return np.asarray(np.clip(planted, 0, 1), dtype=np.float32), covered
+
+
+def hidden(before: Image, after: Image, covered: Image, visible_from: float) -> Mask:
+    """Where an opacity was planted that nobody can see.
+
+    Behind the heart, which is as bright, or at the soft edge of a lung, an opacity may change next
+    to nothing.
+
+    Args:
+        before: the image without opacities, float32 (S, S) in [0, 1].
+        after: the same with them.
+        covered: how much each pixel is covered, as `plant` returns it.
+        visible_from: the change of grey level, in [0, 1], from which an opacity can be seen.
+
+    Returns:
+        bool (S, S).
+    """
+    change = cv2.GaussianBlur(np.abs(after - before), (0, 0), before.shape[0] / 60)
+    return np.asarray((covered > _TOUCHED) & (change < visible_from))
 
 
 def _soft_tissue(image: Image, lungs: Image) -> Image:

@@ -15,6 +15,7 @@ from cxr.model.bundle import Bundle, load_bundle, save_evaluation
 from cxr.model.operating_points import OperatingPoints
 from cxr.templates import render, words
 from training.files import read_json
+from training.fitting.earlier_configs import with_present_fields
 from training.templates import FOLDER
 
 # The fields of another cross-validation that a bundle stores.
@@ -75,7 +76,8 @@ def _check_groups(by: str, document: dict[str, Any], bundle: Bundle) -> str:
     """Why a cross-validation is not one by these groups, of this model's settings; or empty."""
     if document.get("plan", {}).get("by") != by:
         return f"expected the result of cross-validate --by {by}."
-    ours, theirs = bundle.config["training"], document.get("training", {})
+    ours = with_present_fields(bundle.config["training"])
+    theirs = with_present_fields(document.get("training", {}))
     keys = ("network", "preprocessing", "augmentation", "local")
     differing = [key for key in keys if ours[key] != theirs.get(key)]
     if not differing:

@@ -62,6 +62,7 @@ CONFIG = TrainingConfig(
     local=LocalConfig(
         fraction=0.375,
         planted=0.6,
+        visible_from=0.0,
         elsewhere=0.3,
         restyle=0.3,
         restyle_planted=0.7,

@@ -52,6 +52,7 @@ CONFIG = TrainingConfig(
     local=LocalConfig(
         fraction=0.375,
         planted=0.6,
+        visible_from=0.05,
         elsewhere=0.3,
         restyle=0.3,
         restyle_planted=0.7,
