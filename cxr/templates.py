@@ -47,7 +47,8 @@ def words(language: Language) -> dict[str, Any]:
     """What a template calls to say something, or to write a number, in a language."""
 
     def metric(name: str) -> str:
-        return f"{text(f'metric_{name}', language)}{' *' if name in _WEIGHTED else ''}"
+        named = "log_loss" if name == "loss" else name  # "loss" is what a training lowers
+        return f"{text(f'metric_{named}', language)}{' *' if name in _WEIGHTED else ''}"
 
     def kind(name: str) -> str:
         return text(f"studio_kind_{name}", language)

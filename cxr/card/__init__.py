@@ -9,10 +9,14 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
+import jinja2
+
 from cxr.language import Language, keep_together
 from cxr.model.operating_points import OperatingPoints
 from cxr.templates import render, words
 
+# What a figure that is missing, or is no number, leads to.
+CARD_ERRORS = (jinja2.UndefinedError, TypeError, ValueError, KeyError, IndexError, ArithmeticError)
 _METHODS = {"gradcam": "Grad-CAM", "hirescam": "HiResCAM", "gradcam++": "Grad-CAM++"}
 
 
@@ -29,14 +33,14 @@ def write_card(
         config: content of config.json.
         points: content of operating_points.json.
         evaluation: content of evaluation.json; the card has no section for what it lacks.
-        language: of the card. Credits, and what the training called its data, stay as they are.
+        language: of the card. The credit of the data, and names that the card does not know, stay
+            as they are.
 
     Returns:
         Markdown without the Hub's front matter.
 
     Raises:
-        jinja2.UndefinedError: a figure is missing.
-        TypeError: a figure is not a number.
+        CARD_ERRORS: a figure is missing, or is not a number.
     """
     card = render(
         Path(__file__).with_name(f"card.{language}.md.jinja"),

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import gradio as gr
-import jinja2
 
-from cxr.card import write_card
+from cxr.card import CARD_ERRORS, write_card
 from cxr.messages import page_texts
 from cxr.model.bundle import CARD, Bundle
 from cxr.page.components import create_line
@@ -135,5 +134,5 @@ def _french_card(bundle: Bundle) -> str | None:
     figures = (bundle.config, bundle.operating_points, bundle.evaluation)
     try:
         return write_card(*figures, language="fr").strip()
-    except (jinja2.UndefinedError, TypeError, ValueError, LookupError, ArithmeticError):
+    except CARD_ERRORS:
         return None

@@ -113,7 +113,7 @@ const showChecks = ({ warnings, checks, probability, variants }) => {
   const all = [probability, ...variants];
   const between = { low: cxrRules.shownPercent(Math.min(...all)), high: cxrRules.shownPercent(Math.max(...all)) };
   const agree = cxrRules.viewsAgree(probability, variants, points(), ownThreshold());
-  const uncertain = cxr.verdict(answered()) === "UNCERTAIN";
+  const uncertain = cxrRules.verdict(probability, points(), ownThreshold()) === "UNCERTAIN";
   const views = cxrRules.asSentence(
     say(!agree ? "views_differ" : uncertain ? "views_uncertain" : "views_agree", between));
   $(".checks").textContent = `${cxr.sentences(checks, say)} ${views}`;

@@ -69,7 +69,7 @@ const showLegend = () => {
     tick.textContent = onScale(at * top);
     return tick;
   }));
-  $(".unit").textContent = answered().evidence ? say("unit_log_odds", { step: doubling() }) : say("unit_relative");
+  $(".unit").textContent = say(answered().evidence ? "unit_log_odds" : "unit_relative");
   showSliders();
 };
 // Evidence is in log-odds where the probability follows from it, else on a scale of its own.

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -82,3 +83,18 @@ def archive(tmp_path: Path, image_file: Path, gradient_file: Path) -> Path:
         archive.writestr("ward/Dates.XLSX", b"a table of another program")
         archive.writestr("inverted.png", cv2.imencode(".png", inverted)[1].tobytes())
     return path
+
+
+@pytest.fixture
+def radiographs(tmp_path: Path, image_file: Path, gradient_file: Path) -> list[Path]:
+    """Eight radiographs that differ a little, a picture that is none, and a table of labels."""
+    folder = tmp_path / "study"
+    folder.mkdir()
+    image = cv2.imread(str(image_file), cv2.IMREAD_GRAYSCALE)
+    rows = ["file;label"]
+    for i in range(8):
+        path = folder / f"{'pneumonia' if i % 2 else 'normal'}_{i}.png"
+        cv2.imwrite(str(path), np.clip(image.astype(int) + 3 * i, 0, 255).astype(np.uint8))
+        rows.append(f"{path.name};{'Pneumonia' if i % 2 else '0'}")
+    (folder / "labels.csv").write_text("\r\n".join([*rows, "other.png;perhaps"]))
+    return [*sorted(folder.glob("*.png")), gradient_file]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 
-import jinja2
 import pytest
 
-from cxr.card import write_card
+from cxr.card import CARD_ERRORS, write_card
+from cxr.language import LANGUAGES, Language, keep_together
 from cxr.model.bundle import BUNDLED_MODEL, Bundle, load_bundle
+from training.validation.cross_validation import IN_WORDS
 from training.validation.perturbations import PERTURBATIONS
 
 SAME_IN_BOTH = {"gamma", "JPEG", "rotation", "112 pixels", "64 pixels"}
@@ -53,7 +54,10 @@ def test_french_writes_numbers_as_the_french_do(french: str) -> None:
 
 
 def test_nothing_but_credits_is_in_english(bundle: Bundle, french: str) -> None:
-    ours = french.partition(bundle.config["trained_on"]["credit"])[0]
+    trained = bundle.config["trained_on"]
+    ours = french.partition(trained["credit"])[0]
+    assert trained["outlines"] not in french
+    assert "Contours des poumons" in french
     assert not re.findall(r"\b(?:the|of|and|with|by|images? that|threshold|fold)\b", ours)
     for perturbation in PERTURBATIONS:
         for said in {perturbation.name, perturbation.strength} - SAME_IN_BOTH:
@@ -85,8 +89,40 @@ def test_sections_that_few_models_have_are_in_both(bundle: Bundle) -> None:
     assert sorted(digits(cards["fr"])) == sorted(digits(cards["en"]))
 
 
-def test_a_figure_that_is_missing_is_an_error(bundle: Bundle) -> None:
-    result = {**bundle.evaluation["result"], "metrics": {}}
-    evaluation = bundle.evaluation | {"result": result}
-    with pytest.raises(jinja2.UndefinedError, match="auc"):
-        write_card(bundle.config, bundle.operating_points, evaluation)
+@pytest.mark.parametrize(("by", "english"), IN_WORDS.items())
+def test_how_folds_are_made_is_translated(bundle: Bundle, by: str, english: str) -> None:
+    evaluation = bundle.evaluation | {"by": english}
+    figures = (bundle.config, bundle.operating_points, evaluation)
+    assert english in write_card(*figures)
+    assert english not in write_card(*figures, language="fr"), by
+
+
+def test_the_card_of_a_model_without_folds(bundle: Bundle) -> None:
+    without = ("folds", "perturbations", "elsewhere", "typicality", "explanation")
+    evaluation = {key: value for key, value in bundle.evaluation.items() if key not in without}
+    source = "5,056 images of 2,787 patients, held out of training; the epoch was also chosen"
+    source += " on them, by auc"
+    config = bundle.config | {"training": bundle.config["training"] | {"select_by": "auc"}}
+    figures = (config, bundle.operating_points, evaluation | {"source": source})
+    assert source in write_card(*figures)
+    said = "mis à l'écart de l'entraînement ; l'époque a aussi été choisie sur ces images (auc)"
+    assert keep_together(said, "fr") in write_card(*figures, language="fr")
+
+
+@pytest.mark.parametrize("figure", [None, "many", []])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_figure_that_is_missing_or_no_number_is_an_error(
+    bundle: Bundle, figure: object, language: Language
+) -> None:
+    trained = bundle.config["trained_on"] | {"images": figure}
+    metrics = bundle.evaluation["result"]["metrics"] | {"auc": figure}
+    if figure is None:
+        del trained["images"], metrics["auc"]
+    result = bundle.evaluation["result"] | {"metrics": metrics}
+    wrong = [
+        (bundle.config | {"trained_on": trained}, bundle.evaluation),
+        (bundle.config, bundle.evaluation | {"result": result}),
+    ]
+    for config, evaluation in wrong:
+        with pytest.raises(CARD_ERRORS):
+            write_card(config, bundle.operating_points, evaluation, language=language)

@@ -221,7 +221,7 @@ def test_heat_without_which_the_probability_is_about_the_same_is_weak(
     # A third of the odds is 1.1.
     checks = dataclasses.replace(found, explained=explained, without=0.1482)
     assert checks.worth == worth
-    said = "set to zero, the probability would be 14.8%."
+    said = "If the places that the heatmap shows did not count, the probability would be 14.8%."
     assert said in sentences(checks.of_evidence())
     assert "serait de 14,8\xa0%." in sentences(checks.of_evidence(), "fr")
     certain = dataclasses.replace(checks, without=0.99999)

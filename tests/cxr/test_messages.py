@@ -63,7 +63,7 @@ FAMILIES = {
     "said_": set(get_args(Verdict)),
     "flag_": {"heading", "title", "consent", "send", "needs", "sending", *get_args(Flagged)},
     "compared_": set(get_args(Comparison)),
-    "metric_": set(METRICS),
+    "metric_": {*METRICS, "log_loss"},
     "setting_": {f"{name}{part}" for name in SETTING_KEYS for part in ("", "_means")},
     "runs_state_": {*get_args(State), "unfinished"},
     "trials_state_": {"complete", "pruned", "fail", "running", "waiting"},

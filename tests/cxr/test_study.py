@@ -8,7 +8,6 @@ import os
 import zipfile
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
@@ -33,21 +32,6 @@ ONE_ROW_OF_TOOLS = """() => {
   const seen = [...document.querySelectorAll("#study .tools button")].filter((one) => !one.hidden);
   return new Set(seen.map((one) => Math.round(one.getBoundingClientRect().top))).size === 1;
 }"""
-
-
-@pytest.fixture
-def radiographs(tmp_path: Path, image_file: Path, gradient_file: Path) -> list[Path]:
-    """Eight radiographs that differ a little, a picture that is none, and a table of labels."""
-    folder = tmp_path / "study"
-    folder.mkdir()
-    image = cv2.imread(str(image_file), cv2.IMREAD_GRAYSCALE)
-    rows = ["file;label"]
-    for i in range(8):
-        path = folder / f"{'pneumonia' if i % 2 else 'normal'}_{i}.png"
-        cv2.imwrite(str(path), np.clip(image.astype(int) + 3 * i, 0, 255).astype(np.uint8))
-        rows.append(f"{path.name};{'Pneumonia' if i % 2 else '0'}")
-    (folder / "labels.csv").write_text("\r\n".join([*rows, "other.png;perhaps"]))
-    return [*sorted(folder.glob("*.png")), gradient_file]
 
 
 def test_a_study_of_eight_radiographs_goes_on_after_a_reload(

@@ -11,11 +11,7 @@ from playwright.sync_api import Page, expect
 from cxr.classifier import Classifier, Prediction
 from cxr.reading.radiograph import read_radiograph
 from tests.conftest import PAGE_MARKS
-from tests.cxr.browser import (
-    EN,
-    answered,
-    number_in,
-)
+from tests.cxr.browser import EN, answered, number_in
 
 pytestmark = PAGE_MARKS
 

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 from playwright.sync_api import TimeoutError as Late
+
+expect.set_options(timeout=15_000)  # milliseconds: trainings run beside the page
 
 
 def tab(page: Page, name: str) -> None:

@@ -52,6 +52,7 @@ def test_the_space_holds_the_page_and_names_the_commit(hub: LoopbackHub, commit:
     assert {"app.py", "requirements.txt", "README.md", "cxr/classifier.py"} <= files.keys()
     assert {f"cxr/models/gate/{name}" for name in GATE_FILES} <= files.keys()
     assert {"cxr/page/icon.svg", "cxr/page/preview.jpg"} <= files.keys()
+    assert {"cxr/card/card.en.md.jinja", "cxr/card/card.fr.md.jinja"} <= files.keys()
     assert not [path for path in files if path.startswith(("tests/", "training/", ".ci/"))]
     front = front_matter(files["README.md"])
     assert front["sdk"] == "gradio"

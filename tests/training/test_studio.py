@@ -29,7 +29,6 @@ from training.studio.jobs import JobQueue
 from training.validation.mistakes import read_mistakes, write_bundle_mistakes
 
 pytestmark = PAGE_MARKS
-expect.set_options(timeout=15_000)  # milliseconds: trainings run beside the page
 
 
 @pytest.fixture(scope="module")

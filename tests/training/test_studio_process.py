@@ -23,7 +23,6 @@ from training.studio import serve_studio
 from training.studio.jobs import JobQueue
 
 pytestmark = PAGE_MARKS
-expect.set_options(timeout=15_000)  # milliseconds: trainings run beside the page
 
 
 class Studio:

@@ -34,7 +34,9 @@ def with_present_fields(document: dict[str, Any]) -> dict[str, Any]:
         document: of this version or an earlier one; unknown fields are kept as they are.
     """
     found: dict[str, Any] = {**_ADDED_LATER, **with_new_names(document)}
-    if isinstance(found["local"], dict):  # until 0.7 without this weight, until 0.14 the other
+    if isinstance(
+        found["local"], dict
+    ):  # until 0.7 without the first, until 0.14 without the second
         found["local"] = {"outside_weight": 0.0, "visible_from": 0.0, **found["local"]}
     if isinstance(found["floor"], dict):  # until 0.12 without this limit
         found["floor"] = {"normal_heat": 0.5, **found["floor"]}

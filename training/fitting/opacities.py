@@ -111,7 +111,8 @@ def hidden(before: Image, after: Image, covered: Image, visible_from: float) -> 
         before: the image without opacities, float32 (S, S) in [0, 1].
         after: the same with them.
         covered: how much each pixel is covered, as `plant` returns it.
-        visible_from: the change of grey level, in [0, 1], from which an opacity can be seen.
+        visible_from: the change of grey level, in [0, 1] and smoothed over a sixtieth of the side,
+            from which an opacity can be seen.
 
     Returns:
         bool (S, S).

@@ -7,9 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
-from cxr.card import write_card
+from cxr.card import CARD_ERRORS, write_card
 from cxr.errors import DatasetError
 from cxr.model.bundle import Bundle, load_bundle, save_evaluation
 from cxr.model.operating_points import OperatingPoints
@@ -57,7 +55,7 @@ def update_bundle(folder: Path, sections: Mapping[str, Path]) -> Bundle:
         evaluation.pop("official_test", None)
     try:
         card = model_card(bundle.config, bundle.operating_points, evaluation)
-    except (jinja2.UndefinedError, TypeError) as error:  # of `format`, where a figure is missing
+    except CARD_ERRORS as error:
         raise DatasetError(
             f"{', '.join(map(str, sections.values()))}: lacks a figure that the card "
             f"needs ({error}). Measure again with this version."

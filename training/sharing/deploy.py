@@ -58,7 +58,7 @@ def unused() -> None:
 
 '''
 HARDWARE = {"cpu": SpaceHardware.CPU_BASIC, "zero": SpaceHardware.ZERO_A10G}
-_SOURCES = {".py", ".css", ".js", ".html", ".toml", ".svg", ".jpg"}
+_SOURCES = {".py", ".css", ".js", ".html", ".jinja", ".toml", ".svg", ".jpg"}
 _NEW_SPACE = {".gitattributes", "README.md"}  # what the Hub puts into a new Space
 
 

@@ -43,7 +43,7 @@ RESULT = "cross_validation.json"
 
 _CONFIG = "config.json"
 _LAST = "perturbed.csv"  # of a fold: it is finished once it exists
-_IN_WORDS: dict[By, str] = {
+IN_WORDS: dict[By, str] = {
     "patient": "at random, by patient",
     "acquisition": "by how the images were acquired (k-means), one group held out",
     "typicality": "by how typical their acquisition is of their class, the least typical first",
@@ -227,7 +227,7 @@ def _summarize(out: Path, config: TrainingConfig, plan: Plan) -> CrossValidation
     """Measure the finished folds, and write ``OUT/cross_validation.json``."""
     start: _Start = read_json(out / _CONFIG)
     document: CrossValidation = {
-        "by": _IN_WORDS[plan.by],
+        "by": IN_WORDS[plan.by],
         "plan": dataclasses.asdict(plan),
         "training": config.to_json(),
         "file_list_sha256": start["file_list_sha256"],
