@@ -11,11 +11,10 @@ run: .venv/app.stamp
 studio: .venv/all.stamp
 	$(BIN)/python -m training studio $(if $(DATA),--data "$(DATA)")
 
-# Three processes keep two cores busy, since tests often wait for a browser. A file's tests run in
-# one of them, since they share what they have made, and the files in the order that
-# tests/conftest.py gives them.
+# On two cores; a file's tests on one of them, since they share what they have made, and the files in
+# the order that tests/conftest.py gives them.
 test: .venv/dev.stamp
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: .venv/dev.stamp
 	$(BIN)/ruff check .

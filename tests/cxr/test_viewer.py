@@ -93,6 +93,11 @@ def test_the_radiograph_stays_in_sight_while_the_panel_is_read(
     page.locator(".feedback").scroll_into_view_if_needed()
     assert page.evaluate("scrollY") > 300
     expect(page.locator(".stage")).to_be_in_viewport(ratio=0.99)
+    stage, panel = (page.locator(name).bounding_box() for name in (".stage", ".panel"))
+    assert stage
+    assert panel
+    assert stage["width"] > panel["width"]
+    assert stage["x"] + stage["width"] < panel["x"]
 
 
 def test_side_by_side_shows_the_heatmap_and_ends_with_the_radiograph(
