@@ -159,16 +159,18 @@ def agrees_with(
     assert aid["table"] == [[4, 0, 0], [1, 0, 0], [0, 0, 3]]  # normal, unsure, pneumonia
     for side, suffix in (("alone", ""), ("with_aid", "_with_aid")):
         said = [row for row in rows if row[f"confidence{suffix}"]]
-        right = {
-            kind: np.mean([float(row[f"confidence{suffix}"]) for row in said if chosen(row)])
+        groups = {
+            kind: [float(row[f"confidence{suffix}"]) for row in said if chosen(row)]
             for kind, chosen in (
                 ("right", lambda row, suffix=suffix: row[f"choice{suffix}"] == row["label"]),
                 ("wrong", lambda row, suffix=suffix: row[f"choice{suffix}"] != row["label"]),
             )
         }
         assert aid["confidence"][side]["all"]["count"] == len(said)
-        for kind, mean in right.items():
-            assert aid["confidence"][side][kind]["mean"] == pytest.approx(mean)
+        for kind, values in groups.items():  # by chance, all readings may be right, or wrong
+            assert aid["confidence"][side][kind]["count"] == len(values)
+            if values:
+                assert aid["confidence"][side][kind]["mean"] == pytest.approx(np.mean(values))
 
 
 def test_by_keys_from_a_zip_file_and_ended_early(
