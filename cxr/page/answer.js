@@ -129,8 +129,9 @@ const elsewhereAt = ({ elsewhere }, at) => {
 };
 
 // Models of before 0.11 were measured there at their own threshold alone.
-const onlyAt = ({ curve }) =>
-  (curve.length === 1 ? say("cost_only_at", { threshold: cxr.threshold(curve[0].threshold) }) : "–");
+const onlyAt = (measured) => (measured?.curve.length === 1
+  ? say("cost_only_at", { threshold: cxr.threshold(measured.curve[0].threshold) })
+  : "–");
 
 // First what to expect on radiographs acquired differently, since the reader's may be.
 const showCost = (point, elsewhere) => {
@@ -138,7 +139,7 @@ const showCost = (point, elsewhere) => {
   for (const part of element.querySelectorAll(".cost .elsewhere")) part.hidden = !measured;
   $(".elsewhere-means").textContent = measured ? say("elsewhere_means", { images: measured.images }) : "";
   for (const name of ["sensitivity", "specificity"]) {
-    $(`td.elsewhere.${name}`).textContent = elsewhere ? cxr.percent(elsewhere[name]) : measured ? onlyAt(measured) : "–";
+    $(`td.elsewhere.${name}`).textContent = elsewhere ? cxr.percent(elsewhere[name]) : onlyAt(measured);
     $(`td.all.${name}`).textContent = cxr.percent(point[name]);
   }
   const counted = (name, [low, high], count, all) => {

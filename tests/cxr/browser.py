@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Browser, Locator, Page
 
 from cxr.classifier import Classifier
 from cxr.messages import all_texts
@@ -31,6 +31,16 @@ def served(
     page = build_page(classifier, notes=notes, flag_to=flag_to)
     with serving.served(page, {**LAUNCH_SETTINGS, "server_name": "127.0.0.1"}):
         yield page.local_url
+
+
+@contextmanager
+def opened(browser: Browser, address: str, **settings: Any) -> Iterator[Page]:
+    """The page at an address, in English unless the settings of the browser say otherwise."""
+    with browser.new_context(**{"locale": "en-GB", **settings}) as context:
+        page = context.new_page()
+        page.goto(address)
+        page.wait_for_selector(".invitation strong")
+        yield page
 
 
 def choose(page: Page, path: Path) -> None:

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 from cxr.classifier import Classifier
 from cxr.model.bundle import Bundle
 from tests.conftest import BROWSERS
-from tests.cxr.browser import served
+from tests.cxr.browser import opened, served
 from tests.loopback_hub import REPO, LoopbackHub
 from training.sharing.publish import publish
 
@@ -28,13 +28,9 @@ def url(tiny_classifier: Classifier) -> Iterator[str]:
 
 @pytest.fixture
 def page(browser: Browser, url: str) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1280, "height": 720}, locale="en-GB")
-    page = context.new_page()
-    page.goto(url)
-    page.wait_for_selector(".invitation strong")
-    expect(page.locator("#status")).to_contain_text("Model tiny 1")
-    yield page
-    context.close()
+    with opened(browser, url, viewport={"width": 1280, "height": 720}) as page:
+        expect(page.locator("#status")).to_contain_text("Model tiny 1")
+        yield page
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from cxr.page.flags import flag_sender
 from cxr.page.viewer import create_viewer
 from cxr.page.waiting_turns import Turns
 from tests.conftest import PAGE_MARKS
-from tests.cxr.browser import EN, answered, served, violations
+from tests.cxr.browser import EN, answered, opened, served, violations
 from tests.loopback_hub import LoopbackHub, Repository
 
 # The Hub's client passes content to its HTTP library in a way that the latter warns of.
@@ -154,13 +154,11 @@ class TestPage:
     def page(
         self, hub: LoopbackHub, browser: Browser, tiny_classifier: Classifier
     ) -> Iterator[Page]:
-        with served(tiny_classifier, flag_to=DATASET) as address:
-            context = browser.new_context(locale="en-GB")
-            page = context.new_page()
-            page.goto(address)
-            page.wait_for_selector(".invitation strong")
+        with (
+            served(tiny_classifier, flag_to=DATASET) as address,
+            opened(browser, address) as page,
+        ):
             yield page
-            context.close()
 
     def test_a_flag_arrives_only_when_asked(
         self, page: Page, hub: LoopbackHub, image_file: Path

@@ -14,7 +14,7 @@ from pypdf import PdfReader
 from cxr.classifier import Classifier
 from cxr.page.notes import note_keeper
 from tests.conftest import PAGE_MARKS
-from tests.cxr.browser import EN, answered, choose, served, set_slider
+from tests.cxr.browser import EN, answered, choose, opened, served, set_slider
 
 pytestmark = PAGE_MARKS
 
@@ -117,17 +117,15 @@ def test_the_reader_may_be_unsure(page: Page, image_file: Path, tmp_path: Path) 
 def test_notes_for_the_operator_hold_no_image_and_no_name(
     browser: Browser, tiny_classifier: Classifier, image_file: Path, tmp_path: Path
 ) -> None:
-    with served(tiny_classifier, notes=tmp_path / "notes") as address:
-        context = browser.new_context(locale="en-GB")
-        page = context.new_page()
-        page.goto(address)
-        page.wait_for_selector(".invitation strong")
+    with (
+        served(tiny_classifier, notes=tmp_path / "notes") as address,
+        opened(browser, address) as page,
+    ):
         answered(page, image_file)
         page.locator(".feedback summary").click()
         page.locator("[name=agree][value=agree]").check()
         page.locator("[data-note=save]").click()
         expect(page.locator(".saved")).to_have_text(EN["feedback_sent"])
-        context.close()
     (line,) = (tmp_path / "notes" / "notes.jsonl").read_text(encoding="utf-8").splitlines()
     kept = json.loads(line)
     assert kept["feedback"] == "agree"

@@ -27,6 +27,7 @@ from tests.cxr.browser import (
     choose,
     colour,
     number_in,
+    opened,
     served,
     shot,
 )
@@ -220,13 +221,11 @@ class Doubtful(Classifier):
 
 @pytest.fixture(scope="module")
 def doubtful(browser: Browser, tiny_classifier: Classifier) -> Iterator[Page]:
-    with served(Doubtful(tiny_classifier.bundle)) as address:
-        context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB")
-        page = context.new_page()
-        page.goto(address)
-        page.wait_for_selector(".invitation strong")
+    with (
+        served(Doubtful(tiny_classifier.bundle)) as address,
+        opened(browser, address, viewport={"width": 1280, "height": 900}) as page,
+    ):
         yield page
-        context.close()
 
 
 def test_a_heatmap_that_supports_nothing_takes_a_second_click(

@@ -1,6 +1,7 @@
 """Metrics of a model from labels and logits, with confidence intervals.
 
-What each is called in reports and cards is in `cxr/messages.toml`, by `metric_` and its name.
+What each is called in reports and cards is in `cxr/messages.toml`, by `metric_` and its name;
+`loss` is `log_loss` there.
 """
 
 from __future__ import annotations
