@@ -28,7 +28,7 @@ from training.fitting.presets import tiny
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 ROOT = Path(__file__).parents[1]
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+_WITH_WINDOWS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # For tests of what happens around a fit: the published network compiles in two seconds, the other
 # in eight.
 QUICK_FIT = dataclasses.replace(
@@ -60,9 +60,20 @@ def pytest_sessionstart() -> None:
         pytest.exit("a run's model is in use here; first: python -m training use --bundled", 2)
 
 
+def installed_browser(*, windows: bool = False) -> str | None:
+    """Path of a Chromium of this machine, or None: Playwright then takes its own.
+
+    Args:
+        windows: whether it has to be one that can have windows; the other needs a third less
+            processor time.
+    """
+    programs = _WITH_WINDOWS if windows else ("chromium-headless-shell", *_WITH_WINDOWS)
+    return next(filter(None, map(shutil.which, programs)), None)
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    found = installed_browser()
     with sync_playwright() as driver:
         path = found or driver.chromium.executable_path
         if not Path(path).exists():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from cxr.classifier import Classifier
 from cxr.model.bundle import Bundle
-from tests.conftest import BROWSERS
+from tests.conftest import installed_browser
 from tests.cxr.browser import opened, served
 from tests.loopback_hub import REPO, LoopbackHub
 from training.sharing.publish import publish
@@ -41,7 +40,7 @@ def page_on_disk(browser: Browser, url: str, tmp_path: Path) -> Iterator[Page]:
     """
     context = browser.browser_type.launch_persistent_context(
         tmp_path / "profile",
-        executable_path=next(filter(None, map(shutil.which, BROWSERS)), None),
+        executable_path=installed_browser(),
         args=["--no-sandbox"],
         locale="en-GB",
     )

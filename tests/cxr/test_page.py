@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-import shutil
 from html import escape, unescape
 from pathlib import Path
 from typing import Literal
@@ -21,7 +20,7 @@ from cxr.language import Language
 from cxr.messages import text
 from cxr.model.bundle import BUNDLED_MODEL
 from cxr.page.preview import PICTURE_SIZE
-from tests.conftest import BROWSERS, PAGE_MARKS, ROOT
+from tests.conftest import PAGE_MARKS, ROOT, installed_browser
 from tests.cxr.browser import (
     ANSWERED,
     EN,
@@ -77,7 +76,7 @@ def test_an_installed_page_starts(browser: Browser, url: str, tmp_path: Path) ->
     """In a window of its own, as an installed page has it; and it can be installed."""
     context = browser.browser_type.launch_persistent_context(
         tmp_path,
-        executable_path=next(filter(None, map(shutil.which, BROWSERS)), None),
+        executable_path=installed_browser(windows=True) or browser.browser_type.executable_path,
         args=["--no-sandbox", f"--app={url}"],
         locale="en-GB",
     )

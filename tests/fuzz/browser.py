@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import shutil
 import zipfile
 from collections.abc import Iterator
 from functools import cache
@@ -12,7 +11,7 @@ from typing import Any
 
 from playwright.sync_api import Page, sync_playwright
 
-from tests.conftest import BROWSERS, ROOT
+from tests.conftest import ROOT, installed_browser
 from tests.fuzz.sheets import sheet
 
 _SCRIPTS = ROOT / "cxr" / "page"
@@ -103,10 +102,8 @@ def _call(function: str, content: bytes) -> Any:
 @cache
 def _page() -> Page:
     """A page with the scripts alone, as long as this process lasts."""
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
-    browser = (
-        sync_playwright().start().chromium.launch(executable_path=program, args=["--no-sandbox"])
-    )
+    chromium = sync_playwright().start().chromium
+    browser = chromium.launch(executable_path=installed_browser(), args=["--no-sandbox"])
     page = browser.new_page()
     for name in ("zip.js", "study_labels.js"):
         page.add_script_tag(path=_SCRIPTS / name)

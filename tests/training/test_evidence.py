@@ -9,6 +9,8 @@ import numpy as np
 import onnx
 import pytest
 import tensorflow as tf
+import tf2onnx
+from tf2onnx.optimizer.transpose_optimizer import TransposeOptimizer
 
 from cxr.model.evidence import pool_evidence
 from cxr.model.graph import GRAPH, Graph
@@ -111,6 +113,16 @@ def test_the_graph_reads_rows_and_columns_with_one_operator_each(
     found = Graph(tmp_path / GRAPH, side=SIDE, outputs=graph_outputs(CONFIG)).run(batch)
     evidence = network(batch, training=False)[2].numpy()[..., 0]
     np.testing.assert_allclose(found["evidence"], evidence, atol=1e-5)
+
+
+def test_an_export_moves_no_transposes(
+    network: keras.Model, batch: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where tf2onnx moves them to depends on the order of sets: one file in twenty was another."""
+    monkeypatch.setattr(TransposeOptimizer, "optimize", lambda *_: pytest.fail("one was moved"))
+    before = list(tf2onnx.optimizer._optimizers)
+    write_network(network, CONFIG, tmp_path, images=batch)
+    assert list(tf2onnx.optimizer._optimizers) == before
 
 
 def test_the_pooled_evidence_is_between_mean_and_maximum_of_the_lungs() -> None:

@@ -29,7 +29,7 @@ from training.data.images import StoredImages
 from training.files import write_atomically
 from training.networks.lstm_export import HANDLERS as SWEEPS
 from training.networks.lstm_export import calls_of_unknown_shape, with_carried_sweeps
-from training.networks.repeatable import canonical
+from training.networks.repeatable import canonical, transposes_left_in_place
 from training.networks.saving import save_weights
 
 IMAGES = 32  # that both engines are compared on
@@ -66,7 +66,7 @@ def export_graph(
     traced = tf.function(compute, input_signature=[signature])
 
     def write(partial: Path) -> None:
-        with calls_of_unknown_shape():
+        with calls_of_unknown_shape(), transposes_left_in_place():
             model, _ = tf2onnx.convert.from_function(
                 traced,
                 input_signature=[signature],

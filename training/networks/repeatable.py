@@ -3,8 +3,29 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import onnx
+import tf2onnx
+
+_MOVES_TRANSPOSES = "optimize_transpose"
+
+
+@contextmanager
+def transposes_left_in_place() -> Iterator[None]:
+    """Keep tf2onnx from moving transposes.
+
+    Where it moves them to depends on the order of sets, and one export in twenty became another
+    file. ONNX Runtime moves them when it loads the graph.
+    """
+    optimizers = tf2onnx.optimizer._optimizers  # no argument of its `convert` leads there
+    mover = optimizers.pop(_MOVES_TRANSPOSES)
+    try:
+        yield
+    finally:
+        optimizers[_MOVES_TRANSPOSES] = mover
+        optimizers.move_to_end(_MOVES_TRANSPOSES, last=False)
 
 
 def canonical(model: onnx.ModelProto) -> onnx.ModelProto:
