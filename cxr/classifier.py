@@ -71,7 +71,12 @@ class Prediction:
         return self.checks.holds(self.probability, verdict)
 
     def remarks(self, threshold: float | None = None) -> list[Message]:
-        """What the heatmap is worth, and whether the verdict at this threshold is firm."""
+        """What the heatmap is worth, and whether the verdict at this threshold is firm.
+
+        Outside the model's range there is no verdict.
+        """
+        if not self.gate_result.in_range:
+            return self.checks.of_evidence()
         verdict = partial(self.operating_points.verdict, threshold=threshold)
         return self.checks.messages(self.probability, verdict)
 

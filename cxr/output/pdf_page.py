@@ -6,6 +6,7 @@ Each function takes the y to begin at, in points from the page's lower edge, and
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -32,6 +33,7 @@ WIDTH = A4[0] - 2 * MARGIN
 MUTED, RULE = HexColor("#475569"), HexColor("#cbd5e1")
 _INK = HexColor("#1e293b")
 _GAP = 5 * mm
+_LEGEND = 6.5 * mm  # of the page's height
 _IMAGE_SIDE = 1200  # pixels on the longer side: 300 dpi at the printed size
 
 
@@ -63,7 +65,12 @@ def write(
     return float(y - height - 1.2 * mm)
 
 
-def draw_legend(page: Canvas, y: float, language: Language) -> float:
+def height_of(draw: Callable[[Canvas, float], float]) -> float:
+    """What something takes of a page's height, in points."""
+    return A4[1] - draw(Canvas(io.BytesIO(), pagesize=A4), A4[1])
+
+
+def _draw_legend(page: Canvas, y: float, language: Language) -> float:
     """The heatmap's colours from nothing to the strongest, below the second image."""
     left, width, height = MARGIN + (WIDTH + _GAP) / 2, 34 * mm, 2.5 * mm
     shades = np.repeat(colour_table()[np.newaxis], 8, axis=0)
@@ -71,13 +78,20 @@ def draw_legend(page: Canvas, y: float, language: Language) -> float:
     said = f"{text('legend_low', language)} – {text('legend_high', language)}"
     beside = left + width + 2 * mm
     write(page, y + 0.6 * mm, said, x=beside, width=WIDTH / 2 - width, colour=MUTED, size=8)
-    return float(y - height - 4 * mm)
+    return float(y - _LEGEND)
 
 
 def draw_images(
-    page: Canvas, y: float, radiograph: Radiograph, prediction: Prediction, captions: list[str]
+    page: Canvas,
+    y: float,
+    radiograph: Radiograph,
+    prediction: Prediction,
+    captions: list[str],
+    *,
+    lowest: float,
+    language: Language,
 ) -> float:
-    """Radiograph and overlay side by side, with equal sizes that fit into a square."""
+    """Radiograph and overlay side by side with a legend, of equal sizes that end above `lowest`."""
     width = (WIDTH - _GAP) / 2
     images = [draw_overlay(radiograph, prediction.heatmap, opacity=opacity) for opacity in (0, 0.6)]
     lefts = [MARGIN + column * (width + _GAP) for column in range(len(images))]
@@ -89,11 +103,12 @@ def draw_images(
     ends = []
     for image, left in zip(images, lefts, strict=True):
         rows, columns = image.shape[:2]
-        scale = min(width / columns, width / rows)
+        height = min(width, top - lowest - _LEGEND - 4 * mm)
+        scale = min(width / columns, height / rows)
         drawn = (columns * scale, rows * scale)
         page.drawImage(_encode(image), left, top - drawn[1], *drawn)
         ends.append(top - drawn[1] - 4 * mm)
-    return float(min(ends))
+    return _draw_legend(page, min(ends), language)
 
 
 def _encode(image: npt.NDArray[np.uint8]) -> ImageReader:
@@ -112,11 +127,11 @@ def _encode(image: npt.NDArray[np.uint8]) -> ImageReader:
 
 def draw_table(page: Canvas, y: float, rows: list[tuple[str, str]]) -> float:
     """Write rows of a name and a value."""
-    first = 52 * mm  # width of the first column
+    first, size = 46 * mm, 8.5  # the width of the first column
     for name, value in rows:
         ends = (
-            write(page, y, name, width=first - _GAP, colour=MUTED),
-            write(page, y, value, x=MARGIN + first, width=WIDTH - first),
+            write(page, y, name, width=first - _GAP, size=size, colour=MUTED),
+            write(page, y, value, x=MARGIN + first, width=WIDTH - first, size=size),
         )
         y = min(ends)
     return float(y - 2 * mm)

@@ -1,4 +1,7 @@
-"""A report of one page: the radiograph, its heatmap, the numbers, and what they do not mean."""
+"""A report: the radiograph, its heatmap, the numbers, and what they do not mean.
+
+One page; two where that many warnings would leave no room for the pictures.
+"""
 
 from __future__ import annotations
 
@@ -18,20 +21,26 @@ from cxr.language import Language, format_percent, format_probability, format_th
 from cxr.messages import sentences, text
 from cxr.model import expected
 from cxr.model.bundle import Bundle
-from cxr.model.operating_points import Interval, OperatingPoint, at_prevalence
+from cxr.model.operating_points import (
+    Interval,
+    OperatingPoint,
+    OperatingPoints,
+    at_prevalence,
+)
 from cxr.output.pdf_page import (
     MARGIN,
     MUTED,
     RULE,
     WIDTH,
     draw_images,
-    draw_legend,
     draw_table,
+    height_of,
     write,
 )
 from cxr.reading.radiograph import Radiograph
 
 OwnReading = Literal["NORMAL", "PNEUMONIA", "UNSURE"]
+_LEAST_PICTURES = 75 * mm  # captions and legend included
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +65,7 @@ class Reading:
 def pdf_report(
     radiograph: Radiograph, prediction: Prediction, bundle: Bundle, reading: Reading
 ) -> bytes:
-    """A report of one page, A4.
+    """A report of one or two pages, A4.
 
     Args:
         radiograph: the radiograph.
@@ -74,54 +83,69 @@ def pdf_report(
     page.setTitle(f"{title}: {radiograph.name}")
     page.setAuthor(f"{bundle.name} {bundle.version}")
     page.setSubject(disclaimer)
-    y = A4[1] - MARGIN
-    y = write(page, y, title, size=16, bold=True)
-    y = write(page, y, disclaimer, size=10, bold=True, colour=HexColor("#b45309"))
-    y = write(page, y, text("report_file", language, name=radiograph.name), colour=MUTED)
-    today = date.today().isoformat()
-    y = write(page, y, text("report_date", language, date=today), colour=MUTED)
+    file = text("report_file", language, name=radiograph.name)
+    today = text("report_date", language, date=date.today().isoformat())
+
+    def begin(*lines: str) -> float:
+        y = write(page, A4[1] - MARGIN, title, size=16, bold=True)
+        y = write(page, y, disclaimer, size=10, bold=True, colour=HexColor("#b45309"))
+        for line in lines:
+            y = write(page, y, line, colour=MUTED)
+        return y - 2 * mm
+
+    def draw_words(page: Canvas, y: float) -> float:
+        y = draw_table(page, y, _rows(prediction, bundle, reading))
+        page.setStrokeColor(RULE)
+        page.line(MARGIN, y, MARGIN + WIDTH, y)
+        return write(page, y - 2 * mm, _meaning(language), size=8, colour=MUTED)
+
+    y = begin(file, today)
+    lowest = MARGIN + height_of(draw_words)
+    on_one_page = y - lowest >= _LEAST_PICTURES
     worth = text(f"worth_{prediction.checks.worth}", language)
     evidence = text("evidence_is", language, word=worth)
     with_heatmap = f"{text('report_heatmap', language)}, {evidence}"
     captions = [text("report_plain", language), with_heatmap]
-    y = draw_images(page, y - 2 * mm, radiograph, prediction, captions)
-    y = draw_legend(page, y, language)
-    y = draw_table(page, y, _rows(prediction, bundle, reading))
-    page.setStrokeColor(RULE)
-    page.line(MARGIN, y, MARGIN + WIDTH, y)
-    meaning = text(
-        "report_meaning",
-        language,
-        normal=text("not_excluded", language),
-        limits=text("limits", language),
+    y = draw_images(
+        page,
+        y,
+        radiograph,
+        prediction,
+        captions,
+        lowest=lowest if on_one_page else MARGIN,
+        language=language,
     )
-    write(page, y - 2 * mm, meaning, size=8.5, colour=MUTED)
+    if not on_one_page:
+        page.showPage()
+        y = begin(file)
+    draw_words(page, y)
     page.showPage()
     page.save()
     return buffer.getvalue()
+
+
+def _meaning(language: Language) -> str:
+    normal, limits = text("not_excluded", language), text("limits", language)
+    return text("report_meaning", language, normal=normal, limits=limits)
 
 
 def _rows(prediction: Prediction, bundle: Bundle, reading: Reading) -> list[tuple[str, str]]:
     """The table: what each line is called, and what it says."""
     language = reading.language
     points = prediction.operating_points
-    threshold = points.threshold if reading.threshold is None else reading.threshold
-    whose = text("model_threshold" if reading.threshold is None else "reader_threshold", language)
-    counts = expected.measured_on(bundle.evaluation)
-    measured_on = text("measured_on", language, **counts) if counts else points.source
+    in_range = prediction.gate_result.in_range
+    probability = (text("probability", language), _probability(prediction, reading))
+    verdict = (text("verdict", language), _verdict(prediction, reading))
     warnings = sentences(prediction.gate_result.warnings, language)
     identity = bundle.identity()
     identity["sha256"] = identity["sha256"][:12]
     return [
         *_own_reading(reading),
-        (text("probability", language), _probability(prediction, reading)),
-        (text("verdict", language), _verdict(prediction, reading)),
+        # The number means little outside the model's range, and what was measured does not hold.
+        *([probability, verdict] if in_range else [verdict, probability]),
         (text("evidence", language), _evidence(prediction, language)),
         *_orientation(prediction, language),
-        (text("threshold", language), f"{format_threshold(threshold, language)} ({whose})"),
-        *_elsewhere(bundle, threshold, language),
-        *_cost(points.at(threshold), language),
-        (text("report_measured", language), measured_on),
+        *(_figures(points, bundle, reading) if in_range else []),
         (
             text("report_warnings", language),
             warnings or text("report_no_warnings", language),
@@ -134,13 +158,40 @@ def _rows(prediction: Prediction, bundle: Bundle, reading: Reading) -> list[tupl
     ]
 
 
+def _figures(points: OperatingPoints, bundle: Bundle, reading: Reading) -> list[tuple[str, str]]:
+    """The threshold, and what was measured at it."""
+    language, own = reading.language, reading.threshold
+    threshold = points.threshold if own is None else own
+    whose = text("model_threshold" if own is None else "reader_threshold", language)
+    said = f"{format_threshold(threshold, language)} ({whose})"
+    if own is None:
+        said = text(
+            "report_thresholds",
+            language,
+            threshold=format_threshold(threshold, language),
+            whose=whose,
+            low=format_threshold(points.high_sensitivity, language),
+            high=format_threshold(points.high_specificity, language),
+        )
+    counts = expected.measured_on(bundle.evaluation)
+    measured_on = text("measured_on", language, **counts) if counts else points.source
+    return [
+        (text("threshold", language), said),
+        *_elsewhere(bundle, threshold, language),
+        *_cost(points.at(threshold), language),
+        (text("report_measured", language), measured_on),
+    ]
+
+
 def _verdict(prediction: Prediction, reading: Reading) -> str:
     """The verdict; at a threshold of the reader's own, what the model says by itself, too."""
     language, own = reading.language, reading.threshold
     said, by_itself = (
         text(f"verdict_{prediction.shown_verdict(at)}", language) for at in (own, None)
     )
-    if own is None or not prediction.gate_result.in_range:
+    if not prediction.gate_result.in_range:
+        return text("study_pair", language, name=said, value=text("reason_OUTSIDE", language))
+    if own is None:
         return said
     return text("report_own_threshold", language, verdict=said, by_itself=by_itself)
 
@@ -150,15 +201,19 @@ def _own_reading(reading: Reading) -> list[tuple[str, str]]:
         return []
     language = reading.language
     said = text("quiz_unsure" if reading.own == "UNSURE" else f"verdict_{reading.own}", language)
-    if reading.confidence is not None:
+    if reading.confidence is None:
+        said = text("report_own", language, verdict=said)
+    else:
         sure = format_percent(reading.confidence, language, digits=0)
-        said = text("report_own", language, verdict=said, confidence=sure)
-    return [(text("own_title", language), said)]
+        said = text("report_own_sure", language, verdict=said, confidence=sure)
+    return [(text("report_own_title", language), said)]
 
 
 def _probability(prediction: Prediction, reading: Reading) -> str:
     """At equal frequency of both classes, and at the reader's prevalence."""
     language, even = reading.language, prediction.probability
+    if not prediction.gate_result.in_range:
+        return format_probability(even, language)
     if reading.prevalence is None:
         means = text("if_even", language)
     else:

@@ -8,7 +8,9 @@ const showAnswer = () => {
   $(".viewer").dataset.verdict = verdict;
   $(".verdict .name").textContent = value.name;
   $(".verdict .label").textContent = say(`verdict_${verdict}`);
-  $(".verdict .reason").textContent = say(`reason_${verdict}`, reasonValues());
+  const byModel = ["PNEUMONIA", "NORMAL"].includes(verdict) && ownThreshold() === null;
+  const reason = byModel ? `${verdict}_model` : verdict;
+  $(".verdict .reason").textContent = say(`reason_${reason}`, reasonValues());
   $(".verdict .excludes").hidden = verdict !== "NORMAL";
   showOwnThreshold(value);
   // Outside the model's range the number means little: it is there for who asks for it, and what was measured at a
@@ -114,8 +116,8 @@ const showChecks = ({ warnings, checks, probability, variants }) => {
   const between = { low: cxrRules.shownPercent(Math.min(...all)), high: cxrRules.shownPercent(Math.max(...all)) };
   const agree = cxrRules.viewsAgree(probability, variants, points(), ownThreshold());
   const uncertain = cxrRules.verdict(probability, points(), ownThreshold()) === "UNCERTAIN";
-  const views = cxrRules.asSentence(
-    say(!agree ? "views_differ" : uncertain ? "views_uncertain" : "views_agree", between));
+  const views = answered().in_range ? cxrRules.asSentence(
+    say(!agree ? "views_differ" : uncertain ? "views_uncertain" : "views_agree", between)) : "";
   $(".checks").textContent = `${cxr.sentences(checks, say)} ${views}`;
   $(".scale-means").textContent = answered().evidence
     ? say("scale_means", { step: doubling(), top: onScale(topOfScale()) })
@@ -201,13 +203,19 @@ const keep = async (kind) => {
   if (kind === "overlay") return keepOverlay();
   const mine = notes().findLast((other) => other.id === answered().id);
   const own = state.own === "seen" ? null : state.own;
+  const { source, asked } = state;
+  const settings = {
+    kind, own, language: cxr.language, threshold: ownThreshold(),
+    prevalence: state.prevalence / 100, confidence: own ? mine?.confidence : null,
+    keep_identifiers: $(".identifiers").checked,
+  };
   let made = { problem: "state_offline" };
   try {
-    made = await server.keep_file({
-      ...state.asked, kind, own, language: cxr.language, threshold: ownThreshold(),
-      prevalence: state.prevalence / 100, confidence: own ? mine?.confidence : null,
-      keep_identifiers: $(".identifiers").checked,
-    });
+    made = await server.keep_file({ ...asked, ...settings });
+    // The upload may have been deleted: a reader takes longer than it is kept.
+    if (made.problem === "not_kept" && source.file) {
+      made = await server.keep_file({ ...(await handOver(source)), ...settings });
+    }
   } catch { /* said below */ }
   if (made.uri) cxrFiles.download(made.uri, made.name);
   else $(".not-kept").textContent = `${cxrRules.asSentence(say(made.problem))} ${cxr.sentences(made.reasons ?? [], say)}`;

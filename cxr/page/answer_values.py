@@ -70,7 +70,6 @@ def answer_value(radiograph: Radiograph, prediction: Prediction, bundle: Bundle)
     lungs = prediction.gate_result.lungs
     mask = np.zeros((1, 1), dtype=bool) if lungs is None else lungs.mask
     turns = prediction.gate_result.correction.turns
-    spacing = radiograph.acquisition.pixel_spacing
     checks = prediction.checks
     return {
         "id": hashlib.sha256(levels.tobytes()).hexdigest(),
@@ -84,8 +83,9 @@ def answer_value(radiograph: Radiograph, prediction: Prediction, bundle: Bundle)
         "values": values,
         "windows": _windows(levels, bits, mask, radiograph, values),
         "turned": 90 * turns,  # degrees, anticlockwise
-        # Millimetres between rows and between columns, of the upright radiograph.
-        "spacing": spacing[::-1] if spacing and turns % 2 else spacing,
+        "spacing": _spacing(radiograph, turns, levels.shape),
+        "spacing_at_detector": radiograph.acquisition.spacing_at_detector,
+        "shrunk": max(radiograph.shape) / max(levels.shape),
         "map": map_value(prediction, bundle),
         "reference": bundle.heatmap_reference,
         "evidence": _evidence(prediction),
@@ -130,6 +130,22 @@ def _levels(
     if correction.inverted:
         return WHITE - levels, 16, (stored.white, stored.black)
     return levels, 16, (stored.black, stored.white)
+
+
+def _spacing(
+    radiograph: Radiograph, turns: int, shape: tuple[int, ...]
+) -> tuple[float, float] | None:
+    """Millimetres between rows and between columns of the upright radiograph as it is sent."""
+    spacing = radiograph.acquisition.pixel_spacing
+    if spacing is None:
+        return None
+    rows, columns = (
+        millimetres * stored / sent
+        for millimetres, stored, sent in zip(
+            spacing, radiograph.shape, shape[::-1] if turns % 2 else shape, strict=True
+        )
+    )
+    return (columns, rows) if turns % 2 else (rows, columns)
 
 
 def _packed(levels: npt.NDArray[Any]) -> bytes:

@@ -22,16 +22,23 @@ const state = {
 const answered = () => (state.kind === "answered" ? state.value : null);
 const points = () => answered().operating_points;
 
-// Asks the server for an answer: the kind of state that it leads to, with its values (see cxr/page/answer_values.py).
+// How the server knows a source: a file is uploaded, and deleted there some minutes later.
+const handOver = async ({ name, file, case: ofCase }) => {
+  if (!file) return { case: ofCase };
+  const { path } = await upload(file);
+  if (!path) throw new Error("not uploaded");
+  return { name, path };
+};
+
+// Asks the server for an answer: the kind of state that it leads to, with its values (see cxr/page/answer_values.py), and
+// `asked`, by which the server knows the radiograph.
 const ask = async (source) => {
-  const { name, file } = source;
+  const { file } = source;
   if (file?.size > props.max_bytes) return { kind: "too_large" };
   try {
     return await cxrFiles.patiently(async () => {
-      const asked = file ? { name, path: (await upload(file)).path } : { case: source.case };
-      if (file && !asked.path) throw new Error("not uploaded");
-      state.asked = asked;
-      return server.answer_one(asked);
+      const asked = await handOver(source);
+      return { asked, ...(await server.answer_one(asked)) };
     }, (answer) => answer.kind === "busy");
   } catch (error) {
     if (file && !(await cxrFiles.isThere(file))) return { kind: "missing" };

@@ -33,8 +33,11 @@ const sendFlag = async () => {
   became = "sending";
   showFlag();
   const { id, file, ...nameless } = saveNote();
-  const radiograph = sent.consent ? state.asked : null;
-  const answer = await server.flag({ ...nameless, ...sent, radiograph }).catch(() => "not_sent");
+  let answer = "not_sent";
+  try { // its upload may have been deleted: a reader takes longer than it is kept
+    const radiograph = sent.consent ? await handOver(state.source) : null;
+    answer = await server.flag({ ...nameless, ...sent, radiograph });
+  } catch { /* said below */ }
   if (answered()?.id !== digest) return;
   became = answer;
   if (answer === "not_sent") flagged = "";

@@ -3,18 +3,21 @@
 
 const radiograph = { levels: null, canvas: document.createElement("canvas"), painted: "" };
 
-const loadRadiograph = async (value) => {
+// An answer's levels. Meanwhile another radiograph may have been chosen: nothing that is shown is changed.
+const unpackLevels = async (value) => {
   const packed = Uint8Array.from(atob(value.levels), (char) => char.charCodeAt(0));
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
   const bytes = new Uint8Array(await new Response(stream).arrayBuffer());
   delete value.levels; // a copy that nobody needs any more
   for (let i = 1; i < bytes.length; i += 1) bytes[i] += bytes[i - 1]; // they came as differences, modulo 256
-  radiograph.levels = bytes;
-  if (value.bits === 16) {
-    const count = bytes.length / 2; // all high bytes come first, then all low bytes
-    radiograph.levels = new Uint16Array(count);
-    for (let i = 0; i < count; i += 1) radiograph.levels[i] = (bytes[i] << 8) | bytes[count + i];
-  }
+  if (value.bits !== 16) return bytes;
+  const count = bytes.length / 2; // all high bytes come first, then all low bytes
+  const levels = new Uint16Array(count);
+  for (let i = 0; i < count; i += 1) levels[i] = (bytes[i] << 8) | bytes[count + i];
+  return levels;
+};
+const loadRadiograph = (value, levels) => {
+  radiograph.levels = levels;
   [radiograph.canvas.width, radiograph.canvas.height] = [value.width, value.height];
   radiograph.painted = "";
   state.window = [...Object.values(value.windows)[0]];

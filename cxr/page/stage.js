@@ -105,9 +105,11 @@ const drawGrid = (context, width, height) => {
 };
 
 const lengthOf = ([from, to]) => {
-  const [rows, columns] = answered().spacing ?? [1, 1];
+  const { spacing, spacing_at_detector: atDetector, shrunk } = answered();
+  const [rows, columns] = spacing ?? [shrunk, shrunk];
   const length = Math.hypot((to.x - from.x) * columns, (to.y - from.y) * rows);
-  return say(answered().spacing ? "length_mm" : "length_pixels", { length: cxr.decimal(length, 1) });
+  return say(!spacing ? "length_pixels" : atDetector ? "length_mm_at_detector" : "length_mm",
+    { length: cxr.decimal(length, 1) });
 };
 const drawRuler = (context, line) => {
   const [from, to] = stage.ruler;

@@ -84,8 +84,9 @@ const next = async () => {
   if (mine !== asking) return null;
   const kind = found.kind === "answered" && !found.in_range ? "outside" : found.kind;
   if (kind === "answered") {
-    await loadRadiograph(found);
+    const levels = await unpackLevels(found);
     if (mine !== asking) return null;
+    loadRadiograph(found, levels);
   }
   Object.assign(state, { kind, value: found });
   if (kind !== "answered") return enter("problem");

@@ -148,7 +148,8 @@ const showModel = () => {
   $(".study").dataset.verdict = verdict;
   $(".verdict .label").textContent = say(`verdict_${verdict}`);
   $(".verdict .reason").textContent = say("study_probability", {
-    probability: cxr.probability(value.probability), threshold: cxr.threshold(points().threshold),
+    probability: cxr.probability(value.probability),
+    low: cxr.threshold(points().high_sensitivity), high: cxr.threshold(points().high_specificity),
   });
   const worth = cxrRules.asSentence(say("study_pair", { name: say("evidence"), value: say(`worth_${value.worth}`) }));
   $(".answer .means").textContent = `${worth} ${say(`worth_${value.worth}_${value.why}`)}`;

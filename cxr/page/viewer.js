@@ -29,14 +29,14 @@ const open = async (source) => {
   if (source.file) cxrCases.show(null);
   cxrList.follow(source.file ?? null);
   become("reading");
-  const next = await ask(source);
+  const { asked = null, ...next } = await ask(source);
+  const levels = next.kind === "answered" ? await unpackLevels(next) : null;
   if (mine !== chosen) return;
-  if (next.kind === "answered") {
-    await loadRadiograph(next);
+  if (levels) {
+    loadRadiograph(next, levels);
     forgetErased(next);
   }
-  if (mine !== chosen) return;
-  become(next.kind, { value: next, picture: next.picture ?? picture });
+  become(next.kind, { value: next, asked, picture: next.picture ?? picture });
   if (!waiting()) showSourceCase();
   showNote();
 };

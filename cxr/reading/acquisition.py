@@ -18,8 +18,8 @@ class Acquisition:
         body_part: ``"CHEST"``, … in capitals.
         lateral: whether view or orientation say that it was taken from the side.
         age: of the patient in years.
-        pixel_spacing: millimetres between rows and between columns, on the detector where the
-            header knows nothing better.
+        pixel_spacing: millimetres between rows and between columns.
+        spacing_at_detector: whether these are of the detector, where the chest is magnified.
         burned_in: whether the header says that text is part of the image, which may name somebody.
     """
 
@@ -29,6 +29,7 @@ class Acquisition:
     lateral: bool = False
     age: float | None = None
     pixel_spacing: tuple[float, float] | None = None
+    spacing_at_detector: bool = False
     burned_in: bool = False
 
 

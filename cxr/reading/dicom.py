@@ -197,13 +197,15 @@ def _acquisition(dataset: Dataset) -> Acquisition:
     # Rows that lead to front or back were taken from the side (PS3.3 section C.7.6.1.1.1).
     orientation = [str(way).upper() for way in dataset.get("PatientOrientation") or []]
     sideways = bool(orientation) and orientation[0][:1] in ("A", "P")
+    at_detector = _spacing(dataset, "ImagerPixelSpacing")
     return Acquisition(
         modality=_word(dataset, "Modality"),
         view=view,
         body_part=_word(dataset, "BodyPartExamined"),
         lateral=view in _LATERAL or sideways,
         age=_age(dataset),
-        pixel_spacing=_spacing(dataset),
+        pixel_spacing=_spacing(dataset, "PixelSpacing") or at_detector,
+        spacing_at_detector=_spacing(dataset, "PixelSpacing") is None and at_detector is not None,
         burned_in=_word(dataset, "BurnedInAnnotation") == "YES",
     )
 
@@ -230,9 +232,9 @@ def _age(dataset: Dataset) -> float | None:
     return years if 0 <= years < 120 else None
 
 
-def _spacing(dataset: Dataset) -> tuple[float, float] | None:
+def _spacing(dataset: Dataset, keyword: str) -> tuple[float, float] | None:
     try:
-        rows, columns = dataset.get("PixelSpacing") or dataset.get("ImagerPixelSpacing")
+        rows, columns = dataset.get(keyword)
         spacing = (float(rows), float(columns))
     except (TypeError, ValueError):
         return None

@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
-from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi_lut
+from pydicom.pixels.processing import apply_color_lut, apply_modality_lut
 
 from cxr.errors import UnsupportedRadiograph
 from cxr.messages import Message
-from cxr.reading.stored_levels import StoredLevels
+from cxr.reading.stored_levels import WHITE, StoredLevels
 
 
 def grey_levels(
@@ -45,27 +45,27 @@ def grey_levels(
         return _scaled(stored, 0, 2 ** int(dataset.BitsStored) - 1), None
     if photometric not in ("MONOCHROME1", "MONOCHROME2") or stored.ndim != 2:
         raise UnsupportedRadiograph(name, Message("dicom_photometric"))
-    values = np.asarray(apply_modality_lut(stored, dataset))
-    low, high = _range(values, stored, dataset)
-    pixels = _windowed(values, dataset)
-    if pixels is None:
-        pixels = _scaled(values, low, high)
     inverted = photometric == "MONOCHROME1"
-    levels = StoredLevels.from_values(
-        values, low=low, high=high, inverted=inverted, window=_window_ends(dataset)
-    )
-    return np.float32(1) - pixels if inverted else pixels, levels
+    values = np.asarray(apply_modality_lut(stored, dataset))
+    values, low, high = _without_padding(values, stored, dataset, inverted=inverted)
+    pixels = _windowed(values, dataset)
+    shown = _scaled(values, low, high) if pixels is None else pixels
+    if pixels is not None and _is_curved(dataset):
+        # No window of two ends shows the values so: the levels are what was made of them.
+        levels = StoredLevels.from_values(pixels * WHITE, low=0, high=WHITE, inverted=inverted)
+    else:
+        window = None if pixels is None else _window_ends(dataset)
+        levels = StoredLevels.from_values(
+            values, low=low, high=high, inverted=inverted, window=window
+        )
+    return np.float32(1) - shown if inverted else shown, levels
 
 
 def _windowed(values: npt.NDArray[Any], dataset: Dataset) -> npt.NDArray[np.float32] | None:
     """Through the first VOI LUT or window; None where there is none that shows anything."""
     try:
         if dataset.get("VOILUTSequence"):
-            shown = np.asarray(apply_voi_lut(values, dataset))
-            data = dataset.VOILUTSequence[0].LUTData
-            entries = np.frombuffer(data, "<u2") if isinstance(data, bytes) else np.asarray(data)
-            # The descriptor's number of bits is often larger than what the table uses.
-            pixels = _scaled(shown, float(entries.min()), float(entries.max()))
+            pixels = _through_table(values, dataset)
         elif dataset.get("WindowWidth") is not None:
             pixels = _through_window(values.astype(np.float64), dataset)
         else:
@@ -74,6 +74,29 @@ def _windowed(values: npt.NDArray[Any], dataset: Dataset) -> npt.NDArray[np.floa
         return None  # a window of no width, a table of no entries: shown as if it had none
     shows_something = np.isfinite(pixels).all() and pixels.min() < pixels.max()
     return pixels if shows_something else None
+
+
+def _is_curved(dataset: Dataset) -> bool:
+    return bool(dataset.get("VOILUTSequence")) or dataset.get("VOILUTFunction") == "SIGMOID"
+
+
+def _through_table(values: npt.NDArray[Any], dataset: Dataset) -> npt.NDArray[np.float32]:
+    """Values through the first VOI LUT (PS3.3 section C.11.2.1.1).
+
+    pydicom counts places in a table of 8-bit entries with 8 bits, and finds others.
+    """
+    table = dataset.VOILUTSequence[0]
+    count, first, bits = (int(number) for number in table.LUTDescriptor)
+    count = count or 2**16
+    data = table.LUTData
+    if isinstance(data, bytes):
+        packed = bits == 8 and len(data) <= count + 1  # which an even length asks for
+        big_endian = dataset.original_encoding[1] is False
+        data = np.frombuffer(data, "u1" if packed else ">u2" if big_endian else "<u2")
+    entries = np.asarray(data)[:count]
+    places = np.clip(np.floor(values) - first, 0, len(entries) - 1).astype(np.intp)
+    # The descriptor's number of bits is often larger than what the table uses.
+    return _scaled(entries[places], float(entries.min()), float(entries.max()))
 
 
 def _through_window(values: npt.NDArray[np.float64], dataset: Dataset) -> npt.NDArray[np.float32]:
@@ -101,24 +124,25 @@ def _window(dataset: Dataset) -> tuple[float, float]:
 
 
 def _window_ends(dataset: Dataset) -> tuple[float, float] | None:
-    """The values that the first window shows black and white, unless a VOI LUT takes its place."""
+    """The values that the first window shows black and white; None where there is none."""
     try:
-        if dataset.get("VOILUTSequence"):
-            return None
         centre, width = _window(dataset)
     except (ValueError, TypeError, IndexError, AttributeError):
         return None
     return centre - width / 2, centre + width / 2
 
 
-def _range(
-    values: npt.NDArray[Any], stored: npt.NDArray[Any], dataset: Dataset
-) -> tuple[float, float]:
-    """From the darkest to the brightest value of the radiograph, padding apart."""
-    padding = dataset.get("PixelPaddingValue")
-    inside = values[stored != padding] if padding is not None else values
-    inside = inside if inside.size else values
-    return float(inside.min()), float(inside.max())
+def _without_padding(
+    values: npt.NDArray[Any], stored: npt.NDArray[Any], dataset: Dataset, *, inverted: bool
+) -> tuple[npt.NDArray[Any], float, float]:
+    """Values with what pads them as dark as the darkest; the lowest and the highest beside it."""
+    value = dataset.get("PixelPaddingValue")
+    padding = np.zeros(stored.shape, dtype=bool) if value is None else stored == value
+    if padding.all() or not padding.any():
+        return values, float(values.min()), float(values.max())
+    inside = values[~padding]
+    low, high = inside.min(), inside.max()
+    return np.where(padding, high if inverted else low, values), float(low), float(high)
 
 
 def _scaled(values: npt.NDArray[Any], low: float, high: float) -> npt.NDArray[np.float32]:

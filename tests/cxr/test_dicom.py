@@ -33,6 +33,7 @@ from cxr.errors import (
     UnsupportedRadiograph,
 )
 from cxr.reading.radiograph import read_radiograph
+from cxr.reading.stored_levels import WHITE
 from tests.cxr.dicom_files import RAMP, SECRETS, SIDE, Change, content, header, make
 
 
@@ -113,7 +114,11 @@ STEEP = np.clip((np.arange(SIDE) - 8.0) / 16, 0, 1)  # the exact one: from 8 to 
         (lut("ModalityLUTSequence", [i * i for i in range(SIDE)]), RISING**2),
         (header(WindowCenter=16, WindowWidth=0), RISING),  # no window at all
         (header(WindowCenter=5000, WindowWidth=2), RISING),  # one that shows nothing
-        (header(PixelPaddingValue=31), np.clip(np.arange(SIDE) / 30, 0, 1)),
+        (header(PixelPaddingValue=31), np.arange(SIDE) % 31 / 30),
+        (
+            header(PixelPaddingValue=0, PhotometricInterpretation="MONOCHROME1"),
+            (31 - np.arange(SIDE)) % 31 / 30,
+        ),
     ],
     ids=[
         "nothing: from darkest to brightest",
@@ -134,12 +139,53 @@ STEEP = np.clip((np.arange(SIDE) - 8.0) / 16, 0, 1)  # the exact one: from 8 to 
         "a window of no width",
         "a window beside the radiograph",
         "padding",
+        "padding of MONOCHROME1",
     ],
 )
 def test_grey_levels(change: Change, expected: np.ndarray[Any, Any]) -> None:
     dataset = make()
     change(dataset)
     np.testing.assert_allclose(row(dataset), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ExplicitVRBigEndian])
+@pytest.mark.parametrize("way", ["numbers", "words", "packed"])
+def test_a_voi_lut_of_8_bit_entries(way: str, syntax: str) -> None:
+    """PS3.3 section C.11.2.1.1: more entries than 8 bits can count."""
+    stored = np.tile(np.linspace(0, 4095, SIDE).round().astype(np.uint16), (SIDE, 1))
+    entries = (np.arange(4096) // 16).astype(np.uint16)
+    dataset = make(stored, bits=12, syntax=syntax)
+    lut("VOILUTSequence", entries.tolist(), bits=8)(dataset)
+    if way != "numbers":
+        order = ">" if syntax == ExplicitVRBigEndian else "<"
+        words = entries.astype("u1" if way == "packed" else f"{order}u2")
+        data = dataset.VOILUTSequence[0]["LUTData"]
+        data.VR, data.value = "OW", words.tobytes()
+    np.testing.assert_allclose(row(dataset), RISING, atol=1 / 2**7)
+
+
+@pytest.mark.parametrize(
+    ("change", "shown"),
+    [
+        (lut("VOILUTSequence", [i * i for i in range(SIDE)]), RISING**2),
+        (
+            header(WindowCenter=16, WindowWidth=16, VOILUTFunction="SIGMOID"),
+            1 / (1 + np.exp(-4 * (np.arange(SIDE) - 16) / 16)),
+        ),
+        (header(WindowCenter=5000, WindowWidth=2), RISING),
+    ],
+    ids=["VOI LUT", "sigmoid", "a window beside the radiograph"],
+)
+def test_a_viewer_shows_at_first_what_is_classified(
+    change: Change, shown: np.ndarray[Any, Any]
+) -> None:
+    dataset = make()
+    change(dataset)
+    radiograph = read_radiograph(content(dataset), name="image")
+    assert radiograph.stored
+    assert radiograph.stored.window is None
+    np.testing.assert_allclose(radiograph.stored.levels[0] / WHITE, shown, atol=1e-4)
+    np.testing.assert_allclose(radiograph.pixels[0], shown, atol=1e-4)
 
 
 @pytest.mark.parametrize(

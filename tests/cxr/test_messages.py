@@ -40,7 +40,7 @@ FAMILIES = {
     "kind_": set(KINDS) - {"frontal"},
     "evidence_": set(PLACES) - {"lungs"},
     "verdict_": {*get_args(Verdict), "OUTSIDE"},
-    "reason_": {*get_args(Verdict), "OUTSIDE"},
+    "reason_": {*get_args(Verdict), "OUTSIDE", "PNEUMONIA_model", "NORMAL_model"},
     "blurring_": set(get_args(Effect)),
     "worth_": {
         *WORTHS,

@@ -13,10 +13,12 @@ from cxr.checks import PLACES, Blurring, Checks
 from cxr.classifier import Prediction
 from cxr.gate.lungs import lung_fields
 from cxr.gate.result import Correction, GateResult
-from cxr.messages import Message
-from cxr.model.bundle import Bundle
+from cxr.language import Language
+from cxr.messages import Message, text
+from cxr.model.bundle import BUNDLED_MODEL, Bundle, load_bundle
 from cxr.model.expected import elsewhere
 from cxr.model.operating_points import OperatingPoints
+from cxr.output.pdf_page import MARGIN
 from cxr.output.report_pdf import Reading, pdf_report
 from cxr.reading.radiograph import Radiograph
 
@@ -50,10 +52,22 @@ def prediction(points: OperatingPoints) -> Prediction:
     )
 
 
-def words(pdf: bytes) -> str:
-    pages = PdfReader(io.BytesIO(pdf)).pages
-    assert len(pages) == 1
-    return " ".join(pages[0].extract_text().split())
+def words(pdf: bytes, *, pages: int = 1) -> str:
+    found = PdfReader(io.BytesIO(pdf)).pages
+    assert len(found) == pages
+    return " ".join(" ".join(page.extract_text() for page in found).split())
+
+
+def lowest_line(pdf: bytes) -> float:
+    """How far above the lower edge the last line of any page stands, in points."""
+    heights: list[float] = []
+    for page in PdfReader(io.BytesIO(pdf)).pages:
+        page.extract_text(
+            visitor_text=lambda said, cm, tm, *_: (
+                heights.append(cm[5] + tm[5]) if said.strip() else None
+            )
+        )
+    return min(heights)
 
 
 def test_it_says_what_was_answered(
@@ -89,7 +103,7 @@ def test_the_readers_threshold_and_language(
     assert "Le thorax est incliné d'environ 17°." in said
     assert "Indices sur la carte de chaleur Étayé." in said
     assert "Avec la carte de chaleur (Grad-CAM), indices : Étayé" in said
-    assert "Votre lecture Pneumonie, sûr à 75 %, avant que" in said
+    assert "Lecture du lecteur Pneumonie, sûr à 75 %, avant que" in said
     assert "50,0 % pour une prévalence de 20 %" in said  # 0.8 × 0.2 of 0.8 × 0.2 + 0.2 × 0.8
 
 
@@ -105,7 +119,10 @@ def test_outside_the_models_range_and_as_it_came(
     )
     answer = dataclasses.replace(prediction, gate_result=gate)
     said = words(pdf_report(radiograph, answer, tiny_bundle, Reading()))
-    assert "Verdict Outside the model's range" in said
+    assert "Verdict Outside the model's range: the model was not trained on such" in said
+    # No figure that does not hold there, and no verdict that was not given.
+    for absent in ("Sensitivity", "prevalence", "Threshold", "same verdict"):
+        assert absent not in said
     assert "Orientation shown as it came" in said
 
 
@@ -134,6 +151,33 @@ def test_what_to_expect_elsewhere(
     damaged += [{**figures, "curve": [{"threshold": 0.5}]}, {**figures, "curve": 3}]
     for wrong in damaged:
         assert elsewhere({"result": result, "elsewhere": wrong}) is None
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+@pytest.mark.parametrize("warnings", [0, 2, 4, 30])
+@pytest.mark.parametrize("turns", [0, 1])
+def test_no_word_runs_off_the_page(
+    radiograph: Radiograph, prediction: Prediction, language: Language, warnings: int, turns: int
+) -> None:
+    """With the bundled model's figures, which are the longest, and a square radiograph."""
+    bundle = load_bundle(BUNDLED_MODEL)
+    square = dataclasses.replace(radiograph, pixels=np.zeros((90, 90), dtype=np.float32))
+    gate = dataclasses.replace(
+        prediction.gate_result,
+        warnings=(Message("tilted", {"degrees": "17"}),) * warnings,
+        correction=Correction(turns=turns),
+    )
+    answer = dataclasses.replace(
+        prediction,
+        heatmap=np.zeros((90, 90), dtype=np.float32),
+        operating_points=bundle.operating_points,
+        gate_result=gate,
+    )
+    reading = Reading(language=language, prevalence=0.2, own="PNEUMONIA", confidence=0.75)
+    pdf = pdf_report(square, answer, bundle, reading)
+    said = words(pdf, pages=2 if warnings == 30 else 1)
+    assert text("limits", language).split()[-1] in said
+    assert lowest_line(pdf) >= MARGIN
 
 
 @pytest.mark.parametrize("shape", [(40, 400), (400, 40), (2500, 2000)])

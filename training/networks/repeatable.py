@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import onnx
-import tf2onnx
+import tf2onnx.optimizer
 
 _MOVES_TRANSPOSES = "optimize_transpose"
 
