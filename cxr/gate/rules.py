@@ -223,5 +223,5 @@ def _age_warnings(age: float | None, *, probably_adult: bool) -> list[Message]:
     if age is None:
         return [Message("adult")] if probably_adult else []
     if age >= ADULT_AGE:
-        return [Message("age", {"years": f"{age:.0f}"})]
+        return [Message("age", {"years": f"{int(age)}"})]
     return [Message("infant")] if age < INFANT_AGE else []

@@ -222,9 +222,15 @@ def _probability(prediction: Prediction, reading: Reading) -> str:
             "if_even_and_here",
             language,
             probability=format_probability(here, language),
-            prevalence=format_percent(reading.prevalence, language, digits=0),
+            prevalence=_percent(reading.prevalence, language),
         )
     return f"{format_probability(even, language)} {means}"
+
+
+def _percent(fraction: float, language: Language) -> str:
+    """With a decimal only where there is one."""
+    digits = 0 if round(1000 * fraction) % 10 == 0 else 1
+    return format_percent(fraction, language, digits=digits)
 
 
 def _evidence(prediction: Prediction, language: Language) -> str:

@@ -57,7 +57,7 @@ const showBar = (probability, at) => {
   const prevalence = state.prevalence / 100;
   $(".condition").textContent = say("condition", {
     probability: cxr.probability(cxrRules.atPrevalence(probability, prevalence)),
-    prevalence: cxr.percent(prevalence, 0),
+    prevalence: cxr.percent(prevalence, Number.isInteger(state.prevalence) ? 0 : 1),
   });
 };
 

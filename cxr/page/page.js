@@ -2,11 +2,14 @@
 window.cxr ??= (() => {
   const rules = window.cxrRules;
 
-  // Storage may be forbidden; then nothing is remembered.
+  // Storage may be forbidden or full: then this lasts as long as the page.
+  const unstored = new Map();
   const remember = (key, value, storage = "localStorage") => {
-    try { window[storage].setItem(`cxr.${key}`, JSON.stringify(value)); } catch { /* forbidden */ }
+    unstored.delete(key);
+    try { window[storage].setItem(`cxr.${key}`, JSON.stringify(value)); } catch { unstored.set(key, value); }
   };
   const recall = (key, storage = "localStorage") => {
+    if (unstored.has(key)) return unstored.get(key);
     try { return JSON.parse(window[storage].getItem(`cxr.${key}`)); } catch { return null; }
   };
 

@@ -100,8 +100,9 @@ const showTools = () => {
   $("[data-tool=preset] [data-t]").textContent = say(`window_${now}`);
   const said = [];
   if (turned) said.push(say("banner_turned", { degrees: turned }));
+  if (state.view.flip) said.push(say("banner_mirrored"));
   const asked = pressed.heatmap || pressed.contour;
-  if (notSupported() && asked) said.push(say("worth_not_supported"));
+  if (notSupported() && asked) said.push(cxrRules.asSentence(say("evidence_is", { word: say("worth_not_supported") })));
   $(".banner").textContent = said.join(" · ");
   $(".banner").hidden = !said.length;
   $(".unsupported").hidden = !(asked && notSupported() && !state.forced);

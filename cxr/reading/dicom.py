@@ -228,7 +228,10 @@ def _age(dataset: Dataset) -> float | None:
         )
     except ValueError:
         return None
-    years = (taken - born).days / _DAYS_A_YEAR
+    # Whole on a birthday, which the mean length of a year would miss by hours.
+    had_birthday = (taken.month, taken.day) >= (born.month, born.day)
+    whole = taken.year - born.year - (not had_birthday)
+    years = min(max((taken - born).days / _DAYS_A_YEAR, whole), whole + 0.999)
     return years if 0 <= years < 120 else None
 
 

@@ -273,6 +273,23 @@ def test_ages(age: str, years: float | None) -> None:
     assert found == (None if years is None else pytest.approx(years, abs=0.001))
 
 
+@pytest.mark.parametrize(
+    ("born", "taken", "years"),
+    [
+        ("20200301", "20210301", 1),  # a first birthday
+        ("20200301", "20210228", 0.997),
+        ("20180101", "20240820", 6.634),
+        ("20240820", "20180101", None),
+    ],
+)
+def test_ages_between_dates(born: str, taken: str, years: float | None) -> None:
+    dataset = make()
+    header(PatientBirthDate=born, StudyDate=taken)(dataset)
+    found = read_radiograph(content(dataset), name="image").acquisition.age
+    assert found == (None if years is None else pytest.approx(years, abs=0.003))
+    assert years is None or int(found or 0) == int(years)
+
+
 def without_pixels(dataset: FileDataset) -> None:
     del dataset.PixelData
 

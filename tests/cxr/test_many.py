@@ -47,7 +47,7 @@ def test_many_images(
     expect(row_of(page, "inverted.png")).to_contain_text("Black and white are")
     expect(row_of(page, "gradient.png")).to_contain_text(sentences([Message("no_lungs")]))
     expect(row_of(page, "broken.jpeg")).to_contain_text("This is not a picture")
-    page.get_by_label("Your label, ward/one.png").select_option("UNSURE")
+    page.get_by_label("Your reading, ward/one.png").select_option("UNSURE")
     page.locator(".language").click()
     expect(many_status(page)).to_have_text("5 sur 5, 0 restante : 1 refusée, 1 illisible")
 
@@ -108,7 +108,7 @@ def test_filters_and_order(page: Page, archive: Path, tmp_path: Path) -> None:
     page.locator("[data-filter=search]").fill("WHITE are")
     expect(names).to_have_text(["inverted.png"])
     page.locator("[data-filter=search]").fill("")
-    page.get_by_label("Your label, ward/one.png").select_option("NORMAL")
+    page.get_by_label("Your reading, ward/one.png").select_option("NORMAL")
     page.locator("[data-filter=own]").select_option("NORMAL")
     expect(names).to_have_text(["ward/one.png"])
     page.locator("[data-do=all]").click()
@@ -146,7 +146,7 @@ def test_from_one_radiograph_to_the_next_by_keyboard(
     page.keyboard.press("a")
     expect(page.locator("#many")).to_be_visible()
     expect(page.get_by_role("button", name="image.png")).to_be_focused()
-    expect(page.get_by_label("Your label, image.png")).to_have_value("PNEUMONIA")
+    expect(page.get_by_label("Your reading, image.png")).to_have_value("PNEUMONIA")
     # A radiograph that did not come from the list has no next one in it.
     page.locator("button[data-view=one]").click()
     answered(page, image_file)
@@ -265,7 +265,7 @@ def test_a_line_stays_where_it_is_while_it_is_labelled_by_keys(page: Page, archi
     expect(many_status(page)).to_contain_text(" 0 left", timeout=30_000)
     page.locator("[data-filter=own]").select_option("none")
     page.locator(".sort").select_option("name")
-    label = page.get_by_label("Your label, ward/broken.jpeg")
+    label = page.get_by_label("Your reading, ward/broken.jpeg")
     label.focus()
     for value in ("PNEUMONIA", "NORMAL"):
         page.keyboard.press("ArrowDown")

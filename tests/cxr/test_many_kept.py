@@ -21,13 +21,13 @@ def test_the_list_survives_a_reload_until_it_is_deleted(
         choose_many(page, path)
         expect(many_status(page)).to_contain_text(" 0 left", timeout=30_000)
     expect(many_status(page)).to_contain_text("6 of 6 done", timeout=30_000)
-    page.get_by_label("Your label, ward/one.png").select_option("NORMAL")
+    page.get_by_label("Your reading, ward/one.png").select_option("NORMAL")
     expect(page.locator(".kept")).to_have_text(EN["kept_all"])
     before = page.locator("#many tbody").inner_text()
     page.reload()
     expect(page.locator("#many tbody tr")).to_have_count(6)
     assert page.locator("#many tbody").inner_text() == before
-    expect(page.get_by_label("Your label, ward/one.png")).to_have_value("NORMAL")
+    expect(page.get_by_label("Your reading, ward/one.png")).to_have_value("NORMAL")
     for name in ("image.png", "ward/one.png"):  # of a file, and of a ZIP file
         page.locator("button[data-view=many]").click()
         page.get_by_role("button", name=name, exact=True).click()
@@ -88,14 +88,14 @@ def test_a_second_tab_does_not_overwrite_the_list(
     choose_many(other, gradient_file)  # not added, and it is said
     expect(other.locator("#many .other-tab")).to_contain_text(EN["other_tab_list"])
     assert not violations(other)
-    page.get_by_label("Your label, image.png").select_option("NORMAL")
+    page.get_by_label("Your reading, image.png").select_option("NORMAL")
     other.locator("#many [data-do=here]").click()
-    expect(other.get_by_label("Your label, image.png")).to_have_value("NORMAL")
+    expect(other.get_by_label("Your reading, image.png")).to_have_value("NORMAL")
     expect(other.locator("#many tbody tr")).to_have_count(1)
     expect(page.locator("#many .other-tab")).to_be_visible()
-    other.get_by_label("Your label, image.png").select_option("UNSURE")
+    other.get_by_label("Your reading, image.png").select_option("UNSURE")
     other.close()
-    expect(page.get_by_label("Your label, image.png")).to_have_value("UNSURE")
+    expect(page.get_by_label("Your reading, image.png")).to_have_value("UNSURE")
 
 
 def test_what_was_chosen_is_read_from_the_browser_once_it_is_gone_from_the_disk(

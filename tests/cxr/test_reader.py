@@ -111,7 +111,8 @@ def test_the_reader_may_be_unsure(page: Page, image_file: Path, tmp_path: Path) 
         page.locator("[data-keep=report]").click()
     waiting.value.save_as(tmp_path / "report.pdf")
     words = " ".join(PdfReader(tmp_path / "report.pdf").pages[0].extract_text().split())
-    assert f"{EN['own_title']} {EN['quiz_unsure']}" in words
+    own = EN["report_own"].format(verdict=EN["quiz_unsure"])
+    assert f"{EN['report_own_title']} {own}" in words
 
 
 def test_notes_for_the_operator_hold_no_image_and_no_name(

@@ -101,8 +101,8 @@ def test_the_readers_threshold_and_language(
     assert "80,0 %" in said
     assert "Un verdict normal n'exclut pas une pneumonie. Les intervalles sont" in said
     assert "Le thorax est incliné d'environ 17°." in said
-    assert "Indices sur la carte de chaleur Étayé." in said
-    assert "Avec la carte de chaleur (Grad-CAM), indices : Étayé" in said
+    assert "Indices sur la carte de chaleur Étayés." in said
+    assert "Avec la carte de chaleur (Grad-CAM), indices : Étayés" in said
     assert "Lecture du lecteur Pneumonie, sûr à 75 %, avant que" in said
     assert "50,0 % pour une prévalence de 20 %" in said  # 0.8 × 0.2 of 0.8 × 0.2 + 0.2 × 0.8
 

@@ -167,7 +167,9 @@ def test_zoom_turn_and_flip(page: Page, image_file: Path) -> None:
     page.keyboard.press("f")
     flipped = shot(page)
     assert np.abs(flipped[:, ::-1] - whole).mean() < 5 < np.abs(flipped - whole).mean()
+    expect(page.locator(".banner")).to_have_text(EN["banner_mirrored"])
     page.keyboard.press("f")
+    expect(page.locator(".banner")).to_be_hidden()
     for _ in range(2):
         page.keyboard.press("r")
     assert np.abs(shot(page)[::-1, ::-1] - whole).mean() < 5

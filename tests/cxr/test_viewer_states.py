@@ -200,7 +200,7 @@ def test_an_image_that_came_inverted_or_turned_is_shown_upright(
     upright = shot(page)
     cv2.imwrite(str(changed), cv2.rotate(image, cv2.ROTATE_180))
     answered(page, changed)
-    expect(page.locator(".banner")).to_contain_text("Turned by 180°")
+    expect(page.locator(".banner")).to_contain_text("Turned to the left by 180°")
     assert np.abs(shot(page) - upright).mean() < 3
 
 
