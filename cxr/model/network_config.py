@@ -21,8 +21,9 @@ class NetworkConfig:
         architecture: ``"published"`` is the student project's network, ``"evidence"`` is ours.
         input_size: side of the square input in pixels.
         stem_width: channels of the first convolution (evidence only).
-        widths: channels of each stage. Each halves the map first, but the last of the evidence
-            network, whose map has input_size / 2^stages places a side.
+        widths: channels of each stage. Evidence: the stem and each stage but the last halve the
+            map, which then has input_size / 2^stages places a side. Published: one convolution of
+            3×3 without padding a stage, then a pooling that halves.
         blocks: residual blocks of each stage (evidence only).
         lstm_units: units of each LSTM, per direction.
         last_width: channels of the last convolution (evidence only).
@@ -34,6 +35,7 @@ class NetworkConfig:
         dropout: rate before the last convolution (evidence) or the last layer, in [0, 1).
     """
 
+    # The defaults are for bundles of earlier versions; our values are in the presets.
     architecture: Architecture = "evidence"
     input_size: int = 160
     stem_width: int = 24

@@ -118,7 +118,7 @@ def test_the_graph_reads_rows_and_columns_with_one_operator_each(
 def test_an_export_moves_no_transposes(
     network: keras.Model, batch: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where tf2onnx moves them to depends on the order of sets: one file in twenty was another."""
+    """Where tf2onnx moves them to depends on the order of sets: one file in thirty was another."""
     monkeypatch.setattr(TransposeOptimizer, "optimize", lambda *_: pytest.fail("one was moved"))
     before = list(tf2onnx.optimizer._optimizers)
     write_network(network, CONFIG, tmp_path, images=batch)

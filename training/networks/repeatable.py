@@ -16,7 +16,7 @@ _MOVES_TRANSPOSES = "optimize_transpose"
 def transposes_left_in_place() -> Iterator[None]:
     """Keep tf2onnx from moving transposes.
 
-    Where it moves them to depends on the order of sets, and one export in twenty became another
+    Where it moves them to depends on the order of sets, and one export in thirty became another
     file. ONNX Runtime moves them when it loads the graph.
     """
     optimizers = tf2onnx.optimizer._optimizers  # no argument of its `convert` leads there

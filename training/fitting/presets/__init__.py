@@ -1,4 +1,11 @@
-"""Named configurations, one file each: every value, why, how long, what to expect, the command."""
+"""Named configurations, one file each: every value, why, how long, what to expect, the command.
+
+To only try settings, no file here is needed: give `--preset` a JSON file with every value. To add a
+preset, copy default.py to NAME.py, set ``preset="NAME"`` and every value, rewrite its docstring,
+and add it to `DOCUMENTS`. For its card in the studio, add it to `FIGURES` in
+training/studio/preset_cards.py, and ``preset_NAME_what`` and ``preset_NAME_time`` to
+cxr/messages.toml, in both languages; numbers there have to be in the docstring, too.
+"""
 
 from __future__ import annotations
 

@@ -40,8 +40,9 @@ from training.fitting.evidence_config import HeatmapFloor, LocalConfig
 CONFIG = TrainingConfig(
     preset="default",
     # A fine map of a small network (0.44 million parameters): 16×16 places found planted opacities
-    # about four times as often as 8×8 places of a larger network (a and b). With twice the channels
-    # nothing was better that could be told from chance.
+    # about four times as often as 8×8 places of a larger network (a and b of "Nine variants of the
+    # evidence network" in training/EXPERIMENTS.md). With twice the channels nothing was better that
+    # could be told from chance.
     network=NetworkConfig(
         architecture="evidence",
         input_size=192,
@@ -59,8 +60,8 @@ CONFIG = TrainingConfig(
         dropout=0.2,
     ),
     preprocessing=Preprocessing(size=192, intensity="standardized"),
-    # With the network before this one, every further augmentation cost accuracy at this length of
-    # training, and the settings that a search found did worse on atypical images.
+    # With the residual network of 0.2 to 0.4, every further augmentation cost accuracy at this
+    # length of training, and the settings that a search found did worse on atypical images.
     augmentation=AugmentationConfig(
         flip=0.5,
         rotation=12.0,
@@ -84,7 +85,7 @@ CONFIG = TrainingConfig(
         visible_from=0.0,
         elsewhere=0.5,
         # Exchanging sharpness, grey levels and surroundings between the classes costs AUC on
-        # atypical images, and buys hits of outlined opacities (b and e). With the broader maximum,
+        # atypical images, and buys hits of outlined opacities (b and e there). With the broader maximum,
         # twice as much of it bought hardly more hits than chance.
         restyle=0.15,
         restyle_planted=0.7,
@@ -95,12 +96,12 @@ CONFIG = TrainingConfig(
     ),
     # A model that fails one of these does not ship. The bundled one has 0.92, 0.24, 0.67 and 0.28.
     floor=HeatmapFloor(in_lungs=0.8, locality=0.4, planted_hit=0.35, normal_heat=0.5),
-    # Longer fits gain little: an AUC of 0.945 on atypical images after 10 epochs and 0.948 after
-    # 14. The network before this one had the same after 14 and 45.
+    # Longer fits gain little: with the network of 0.5 an AUC of 0.945 on atypical images after 10
+    # epochs and 0.948 after 14; the residual network before it had the same after 14 and 45.
     epochs=18,
     select_by="last",  # so that validation chooses nothing, and its figures can be believed
     small_size=128,
-    small_fraction=0.6,  # with the network before, a fit then took two thirds of the time
+    small_fraction=0.6,  # with the residual network a fit then took two thirds of the time
     batch_size=32,
     optimizer="adamw",
     learning_rate=2e-3,
@@ -110,7 +111,7 @@ CONFIG = TrainingConfig(
     balance="batches",
     label_smoothing=0.05,
     mixup_alpha=0.0,
-    flip_tta=True,  # it helped every variant of the network before
+    flip_tta=True,  # it helped nearly every variant of the residual network, and hurt none
     validation_fraction=0.15,
     seed=1,
 )
