@@ -85,8 +85,8 @@ CONFIG = TrainingConfig(
         visible_from=0.0,
         elsewhere=0.5,
         # Exchanging sharpness, grey levels and surroundings between the classes costs AUC on
-        # atypical images, and buys hits of outlined opacities (b and e there). With the broader maximum,
-        # twice as much of it bought hardly more hits than chance.
+        # atypical images, and buys hits of outlined opacities (b and e there). With the broader
+        # maximum, twice as much of it bought hardly more hits than chance.
         restyle=0.15,
         restyle_planted=0.7,
         exchange_outside=0.1,
