@@ -92,7 +92,9 @@ def dicom_objects(
         UnreadableRadiograph: the header's identifiers cannot be carried over.
     """
     overlay = draw_overlay(radiograph, prediction.heatmap)
-    picture = with_caption(overlay, model=f"{bundle.name} {bundle.version}")
+    picture = with_caption(
+        overlay, model=f"{bundle.name} {bundle.version}", worth=prediction.checks.worth
+    )
     try:
         with quietly():
             capture = _capture(picture, _study(content, keep_identifiers=keep_identifiers))

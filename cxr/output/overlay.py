@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from cxr.checks import Worth
+from cxr.messages import text
 from cxr.model.heatmap import LEAST_SHOWN
 from cxr.reading.radiograph import Radiograph
 
@@ -57,12 +59,15 @@ def draw_overlay(
     return overlay
 
 
-def with_caption(picture: npt.NDArray[np.uint8], *, model: str) -> npt.NDArray[np.uint8]:
-    """A picture with a strip below it: what it is, the scale of its colours, and the model.
+def with_caption(
+    picture: npt.NDArray[np.uint8], *, model: str, worth: Worth | None
+) -> npt.NDArray[np.uint8]:
+    """A picture with a strip below it: what it is, its colours, what they are worth, the model.
 
     Args:
         picture: RGB, (H, W, 3).
         model: its name and version.
+        worth: whether the heatmap supports the answer; None if it is not known.
 
     Returns:
         RGB, higher by the strip.
@@ -71,7 +76,7 @@ def with_caption(picture: npt.NDArray[np.uint8], *, model: str) -> npt.NDArray[n
     scale = max(0.3, width / 900)
     line = round(34 * scale)
     margin, thickness = round(10 * scale), max(1, round(scale))
-    strip = np.zeros((2 * line + margin, width, 3), dtype=np.uint8)
+    strip = np.zeros((3 * line + margin, width, 3), dtype=np.uint8)
 
     def write(said: str, left: int, row: int, colour: tuple[int, int, int]) -> None:
         place = (left, round((row + 0.75) * line))
@@ -91,7 +96,11 @@ def with_caption(picture: npt.NDArray[np.uint8], *, model: str) -> npt.NDArray[n
     top = line + line // 4
     shades = np.linspace(0, 255, bar).astype(np.uint8)
     strip[top : top + line // 2, margin : margin + bar] = colour_table()[shades]
-    write(f"no evidence - strongest     {model}", 2 * margin + bar, 1, (220, 220, 220))
+    grey = (220, 220, 220)
+    write("no evidence - strongest", 2 * margin + bar, 1, grey)
+    # In English: the font has no accents.
+    said = [text("evidence_is", "en", word=text(f"worth_{worth}", "en"))] if worth else []
+    write("     ".join([*said, model]), margin, 2, grey)
     return np.vstack([picture, strip])
 
 

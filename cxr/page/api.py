@@ -123,7 +123,9 @@ def heatmap_png(prediction: Prediction) -> bytes:
 def overlay_png(radiograph: Radiograph, prediction: Prediction, bundle: Bundle) -> bytes:
     """The radiograph with its heatmap and a caption, as PNG."""
     drawn = draw_overlay(radiograph, prediction.heatmap)
-    return png(with_caption(drawn, model=f"{bundle.name} {bundle.version}"))
+    return png(
+        with_caption(drawn, model=f"{bundle.name} {bundle.version}", worth=prediction.checks.worth)
+    )
 
 
 def fetch_nothing(page: gr.Blocks) -> None:

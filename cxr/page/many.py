@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 import cxr
+from cxr.checks import WORTHS
 from cxr.classifier import Classifier
 from cxr.errors import CXRError, RadiographError
 from cxr.gate.result import Correction
@@ -193,7 +194,9 @@ def _overlay(asked: Any, classifier: Classifier) -> bytes:
     upright = (width, height) if correction.turns % 2 else (height, width)
     heatmap = correction.undo(scale_heatmap(found, reference=1.0, shape=upright))
     overlay = draw_overlay(Radiograph(pixels=pixels, name=name), heatmap)
-    return png(with_caption(overlay, model=f"{classifier.bundle.name} {classifier.bundle.version}"))
+    model = f"{classifier.bundle.name} {classifier.bundle.version}"
+    worth = asked.get("worth")
+    return png(with_caption(overlay, model=model, worth=worth if worth in WORTHS else None))
 
 
 def _map(sent: Any) -> npt.NDArray[np.float32]:

@@ -19,10 +19,10 @@ const csv = () => {
 // The server draws what it has answered already: only the radiograph and its map are sent.
 const overlayOf = async (row) => {
   const file = await cxrList.fileOf(row);
-  const { map, turns, name } = row;
+  const { map, turns, name, worth } = row;
   const { overlay } = await cxrFiles.patiently(async () => {
     const { path } = await upload(file);
-    return server.overlay_of({ path, name, map, turns });
+    return server.overlay_of({ path, name, map, turns, worth });
   }, ({ busy }) => busy);
   if (!overlay) throw new Error("the server has none");
   return Uint8Array.from(atob(overlay), (char) => char.charCodeAt(0));

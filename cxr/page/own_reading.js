@@ -55,7 +55,7 @@ const showSession = () => {
   if (answered()) $(".own-reading .name").textContent = answered().name;
   $(".saved").textContent = SAVED[saved]();
   const all = notes();
-  const read = all.filter((one) => one.own);
+  const read = all.filter((one) => one.own && one.verdict !== "OUTSIDE"); // where the model gives no verdict
   const agreed = read.filter((one) => one.own === one.verdict).length;
   const unsure = read.filter((one) => one.own === "UNSURE").length;
   const uncertain = read.filter((one) => one.verdict === "UNCERTAIN").length;

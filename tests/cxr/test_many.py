@@ -223,6 +223,13 @@ def test_the_overlay_is_the_answers_own_map(
     # All heat is in the upper left corner of the upright radiograph.
     asked = {"path": str(turned), "name": "turned.png", "map": [[1, 0], [0, 0]], "turns": 3}
     sent = table.overlay_of(asked)["overlay"]
+    # Below it stands whether the heatmap supports the answer, if the browser says so.
+    captions = [
+        table.overlay_of({**asked, "worth": worth})["overlay"]
+        for worth in ("not_supported", "supported", "anything", ["weak"])
+    ]
+    assert len({sent, *captions}) == 3
+    assert captions[2] == captions[3] == sent
     drawn = cv2.imdecode(np.frombuffer(base64.b64decode(sent), np.uint8), cv2.IMREAD_COLOR)[:240]
     colour = np.ptp(drawn.astype(int), axis=2) > 8
     assert colour[200:, :40].all()  # where that corner lies in the radiograph as it came
