@@ -185,6 +185,10 @@ element.addEventListener("input", (event) => {
     showAnswer();
   }
 });
+// What is no prevalence does not stay in the field.
+element.addEventListener("change", (event) => {
+  if (event.target.matches(".prevalence input")) event.target.value = state.prevalence;
+});
 element.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (button?.dataset.stop) setThreshold(points()[button.dataset.stop]);

@@ -116,6 +116,9 @@ def test_of_a_thousand_children(page: Page, image_file: Path, points: OperatingP
     expect(page.locator(".condition")).to_contain_text("at a prevalence of 30%")
     said_here = page.locator(".condition").inner_text()
     assert number_in(said_here) == pytest.approx(here, abs=0.002)
+    page.locator(".prevalence input").fill("150")
+    page.keyboard.press("Enter")
+    expect(page.locator(".prevalence input")).to_have_value("30")
 
 
 def test_a_threshold_of_the_readers_own_lasts_as_long_as_the_tab_and_is_said(
