@@ -66,6 +66,11 @@ def format_threshold(threshold: float, language: Language) -> str:
     return format_percent(threshold, language, digits=0)
 
 
+def format_prevalence(prevalence: float, language: Language) -> str:
+    """A prevalence as a percentage, with a decimal only where there is one: ``20%``, ``2.5%``."""
+    return format_percent(prevalence, language, digits=1 if round(1000 * prevalence) % 10 else 0)
+
+
 def _round(value: Decimal, digits: int) -> Decimal:
     """Half rounded up, as the browser does; Python's own formatting rounds half to even."""
     return value.quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_UP)

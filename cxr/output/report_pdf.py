@@ -17,7 +17,13 @@ from reportlab.pdfgen.canvas import Canvas
 
 from cxr.classifier import Prediction
 from cxr.gate.result import Correction
-from cxr.language import Language, format_percent, format_probability, format_threshold
+from cxr.language import (
+    Language,
+    format_percent,
+    format_prevalence,
+    format_probability,
+    format_threshold,
+)
 from cxr.messages import sentences, text
 from cxr.model import expected
 from cxr.model.bundle import Bundle
@@ -165,14 +171,14 @@ def _figures(points: OperatingPoints, bundle: Bundle, reading: Reading) -> list[
     whose = text("model_threshold" if own is None else "reader_threshold", language)
     said = f"{format_threshold(threshold, language)} ({whose})"
     if own is None:
-        said = text(
+        uncertain = text(
             "report_thresholds",
             language,
             threshold=format_threshold(threshold, language),
-            whose=whose,
             low=format_threshold(points.high_sensitivity, language),
             high=format_threshold(points.high_specificity, language),
         )
+        said = f"{said}. {uncertain}"
     counts = expected.measured_on(bundle.evaluation)
     measured_on = text("measured_on", language, **counts) if counts else points.source
     return [
@@ -222,15 +228,9 @@ def _probability(prediction: Prediction, reading: Reading) -> str:
             "if_even_and_here",
             language,
             probability=format_probability(here, language),
-            prevalence=_percent(reading.prevalence, language),
+            prevalence=format_prevalence(reading.prevalence, language),
         )
     return f"{format_probability(even, language)} {means}"
-
-
-def _percent(fraction: float, language: Language) -> str:
-    """With a decimal only where there is one."""
-    digits = 0 if round(1000 * fraction) % 10 == 0 else 1
-    return format_percent(fraction, language, digits=digits)
 
 
 def _evidence(prediction: Prediction, language: Language) -> str:

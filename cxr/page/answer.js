@@ -32,7 +32,7 @@ const showAnswer = () => {
 const reasonValues = () => {
   const { high_sensitivity: low, high_specificity: high } = points();
   return {
-    threshold: cxr.threshold(threshold()), whose: whoseThreshold(),
+    threshold: cxr.threshold(threshold()),
     low: cxr.threshold(low), high: cxr.threshold(high),
   };
 };
@@ -57,7 +57,7 @@ const showBar = (probability, at) => {
   const prevalence = state.prevalence / 100;
   $(".condition").textContent = say("condition", {
     probability: cxr.probability(cxrRules.atPrevalence(probability, prevalence)),
-    prevalence: cxr.percent(prevalence, Number.isInteger(state.prevalence) ? 0 : 1),
+    prevalence: cxr.prevalence(prevalence),
   });
 };
 

@@ -85,6 +85,7 @@ def answer_value(radiograph: Radiograph, prediction: Prediction, bundle: Bundle)
         "turned": 90 * turns,  # degrees, anticlockwise
         "spacing": _spacing(radiograph, turns, levels.shape),
         "spacing_at_detector": radiograph.acquisition.spacing_at_detector,
+        # How many of the file's pixels lie along the side of one that is sent.
         "shrunk": max(radiograph.shape) / max(levels.shape),
         "map": map_value(prediction, bundle),
         "reference": bundle.heatmap_reference,

@@ -87,6 +87,7 @@ window.cxr ??= (() => {
     number: (count) => rules.number(count, language),
     decimal: (value, digits) => rules.decimal(value, language, digits),
     percent: (fraction, digits) => rules.percent(fraction, language, digits),
+    prevalence: (fraction) => rules.prevalence(fraction, language),
     probability: (value) => rules.probability(value, language),
     threshold: (value) => rules.threshold(value, language),
     // Whether a key is for what has the focus, and no shortcut.

@@ -99,6 +99,9 @@ window.cxrRules ??= (() => {
   // Beside probabilities, in their unit.
   const threshold = (value, language) => percent(value, language, 0);
 
+  // With a decimal only where there is one.
+  const prevalence = (value, language) => percent(value, language, Math.round(1000 * value) % 10 ? 1 : 0);
+
   const isSingular = (count, language) =>
     (language === "fr" ? Math.abs(count) < 2 : Math.abs(count) === 1);
   // {name} or {name|one|many}; see the head of messages.toml.
@@ -122,6 +125,6 @@ window.cxrRules ??= (() => {
   return {
     verdict, ownThreshold, viewsAgree, shownPercent, nearestPoint, predictiveValues, ofThousand, atPrevalence,
     wholePercents, pooled, pooledWithout, calibrated,
-    number, decimal, percent, probability, threshold, fill, asSentence,
+    number, decimal, percent, probability, threshold, prevalence, fill, asSentence,
   };
 })();

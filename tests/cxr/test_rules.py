@@ -19,6 +19,7 @@ from cxr.language import (
     format_decimal,
     format_number,
     format_percent,
+    format_prevalence,
     format_probability,
     format_threshold,
 )
@@ -34,6 +35,7 @@ FORMATS = {
     "percent": format_percent,
     "probability": format_probability,
     "threshold": format_threshold,
+    "prevalence": format_prevalence,
 }
 
 
@@ -187,7 +189,7 @@ _IN_THE_BROWSER = """
     expect("of_thousand", [point, prevalence], rules.ofThousand(point, prevalence), expected);
   }
   const languages = ["en", "fr"];
-  for (const name of ["number", "decimal", "percent", "probability", "threshold"]) {
+  for (const name of ["number", "decimal", "percent", "probability", "threshold", "prevalence"]) {
     for (const [value, ...expected] of cases[name]) {
       const answer = languages.map((language) => rules[name](value ?? NaN, language));
       expect(name, value, answer, expected);
