@@ -198,7 +198,7 @@ class _OutputFolder:
             try:
                 self.folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                raise CXRError(f"{folder}: cannot be made ({error.strerror}).") from error
+                raise CXRError(not_written(self.folder, error)) from error
 
     def take(self, path: str | None) -> None:
         """Leave the name of a result that is there already to it."""

@@ -46,7 +46,6 @@ _COMMANDS = {
     "cases": cases,
     "walkthrough": walkthrough,
 }
-_ALIASES = {"fit-gate": ["fit-lungs"]}
 _RESUMABLE = (fit, cross_validate)  # these keep every epoch
 
 
@@ -77,7 +76,6 @@ def _parser() -> argparse.ArgumentParser:
         description = module.__doc__ or ""
         command = commands.add_parser(
             name,
-            aliases=_ALIASES.get(name, []),
             help=description.splitlines()[0],
             description=description,
             formatter_class=argparse.RawDescriptionHelpFormatter,

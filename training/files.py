@@ -79,7 +79,7 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise RunError(f"{folder}: cannot be made ({error.strerror}).") from error
+        raise RunError(not_written(folder, error)) from error
 
 
 @contextmanager

@@ -157,7 +157,10 @@ class Table:
             for number in numbers:
                 self._read(number)
         except OSError as error:
-            raise CXRError(f"{location}: cannot be made or read ({error}).") from error
+            raise CXRError(
+                f"{location}: cannot be made or read ({error}). Make it readable and writable, or "
+                "name another place."
+            ) from error
         self._next = max(numbers, default=-1) + 1
 
     def add(self, rows: pa.Table) -> None:

@@ -39,7 +39,7 @@ def note_keeper(folder: Path, *, model: str) -> Callable[[Any], None]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise CXRError(f"{folder}: cannot be made ({error.strerror}).") from error
+        raise CXRError(not_written(folder, error)) from error
     lock = threading.Lock()
 
     def keep_note(sent: Any) -> None:

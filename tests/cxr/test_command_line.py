@@ -121,7 +121,8 @@ def test_bad_usage_is_exit_status_2_and_prints_no_answer(arguments: tuple[str, .
 def test_an_output_folder_that_cannot_be_made(tiny_bundle: Bundle, image_file: Path) -> None:
     run = cxr("classify", image_file, "--model", tiny_bundle.folder, "--overlay", image_file)
     assert run.returncode == 2
-    assert f"{image_file}: cannot be made" in run.stderr
+    assert f"{image_file}: cannot be written" in run.stderr
+    assert "name another place" in run.stderr
 
 
 @pytest.mark.parametrize("option", ["--overlay", "--heatmaps"])

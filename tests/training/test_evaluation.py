@@ -66,7 +66,7 @@ def test_calibrated_probabilities_have_little_calibration_error_and_others_have_
 
 def test_a_bins_row_says_how_many_images_and_what_share() -> None:
     labels = np.array([0, 1, 0, 1])
-    rows = reliability(labels, np.array([0.1, 0.1, 0.9, 0.9]), bins=2)
+    rows = reliability(labels, np.array([0.1, 0.1, 0.9, 0.9]))
     assert [row["images"] for row in rows] == [2, 2]
     assert [row["share"] for row in rows] == [0.5, 0.5]
     assert calibration_error(rows) == pytest.approx(0.4)

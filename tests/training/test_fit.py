@@ -30,7 +30,7 @@ from training.data.images import Splits
 from training.fitting.fit import fit
 from training.fitting.loading import OutlineTables, load_splits
 from training.fitting.prediction import predict_logits
-from training.fitting.presets import tiny
+from training.fitting.presets import load_preset, tiny
 from training.fitting.run_folder import RunFolder, rounded
 from training.metrics.evaluation import classification_metrics
 from training.validation.mistakes import read_mistakes
@@ -230,6 +230,18 @@ def test_another_configuration_in_the_same_folder_is_refused(
 ) -> None:
     assert main(arguments(finished, "--seed", 7)) == 2
     assert "started with another seed" in capsys.readouterr().err
+
+
+def test_a_lower_floor_does_not_train_again(
+    chest_images: Path, splits: Splits, tmp_path: Path
+) -> None:
+    folder = RunFolder(tmp_path / "run")
+    folder.start(CONFIG, chest_images, splits)
+    lower = dataclasses.replace(
+        CONFIG, floor=dataclasses.replace(CONFIG.floor, planted_hit=CONFIG.floor.planted_hit / 2)
+    )
+    folder.start(lower, chest_images, splits)
+    assert load_preset(str(folder.config)) == lower
 
 
 def test_a_folder_that_is_no_run_is_left_as_it_was(

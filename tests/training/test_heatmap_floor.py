@@ -21,7 +21,7 @@ ANYTHING = HeatmapFloor(in_lungs=0, locality=1, planted_hit=0, normal_heat=1)
 
 @pytest.fixture(scope="module")
 def held_out() -> Split:
-    """Three images of each class, one of them without outlines."""
+    """Images of both classes with outlined lungs; a sixth one had no outlines."""
     rng = np.random.default_rng(0)
     images = rng.random((6, 32, 32)).astype(np.float16)
     lungs = np.zeros((6, 32, 32), np.float16)
@@ -30,7 +30,7 @@ def held_out() -> Split:
     records = [
         Record(f"{i}.png", i % 2, f"patient{i}", "", "train", f"digest{i}") for i in range(6)
     ]
-    return Split(images, records, lungs)
+    return Split(images, records, lungs).with_outlined_lungs()
 
 
 @pytest.fixture(scope="module")

@@ -172,7 +172,6 @@ def test_another_plan_in_the_same_folder_is_refused(
     ("options", "message"),
     [
         (["--only", "6"], "Expected folds from 1 to 5"),
-        (["--folds", "1"], "expected 2 folds or more"),
         (["--folds", "30"], "Found: 30 folds, 24 patients of NORMAL"),
     ],
 )

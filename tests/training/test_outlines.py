@@ -50,6 +50,15 @@ def test_masks_are_found_by_path_and_by_name(chest_images: Path, tables: Path) -
     assert np.isnan(found[2:]).all()  # nothing is known of the others
 
 
+def test_lungs_of_one_class_alone_are_refused(chest_images: Path, tables: Path) -> None:
+    """Nothing would be planted, and the network would not learn where evidence belongs."""
+    records, _ = read_folder(chest_images)
+    normal = next(record for record in records if record.label == 0)
+    table = write(tables, "lungs.csv", "image,lung_mask", f"{chest_images / normal.path},mask.png")
+    with pytest.raises(DatasetError, match=r"images of one class only.*leave out --lungs"):
+        load_whole(tiny.CONFIG, chest_images, outlines=OutlineTables(lungs=(table,)))
+
+
 def test_boxes_are_in_the_images_own_pixels(chest_images: Path, tables: Path) -> None:
     records, _ = read_folder(chest_images)  # of 48×48 pixels
     names = [Path(record.path).name for record in records]
@@ -138,7 +147,9 @@ def test_only_a_network_that_learns_them_has_outlines(chest_images: Path) -> Non
 
 def test_outlines_are_part_of_what_a_run_is_of(chest_images: Path, tables: Path) -> None:
     records, _ = read_folder(chest_images)
-    table = write(tables, "lungs.csv", "image,lung_mask", f"{Path(records[0].path).name},mask.png")
+    one_of_each = [next(r for r in records if r.label == label) for label in (0, 1)]
+    lines = [f"{Path(record.path).name},mask.png" for record in one_of_each]
+    table = write(tables, "lungs.csv", "image,lung_mask", *lines)
     drawn, _ = load_whole(tiny.CONFIG, chest_images, outlines=OutlineTables(lungs=(table,)))
     by_gate, _ = load_whole(tiny.CONFIG, chest_images)
     assert drawn.outlines_sha256 != by_gate.outlines_sha256

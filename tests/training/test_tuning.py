@@ -21,6 +21,7 @@ from training.data.images import Splits
 from training.fitting.config import TrainingConfig
 from training.fitting.loading import load_splits
 from training.fitting.presets import PRESETS, default, load_preset
+from training.fitting.run_folder import RunFolder
 from training.fitting.search_study import open_study
 from training.fitting.tuning import SEARCH_SPACE, tune
 
@@ -77,6 +78,23 @@ def test_what_is_no_preset(tmp_path: Path, content: str | None) -> None:
     if content is not None:
         file.write_text(content)
     with pytest.raises(RunError, match="expected a preset"):
+        load_preset(str(file))
+
+
+def test_the_settings_of_a_run_are_a_preset(
+    chest_images: Path, splits: Splits, tmp_path: Path
+) -> None:
+    run = RunFolder(tmp_path / "run")
+    run.start(QUICK_FIT, chest_images, splits)
+    assert load_preset(str(run.config)) == QUICK_FIT
+
+
+def test_a_preset_that_lacks_settings_is_not_completed_silently(tmp_path: Path) -> None:
+    file = tmp_path / "mine.json"
+    document = default.CONFIG.to_json()
+    del document["local"]["visible_from"], document["floor"]
+    file.write_text(json.dumps(document))
+    with pytest.raises(RunError, match=r"lacks settings.*local.visible_from = 0.0.*floor.locality"):
         load_preset(str(file))
 
 

@@ -14,6 +14,7 @@ from cxr.arguments import positive
 from training.commands.options import (
     add_spreading_options,
     add_training_options,
+    fold_count,
     read_config,
     read_outline_tables,
     read_spreading,
@@ -32,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "into groups of images that were acquired alike; by typicality, from the images acquired "
         "least like the rest of their class (fold 1) to the most typical",
     )
-    parser.add_argument("--folds", type=positive, default=5, help="number of folds (default: 5)")
+    parser.add_argument("--folds", type=fold_count, default=5, help="number of folds (default: 5)")
     parser.add_argument(
         "--only",
         type=positive,

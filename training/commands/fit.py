@@ -102,11 +102,11 @@ def run(options: argparse.Namespace) -> int:
             "KERAS_BACKEND=tensorflow to write the bundle."
         )
         return 0
-    from training.sharing.bundle import export
+    from training.sharing.bundle import write_bundle
 
     if options.cross_validation and config.network.architecture == "evidence":
         _require_sound_heatmaps(network, config, options)
-    bundle = export(
+    bundle = write_bundle(
         config,
         splits,
         network,
@@ -137,7 +137,10 @@ def _require_sound_heatmaps(
         skip_unreadable=options.skip_unreadable,
     )
     if held_out is None:
-        print("This data has none of the held-out patients: the heatmaps were not checked.")
+        print(
+            "The heatmaps were not checked: this data has no outlined lungs of held-out patients "
+            "of both classes."
+        )
         return
     reached = require_heatmap_floor(network, config, held_out)
     print("Heatmaps: " + ", ".join(f"{name} {value:.2f}" for name, value in reached.items()))

@@ -47,15 +47,15 @@ class Record:
 # --- Reading folders ------------------------------------------------------------------------------
 
 
-def read_folder(
-    root: Path, *, splits: Sequence[str] = ("train", "val")
-) -> tuple[list[Record], list[Record]]:
-    """List the images under ``root/{train,val,test}/{NORMAL,PNEUMONIA}``.
+# The test split is not among them, so that no choice is made on it.
+_LEARNED_FROM = ("train", "val")
+
+
+def read_folder(root: Path) -> tuple[list[Record], list[Record]]:
+    """List the images under ``root/{train,val}/{NORMAL,PNEUMONIA}``.
 
     Args:
-        root: the data folder.
-        splits: which of its splits to list; those that do not exist are skipped. The test split
-            has to be asked for, so that no choice is made on it by accident.
+        root: the data folder; a split that does not exist is skipped.
 
     Returns:
         The records in order of their path, and the byte-identical duplicates that were left out: a
@@ -65,8 +65,8 @@ def read_folder(
         DatasetError: the folder is missing, has none of the splits, or lacks a class; or an image
             is in both classes.
     """
-    records = list_records(root, splits=splits)
-    require_both_classes(root, splits, (record.label for record in records))
+    records = list_records(root, splits=_LEARNED_FROM)
+    require_both_classes(root, _LEARNED_FROM, (record.label for record in records))
     return _without_duplicates(root, records)
 
 

@@ -58,6 +58,12 @@ class Split:
             self.elsewhere,
         )
 
+    def with_outlined_lungs(self) -> Split:
+        """The images whose lungs somebody outlined."""
+        if self.lungs is None:
+            return self.take([])
+        return self.take(np.flatnonzero(~np.isnan(self.lungs[:, 0, 0])))
+
     @property
     def outlines_sha256(self) -> str | None:
         """Digest of all outlines; None where there are none."""

@@ -124,7 +124,10 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
         return self._with_maps(image, lungs, covered, known, logit, augmentation, rng)
 
     def _local_row(self, rng: np.random.Generator) -> tuple[Array, Targets]:
-        """An image of which it is known where disease is, without a class."""
+        """An image without its class: a normal one, or one from elsewhere.
+
+        Where opacities are is known in the normal ones. Of others only the lungs are learned.
+        """
         local, split = self.config.local, self.split
         row = int(rng.choice(self.outlined[0]))
         if (elsewhere := split.elsewhere) is not None and rng.random() < local.elsewhere:

@@ -6,9 +6,10 @@ from typing import Any
 
 from cxr.old_names import with_new_names
 
-# What saved configurations lack: `select_by` until 0.3, `local` and `floor` until 0.4. Of the
-# networks of that time only the published one can still be read, and it uses neither section: they
-# get the values that the preset baseline has, so that a run begun with it can be resumed.
+# What saved configurations lack: `select_by` until 0.3, `local` and `floor` until 0.4, some of
+# their fields until later. Of the networks before `local` only the published one can still be read,
+# and it uses neither section: they get the values that the preset baseline has, so that a run begun
+# with it can be resumed. The values of later fields are what the code of that time did.
 _ADDED_LATER: dict[str, Any] = {
     "select_by": "last",
     "local": {
@@ -27,6 +28,12 @@ _ADDED_LATER: dict[str, Any] = {
 }
 
 
+_ADDED_TO_SECTIONS: dict[str, dict[str, Any]] = {
+    "local": {"outside_weight": 0.0, "visible_from": 0.0},  # until 0.7, and until 0.14
+    "floor": {"normal_heat": 0.5},  # until 0.12
+}
+
+
 def with_present_fields(document: dict[str, Any]) -> dict[str, Any]:
     """A saved configuration's JSON values with the fields and names of this version.
 
@@ -34,12 +41,32 @@ def with_present_fields(document: dict[str, Any]) -> dict[str, Any]:
         document: of this version or an earlier one; unknown fields are kept as they are.
     """
     found: dict[str, Any] = {**_ADDED_LATER, **with_new_names(document)}
-    if isinstance(
-        found["local"], dict
-    ):  # until 0.7 without the first, until 0.14 without the second
-        found["local"] = {"outside_weight": 0.0, "visible_from": 0.0, **found["local"]}
-    if isinstance(found["floor"], dict):  # until 0.12 without this limit
-        found["floor"] = {"normal_heat": 0.5, **found["floor"]}
+    for section, added in _ADDED_TO_SECTIONS.items():
+        if isinstance(found[section], dict):
+            found[section] = {**added, **found[section]}
     if "balance_classes" in found:  # until 0.3, when it was on or off
         found["balance"] = "batches" if found.pop("balance_classes") else "none"
+    return found
+
+
+def lacking(document: dict[str, Any]) -> dict[str, Any]:
+    """The settings that `with_present_fields` adds to a configuration, and their values.
+
+    Args:
+        document: JSON values of a configuration.
+
+    Returns:
+        By the name of the setting; ``"local.fraction"`` is the field fraction of local.
+    """
+    present = _flat(with_new_names(document))
+    return {name: value for name, value in _flat(_ADDED_LATER).items() if name not in present}
+
+
+def _flat(document: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in document.items():
+        if isinstance(value, dict):
+            found |= {f"{name}.{field}": inner for field, inner in value.items()}
+        else:
+            found[name] = value
     return found

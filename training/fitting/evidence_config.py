@@ -24,7 +24,8 @@ class LocalConfig:
             of lungs has such images (`training.data.outlines.read_elsewhere`).
         restyle: probability of giving an image the sharpness and grey levels of one of the other
             class, so that neither tells the class (`training.fitting.exchange.restyle`).
-        restyle_planted: the same for the images whose places are known.
+        restyle_planted: probability of giving one of the images of `fraction` the sharpness and
+            grey levels of an image with pneumonia.
         exchange_outside: probability of replacing what lies outside an image's lungs by what lies
             outside another image's (`training.fitting.exchange.exchange_outside`).
         evidence_weight: weight of the evidence's loss beside that of the class.

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cxr.errors import DatasetError
 from training.data.dataset import Record, read_folder, require_both_classes
 from training.data.images import Split, Splits, load_images
 from training.data.outlines import (
@@ -42,7 +43,7 @@ def load_splits(
     """Read a data folder for a fit.
 
     Its train and val splits are pooled and split anew by patient, since the published val split has
-    16 images only. Its test split is never opened.
+    16 images only. Its test split is not read.
 
     Args:
         config: preprocessing, validation fraction and seed.
@@ -91,13 +92,20 @@ def load_whole(
         config, data, without_held_out(records), outlines, skip_unreadable=skip_unreadable
     )
     require_both_classes(data, ("train", "val"), (record.label for record in whole.records))
+    drawn = outlines.lungs and whole.lungs is not None
+    if drawn and set(whole.with_outlined_lungs().labels) != {0, 1}:
+        raise DatasetError(
+            f"{data}: lungs are outlined in images of one class only, so that the network could "
+            "not learn where evidence belongs. Add outlines of the other class to the table, or "
+            "leave out --lungs, and the gate outlines all of them."
+        )
     return whole, duplicates
 
 
 def load_held_out(
     config: TrainingConfig, data: Path, *, outlines: OutlineTables, skip_unreadable: bool = False
 ) -> Split | None:
-    """The images of a data folder that every fit leaves out; None where a class has none.
+    """The images that every fit of the evidence network leaves out, as far as lungs are outlined.
 
     Args:
         config: as for `load_whole`.
@@ -105,15 +113,20 @@ def load_held_out(
         outlines: what people drew.
         skip_unreadable: leave damaged files out instead of stopping.
 
+    Returns:
+        Images of both classes with outlined lungs; None where a class has none.
+
     Raises:
         DatasetError: the folder, or a table of outlines, is not what was expected.
     """
     records, _ = read_folder(data)
     fitted = {record.path for record in without_held_out(records)}
     held_out = [record for record in records if record.path not in fitted]
-    if {record.label for record in held_out} != {0, 1}:
+    if not held_out:
         return None
-    return _load(config, data, held_out, outlines, skip_unreadable=skip_unreadable)
+    split = _load(config, data, held_out, outlines, skip_unreadable=skip_unreadable)
+    outlined = split.with_outlined_lungs()
+    return outlined if set(outlined.labels) == {0, 1} else None
 
 
 def _load(

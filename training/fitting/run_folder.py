@@ -101,7 +101,12 @@ class RunFolder:
         """
         document = _describe(config, data, splits)
         if self.config.exists():
-            _check_same(self.folder, read_json(self.config), document)
+            started = read_json(self.config)
+            _check_same(self.folder, started, document)
+            floor = document["training"]["floor"]
+            if started["training"].get("floor") != floor:
+                started["training"]["floor"] = floor
+                write_json(self.config, started)
         else:
             self._make_folder()
             write_json(self.config, document)
@@ -256,7 +261,8 @@ def _check_same(folder: Path, started: dict[str, Any], now: RunDocument) -> None
             f"({started['data']['images']}, now {now['data']['images']}). Choose another --out."
         )
     before, after = as_written_now(started["training"]), as_written_now(now["training"])
-    differing = sorted(key for key in after if before.get(key) != after[key])
+    # The floor decides only whether a bundle is written of what was trained.
+    differing = sorted(key for key in after if before.get(key) != after[key] and key != "floor")
     if differing:
         raise RunError(
             f"{folder}: this run was started with another "

@@ -36,8 +36,9 @@ from training.metrics import plots
 
 _TUNED = "tuned"  # preset name of the configurations that are tried
 
-# The settings that are searched, and their ranges. The size of networks and images is not searched,
-# so that all trials take about as long; `augmentation.` names fields of the augmentation.
+# The settings that are searched, and their ranges, which include the values of the preset default.
+# The number of channels and the size of images are not searched, so that all trials take about as
+# long. A point separates a section of the configuration from its field.
 _Suggest = Callable[[Trial, str], Any]
 MakeCallbacks = Callable[[str], list[keras.callbacks.Callback]]
 SEARCH_SPACE: dict[str, _Suggest] = {
@@ -46,7 +47,7 @@ SEARCH_SPACE: dict[str, _Suggest] = {
     "label_smoothing": lambda trial, name: trial.suggest_float(name, 0.0, 0.1),
     "mixup_alpha": lambda trial, name: trial.suggest_float(name, 0.0, 0.5),
     "network.dropout": lambda trial, name: trial.suggest_float(name, 0.1, 0.6),
-    "network.lstm_units": lambda trial, name: trial.suggest_int(name, 32, 96, step=16),
+    "network.lstm_units": lambda trial, name: trial.suggest_int(name, 16, 96, step=8),
     "augmentation.rotation": lambda trial, name: trial.suggest_float(name, 5.0, 20.0),
     "augmentation.zoom": lambda trial, name: trial.suggest_float(name, 0.05, 0.3),
     "augmentation.gamma": lambda trial, name: trial.suggest_float(name, 0.1, 0.5),
@@ -112,7 +113,10 @@ def tune(
         DatasetError: no images are held out.
     """
     if not len(splits.validation.images):
-        raise DatasetError("Expected images to be held out: a validation fraction above 0.")
+        raise DatasetError(
+            f"{data}: no images would be held out, and trials are compared on these. Give a preset "
+            "whose validation_fraction is above 0."
+        )
     make_folder(out)
     search = _Search(
         config=config,

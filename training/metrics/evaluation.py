@@ -22,7 +22,7 @@ Labels = npt.NDArray[np.int64]
 Logits = npt.NDArray[np.float32]
 Probabilities = npt.NDArray[np.float64]
 
-_RELIABILITY_BINS = 15
+_BINS = 15  # of a reliability diagram
 
 
 def classification_metrics(
@@ -110,18 +110,18 @@ def balanced_weights(labels: Labels) -> npt.NDArray[np.float64]:
 # --- Calibration ----------------------------------------------------------------------------------
 
 
-def reliability(
-    labels: Labels, probabilities: Probabilities, *, bins: int = _RELIABILITY_BINS
-) -> list[ReliabilityRow]:
+def reliability(labels: Labels, probabilities: Probabilities) -> list[ReliabilityRow]:
     """The bins of a reliability diagram, both classes weighing the same.
 
     Args:
         labels: (N,), 0 or 1, both present.
         probabilities: (N,) in [0, 1].
-        bins: of equal width; those without an image are left out.
+
+    Returns:
+        A row for each of 15 bins of equal width that has an image.
     """
     weights = balanced_weights(labels)
-    which = np.minimum((probabilities * bins).astype(int), bins - 1)
+    which = np.minimum((probabilities * _BINS).astype(int), _BINS - 1)
     images, weight, probability, positive = (
         np.bincount(which, weights=values).tolist()
         for values in (None, weights, weights * probabilities, weights * labels)

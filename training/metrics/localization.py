@@ -25,8 +25,8 @@ Masks = npt.NDArray[np.bool_]  # (N, S, S)
 Explain = Callable[[Images], tuple[npt.NDArray[np.float32], Evidence]]
 
 # A contrast-detail curve, as in tests of image quality: diameters (of the side) and strengths.
-_DIAMETERS = (0.06, 0.10, 0.16, 0.24)
-_CONTRASTS = (0.3, 0.5, 0.8)
+DIAMETERS = (0.06, 0.10, 0.16, 0.24)
+STRENGTHS = (0.3, 0.5, 0.8)
 
 _OTHERS = 8  # heatmaps of other images that each one is compared with
 _COVERED = 0.3  # of a pixel by a planted opacity, from which it counts as inside
@@ -142,8 +142,8 @@ def detection(
     lungs: Images,
     explain: Explain,
     *,
-    diameters: Sequence[float] = _DIAMETERS,
-    contrasts: Sequence[float] = _CONTRASTS,
+    diameters: Sequence[float] = DIAMETERS,
+    strengths: Sequence[float] = STRENGTHS,
     seed: int = 0,
 ) -> list[Detection]:
     """Plant one opacity of each size and strength in normal images, and see whether it is found.
@@ -153,13 +153,13 @@ def detection(
         lungs: (N, S, S) in [0, 1].
         explain: gives logits and evidence of such images.
         diameters: of the opacities, as fractions of the side.
-        contrasts: their strengths.
+        strengths: theirs; see `training.fitting.opacities.Opacity`.
         seed: of places and shapes, which are the same for every model.
     """
     before, _ = explain(images)
     rows: list[Detection] = []
     for diameter in diameters:
-        for strength in contrasts:
+        for strength in strengths:
             rng = np.random.default_rng(seed)
             one = [Opacity(diameter=diameter, strength=strength)]
             pairs = [

@@ -56,9 +56,6 @@ class GradCAM:
             explain = self._explain_by_evidence
         signature = tf.TensorSpec((None, *network.input_shape[1:]), tf.float32)
         self._compiled = tf.function(explain, input_signature=[signature])
-        self._compiled_logits = tf.function(
-            lambda batch: network(batch, training=False)[1][:, 0], input_signature=[signature]
-        )
 
     def __call__(
         self, batch: npt.NDArray[np.float32]
@@ -75,11 +72,6 @@ class GradCAM:
         """
         logits, maps = self._compiled(batch)
         return logits.numpy(), maps.numpy()
-
-    def logits(self, batch: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Logits of shape (N,) of a batch (N, S, S, 1), without flip TTA."""
-        found: npt.NDArray[np.float32] = self._compiled_logits(batch).numpy()
-        return found
 
     def _explain(self, batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         if not self._flip_tta:

@@ -41,7 +41,7 @@ _KERMANY = {
 }
 
 
-def export(
+def write_bundle(
     config: TrainingConfig,
     splits: Splits,
     network: keras.Model,

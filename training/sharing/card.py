@@ -13,7 +13,7 @@ from cxr.model.bundle import Bundle, load_bundle, save_evaluation
 from cxr.model.operating_points import OperatingPoints
 from cxr.templates import render, words
 from training.files import read_json
-from training.fitting.earlier_configs import with_present_fields
+from training.fitting.config import as_written_now
 from training.templates import FOLDER
 
 # The fields of another cross-validation that a bundle stores.
@@ -74,10 +74,10 @@ def _check_groups(by: str, document: dict[str, Any], bundle: Bundle) -> str:
     """Why a cross-validation is not one by these groups, of this model's settings; or empty."""
     if document.get("plan", {}).get("by") != by:
         return f"expected the result of cross-validate --by {by}."
-    ours = with_present_fields(bundle.config["training"])
-    theirs = with_present_fields(document.get("training", {}))
+    ours = as_written_now(bundle.config["training"])
+    theirs = as_written_now(document.get("training", {}))
     keys = ("network", "preprocessing", "augmentation", "local")
-    differing = [key for key in keys if ours[key] != theirs.get(key)]
+    differing = [key for key in keys if ours.get(key) != theirs.get(key)]
     if not differing:
         return ""
     return f"was made with other settings than this model ({', '.join(differing)})."

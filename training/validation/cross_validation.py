@@ -57,7 +57,7 @@ class Plan:
     Attributes:
         by: ``"patient"``, at random; ``"acquisition"``, into groups of images that were acquired
             alike; ``"typicality"``, from those acquired least like their class to the most typical.
-        folds: how many.
+        folds: how many, 2 or more.
         perturbed_images: how many images, half of each class, are scored under each perturbation.
         seed: of the folds and of the sample.
     """
@@ -72,6 +72,8 @@ class Plan:
             raise ValueError(
                 f"Expected by to be one of {', '.join(get_args(By))}. Received: {self.by!r}"
             )
+        if self.folds < 2:
+            raise ValueError(f"Expected 2 folds or more. Received: {self.folds}")
 
 
 class _Start(TypedDict):
@@ -167,10 +169,11 @@ def _folds(plan: Plan, whole: Split, data: Path) -> npt.NDArray[np.int64]:
     min_patients = max(plan.folds, 5 if plan.by == "typicality" else 2)
     for label, name in enumerate(CLASS_NAMES):
         patients = {record.patient for record in whole.records if record.label == label}
-        if plan.folds < 2 or len(patients) < min_patients:
+        if len(patients) < min_patients:
             raise DatasetError(
-                f"{data}: expected 2 folds or more, and for these at least {min_patients} patients "
-                f"of each class. Found: {plan.folds} folds, {len(patients)} patients of {name}."
+                f"{data}: expected at least {min_patients} patients of each class for this. "
+                f"Found: {plan.folds} folds, {len(patients)} patients of {name}. Use fewer folds, "
+                "or more images."
             )
     if plan.by == "patient":
         folds = patient_folds(whole.records, folds=plan.folds, seed=plan.seed)

@@ -31,6 +31,7 @@ from training.metrics.documents import (
     RandomisationRow,
 )
 from training.metrics.evaluation import sigmoid
+from training.metrics.localization import to_heatmaps
 from training.networks.gradcam import GradCAM
 from training.networks.loading import load_network
 from training.networks.network import build_network
@@ -83,24 +84,15 @@ def _check_method(
     _, mirrored = explain_in_batches(single, np.ascontiguousarray(batch[:, :, ::-1]))
     side = batch.shape[1]
     inside = slice(_SHIFT, side - _SHIFT)
-    moved_back = np.roll(_to_heatmaps(shifted, side), -_SHIFT, axis=2)
+    moved_back = np.roll(to_heatmaps(shifted, side), -_SHIFT, axis=2)
     return {
         "deletion": _curve(score, batch, evidence, insert=False),
         "insertion": _curve(score, batch, evidence, insert=True),
         "mirror_correlation": _correlation(seen, mirrored[:, :, ::-1]),
         "shift_correlation": _correlation(
-            _to_heatmaps(evidence, side)[:, :, inside], moved_back[:, :, inside]
+            to_heatmaps(evidence, side)[:, :, inside], moved_back[:, :, inside]
         ),
     }
-
-
-def _to_heatmaps(evidence: Evidence, side: int) -> Heatmaps:
-    return np.stack([_resize(one, side) for one in evidence])
-
-
-def _resize(evidence: npt.NDArray[np.float32], side: int) -> npt.NDArray[np.float32]:
-    resized = cv2.resize(evidence, (side, side), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(resized, dtype=np.float32)
 
 
 # --- Deletion and insertion -----------------------------------------------------------------------
@@ -131,9 +123,9 @@ def _curve(score: Score, batch: Batch, evidence: Evidence, *, insert: bool) -> l
     side = batch.shape[1]
     blurred = np.stack([cv2.GaussianBlur(image, (0, 0), sigmaX=side / 12) for image in batch])
     blurred = blurred[..., np.newaxis].astype(np.float32)
-    heatmaps = _to_heatmaps(evidence, side)
+    heatmaps = to_heatmaps(evidence, side)
     # Where a heatmap is flat, as where it is zero, a random map decides the order.
-    ties = _to_heatmaps(_random_maps(len(evidence), evidence.shape[1:], seed=1), side)
+    ties = to_heatmaps(_random_maps(len(evidence), evidence.shape[1:], seed=1), side)
     pairs = zip(heatmaps, ties, strict=True)
     order = [np.lexsort((tie.ravel(), heatmap.ravel())) for heatmap, tie in pairs]
     ranks = np.argsort(order, axis=1).reshape(heatmaps.shape)[..., np.newaxis] / (side * side)
@@ -170,7 +162,7 @@ def _randomisation(bundle: Bundle, batch: Batch) -> list[RandomisationRow]:
 
     def heatmaps() -> list[npt.NDArray[np.float32]]:
         _, evidence = explain_in_batches(explain, batch)
-        return [_resize(_scale(one), batch.shape[1]) for one in evidence]
+        return list(to_heatmaps(np.stack([_scale(one) for one in evidence]), batch.shape[1]))
 
     def similarity(others: Sequence[npt.NDArray[np.float32]]) -> float:
         pairs = zip(before, others, strict=True)

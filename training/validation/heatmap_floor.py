@@ -5,13 +5,11 @@ from __future__ import annotations
 import dataclasses
 
 import keras
-import numpy as np
 
 from cxr.errors import RunError
 from training.data.images import Split
 from training.fitting.config import TrainingConfig
-from training.metrics.localization import detection
-from training.validation.localization_check import explainer, measure_lungs
+from training.validation.localization_check import explainer, measure_lungs, measure_planted
 
 
 def require_heatmap_floor(
@@ -22,31 +20,21 @@ def require_heatmap_floor(
     Args:
         network: an evidence network.
         config: that it was trained with.
-        held_out: images that it was not trained on, with outlines of the lungs.
+        held_out: images of both classes that it was not trained on, all with outlined lungs.
 
     Returns:
         The figures, by the names of `training.fitting.evidence_config.HeatmapFloor`.
 
     Raises:
         RunError: a figure is below the floor; the message names all of them.
-        ValueError: there are no outlines.
     """
     explain = explainer(network, config.preprocessing, method="gradcam", flip_tta=config.flip_tta)
-    if held_out.lungs is None:
-        raise ValueError("Expected images with outlines of the lungs. Received none.")
-    known = ~np.isnan(held_out.lungs[:, 0, 0])
-    images = held_out.images[known].astype(np.float32)
-    lungs = held_out.lungs[known].astype(np.float32)
-    labels = held_out.labels[known]
-    found = measure_lungs(explain, images, lungs, labels)
-    normal = labels == 0
-    (planted,) = detection(
-        images[normal], lungs[normal], explain, diameters=(0.1,), contrasts=(0.5,)
-    )
+    found = measure_lungs(explain, held_out)
+    planted = measure_planted(explain, held_out, diameters=(0.1,), strengths=(0.5,))
     reached = {
         "in_lungs": found["pneumonia"]["in_lungs"],
         "locality": found["locality"],
-        "planted_hit": planted["hit"],
+        "planted_hit": planted["detection"][0]["hit"],
         "normal_heat": found["normal"]["any"],
     }
     floor = config.floor
@@ -57,8 +45,8 @@ def require_heatmap_floor(
         or reached["normal_heat"] > floor.normal_heat
     ):
         raise RunError(
-            f"The heatmaps fail on {len(images)} images that the network was not trained on: "
-            f"{_in_words(reached)}. Expected at least {_in_words(dataclasses.asdict(floor))} "
+            f"The heatmaps fail on {len(held_out.records)} images that the network was not trained "
+            f"on: {_in_words(reached)}. Expected at least {_in_words(dataclasses.asdict(floor))} "
             "(locality and normal_heat: at most). No bundle was written. Train longer, or with "
             "better outlines of the lungs."
         )

@@ -17,13 +17,15 @@ from cxr.model.heatmap import Method
 from cxr.preprocessing import Preprocessing
 from cxr.reading.radiograph import read_radiograph
 from training.data.dataset import Record
-from training.data.images import StoredImages
+from training.data.images import Split, StoredImages
 from training.data.labelled import read_labelled
 from training.data.masks import read_mask
 from training.data.outlines import LUNGS, OPACITIES, read_outlines
 from training.fitting.prediction import explain_in_batches
 from training.metrics.evaluation import auc
 from training.metrics.localization import (
+    DIAMETERS,
+    STRENGTHS,
     Agreement,
     Control,
     Detection,
@@ -126,22 +128,12 @@ def check_localization(
         method=bundle.heatmap_method,
         flip_tta=bundle.flip_tta,
     )
-    side = bundle.preprocessing.size
     document: Localization = {}
     if lungs:
-        outlines = read_outlines(lungs, LUNGS, root, records, side)
-        known = ~np.isnan(outlines[:, 0, 0])
-        labels = np.array([record.label for record in records])[known]
-        outlined = (images[known].astype(np.float32), outlines[known].astype(np.float32))
-        document["lungs"] = measure_lungs(explain, *outlined, labels)
-        normal = np.flatnonzero(labels == 0)[:_MAX_PLANTED]
-        places = min(_PLACES, _MAX_PLANTED // max(len(normal), 1))
-        rows = np.tile(normal, places)
-        document["planted"] = {
-            "images": len(normal),
-            "places": places,
-            "detection": detection(outlined[0][rows], outlined[1][rows], explain),
-        }
+        outlines = read_outlines(lungs, LUNGS, root, records, bundle.preprocessing.size)
+        outlined = Split(images, list(records), outlines).with_outlined_lungs()
+        document["lungs"] = measure_lungs(explain, outlined)
+        document["planted"] = measure_planted(explain, outlined)
     if opacities:
         document["opacities"] = _measure_opacities(explain, _read_opacities(opacities, bundle))
     if adults:
@@ -163,17 +155,15 @@ def explainer(
     return explain
 
 
-def measure_lungs(
-    explain: Explain, images: Images, lungs: Images, labels: npt.NDArray[np.int64]
-) -> LungFigures:
+def measure_lungs(explain: Explain, split: Split) -> LungFigures:
     """Measure heatmaps against outlines of the lungs.
 
     Args:
         explain: gives logits and evidence.
-        images: (N, S, S) in [0, 1].
-        lungs: (N, S, S) in [0, 1].
-        labels: (N,), 0 or 1.
+        split: images, all with outlined lungs.
     """
+    images, lungs = _with_lungs(split)
+    labels = split.labels
     _, evidence = explain(images)
     heatmaps = to_heatmaps(evidence, images.shape[1])
 
@@ -193,6 +183,35 @@ def measure_lungs(
         small = np.stack([_shrink(mask, evidence.shape[1]) for mask in lungs[positive]])
         found["locality"] = locality(evidence[positive], small)
     return found
+
+
+def measure_planted(
+    explain: Explain,
+    split: Split,
+    *,
+    diameters: Sequence[float] = DIAMETERS,
+    strengths: Sequence[float] = STRENGTHS,
+) -> PlantedFigures:
+    """Plant opacities in the normal images, at several places of each, and see which are found.
+
+    Args:
+        explain: gives logits and evidence.
+        split: images, all with outlined lungs.
+        diameters: of the opacities, as fractions of the side.
+        strengths: of the opacities; see `training.fitting.opacities.Opacity`.
+    """
+    normal = np.flatnonzero(split.labels == 0)[:_MAX_PLANTED]
+    places = min(_PLACES, _MAX_PLANTED // max(len(normal), 1))
+    images, lungs = _with_lungs(split.take(np.tile(normal, places)))
+    found = detection(images, lungs, explain, diameters=diameters, strengths=strengths)
+    return {"images": len(normal), "places": places, "detection": found}
+
+
+def _with_lungs(split: Split) -> tuple[Images, Images]:
+    """Images and outlines of the lungs, (N, S, S) each."""
+    if split.lungs is None:
+        raise ValueError("Expected images with outlines of the lungs. Received none.")
+    return split.images.astype(np.float32), split.lungs.astype(np.float32)
 
 
 def _shrink(mask: Images, side: int) -> Images:
@@ -244,8 +263,11 @@ def _measure_opacities(explain: Explain, table: _OpacityTable) -> OpacityFigures
 
 
 def _measure_adults(bundle: Bundle, explain: Explain, table: Path) -> AdultFigures:
-    labels = pd.read_csv(table, dtype=str)["label"].unique()
-    positive = next(label for label in labels if label != "normal")
+    try:
+        labels = pd.read_csv(table, dtype=str)["label"]
+    except (OSError, ValueError, KeyError) as error:
+        raise DatasetError(f"{table}: expected the columns image and label ({error}).") from error
+    positive = next((label for label in labels if label != "normal"), None)
     root, records = read_labelled(table, positive=positive)
     images = np.stack(
         [bundle.preprocessing.resize(read_radiograph(root / record.path)) for record in records]

@@ -109,7 +109,6 @@ def write_report(
     against: Bundle | None = None,
     positive: str | None = None,
     skip_unreadable: bool = False,
-    resamples: int = 1000,
     language: Language = "en",
 ) -> Report:
     """Measure a model and write the report.
@@ -121,7 +120,6 @@ def write_report(
         against: a second model, compared on the same images.
         positive: the label of a CSV that counts as pneumonia.
         skip_unreadable: leave damaged files out instead of stopping.
-        resamples: of the bootstrap.
         language: of the page and its plots.
 
     Returns:
@@ -143,11 +141,11 @@ def write_report(
             "file_list_sha256": file_list_digest(records),
             "trained_on": count_trained_on(bundle, scored.records),
         },
-        **_evaluate(scored, resamples),
+        **_evaluate(scored),
     }
     document = cast(Report, figures)
     if other:
-        document["against"] = _against(scored, other, resamples)
+        document["against"] = _against(scored, other)
     write_json(out / DOCUMENT, document)
     write_text(out / "probabilities.csv", _table(scored, other).to_csv(index=False))
     _draw(scored, other, document, out, language)
@@ -169,28 +167,26 @@ def _score(
     return _Scored(bundle=bundle, records=kept, labels=labels, logits=calibrated)
 
 
-def _evaluate(scored: _Scored, resamples: int) -> Evaluation:
+def _evaluate(scored: _Scored) -> Evaluation:
     return evaluate(
         scored.labels,
         scored.logits,
         [record.patient for record in scored.records],
         [record.kind for record in scored.records],
         threshold=scored.bundle.operating_points.threshold,
-        resamples=resamples,
     )
 
 
-def _against(scored: _Scored, other: _Scored, resamples: int) -> Against:
+def _against(scored: _Scored, other: _Scored) -> Against:
     return {
         "model": other.bundle.identity(),
         "trained_on": count_trained_on(other.bundle, other.records),
-        **_evaluate(other, resamples),
+        **_evaluate(other),
         "comparison": compare(
             scored.labels,
             (scored.logits, scored.predicted),
             (other.logits, other.predicted),
             [record.patient for record in scored.records],
-            resamples=resamples,
         ),
     }
 
