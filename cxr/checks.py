@@ -9,6 +9,7 @@ give the same verdict as the answer, which may be the mean over a radiograph and
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -159,8 +160,8 @@ class Checks:
 
 
 def _shown_percent(probability: float) -> float:
-    """With one decimal, and never 0 or 100 %: no answer is that certain."""
-    return min(99.9, max(0.1, round(100 * probability, 1)))
+    """With one decimal, and never 0 or 100 %: no answer is that certain. As rules.js has it."""
+    return min(99.9, max(0.1, math.floor(1000 * probability + 0.5) / 10))
 
 
 def evidence_by_place(evidence: Image, fields: LungFields) -> dict[Place, float]:

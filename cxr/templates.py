@@ -65,8 +65,10 @@ def words(language: Language) -> dict[str, Any]:
     def signed(value: float, digits: int) -> str:
         return f"{'' if value < 0 else '+'}{decimal(value, digits)}"
 
-    def rounded(p: float) -> str:
-        """A p value to three decimal places."""
+    def rounded(p: float | None) -> str:
+        """A p value to three decimal places; a dash where it cannot be told."""
+        if p is None:
+            return "–"
         return f"< {decimal(0.001, 3)}" if p < 0.001 else f"= {decimal(p, 3)}"
 
     return {

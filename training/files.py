@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import json
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -22,6 +23,8 @@ EXAMPLES = ROOT / "examples"
 _ATTEMPTS = 10
 _PARTIAL = "partial-"  # begins the names of files and folders that are being written
 _HOUR = 3600  # seconds
+_FORMULA = re.compile(r"(?:^|(?<=[;\t]))(?='*[=+\-@\t\r])")
+_GUARDED = re.compile(r"(?:^|(?<=[;\t]))'(?='*[=+\-@\t\r])")
 
 
 def write_atomically(path: Path, save: Callable[[Path], object]) -> None:
@@ -182,6 +185,20 @@ def write_json(path: Path, document: object) -> None:
 def as_json(document: object) -> Any:
     """JSON values as they are after writing and reading them: tuples become lists."""
     return json.loads(json.dumps(document))
+
+
+def as_cell(text: str) -> str:
+    """Text as a cell of a CSV file for people: no spreadsheet takes it, or a part, for a formula.
+
+    An apostrophe is put in front of what begins like one, also behind a semicolon or a tab, where
+    these separate cells. As downloadTable of cxr/page/files.js does.
+    """
+    return _FORMULA.sub("'", text)
+
+
+def of_cell(cell: str) -> str:
+    """The text of a cell that `as_cell` made."""
+    return _GUARDED.sub("", cell)
 
 
 def read_json(path: Path) -> Any:

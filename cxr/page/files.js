@@ -134,8 +134,9 @@ window.cxrFiles ??= (() => {
   // Objects as the rows of a CSV file, for spreadsheets.
   const downloadTable = (name, columns, rows) => {
     const quote = (value) => {
-      // A spreadsheet would run a cell that begins like a formula; an apostrophe makes it text.
-      const text = String(value ?? "").replace(/^([=+\-@\t\r])/, "'$1");
+      // A spreadsheet would run a cell that begins like a formula, or a part of one where semicolons separate cells; an
+      // apostrophe makes it text.
+      const text = String(value ?? "").replace(/(^|[;\t])(?='*[=+\-@\t\r])/g, "$1'");
       return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
     };
     const lines = rows.map((row) => columns.map((column) => quote(row[column])).join(","));

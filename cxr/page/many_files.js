@@ -4,11 +4,11 @@
 const flat = (name) => name.replace(/[/\\:*?"<>|]/g, "_");
 
 const csv = () => {
-  const columns = ["file", "status", "probability", "label", "threshold", "evidence", "own_label", "remarks", "model"];
+  const columns = ["file", "status", "probability", "verdict", "threshold", "evidence", "own_label", "remarks", "model"];
   cxrFiles.downloadTable("radiographs.csv", columns, shownRows().map((row) => ({
     file: row.name, status: row.status, probability: row.probability, own_label: row.own, remarks: remarks(row),
     ...(row.status === "ok" && {
-      label: verdictOf(row),
+      verdict: verdictOf(row),
       evidence: row.worth,
       threshold: cxr.ownThreshold(row.model) ?? row.operating_points.threshold,
       model: row.model,

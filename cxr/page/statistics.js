@@ -93,12 +93,13 @@ window.cxrStatistics ??= (() => {
     return t * Math.exp(COEFFICIENTS.reduceRight((power, value) => power * t + value, 0) - x * x);
   };
 
-  // Two-sided p value of equal AUC on the same radiographs (DeLong 1988). Null with fewer than two radiographs of
-  // a class, or where the scores leave no variance to test against.
+  // Two-sided p value of equal AUC on the same radiographs (DeLong 1988). Null with fewer than ten radiographs of a
+  // class, of which its variance cannot be estimated well enough, or where the scores leave none.
+  const LEAST_OF_A_CLASS = 10;
   const delong = (labels, first, second) => {
     const [ours, others] = [places(labels, first), places(labels, second)];
     const [positive, negative] = ours.map((values, side) => values.map((value, i) => value - others[side][i]));
-    if (Math.min(positive.length, negative.length) < 2) return null;
+    if (Math.min(positive.length, negative.length) < LEAST_OF_A_CLASS) return null;
     const difference = Math.abs(mean(positive));
     if (difference < 1e-12) return 1;
     const squaredError = (values) =>

@@ -11,6 +11,8 @@ const NOTICES = {
 };
 let sure = ""; // what was asked for once: done if it is asked for again
 
+const place = () => (study.at >= 0 ? say("study_place", { at: study.at + 1, total: study.items.length }) : "");
+
 const show = () => {
   cxr.translate(element, say);
   const { phase, items, at } = study;
@@ -19,13 +21,12 @@ const show = () => {
   $(".notice").textContent = NOTICES[study.problem]?.() ?? "";
   $(".notice").hidden = !study.problem;
   showSetup();
-  const place = at >= 0 ? say("study_place", { at: at + 1, total: items.length }) : "";
-  $(".place strong").textContent = place;
+  $(".place strong").textContent = place();
   $("progress").value = items.length ? at / items.length : 0;
   const kept = study.chosen.length ? say("study_keeping") : "";
-  $(".reading").textContent = phase === "loading" ? place || kept : "";
+  $(".reading").textContent = phase === "loading" ? place() || kept : "";
   // The stage reads out what is on it, which must not be the file's name: it often goes by the label.
-  if (answered()) answered().name = place;
+  if (answered()) answered().name = place();
   showProblem();
   $(".own-reading").hidden = !["read", "aid"].includes(phase);
   showTools();
@@ -45,12 +46,16 @@ const showSetup = () => {
   if (repeated) said.push(say("study_repeated", { count: repeated }));
   if (others.length) said.push(say("files_no_images", { count: others.length, name: cxrFiles.listed(others) }));
   const from = labels ? cxrFiles.listed(labels.names) : "";
-  if (labels && chosen.length) {
-    said.push(say("study_labels_found", { count: chosen.filter(({ label }) => label).length, name: from }));
+  if (labels?.names.length && chosen.length) {
+    const [positive, normal] = ["PNEUMONIA", "NORMAL"].map((one) => chosen.filter(({ label }) => label === one).length);
+    said.push(say("study_labels_found", { count: positive + normal, name: from, positive, normal }));
+  }
+  if (labels?.answers.length) {
+    said.push(say("study_labels_answers", { name: cxrFiles.listed(labels.answers), count: labels.answers.length }));
   }
   if (labels?.unused) said.push(say("study_labels_unused", { count: labels.unused }));
   if (ambiguous.length) said.push(say("study_labels_ambiguous", { name: cxrFiles.listed(ambiguous), count: ambiguous.length }));
-  if (labels && !chosen.length) said.push(say("study_labels_read", { count: labels.count, name: from }));
+  if (labels?.names.length && !chosen.length) said.push(say("study_labels_read", { count: labels.count, name: from }));
   $(".chosen").textContent = said.join(" ");
   $("[data-do=start]").hidden = !chosen.length;
   $("[data-do=unchoose]").hidden = !chosen.length && !labels;

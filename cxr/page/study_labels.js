@@ -2,14 +2,22 @@
 
 const POSITIVE = ["pneumonia", "pneumonie", "positive", "positif", "bacterial", "viral", "1", "yes", "true", "oui"];
 const NEGATIVE = ["normal", "normale", "negative", "négatif", "0", "no", "false", "non"];
-// Headings of the column of labels, and of file names; without such a heading they are the second and the first column.
-const LABELLED = ["label", "labels", "étiquette", "class", "classe", "diagnosis", "diagnostic", "finding"];
+// Headings of the column of labels, the likeliest first, and of file names; without such a heading they are the second
+// and the first column.
+const LABELLED = ["label", "labels", "étiquette", "étiquettes", "diagnosis", "diagnostic", "class", "classe", "finding",
+  "pneumonia", "pneumonie"];
 const NAMED = ["file", "filename", "file name", "fichier", "image", "name", "nom", "path"];
+// Headings of what this page and the archive write: a verdict, or a reading, is no known label.
+const ANSWERS = ["probability", "verdict"];
+const READINGS = ["own", "own_label"];
+// A label in words, or one that says yes or no to what the column asks.
+const YES_OR_NO = ["1", "yes", "true", "oui", "0", "no", "false", "non"];
 const labelIn = (text) => {
   const known = text.trim().toLowerCase();
   if (POSITIVE.includes(known)) return "PNEUMONIA";
   return NEGATIVE.includes(known) ? "NORMAL" : null;
 };
+const isWord = (text) => !YES_OR_NO.includes(text.trim().toLowerCase());
 
 // Rows of a CSV file, whose cells are separated by commas, semicolons or tabs; quotes as in RFC 4180.
 const rowsOf = (text) => {
@@ -41,31 +49,36 @@ const withoutEnding = (path) => path.replace(/\.[^./]*$/, "");
 const namesWholly = (row, path) => `/${path}`.endsWith(`/${row}`);
 const namesInPart = (row, path) => `/${row}`.endsWith(`/${path}`);
 
-// The rows { path, label } of a table that name a file and its label; how many of its rows do not. A first row without
-// a label is a heading.
+// The rows { path, label } of a table that name a file and its label; how many of its rows do not; and whether it is a
+// table of answers, none of whose rows count. A first row without a label is a heading. Under a heading that is not
+// known, as "no finding", nobody can tell what 1 means: there, only words count.
 const rowsIn = (text) => {
   const rows = rowsOf(text.replace(/^\ufeff/, ""));
-  const headings = (rows[0] ?? []).map((cell) => cell.trim().toLowerCase());
-  const columnOf = (known, otherwise) => {
-    const at = headings.findIndex((heading) => known.includes(heading));
-    return at < 0 ? otherwise : at;
-  };
-  const [nameAt, labelAt] = [columnOf(NAMED, 0), columnOf(LABELLED, 1)];
+  const cells = (rows[0] ?? []).map((cell) => cell.trim().toLowerCase());
+  const isHeading = cells.some((cell) => NAMED.includes(cell)) || !labelIn(cells[1] ?? "");
+  const headings = isHeading ? cells : [];
+  const columnOf = (known) => headings.indexOf(known.find((name) => headings.includes(name)));
+  const nameAt = Math.max(columnOf(NAMED), 0);
+  const labelled = columnOf(LABELLED);
+  const isAnswers = columnOf(READINGS) >= 0 || (labelled < 0 && columnOf(ANSWERS) >= 0);
+  if (isAnswers) return { found: [], unused: 0, isAnswers };
+  const labelAt = labelled < 0 ? 1 : labelled;
   const found = [];
-  let unused = 0;
-  rows.forEach((cells, i) => {
-    const [path, label] = [pathOf(cells[nameAt] ?? ""), labelIn(cells[labelAt] ?? "")];
-    if (path && label) found.push({ path, label });
-    else if (i) unused += 1;
-  });
-  return { found, unused };
+  const labels = rows.slice(isHeading ? 1 : 0);
+  for (const row of labels) {
+    const [path, said] = [pathOf(row[nameAt] ?? ""), row[labelAt] ?? ""];
+    const label = labelIn(said);
+    if (path && label && (!isHeading || labelled >= 0 || isWord(said))) found.push({ path, label });
+  }
+  return { found, unused: labels.length - found.length, isAnswers };
 };
 
 // The labels of tables { name, text }: the names of those that hold some, or of all if none does; their rows, by the
-// name of the file without folders; and how many rows cannot be used, because their label is not understood or another
-// row of the same file contradicts it.
+// name of the file without folders; how many rows cannot be used, because their label is not understood or another
+// row of the same file contradicts it; and the names of tables of answers, which are left out.
 const readLabels = (tables) => {
-  const read = tables.map(({ name, text }) => ({ name, ...rowsIn(text) }));
+  const tried = tables.map(({ name, text }) => ({ name, ...rowsIn(text) }));
+  const [read, answers] = [tried.filter(({ isAnswers }) => !isAnswers), tried.filter(({ isAnswers }) => isAnswers)];
   const holding = read.filter(({ found }) => found.length);
   const used = holding.length ? holding : read;
   const all = used.flatMap(({ found }) => found);
@@ -79,7 +92,8 @@ const readLabels = (tables) => {
   }
   const unused = used.reduce((sum, one) => sum + one.unused, 0)
     + all.filter(({ path }) => labelsOf.get(path).size > 1).length;
-  return { names: used.map(({ name }) => name), byBase, unused, count: all.length };
+  const namesOf = (some) => some.map(({ name }) => name);
+  return { names: namesOf(used), answers: namesOf(answers), byBase, unused, count: all.length };
 };
 
 // The rows that may mean a file. A row may leave out the file's ending.

@@ -168,7 +168,9 @@ const showProblem = () => {
   $(".picture").hidden = !(shown && value.picture); // what was refused
   if (!shown) return;
   if (value.picture) $(".picture").src = value.picture;
-  $(".problem .name").textContent = current().name;
+  // The name often tells the diagnosis: it is not shown before the reader has decided, nor before another try.
+  const stillBlind = !current().first && CAN_BE_TRIED_AGAIN.includes(kind);
+  $(".problem .name").textContent = stillBlind ? place() : current().name;
   $(".problem .label").textContent = say(kind === "outside" ? "verdict_OUTSIDE" : `state_${kind}`);
   $(".problem .why").textContent = cxr.sentences(value.reasons ?? value.warnings ?? [], say);
   $(".problem .todo").textContent = say("study_left_out");

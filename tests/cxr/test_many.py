@@ -58,7 +58,7 @@ def test_many_images(
         table = {line["file"]: line for line in csv.DictReader(file)}
     assert len(table) == 5
     assert float(table["ward/one.png"]["probability"]) == pytest.approx(answer.probability)
-    assert table["ward/one.png"]["label"] == answer.verdict()
+    assert table["ward/one.png"]["verdict"] == answer.verdict()
     assert table["ward/one.png"]["evidence"] == answer.checks.worth
     assert table["ward/one.png"]["own_label"] == "UNSURE"
     assert table["ward/gradient.png"]["status"] == "refused"

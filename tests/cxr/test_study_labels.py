@@ -41,6 +41,26 @@ CASES = [
     (["a.png,63\nb.png,71\n", "a.png,normal\n"], {"a.png": "NORMAL", "b.png": None}, 0, []),
     (['"a, ""b"".png","normal"\n'], {'a, "b".png': "NORMAL"}, 0, []),
     ([""], {"a.png": None}, 0, []),
+    # What is written of answers and readings is no truth, also beside a table of labels.
+    (
+        ["file,status,probability,verdict,own_label\na.png,ok,0.9,PNEUMONIA,NORMAL\n"],
+        {"a.png": None},
+        0,
+        [],
+    ),
+    (["file,own,verdict\na.png,NORMAL,PNEUMONIA\n", "a.png,0\n"], {"a.png": "NORMAL"}, 0, []),
+    (["path,label,probability\na.png,0,0.9\n"], {"a.png": "NORMAL"}, 0, []),
+    # A column that asks for something else is not answered the wrong way round.
+    (["file,No Finding\na.png,1\n"], {"a.png": None}, 1, []),
+    (["image,patient,label2\na.png,1,normal\n"], {"a.png": None}, 1, []),
+    (
+        ["file,normal,pneumonia\na.png,1,0\nb.png,0,1\n"],
+        {"a.png": "NORMAL", "b.png": "PNEUMONIA"},
+        0,
+        [],
+    ),
+    (["file,class,label\na.png,1,normal\n"], {"a.png": "NORMAL"}, 0, []),
+    (["file,said\na.png,normal\n"], {"a.png": "NORMAL"}, 0, []),
 ]
 
 

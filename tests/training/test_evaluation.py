@@ -151,7 +151,7 @@ def test_a_model_does_not_differ_from_itself() -> None:
         resamples=50,
     )
     assert document["delong_p"] == 1
-    assert document["mcnemar"] == {"only_first_right": 0, "only_second_right": 0, "p": 1}
+    assert document["mcnemar"] == {"only_first_right": 0, "only_second_right": 0, "p": None}
     assert document["intervals"]["auc"] == [0, 0]
 
 
@@ -179,11 +179,46 @@ def test_the_interval_of_the_calibration_error_holds_the_error() -> None:
         assert 0 <= low <= document["metrics"]["calibration_error"] <= high
 
 
-def test_perfect_and_inverted_models_differ_for_certain() -> None:
-    labels = np.array([0, 0, 1, 1])
-    logits = np.array([-2, -1, 1, 2], np.float32)
-    assert delong_test(labels, logits, -logits) == 0
-    assert delong_test(labels[1:], logits[1:], -logits[1:]) == 1  # one normal image tells nothing
+def test_what_cannot_be_tested_gets_no_p_value() -> None:
+    labels = np.array([0, 1] * 10)
+    logits = np.arange(20, dtype=np.float32)
+    assert delong_test(labels, logits, -logits[::-1]) is not None
+    assert delong_test(labels[1:], logits[1:], -logits[1:]) is None  # nine normal images
+    perfect = labels.astype(np.float32)
+    assert delong_test(labels, perfect, -perfect) is None  # whose scores leave no variance
+
+
+def test_several_images_of_a_patient_are_not_tested_as_independent() -> None:
+    labels, logits = drawn()
+    patients = [str(i // 2) for i in range(len(labels))]
+    other = (logits + 1, logits > 1)
+    document = compare(labels, (logits, logits > 0), other, patients, resamples=50)
+    assert document["delong_p"] is None
+    assert document["mcnemar"]["p"] is None
+    assert document["mcnemar"]["only_first_right"] + document["mcnemar"]["only_second_right"] > 0
+
+
+def test_images_without_a_mistake_leave_doubt() -> None:
+    """No resample of them has a mistake, but the next image may."""
+    labels = np.repeat([0, 1], 10)
+    logits = np.where(labels, 4, -4).astype(np.float32)
+    patients = [str(i) for i in range(20)]
+    document = evaluate(labels, logits, patients, ["virus"] * 20, threshold=0.5, resamples=50)
+    assert document["metrics"]["sensitivity"] == document["metrics"]["auc"] == 1
+    intervals = document["intervals"]
+    assert intervals["sensitivity"] == pytest.approx([0.7225, 1], abs=1e-4)  # Wilson of 10 in 10
+    assert intervals["accuracy"] == pytest.approx([0.8389, 1], abs=1e-4)
+    assert 0.7 < intervals["auc"][0] < 0.9
+    assert "f1" not in intervals
+
+
+def test_patients_of_both_classes_are_drawn_as_such() -> None:
+    """All normal images are of patients who also had pneumonia; each resample has both classes."""
+    labels = np.array([0, 0, 0] + [1] * 40)
+    logits = np.linspace(-1, 1, 43).astype(np.float32)
+    patients = ["a", "b", "c", "a", "b", "c", *map(str, range(37))]
+    document = evaluate(labels, logits, patients, ["virus"] * 43, threshold=0.5, resamples=50)
+    assert all(np.isfinite(bounds).all() for bounds in document["intervals"].values())
 
 
 def test_the_auc_is_scikit_learns_also_with_ties() -> None:

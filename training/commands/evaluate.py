@@ -52,15 +52,17 @@ def run(options: argparse.Namespace) -> int:
         language=options.language,
     )
     for name, value in document["metrics"].items():
-        low, high = document["intervals"][name]
-        print(f"{name.replace('_', ' '):<20}{value:8.4f}  ({low:.4f} to {high:.4f})")
+        bounds = document["intervals"].get(name)
+        interval = f"  ({bounds[0]:.4f} to {bounds[1]:.4f})" if bounds else ""
+        print(f"{name.replace('_', ' '):<20}{value:8.4f}{interval}")
     if other := document.get("against"):
         test = other["comparison"]
         for name, value in test["difference"].items():
             low, high = test["intervals"][name]
             print(f"Difference in {name}: {value:+.4f}  ({low:+.4f} to {high:+.4f})")
-        print(f"Paired tests: AUC, DeLong p = {test['delong_p']:.2g}; ", end="")
-        print(f"predictions, McNemar p = {test['mcnemar']['p']:.2g}")
+        tests = {"AUC, DeLong": test["delong_p"], "predictions, McNemar": test["mcnemar"]["p"]}
+        for name, p in tests.items():
+            print(f"{name} p = {p:.2g}" if p is not None else f"{name}: cannot be tested here")
     if known := document["data"]["trained_on"]:
         print(f"The model was trained on {known:,} of these images: its figures are too good.")
     print(f"Report: {options.out / 'report.html'}")

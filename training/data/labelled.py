@@ -17,8 +17,10 @@ def read_labelled(data: Path, *, positive: str | None = None) -> tuple[Path, lis
 
     Args:
         data: a folder with NORMAL and PNEUMONIA in it, or a CSV file with a column `path` (or
-            `image`), relative to it, and a column `label`; a column `patient` is used if there.
-        positive: in a CSV, the label that counts as 1; by default 1, PNEUMONIA or pneumonia.
+            `image`), relative to it, and a column `label`; a column `patient` is used if there,
+            and where it is blank, the image counts as that of a patient of its own.
+        positive: in a CSV, the label that counts as 1, in large or small letters; all others count
+            as 0. By default 1, PNEUMONIA or pneumonia.
 
     Returns:
         The folder that the records' paths are relative to, and the records. Byte-identical
@@ -62,10 +64,10 @@ def _of_csv(path: Path, positive: str | None) -> list[Record]:
         make_record(path.parent, path.parent / name, label, split=path.stem)
         for name, label in zip(table[column], labels, strict=True)
     ]
+    # Images of one name in two folders are of different patients.
+    ids = [r.path if r.patient == Path(r.path).stem else r.patient for r in records]
     if "patient" in table:
-        ids = list(table["patient"])
-    else:  # images of one name in two folders are of different patients
-        ids = [r.path if r.patient == Path(r.path).stem else r.patient for r in records]
+        ids = [given.strip() or id_ for given, id_ in zip(table["patient"], ids, strict=True)]
     records = [replace(record, patient=id_) for record, id_ in zip(records, ids, strict=True)]
     for label, name in enumerate(CLASS_NAMES):
         if label not in labels:
@@ -74,11 +76,17 @@ def _of_csv(path: Path, positive: str | None) -> list[Record]:
 
 
 def _labels(path: Path, column: pd.Series[str], positive: str | None) -> list[int]:
+    column = column.str.strip()
+    if blank := int((column == "").sum()):
+        raise DatasetError(
+            f"{path}: {blank} of {len(column)} rows have no label. Label them, or leave them out."
+        )
     if positive is not None:
-        if positive not in set(column):
+        same = [label.casefold() == positive.strip().casefold() for label in column]
+        if not any(same):
             found = ", ".join(sorted(set(column)))
             raise DatasetError(f"{path}: no image has the label {positive!r}. Found: {found}.")
-        return [int(label == positive) for label in column]
+        return [int(is_positive) for is_positive in same]
     meaning = {"0": 0, "1": 1} | {name: i for i, name in enumerate(CLASS_NAMES)}
     unknown = sorted({label for label in column if label.upper() not in meaning})
     if unknown:

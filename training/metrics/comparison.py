@@ -12,6 +12,7 @@ from training.metrics.documents import Comparison, McNemar
 from training.metrics.evaluation import Labels, Logits, auc, bootstrap_intervals
 
 Predictions = npt.NDArray[np.bool_]
+LEAST_OF_A_CLASS = 10  # for DeLong's test
 
 
 def compare(
@@ -23,6 +24,9 @@ def compare(
     resamples: int = 1000,
 ) -> Comparison:
     """Differences of AUC and accuracy, and paired tests of them.
+
+    The tests take images as independent. Where a patient has several images, they would find
+    differences far too often, and no p value is given: what the intervals say holds.
 
     Args:
         labels: (N,), 0 or 1, both present.
@@ -39,21 +43,28 @@ def compare(
         yield "accuracy", float(accuracies[0] - accuracies[1])
 
     intervals = bootstrap_intervals(difference, labels, patients, resamples=resamples)
+    mcnemar = mcnemar_test(labels, first[1], second[1])
+    independent = len(set(patients)) == len(labels)
     return {
         "difference": dict(difference(np.arange(len(labels)))),
         "intervals": {name: list(interval) for name, interval in intervals.items()},
-        "delong_p": delong_test(labels, first[0], second[0]),
-        "mcnemar": mcnemar_test(labels, first[1], second[1]),
+        "delong_p": delong_test(labels, first[0], second[0]) if independent else None,
+        "mcnemar": mcnemar if independent else {**mcnemar, "p": None},
     }
 
 
-def delong_test(labels: Labels, first: Logits, second: Logits) -> float:
-    """Two-sided p value of equal AUC on the same images (DeLong 1988).
+def delong_test(labels: Labels, first: Logits, second: Logits) -> float | None:
+    """Two-sided p value of equal AUC on the same images, each of another patient (DeLong 1988).
 
-    It takes images as independent, although those of one patient are not. By ranks, as in Sun and
-    Xu 2014, "Fast Implementation of DeLong's Algorithm".
+    By ranks, as in Sun and Xu 2014, "Fast Implementation of DeLong's Algorithm".
+
+    Returns:
+        None with fewer than `LEAST_OF_A_CLASS` images of a class, of which the test's variance
+        cannot be estimated well enough, or where the scores leave none. As statistics.js has it.
     """
     positive, negative = labels == 1, labels == 0
+    if min(positive.sum(), negative.sum()) < LEAST_OF_A_CLASS:
+        return None
     positions = []  # of each image among those of the other class, for each model
     for logits in (first, second):
         ranks = stats.rankdata(logits)
@@ -61,14 +72,12 @@ def delong_test(labels: Labels, first: Logits, second: Logits) -> float:
         among_negative = 1 - (ranks[negative] - stats.rankdata(logits[negative])) / positive.sum()
         positions.append((among_positive, among_negative))
     (positive_1, negative_1), (positive_2, negative_2) = positions
-    if min(positive.sum(), negative.sum()) < 2:
-        return 1.0  # the variance of a class cannot be estimated from one image
     variance = np.var(positive_1 - positive_2, ddof=1) / positive.sum()
     variance += np.var(negative_1 - negative_2, ddof=1) / negative.sum()
     difference = abs(positive_1.mean() - positive_2.mean())
     if difference == 0:
         return 1.0
-    return float(2 * stats.norm.sf(difference / np.sqrt(variance))) if variance > 0 else 0.0
+    return float(2 * stats.norm.sf(difference / np.sqrt(variance))) if variance > 0 else None
 
 
 def mcnemar_test(labels: Labels, first: Predictions, second: Predictions) -> McNemar:
@@ -76,5 +85,5 @@ def mcnemar_test(labels: Labels, first: Predictions, second: Predictions) -> McN
     only_first = int(np.sum((first == labels) & (second != labels)))
     only_second = int(np.sum((first != labels) & (second == labels)))
     discordant = only_first + only_second
-    p = stats.binomtest(only_first, discordant).pvalue if discordant else 1.0
-    return {"only_first_right": only_first, "only_second_right": only_second, "p": float(p)}
+    p = float(stats.binomtest(only_first, discordant).pvalue) if discordant else None
+    return {"only_first_right": only_first, "only_second_right": only_second, "p": p}

@@ -62,23 +62,26 @@ class Evaluation(TypedDict):
 
 
 class McNemar(TypedDict):
-    """How many images only one of two models predicts correctly, and the exact test's p value."""
+    """How many images only one of two models predicts correctly, and the exact test's p value.
+
+    p: None where the models never differ, or where a patient has several images.
+    """
 
     only_first_right: int
     only_second_right: int
-    p: float
+    p: float | None
 
 
 class Comparison(TypedDict):
     """Paired tests of two models on the same images.
 
-    difference: first minus second, of auc and accuracy. intervals: 95 % of these. delong_p: of
-    equal AUC.
+    difference: first minus second, of auc and accuracy. intervals: 95 % of these, by patient.
+    delong_p: of equal AUC; None where it cannot be told (`training.metrics.comparison`).
     """
 
     difference: dict[str, float]
     intervals: dict[str, list[float]]
-    delong_p: float
+    delong_p: float | None
     mcnemar: McNemar
 
 

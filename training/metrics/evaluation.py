@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import optimize, stats
 from sklearn import metrics
 
 from cxr.model.operating_points import Interval, wilson_interval
@@ -23,6 +24,7 @@ Logits = npt.NDArray[np.float32]
 Probabilities = npt.NDArray[np.float64]
 
 _BINS = 15  # of a reliability diagram
+_TINY = 1e-9  # beside an end of the range of an AUC
 
 
 def classification_metrics(
@@ -160,8 +162,8 @@ def bootstrap_intervals(
     Args:
         measure: computes (name, value) pairs from the row numbers of a resample.
         labels: (N,), 0 or 1, both present.
-        patients: (N,), ids. Patients with and without pneumonia are drawn separately, so that no
-            resample lacks a class.
+        patients: (N,), ids. Patients with images of one class, of the other and of both are drawn
+            separately, so that no resample lacks a class.
         resamples: how many to draw.
         seed: of the draws.
         centre: estimates by name of metrics that resampling makes larger. Their intervals are
@@ -171,7 +173,7 @@ def bootstrap_intervals(
         Lower and upper end by name.
     """
     rng = np.random.default_rng(seed)
-    strata = [_rows_by_patient(labels, patients, label) for label in (0, 1)]
+    strata = _rows_by_patient(labels, patients)
     values: dict[str, list[float]] = defaultdict(list)
     for _ in range(resamples):
         drawn = [
@@ -189,14 +191,15 @@ def bootstrap_intervals(
     return intervals
 
 
-def _rows_by_patient(
-    labels: Labels, patients: Sequence[str], label: int
-) -> list[npt.NDArray[np.int64]]:
-    """Row numbers of each patient whose highest label is `label`."""
+def _rows_by_patient(labels: Labels, patients: Sequence[str]) -> list[list[npt.NDArray[np.int64]]]:
+    """Row numbers of each patient; patients with images of the same classes together."""
     rows: dict[str, list[int]] = defaultdict(list)
     for row, patient in enumerate(patients):
         rows[patient].append(row)
-    return [np.array(found) for found in rows.values() if labels[found].max() == label]
+    strata: dict[tuple[int, int], list[npt.NDArray[np.int64]]] = defaultdict(list)
+    for found in rows.values():
+        strata[int(labels[found].min()), int(labels[found].max())].append(np.array(found))
+    return [strata[classes] for classes in sorted(strata)]
 
 
 # --- Everything -----------------------------------------------------------------------------------
@@ -231,6 +234,10 @@ def evaluate(
     # A resample has fewer different images, so that its bins scatter more and its error is larger.
     centre = {"calibration_error": found["calibration_error"]}
     intervals = bootstrap_intervals(measure, labels, patients, resamples=resamples, centre=centre)
+    never_varied = {name for name, (low, high) in intervals.items() if low == high}
+    intervals = {name: bounds for name, bounds in intervals.items() if name not in never_varied}
+    better = _without_mistakes(found, labels, patients)
+    intervals |= {name: bounds for name, bounds in better.items() if name in never_varied}
     return {
         "images": len(labels),
         "patients": len(set(patients)),
@@ -242,6 +249,46 @@ def evaluate(
         "by_kind": _by_kind(np.array(kinds), labels, predicted, logits),
         "reliability": reliability(labels, probabilities),
     }
+
+
+def _without_mistakes(
+    found: dict[str, float], labels: Labels, patients: Sequence[str]
+) -> dict[str, Interval]:
+    """Intervals of a width where no image is predicted wrongly, so that no resample varies.
+
+    They count patients, as if each had one image.
+    """
+    names = np.array(patients)
+    with_pneumonia, normal = len(set(names[labels == 1])), len(set(names[labels == 0]))
+    trials = {
+        "accuracy": len(set(patients)),
+        "sensitivity": with_pneumonia,
+        "specificity": normal,
+        "precision": with_pneumonia,
+    }
+    intervals = {
+        name: wilson_interval(round(found[name] * count), count) for name, count in trials.items()
+    }
+    return {**intervals, "auc": newcombe_interval(found["auc"], with_pneumonia, normal)}
+
+
+def newcombe_interval(area: float, positives: int, negatives: int) -> Interval:
+    """95 % interval of an AUC that keeps a width where it is 0 or 1.
+
+    Method 5 of Newcombe 2006, doi:10.1002/sim.2324: the areas from which the one found is no
+    further than 1.96 of their standard errors (Hanley and McNeil's, with equal class sizes).
+    """
+    z = stats.norm.ppf(0.975)
+    extra = (positives + negatives) / 2 - 1
+
+    def beyond(other: float) -> float:
+        spread = 1 + extra * ((1 - other) / (2 - other) + other / (1 + other))
+        variance = other * (1 - other) * spread / (positives * negatives)
+        return float((other - area) ** 2 - z**2 * variance)
+
+    low = optimize.brentq(beyond, _TINY, area - _TINY) if area > 2 * _TINY else 0.0
+    high = optimize.brentq(beyond, area + _TINY, 1 - _TINY) if area < 1 - 2 * _TINY else 1.0
+    return float(low), float(high)
 
 
 def _by_kind(

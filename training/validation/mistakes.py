@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +26,7 @@ from cxr.model.bundle import Bundle
 from cxr.output.overlay import draw_overlay, png, shrink
 from cxr.reading.radiograph import Radiograph, read_radiograph
 from training.data.dataset import Record
-from training.files import make_folder, replaced_whole, write_text
+from training.files import as_cell, make_folder, of_cell, replaced_whole, write_text
 from training.metrics import plots
 from training.metrics.evaluation import Labels, Logits, sigmoid
 
@@ -40,7 +39,6 @@ Explain = Callable[[int, Radiograph], Heatmap]
 
 _MOST = 12  # of each class
 _SIDE = 512  # pixels, the longer side of a picture at most
-_FORMULA = re.compile(r"^(?='*[=+\-@\t\r])")  # a spreadsheet would run such a cell
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,10 +202,9 @@ def _as_csv(mistakes: Sequence[Mistake]) -> str:
     writer = csv.DictWriter(rows, names, lineterminator="\n")
     writer.writeheader()
     for mistake in mistakes:
-        # In front of what begins like a formula an apostrophe is put, which makes it text.
         writer.writerow(
             {
-                name: _FORMULA.sub("'", value) if isinstance(value, str) else value
+                name: as_cell(value) if isinstance(value, str) else value
                 for name, value in dataclasses.asdict(mistake).items()
             }
         )
@@ -215,7 +212,7 @@ def _as_csv(mistakes: Sequence[Mistake]) -> str:
 
 
 def _mistake(row: dict[str, str]) -> Mistake:
-    plain = {name: re.sub(r"^'(?='*[=+\-@\t\r])", "", row[name]) for name in row}
+    plain = {name: of_cell(value) for name, value in row.items()}
     if Path(plain["picture"]).name != plain["picture"]:
         raise ValueError(f"expected the name of a picture, received {plain['picture']!r}")
     return Mistake(

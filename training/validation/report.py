@@ -27,7 +27,7 @@ from training.data.dataset import (
 )
 from training.data.images import load_images
 from training.data.labelled import read_labelled
-from training.files import make_folder, write_json, write_text
+from training.files import as_cell, make_folder, write_json, write_text
 from training.fitting.prediction import predict_logits
 from training.metrics import plots
 from training.metrics.calibration import calibrate
@@ -194,8 +194,8 @@ def _against(scored: _Scored, other: _Scored) -> Against:
 def _table(scored: _Scored, other: _Scored | None) -> pd.DataFrame:
     table = pd.DataFrame(
         {
-            "path": [record.path for record in scored.records],
-            "patient": [record.patient for record in scored.records],
+            "path": [as_cell(record.path) for record in scored.records],
+            "patient": [as_cell(record.patient) for record in scored.records],
             "kind": [record.kind for record in scored.records],
             "label": scored.labels,
             "probability": scored.probabilities.round(6),
