@@ -164,8 +164,12 @@ const showCost = (point, elsewhere) => {
   const prevalence = state.prevalence / 100;
   const [positive, negative] = cxrRules.predictiveValues(point, prevalence);
   $(".frequencies").textContent = say("frequencies", cxrRules.ofThousand(point, prevalence));
-  $(".predictive").textContent =
-    say("predictive", { positive: cxr.percent(positive), negative: cxr.percent(negative) });
+  const [ofPositive, ofNegative] = cxrRules.predictiveIntervals(point, prevalence)
+    .map(([low, high]) => say("from_to", { low: cxr.percent(low), high: cxr.percent(high) }));
+  $(".predictive").textContent = say("predictive", {
+    positive: cxr.percent(positive), positive_interval: ofPositive,
+    negative: cxr.percent(negative), negative_interval: ofNegative,
+  });
   $(".expected").textContent = elsewhere
     ? say("frequencies_elsewhere", cxrRules.ofThousand(elsewhere, prevalence))
     : "";
@@ -179,7 +183,7 @@ element.addEventListener("input", (event) => {
   if (event.target.matches(".threshold")) setThreshold(Number(event.target.value));
   if (event.target.matches(".prevalence input")) {
     const value = Number(event.target.value);
-    if (!(value > 0 && value < 100)) return;
+    if (!(value >= 0.1 && value <= 99.9)) return;
     state.prevalence = value;
     cxr.remember("prevalence", value);
     showAnswer();

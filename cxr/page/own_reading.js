@@ -56,7 +56,7 @@ const showSession = () => {
   $(".saved").textContent = SAVED[saved]();
   const all = notes();
   const read = all.filter((one) => one.own && one.verdict !== "OUTSIDE"); // where the model gives no verdict
-  const agreed = read.filter((one) => one.own === one.verdict).length;
+  const agreed = read.filter((one) => one.own === (one.verdict === "UNCERTAIN" ? "UNSURE" : one.verdict)).length;
   const unsure = read.filter((one) => one.own === "UNSURE").length;
   const uncertain = read.filter((one) => one.verdict === "UNCERTAIN").length;
   const said = [];

@@ -31,6 +31,13 @@ window.cxrRules ??= (() => {
     return [found / (found + alarms), cleared / (cleared + missed)];
   };
 
+  // Their 95% intervals, from the ends of those of sensitivity and specificity: a little too wide.
+  const predictiveIntervals = ({ sensitivity_interval: found, specificity_interval: cleared }, prevalence) => {
+    const ends = [0, 1].map((end) =>
+      predictiveValues({ sensitivity: found[end], specificity: cleared[end] }, prevalence));
+    return [0, 1].map((value) => ends.map((both) => both[value]));
+  };
+
   // The same of 1,000 children, in whole children that add up.
   const ofThousand = ({ sensitivity, specificity }, prevalence) => {
     const positive = Math.round(1000 * prevalence);
@@ -123,7 +130,7 @@ window.cxrRules ??= (() => {
     (chosen === null || threshold(chosen, "en") === threshold(points.threshold, "en") ? null : chosen);
 
   return {
-    verdict, ownThreshold, viewsAgree, shownPercent, nearestPoint, predictiveValues, ofThousand, atPrevalence,
+    verdict, ownThreshold, viewsAgree, shownPercent, nearestPoint, predictiveValues, predictiveIntervals, ofThousand, atPrevalence,
     wholePercents, pooled, pooledWithout, calibrated,
     number, decimal, percent, probability, threshold, prevalence, fill, asSentence,
   };

@@ -1,7 +1,8 @@
 // --- The figures of a study, from its radiographs alone ---------------------------------------------------
 
 const CATEGORIES = ["NORMAL", "UNSURE", "PNEUMONIA"];
-const FEW = 30; // radiographs below which the figures are said to tell little
+// Radiographs below which the figures are said to tell little: of all, and of each label.
+const [FEW, FEW_OF_A_LABEL] = [30, 15];
 const asCategory = (verdict) => (verdict === "UNCERTAIN" ? "UNSURE" : verdict);
 const modelOf = ({ answer }) => asCategory(answer.verdict);
 
@@ -21,6 +22,8 @@ const figuresOf = (items) => {
     read: read.length,
     left_out: items.length - read.length,
     duplicates: items.filter(({ kind }) => kind === "duplicate").length, // of the radiographs that are left out
+    left_out_labelled: ["PNEUMONIA", "NORMAL"].map((label) => items.filter((item) =>
+      item.label === label && !isRead(item) && item.kind !== "duplicate").length),
     models: [...new Set(read.map(({ answer }) => answer.model))],
     categories: CATEGORIES,
     agreement: { alone: agreement("first"), with_aid: agreement("second") },
@@ -120,8 +123,8 @@ const overlapFigures = (read) => {
 
 // --- The same to take along -------------------------------------------------------------------------------
 
-const COLUMNS = ["position", "file", "status", "label", "choice", "confidence", "choice_with_aid",
-  "confidence_with_aid", "verdict", "verdict_at_threshold", "probability", "threshold", "evidence", "marks",
+const COLUMNS = ["position", "file", "image", "status", "label", "choice", "confidence", "choice_with_aid",
+  "confidence_with_aid", "verdict", "verdict_at_threshold", "probability", "low", "threshold", "high", "evidence", "marks",
   "evidence_in_marks", "lungs_in_marks", "strongest_in_marks", "seconds", "seconds_with_aid", "remarks", "model"];
 const STATUS = { answered: "read", half: "read_without_aid" }; // others are called as their kind
 const rowOf = (item) => ({
@@ -141,8 +144,11 @@ const rowOf = (item) => ({
     confidence_with_aid: item.second.confidence,
     verdict: item.answer.verdict,
     verdict_at_threshold: item.answer.at_threshold,
+    image: item.image, // the digest of its pixels: files of one name are told apart by it
     probability: item.answer.probability,
+    low: item.answer.low,
     threshold: item.answer.threshold,
+    high: item.answer.high,
     evidence: item.answer.worth,
     evidence_in_marks: item.answer.overlap?.evidence,
     lungs_in_marks: item.answer.overlap?.lungs,
@@ -151,9 +157,10 @@ const rowOf = (item) => ({
     model: item.answer.model,
   }),
 });
-const keepTable = () => cxrFiles.downloadTable("reader-study.csv", COLUMNS, study.items.map(rowOf));
+const called = (ending) => `reader-study-${new Date().toLocaleDateString("sv")}.${ending}`; // as 2026-11-29
+const keepTable = () => cxrFiles.downloadTable(called("csv"), COLUMNS, study.items.map(rowOf));
 const keepDocument = () => {
   const radiographs = study.items.map((item) => ({ ...rowOf(item), marks: item.first?.marks ?? [] }));
   const content = JSON.stringify({ figures: figuresOf(study.items), radiographs }, null, 1);
-  cxrFiles.downloadBlob(new Blob([content], { type: "application/json" }), "reader-study.json");
+  cxrFiles.downloadBlob(new Blob([content], { type: "application/json" }), called("json"));
 };

@@ -180,6 +180,11 @@ const showResults = () => {
   const warnings = [];
   if (!figures.read) warnings.push(say("study_none"));
   else if (figures.read < FEW) warnings.push(say("study_few", figures));
+  else if (figures.labelled && Math.min(figures.labelled.positives, figures.labelled.negatives) < FEW_OF_A_LABEL) {
+    warnings.push(say("study_few_of_a_label", figures.labelled));
+  }
+  const [positive, normal] = figures.left_out_labelled;
+  if (positive + normal) warnings.push(say("study_left_out_labelled", { positive, normal }));
   if (figures.models.length > 1) warnings.push(say("study_models"));
   $(".results").replaceChildren(
     make("h2", say("study_results"), { tabindex: "-1" }),
@@ -190,6 +195,7 @@ const showResults = () => {
     ...(figures.read ? [...agreementPart(figures), ...labelledPart(figures), ...aidPart(figures),
       ...overlapPart(figures), ...disagreementPart()] : []),
     ...leftOutPart(),
+    ...(figures.read ? [paragraph(say("study_design"), { class: "hint" })] : []),
     paragraph(say("study_kept"), { class: "hint" }),
   );
 };

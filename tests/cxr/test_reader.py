@@ -100,7 +100,7 @@ def test_the_reader_may_be_unsure(page: Page, image_file: Path, tmp_path: Path) 
     page.locator("[name=own][value=UNSURE]").check()
     expect(page.locator(".own-reading .confidence")).to_be_disabled()
     page.locator(".own-reading button").click()
-    expect(page.locator(".agreement")).to_contain_text("agree on 0. You were unsure about 1.")
+    expect(page.locator(".agreement")).to_contain_text("agree on 1. You were unsure about 1.")
     with page.expect_download() as waiting:
         page.locator("[data-note=download]").click()
     waiting.value.save_as(tmp_path / "notes.csv")

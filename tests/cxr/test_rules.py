@@ -185,6 +185,11 @@ _IN_THE_BROWSER = """
     const answer = rules.predictiveValues(point, prevalence).map(rounded);
     expect("predictive_values", [counts, prevalence], answer, expected);
   }
+  for (const [found, cleared, prevalence, expected] of cases.predictive_intervals) {
+    const point = { sensitivity_interval: found, specificity_interval: cleared };
+    const answer = rules.predictiveIntervals(point, prevalence).map((ends) => ends.map(rounded));
+    expect("predictive_intervals", [found, cleared, prevalence], answer, expected);
+  }
   for (const [point, prevalence, expected] of cases.of_thousand) {
     expect("of_thousand", [point, prevalence], rules.ofThousand(point, prevalence), expected);
   }

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from cxr.model.bundle import CLASS_NAMES, Bundle, load_bundle, save_bundle
 from cxr.model.operating_points import OperatingPoints
-from training.data.dataset import file_list_digest, fingerprints, is_kermany
+from training.data.dataset import Record, file_list_digest, fingerprints, is_kermany
 from training.data.images import Split, Splits
 from training.files import replaced_whole
 from training.fitting.config import LAST, TrainingConfig
@@ -77,7 +77,7 @@ def write_bundle(
         **measured,
         "history": history,
         "kept_epoch": config.best_epoch(history),
-        "trained_fingerprints": " ".join(sorted(fingerprints(splits.train.records))),
+        "trained_fingerprints": " ".join(sorted(fingerprints(_learned_from(splits.train)))),
     }
     settings = config.to_json()
     document: dict[str, Any] = {
@@ -109,6 +109,11 @@ def write_bundle(
             card=model_card(document, points, dict(evaluation)),
         )
     return load_bundle(run.bundle)
+
+
+def _learned_from(train: Split) -> list[Record]:
+    """All images that a network learned from, also those that taught it lungs alone."""
+    return [*train.records, *(train.elsewhere.records if train.elsewhere else [])]
 
 
 def _some_images(split: Split, config: TrainingConfig) -> npt.NDArray[np.float32]:

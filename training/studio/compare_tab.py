@@ -192,7 +192,9 @@ def _evaluation(
         others = [load_bundle(other)] if second else []
         rows, learned = images_to_compare_on(run, others)
         write_text(data, pd.DataFrame(rows).to_csv(index=False))
-        if run.config.select_by != LAST:
+        if run.config.select_by == LAST:
+            gr.Warning(html.escape(text("studio_fitted_on", language, name=run.name)))
+        else:
             gr.Warning(html.escape(text("studio_chosen_on", language, name=run.name)))
         if learned:
             known: dict[str, str | int] = {"seen": learned, "count": len(rows)}

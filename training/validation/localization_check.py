@@ -16,7 +16,7 @@ from cxr.model.bundle import Bundle
 from cxr.model.heatmap import Method
 from cxr.preprocessing import Preprocessing
 from cxr.reading.radiograph import read_radiograph
-from training.data.dataset import Record
+from training.data.dataset import Record, count_trained_on
 from training.data.images import Split, StoredImages
 from training.data.labelled import read_labelled
 from training.data.masks import read_mask
@@ -82,10 +82,14 @@ class OpacityFigures(Agreement, Control):
 
 
 class AdultFigures(TypedDict):
-    """AUC of a disease that the model has not learned, on images of adults."""
+    """AUC of a disease that the model has not learned, on images of adults.
+
+    learned_from: how many of them the model learned lungs from, as far as its bundle tells.
+    """
 
     images: int
     auc: float
+    learned_from: NotRequired[int]
 
 
 class Localization(TypedDict, total=False):
@@ -255,6 +259,11 @@ def _read_opacities(table: Path, bundle: Bundle) -> _OpacityTable:
 def _measure_opacities(explain: Explain, table: _OpacityTable) -> OpacityFigures:
     _, evidence = explain(table.images)
     heatmaps = to_heatmaps(evidence, table.images.shape[1])
+    if (shown := int((heatmaps.max(axis=(1, 2)) > 0).sum())) < 2:
+        raise DatasetError(
+            f"The model shows evidence on {shown} of the {len(heatmaps)} images with outlined "
+            "opacities. Its heatmaps are compared with each other, so that two or more are needed."
+        )
     return {
         **agreement(heatmaps, table.opacities),
         **control(heatmaps, table.opacities, table.lungs),
@@ -274,4 +283,5 @@ def _measure_adults(bundle: Bundle, explain: Explain, table: Path) -> AdultFigur
     )
     logits, _ = explain(images)
     found = auc(np.array([record.label for record in records]), logits)
-    return {"images": len(records), "auc": found}
+    learned_from = count_trained_on(bundle, records)
+    return {"images": len(records), "auc": found, "learned_from": learned_from}
