@@ -228,6 +228,24 @@ def test_by_keys_from_a_zip_file_and_ended_early(
     expect(results.locator("li").last).to_contain_text(EN["study_unread"])
 
 
+def test_no_name_is_shown_of_a_radiograph_that_is_still_to_be_read(
+    page: Page, radiographs: list[Path]
+) -> None:
+    """Names often tell the diagnosis, as these do."""
+    page.locator("[data-view=study]").click()
+    page.set_input_files("#study .pick-files", radiographs[:1])
+    page.context.set_offline(True)
+    page.locator("#study [data-do=start]").click()
+    phase(page, "problem")
+    problem = page.locator("#study .problem")
+    expect(problem).to_contain_text(EN["state_offline"])
+    expect(problem.locator(".name")).to_have_text("Radiograph 1 of 1")
+    assert radiographs[0].stem not in page.locator("#study").inner_text()
+    page.context.set_offline(False)
+    page.locator("#study [data-do=again]").click()
+    phase(page, "read")
+
+
 def test_a_reading_without_the_answer_is_said_and_exported_when_the_study_ends_there(
     page: Page, radiographs: list[Path], tmp_path: Path
 ) -> None:

@@ -316,7 +316,7 @@ def test_a_csv_of_paths_and_labels_is_measured(
     table = write_csv(
         tmp_path / "images.csv",
         "image,label",
-        [f"{path},{'tb' if 'person' in path.name else 'normal'}" for path in images],
+        [f"{path},{'TB ' if 'person' in path.name else 'normal'}" for path in images],
     )
     out = tmp_path / "report"
     options = ["--model", str(tiny_bundle.folder), "--data", str(table), "--out", str(out)]
@@ -333,6 +333,7 @@ def test_a_csv_of_paths_and_labels_is_measured(
         ("a.csv", "path,label", ["x.png,cat", "y.png,NORMAL"], "Found: cat.*--positive"),
         ("b.csv", "file,label", ["x.png,1"], "expected the columns path and label"),
         ("c.csv", "path,label", ["x.png,0"], "no image of class PNEUMONIA"),
+        ("d.csv", "path,label", ["x.png,1", "y.png, "], "1 of 2 rows have no label"),
     ],
 )
 def test_what_is_wrong_with_a_csv_is_said(
