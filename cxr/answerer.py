@@ -52,7 +52,9 @@ class Task:
         Raises:
             OSError: it cannot be read.
         """
-        with self.filesystem.open_input_stream(f"{self.folder}/{path}") as file:
+        # As it is: by its name, a file that ends in .gz would be unpacked.
+        location = f"{self.folder}/{path}"
+        with self.filesystem.open_input_stream(location, compression=None) as file:
             return bytes(file.read(size))
 
 

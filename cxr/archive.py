@@ -20,7 +20,9 @@ from tqdm import tqdm
 
 from cxr.answerer import Answerer, ChildAnswerer, Task, reason, reference
 from cxr.classifier import Classifier
+from cxr.cores import cores
 from cxr.errors import CXRError
+from cxr.files_within import files_within
 from cxr.model.hub import find_bundle
 from cxr.output.table import Origin, Table, open_location, to_rows
 from cxr.ray_processes import own_error, require_packages, running_ray
@@ -43,6 +45,7 @@ def answer_archive(
     threshold: float | None = None,
     address: str | None = None,
     workers: int | None = None,
+    retry_errors: bool = False,
 ) -> int:
     """Answer every file that the table does not have yet.
 
@@ -53,6 +56,7 @@ def answer_archive(
         threshold: the reader's own in [0, 1]; the model's if None.
         address: of a Ray cluster; by default, processes of this machine answer.
         workers: how many processes answer; one a core of this machine if None.
+        retry_errors: answer those files again that could not be read in an earlier run.
 
     Returns:
         0 if every file of the table was answered, 1 if some were refused or failed, 130 if the run
@@ -68,15 +72,16 @@ def answer_archive(
     filesystem, folder = open_location(source)
     bundle = find_bundle(model)
     identity = Classifier(bundle, threads=1).identity()
-    shipped = bundle.operating_points.threshold
     origin: Origin = {
         "source": source if "://" in source else folder,
-        "threshold": shipped if threshold is None else threshold,
+        "threshold": threshold,
         "model": identity,
     }
     files = list_files(source)
     _check_apart(source, out)
     table = Table(out, origin)
+    if retry_errors:
+        table.forget_errors()
     waiting = [path for path in files if path not in table.status]
     task = Task(
         filesystem=filesystem,
@@ -87,7 +92,7 @@ def answer_archive(
     )
     try:
         if waiting:
-            _fill(table, task, waiting, workers=workers or os.cpu_count() or 1, address=address)
+            _fill(table, task, waiting, workers=workers or cores(), address=address)
     except KeyboardInterrupt:
         print("Interrupted. To go on, run the same command again.", file=sys.stderr)
         return 130
@@ -129,19 +134,10 @@ def list_files(source: str) -> list[str]:
 
 
 def _list_local(folder: str) -> Iterator[str]:
-    """Files of this machine. Folders that are links are left out, since they may go in circles."""
-
-    def fail(error: OSError) -> None:
-        raise error
-
-    for path, folders, names in os.walk(folder, onerror=fail):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            file = os.path.join(path, name)
-            if not name.startswith(".") and os.path.isfile(file):
-                relative = os.path.relpath(file, folder).replace(os.sep, "/")
-                # A table holds text alone. A file whose name is none cannot be opened later.
-                yield os.fsencode(relative).decode(errors="backslashreplace")
+    """Files of this machine."""
+    for file in files_within(folder):
+        # A table holds text alone. A file whose name is none cannot be opened later.
+        yield os.fsencode(file.replace(os.sep, "/")).decode(errors="backslashreplace")
 
 
 def _list(filesystem: FileSystem, folder: str) -> Iterator[str]:

@@ -18,14 +18,16 @@ import numpy as np
 from tqdm import tqdm
 
 from cxr.classifier import Classifier, Prediction
+from cxr.cores import cores
 from cxr.errors import CXRError, not_written
+from cxr.files_within import files_within
 from cxr.model.hub import find_bundle
 from cxr.outcome import Outcome, answer_file
 from cxr.output.overlay import draw_overlay, png
-from cxr.output.record import Record, to_record
+from cxr.output.record import Record, rule, to_record
 from cxr.reading.radiograph import Radiograph
 
-_AHEAD = 4  # files a thread that may be answered before the one that is printed next
+_AHEAD = 1  # files a thread that may be answered before the one that is printed next
 
 Encoder = Callable[[Radiograph, Prediction], bytes]
 
@@ -39,6 +41,7 @@ def classify_files(
     overlays: str | None = None,
     heatmaps: str | None = None,
     resume: str | None = None,
+    retry_errors: bool = False,
 ) -> int:
     """Classify files and print a line for each, in order.
 
@@ -51,23 +54,29 @@ def classify_files(
         heatmaps: folder for ``<stem>.npy``, float32 (H, W) in [0, 1], made if missing.
         resume: file that gets the JSON lines instead of standard output; files that it has already
             are not answered again.
+        retry_errors: with `resume`, answer those files again that could not be read before.
 
     Returns:
         0 if every file was read and classified, 1 if not.
 
     Raises:
         BundleError, HubError: the model cannot be used.
-        CXRError: a folder or file for results cannot be written, or holds another model's answers.
+        CXRError: a folder or file for results cannot be written, lies in a folder that is to be
+            classified, or holds answers of another model or threshold.
     """
+    for location in filter(None, (overlays, heatmaps, resume)):
+        _check_apart(sources, location)
     files = list(_find_files(sources))
     overlay_files = _OutputFolder(overlays, ".png", files)
     heatmap_files = _OutputFolder(heatmaps, ".npy", files)
-    workers = min(len(files), os.cpu_count() or 1)
+    workers = min(len(files), cores())
     # One thread an answer and an answer a core is faster than one answer on all cores.
     classifier = Classifier(find_bundle(model), threads=1 if workers > 1 else None)
     if not as_json and resume is None:
         print(f"Model: {', '.join(classifier.bundle.identity().values())}", file=sys.stderr)
-    answered = _read_answers(resume, classifier) if resume else {}
+    answered: dict[str, Record] = {}
+    if resume:
+        answered = _read_answers(resume, classifier, threshold, retry_errors=retry_errors)
     for record in answered.values():
         overlay_files.take(record["overlay"])
         heatmap_files.take(record["heatmap"])
@@ -91,11 +100,31 @@ def classify_files(
     return 0 if all_ok else 1
 
 
+def _check_apart(sources: Sequence[str], location: str) -> None:
+    """Refuse results within a folder that is to be classified: the next run would classify them."""
+    for source in filter(os.path.isdir, sources):
+        folder = Path(source).resolve()
+        if folder in (Path(location).resolve(), *Path(location).resolve().parents):
+            raise CXRError(
+                f"{location}: lies in {source}, whose files are classified, and a result could "
+                "overwrite one or be taken for one. Choose another place."
+            )
+
+
 @contextmanager
 def _opened(resume: str | None) -> Iterator[TextIO]:
-    """Where lines go: the end of this file, or standard output."""
+    """Where lines go: the end of this file, or standard output.
+
+    Raises:
+        CXRError: nothing can be written there, or whoever read it is gone.
+    """
     if resume is None:
-        yield sys.stdout
+        try:
+            yield sys.stdout
+        except OSError as error:  # a full disk, or a pipe that nobody reads any more
+            # What is left in its buffer would fail once more when this process ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise CXRError(not_written("standard output", error)) from error
         return
     try:
         with open(resume, "a", encoding="utf-8") as out:
@@ -108,11 +137,16 @@ def _find_files(sources: Sequence[str]) -> Iterator[str]:
     """The files that are meant: of a folder all, at any depth, but hidden ones."""
     for source in sources:
         if os.path.isdir(source):
-            found = sorted(path for path in Path(source).rglob("*") if path.is_file())
-            visible = [path for path in found if not _is_hidden(path.relative_to(source))]
+            try:
+                visible = [os.path.join(source, file) for file in files_within(source)]
+            except OSError as error:
+                raise CXRError(
+                    f"{error.filename}: cannot be read ({error.strerror}). Make it readable, or "
+                    "name the files that are to be classified."
+                ) from error
             if not visible:
                 raise CXRError(f"{source}: the folder holds no files.")
-            yield from map(str, visible)
+            yield from sorted(visible)
         elif glob.has_magic(source) and not os.path.exists(source):
             matches = sorted(path for path in glob.glob(source) if os.path.isfile(path))
             if not matches:
@@ -120,10 +154,6 @@ def _find_files(sources: Sequence[str]) -> Iterator[str]:
             yield from matches
         else:
             yield source
-
-
-def _is_hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
 
 
 def _answers(files: Sequence[str], classifier: Classifier, workers: int) -> Iterator[Outcome]:
@@ -141,13 +171,16 @@ def _answers(files: Sequence[str], classifier: Classifier, workers: int) -> Iter
             yield running.popleft().result()
 
 
-def _read_answers(path: str, classifier: Classifier) -> dict[str, Record]:
+def _read_answers(
+    path: str, classifier: Classifier, threshold: float | None, *, retry_errors: bool
+) -> dict[str, Record]:
     """The answers that a file has, by the name of the radiograph's file.
 
-    A line that was cut off, as by a kill, is removed.
+    A line that was cut off, as by a kill, is removed; so are those of files that could not be read,
+    if these are to be answered again.
 
     Raises:
-        CXRError: it is no file of answers, or they are another model's.
+        CXRError: it is no file of answers, or they are another model's or at another threshold.
     """
     try:
         content = Path(path).read_bytes() if os.path.exists(path) else b""
@@ -156,11 +189,13 @@ def _read_answers(path: str, classifier: Classifier) -> dict[str, Record]:
             os.truncate(path, len(whole))
     except OSError as error:
         raise CXRError(f"{path}: cannot be read or written ({error.strerror}).") from error
+    expected = rule(classifier, threshold)
     answers: dict[str, Record] = {}
     for number, line in enumerate(whole.splitlines(), 1):
         try:
             record: Record = json.loads(line)
             same = record["model"] == classifier.identity()
+            by_rule = (record["threshold"], record.get("uncertain", expected[1])) == expected
             answers[record["file"]] = record
         except (ValueError, TypeError, KeyError) as error:
             raise CXRError(
@@ -172,7 +207,25 @@ def _read_answers(path: str, classifier: Classifier) -> dict[str, Record]:
                 f"{path}, line {number}: was answered by another model. Name another file to "
                 "--resume, or give that --model."
             )
+        if not by_rule:
+            raise CXRError(
+                f"{path}, line {number}: was answered at another threshold. Name another file to "
+                "--resume, or give that --threshold."
+            )
+    if retry_errors:
+        answers = {file: each for file, each in answers.items() if each["status"] != "error"}
+        lines = "".join(f"{json.dumps(record)}\n" for record in answers.values())
+        _replace(path, lines)
     return answers
+
+
+def _replace(path: str, content: str) -> None:
+    beside = f"{path}.partial"
+    try:
+        Path(beside).write_text(content, encoding="utf-8")
+        os.replace(beside, path)
+    except OSError as error:
+        raise CXRError(not_written(path, error)) from error
 
 
 class _OutputFolder:

@@ -32,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 threshold=options.threshold,
                 address=options.address,
                 workers=options.workers,
+                retry_errors=options.retry_errors,
             )
         from cxr.classify import classify_files
 
@@ -43,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             overlays=options.overlay,
             heatmaps=options.heatmaps,
             resume=options.resume,
+            retry_errors=options.retry_errors,
         )
     except CXRError as error:
         print(f"cxr: {error}", file=sys.stderr)
@@ -117,11 +119,17 @@ def _parser() -> argparse.ArgumentParser:
     benchmark.add_argument("--json", action="store_true", help="one JSON object")
     for command in (classify, archive):
         command.add_argument(
+            "--retry-errors",
+            action="store_true",
+            help="answer those files again that could not be read in an earlier run, as where a "
+            "folder was out of reach",
+        )
+        command.add_argument(
             "--threshold",
             type=_share,
             metavar="T",
-            help="call pneumonia from this probability on (0 to 1) instead of the model's "
-            "threshold",
+            help="call pneumonia from this probability on (0 to 1), and everything else normal, "
+            "instead of the model's thresholds, between which a verdict is uncertain",
         )
     for command in (classify, archive, benchmark):
         command.add_argument(

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from cxr.cores import cores
 from cxr.errors import BundleError
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class Graph:
         content = _read(path)
         _verify(content, path, side=side, outputs=outputs)
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or os.cpu_count() or 1
+        options.intra_op_num_threads = threads or cores()
         options.inter_op_num_threads = 1
         # Threads that wait for work by spinning take the cores from what else there is to do:
         # decoding, other answers. A run took 10 instead of 11 ms, but 31 instead of 20 ms of both

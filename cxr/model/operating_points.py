@@ -133,7 +133,12 @@ class OperatingPoints:
             threshold: the reader's own, which decides every radiograph. Without it the shipped one
                 decides, and radiographs between the high-sensitivity and the high-specificity
                 threshold are left open as uncertain.
+
+        Raises:
+            ValueError: the threshold is not in [0, 1], as if it were in per cent.
         """
+        if threshold is not None and not 0 <= threshold <= 1:
+            raise ValueError(f"Expected a threshold from 0 to 1. Received: {threshold}")
         if threshold is None:
             if self.high_sensitivity <= probability < self.high_specificity:
                 return "UNCERTAIN"

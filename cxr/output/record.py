@@ -36,7 +36,13 @@ class Evidence(TypedDict):
 class Record(TypedDict):
     """What became of one file; see `cxr.outcome.Outcome` for the status.
 
-    `in_range` says whether the radiograph is of a kind that the model was trained on.
+    Keys:
+        label: ``"UNCERTAIN"`` for a probability from the first to below the second of `uncertain`;
+            of others, ``"PNEUMONIA"`` from the threshold on.
+        in_range: whether the radiograph is of a kind that the model was trained on.
+        threshold: the reader's own, or the model's.
+        uncertain: the model's outer thresholds; None with a threshold of the reader's own, which
+            decides every radiograph.
     """
 
     file: str
@@ -45,6 +51,7 @@ class Record(TypedDict):
     label: Verdict | None
     in_range: bool | None
     threshold: float
+    uncertain: list[float] | None
     reasons: list[str]
     warnings: list[str]
     heatmap: str | None
@@ -61,14 +68,15 @@ def to_record(outcome: Outcome, classifier: Classifier, *, threshold: float | No
         classifier: that answered.
         threshold: the reader's own in [0, 1]; the model's if None.
     """
-    shipped = classifier.bundle.operating_points.threshold
+    decides_from, uncertain = rule(classifier, threshold)
     record: Record = {
         "file": outcome.file,
         "status": outcome.status,
         "probability": None,
         "label": None,
         "in_range": None,
-        "threshold": shipped if threshold is None else threshold,
+        "threshold": decides_from,
+        "uncertain": uncertain,
         "reasons": [str(reason) for reason in outcome.reasons],
         "warnings": [],
         "heatmap": None,
@@ -86,6 +94,14 @@ def to_record(outcome: Outcome, classifier: Classifier, *, threshold: float | No
         record["warnings"] = [str(warning) for warning in prediction.gate_result.warnings]
         record["evidence"] = _evidence(prediction, threshold)
     return record
+
+
+def rule(classifier: Classifier, threshold: float | None) -> tuple[float, list[float] | None]:
+    """Threshold and `uncertain` of a record: how its label follows from its probability."""
+    points = classifier.bundle.operating_points
+    if threshold is not None:
+        return threshold, None
+    return points.threshold, [points.high_sensitivity, points.high_specificity]
 
 
 def _evidence(prediction: Prediction, threshold: float | None) -> Evidence:

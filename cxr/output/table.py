@@ -34,12 +34,12 @@ class Origin(TypedDict):
 
     Keys:
         source: the folder or bucket that the paths are relative to.
-        threshold: from which the verdict is PNEUMONIA.
+        threshold: the reader's own; None where the model's decide.
         model: as `cxr.classifier.Classifier.identity` says it.
     """
 
     source: str
-    threshold: float
+    threshold: float | None
     model: dict[str, str]
 
 
@@ -67,11 +67,13 @@ def schema() -> pa.Schema:
     """The columns of a table.
 
     ``digest`` is the SHA-256 of the file, null if it could not be read whole. ``probability``,
-    ``verdict`` and the columns of the evidence are null if the file was not answered: ``in_range``
-    says whether the model was trained on such radiographs, ``evidence`` what the heatmap is worth,
-    in one word, and ``evidence_text`` in sentences; ``evidence_in_lungs`` is the fraction of the
-    evidence that lies in the lungs, and ``verdict_holds`` whether mirrored and moved views have the
-    same verdict.
+    ``verdict`` and the columns of the evidence are null if the file was not answered. A verdict is
+    UNCERTAIN for a probability from ``uncertain_from`` to below ``uncertain_below``, which are null
+    with a threshold of the reader's own; of others, it is PNEUMONIA from ``threshold`` on.
+    ``in_range`` says whether the model was trained on such radiographs, ``evidence`` what the
+    heatmap is worth, in one word, and ``evidence_text`` in sentences; ``evidence_in_lungs`` is the
+    fraction of the evidence that lies in the lungs, and ``verdict_holds`` whether mirrored and
+    moved views have the same verdict.
     """
     import pyarrow as pa
 
@@ -83,6 +85,8 @@ def schema() -> pa.Schema:
             "probability": pa.float64(),
             "verdict": pa.string(),
             "threshold": pa.float64(),
+            "uncertain_from": pa.float64(),
+            "uncertain_below": pa.float64(),
             "in_range": pa.bool_(),
             "evidence": pa.string(),
             "evidence_text": pa.string(),
@@ -102,6 +106,7 @@ def schema() -> pa.Schema:
 def to_row(record: Record, digest: str | None) -> dict[str, Any]:
     """A record as the values of a row, by column."""
     evidence, model = record["evidence"], record["model"]
+    low, high = record["uncertain"] or (None, None)
     return {
         "path": record["file"],
         "digest": digest,
@@ -109,6 +114,8 @@ def to_row(record: Record, digest: str | None) -> dict[str, Any]:
         "probability": record["probability"],
         "verdict": record["label"],
         "threshold": record["threshold"],
+        "uncertain_from": low,
+        "uncertain_below": high,
         "in_range": record["in_range"],
         "evidence": evidence and evidence["worth"],
         "evidence_text": evidence and evidence["text"],
@@ -202,6 +209,29 @@ class Table:
         except OSError as error:
             raise CXRError(not_written(f"{self.location}/{name}", error)) from error
         self._rows, self._written, self._next = [], time.monotonic(), self._next + 1
+
+    def forget_errors(self) -> None:
+        """Remove the rows of files that could not be read, so that they are answered again.
+
+        Raises:
+            CXRError: a part cannot be read or written.
+        """
+        import pyarrow.compute as pc
+        import pyarrow.parquet as pq
+
+        for number in self._parts():
+            name = f"part-{number:05}.parquet"
+            part, unfinished = (f"{self.folder}/{prefix}{name}" for prefix in ("", _UNFINISHED))
+            try:
+                rows = pq.read_table(part, filesystem=self.filesystem)
+                kept = rows.filter(pc.not_equal(rows["status"], "error"))
+                if len(kept) == len(rows):
+                    continue
+                pq.write_table(kept, unfinished, filesystem=self.filesystem, compression="zstd")
+                self.filesystem.move(unfinished, part)
+            except OSError as error:
+                raise CXRError(not_written(f"{self.location}/{name}", error)) from error
+        self.status = {path: status for path, status in self.status.items() if status != "error"}
 
     def _parts(self) -> list[int]:
         from pyarrow.fs import FileSelector

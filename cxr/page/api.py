@@ -8,7 +8,7 @@ import gradio as gr
 import numpy as np
 
 from cxr.classifier import Classifier, Prediction
-from cxr.errors import CXRError
+from cxr.errors import CXRError, RadiographError
 from cxr.messages import sentences
 from cxr.model.bundle import Bundle
 from cxr.outcome import Outcome, answer_file
@@ -37,6 +37,10 @@ def create_api(page: gr.Blocks, classifier: Classifier, *, turns: Turns) -> None
         with turns.await_one():
             return _outcome(sent, classifier)
 
+    def outcome_or_why_not(sent: Any) -> Outcome:
+        with turns.await_one():
+            return _outcome_or_why_not(sent, classifier)
+
     def answer(sent: Any) -> tuple[Radiograph, Prediction]:
         with turns.await_one():
             return _answer(sent, classifier)
@@ -52,7 +56,8 @@ def create_api(page: gr.Blocks, classifier: Classifier, *, turns: Turns) -> None
 
         Returns:
             the object of "python -m cxr classify --json", with status (ok, refused or error),
-            probability, label (NORMAL, PNEUMONIA or UNCERTAIN), in_range, threshold, reasons,
+            probability, label (NORMAL, PNEUMONIA or UNCERTAIN), in_range, threshold, uncertain
+            (without a threshold, the probabilities between which the label is UNCERTAIN), reasons,
             warnings, evidence and model.
         """
         _check(threshold)
@@ -74,7 +79,7 @@ def create_api(page: gr.Blocks, classifier: Classifier, *, turns: Turns) -> None
         _check(threshold)
         if not isinstance(images, list) or not 0 < len(images) <= _MOST:
             raise gr.Error(f"Expected a list of 1 to {_MOST} files.", print_exception=False)
-        outcomes = (outcome(image) for image in images)
+        outcomes = (outcome_or_why_not(image) for image in images)
         return [dict(to_record(each, classifier, threshold=threshold)) for each in outcomes]
 
     def heatmap(image: gr.FileData) -> dict[str, Any]:
@@ -146,7 +151,8 @@ def fetch_nothing(page: gr.Blocks) -> None:
 
 
 def _check(threshold: Any) -> None:
-    if threshold is None or (isinstance(threshold, int | float) and 0 <= threshold <= 1):
+    is_number = isinstance(threshold, int | float) and not isinstance(threshold, bool)
+    if threshold is None or (is_number and 0 <= threshold <= 1):
         return
     raise gr.Error("Expected a threshold from 0 to 1.", print_exception=False)
 
@@ -163,6 +169,21 @@ def _outcome(sent: Any, classifier: Classifier) -> Outcome:
         return answer_file(uploaded_file(str(sent.get("path")), name=name), classifier, file=name)
     except CXRError as error:
         raise gr.Error(str(error), print_exception=False) from error
+
+
+def _outcome_or_why_not(sent: Any, classifier: Classifier) -> Outcome:
+    """The same of one of several: if it is no upload, or one no more, the others are answered.
+
+    Raises:
+        gr.Error: no file could be answered.
+    """
+    try:
+        return _outcome(sent, classifier)
+    except gr.Error as error:
+        if not isinstance(error.__cause__, RadiographError):
+            raise
+        name = asked_name(sent if isinstance(sent, dict) else {}, "orig_name")
+        return Outcome(file=name, status="error", problem=error.__cause__.message)
 
 
 def _answer(sent: Any, classifier: Classifier) -> tuple[Radiograph, Prediction]:

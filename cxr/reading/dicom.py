@@ -17,16 +17,18 @@ import threading
 import warnings
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import date
 
 import numpy as np
 import numpy.typing as npt
 import pydicom
 import pydicom.config
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import get_frame
 from pydicom.filereader import read_dataset, read_preamble
+from pydicom.sequence import Sequence
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
@@ -40,17 +42,34 @@ from cxr.messages import Message
 from cxr.reading.acquisition import Acquisition
 from cxr.reading.dicom_decoding import decode_pixels
 from cxr.reading.dicom_pixels import grey_levels
+from cxr.reading.jpeg_scans import require_few_scans
 from cxr.reading.stored_levels import StoredLevels
 
 # Projection radiographs and captures of anything (PS3.3 section C.7.3.1.1.1). RG was a
 # radiograph's.
 _RADIOGRAPHS = {"CR", "DX", "RG", "SC", "OT", ""}
 _LATERAL = {"LL", "RL", "LATERAL", "LAT", "LLAT", "RLAT"}
+# The same as codes of SNOMED CT, and in words for those of earlier code systems (PS3.16 CID 4010).
+_LATERAL_CODES = {"399067008", "399198007", "399173006", "399352003", "399260004"}
+_LATERAL_MEANINGS = {"LATERAL", "LEFT LATERAL", "RIGHT LATERAL", "LATERAL-MEDIAL", "MEDIAL-LATERAL"}
 _DAYS_A_YEAR = 365.25
 _MAX_BYTES_A_PIXEL = 3  # of a deflated file: two of grey, or three of colour
+# Reads of a file that its header may take: one or two for an element or an item. Those of a
+# detector have some hundreds; a file of a few bytes may unpack to millions, which would take
+# minutes and gigabytes.
+_MAX_READS = 100_000
+_MAX_SEQUENCE = 2_000_000  # bytes of a sequence that is looked into
+_LOOKED_INTO = (
+    "ViewCodeSequence",
+    "AnatomicRegionSequence",
+    "ModalityLUTSequence",
+    "VOILUTSequence",
+)
 # Start-of-frame markers of JPEG (without tables and extensions among them) and JPEG-LS.
 _FRAME_HEADERS = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}
-_QUIET = threading.Lock()
+_WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD9)}  # TEM, RST0 to RST7, SOI
+_MARKER = re.compile(rb"\xff+[^\x00\xff]")
+_MAX_SEGMENTS = 10_000  # of a JPEG picture before its frame header
 
 
 def read_dicom(
@@ -83,35 +102,86 @@ def read_dicom(
         raise
     except MemoryError as error:
         raise RadiographTooLarge(name, Message("no_memory")) from error
+    except _TooManyElements:
+        raise RadiographTooLarge(name, Message("dicom_elements")) from None
     except Exception as error:
         # A decoder's words may quote the header, and so does the chain of an error in a log.
         message = Message("dicom_damaged", {"error": type(error).__name__})
         raise UnreadableRadiograph(name, message) from None
 
 
+class _TooManyElements(Exception):
+    """A header has more elements than any radiograph's."""
+
+
+class _Bounded(io.BytesIO):
+    """A file that can be read so often and no more."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__(content)
+        self._left = _MAX_READS
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """As of any file.
+
+        Raises:
+            _TooManyElements: it was read too often.
+        """
+        self._left -= 1
+        if self._left < 0:
+            raise _TooManyElements
+        return super().read(size)
+
+
+class _Quiet:
+    """Settings of the whole process, changed while any thread reads a DICOM file."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._readers = 0
+        self._before = ExitStack()
+
+    def enter(self) -> None:
+        with self._lock:
+            self._readers += 1
+            if self._readers > 1:
+                return
+            settings, logger = pydicom.config.settings, logging.getLogger("pydicom")
+            self._before.enter_context(warnings.catch_warnings())
+            warnings.simplefilter("ignore")
+            validation, level = settings.reading_validation_mode, logger.level
+            self._before.callback(setattr, settings, "reading_validation_mode", validation)
+            self._before.callback(logger.setLevel, level)
+            settings.reading_validation_mode = pydicom.config.IGNORE
+            logger.setLevel(logging.CRITICAL + 1)
+
+    def leave(self) -> None:
+        with self._lock:
+            self._readers -= 1
+            if not self._readers:
+                self._before.close()
+
+
+_QUIET = _Quiet()
+
+
 @contextmanager
 def quietly() -> Iterator[None]:
     """Silence warnings and pydicom's log, which would quote a header, and its checks of values.
 
-    An odd value is refused where it is used. These settings are the same for all threads, so one
-    thread at a time changes them; afterwards they are as before.
+    An odd value is refused where it is used. These settings are the same for all threads: the first
+    that reads changes them, and after the last they are as before.
     """
-    settings, logger = pydicom.config.settings, logging.getLogger("pydicom")
-    with _QUIET, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        validation, level = settings.reading_validation_mode, logger.level
-        settings.reading_validation_mode = pydicom.config.IGNORE
-        logger.setLevel(logging.CRITICAL + 1)
-        try:
-            yield
-        finally:
-            settings.reading_validation_mode = validation
-            logger.setLevel(level)
+    _QUIET.enter()
+    try:
+        yield
+    finally:
+        _QUIET.leave()
 
 
 def _read(content: bytes, name: str, max_pixels: int) -> Dataset:
     """The data set, inflated here where it is deflated: pydicom would inflate without a bound."""
-    file = io.BytesIO(content)
+    file = _Bounded(content)
     read_preamble(file, force=True)
     # Explicit VR Little Endian whatever the data set is stored as (PS3.10 section 7.1).
     meta = FileMetaDataset(
@@ -123,14 +193,14 @@ def _read(content: bytes, name: str, max_pixels: int) -> Dataset:
         )
     )
     if meta.get("TransferSyntaxUID") != DeflatedExplicitVRLittleEndian:
-        plain = pydicom.dcmread(io.BytesIO(content), force=True)
+        plain = pydicom.dcmread(_Bounded(content), force=True)
         _name_encoding(plain)
         return plain
     unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
     unpacked = unpacker.decompress(file.read(), _MAX_BYTES_A_PIXEL * max_pixels)
     if unpacker.unconsumed_tail:
         raise RadiographTooLarge(name, Message("dicom_inflated"))
-    inflated = read_dataset(io.BytesIO(unpacked), is_implicit_VR=False, is_little_endian=True)
+    inflated = read_dataset(_Bounded(unpacked), is_implicit_VR=False, is_little_endian=True)
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     inflated.file_meta = meta
     return inflated
@@ -150,6 +220,10 @@ def _name_encoding(dataset: Dataset) -> None:
 
 def _check(dataset: Dataset, name: str, max_pixels: int) -> None:
     """Refuse what is no radiograph, before any pixel is decoded."""
+    for keyword in _LOOKED_INTO:
+        element = dataset.get_item(keyword)  # which pydicom reads once somebody looks into it
+        if isinstance(element, RawDataElement) and element.length > _MAX_SEQUENCE:
+            raise _TooManyElements
     modality = _word(dataset, "Modality") or ""
     if modality not in _RADIOGRAPHS:
         raise UnsupportedRadiograph(name, Message("dicom_modality", {"modality": modality}))
@@ -165,6 +239,7 @@ def _check(dataset: Dataset, name: str, max_pixels: int) -> None:
     syntax = dataset.file_meta.TransferSyntaxUID
     if syntax.is_encapsulated and syntax != RLELossless:
         frame = get_frame(dataset.PixelData, 0, number_of_frames=1)
+        require_few_scans(frame, name)
         if _coded_size(frame) != (rows, columns):
             # A decoder takes memory for what the picture says, whatever the header does.
             raise UnreadableRadiograph(name, Message("dicom_other_size"))
@@ -172,20 +247,23 @@ def _check(dataset: Dataset, name: str, max_pixels: int) -> None:
 
 def _coded_size(frame: bytes) -> tuple[int, int] | None:
     """Rows and columns of a JPEG, JPEG-LS or JPEG 2000 picture, from its own header."""
-    start = frame.find(b"\xff\x4f\xff\x51")  # ISO 15444-1 annex A: SOC, SIZ
-    if 0 <= start < 200:
+    if frame[:2] != b"\xff\xd8":
+        start = frame.find(b"\xff\x4f\xff\x51", 0, 200)  # ISO 15444-1 annex A: SOC, SIZ
+        if start < 0:
+            return None
         width, height, left, top = struct.unpack_from(">4L", frame, start + 8)
         return height - top, width - left
-    at = 2  # ISO 10918-1 annex B: after SOI, segments with their lengths
-    while frame[:2] == b"\xff\xd8" and at + 9 <= len(frame):
-        marker = frame[at + 1]
-        if frame[at] != 0xFF or marker == 0xFF:  # fill bytes
-            at += 1
-        elif marker in _FRAME_HEADERS:
-            rows, columns = struct.unpack_from(">2H", frame, at + 5)
+    at = 2  # ISO 10918-1 annex B: after SOI, segments with their lengths, fill bytes before each
+    for _ in range(_MAX_SEGMENTS):
+        found = _MARKER.search(frame, at)
+        if not found or found.end() + 7 > len(frame):
+            return None
+        marker, at = frame[found.end() - 1], found.end()
+        if marker in _FRAME_HEADERS:
+            rows, columns = struct.unpack_from(">2H", frame, at + 3)
             return rows, columns
-        else:
-            at += 2 + struct.unpack_from(">H", frame, at + 2)[0]
+        if marker not in _WITHOUT_LENGTH:
+            at += struct.unpack_from(">H", frame, at)[0]
     return None
 
 
@@ -201,8 +279,8 @@ def _acquisition(dataset: Dataset) -> Acquisition:
     return Acquisition(
         modality=_word(dataset, "Modality"),
         view=view,
-        body_part=_word(dataset, "BodyPartExamined"),
-        lateral=view in _LATERAL or sideways,
+        body_part=_word(dataset, "BodyPartExamined") or _meaning(dataset, "AnatomicRegionSequence"),
+        lateral=view in _LATERAL or sideways or _is_coded_lateral(dataset),
         age=_age(dataset),
         pixel_spacing=_spacing(dataset, "PixelSpacing") or at_detector,
         spacing_at_detector=_spacing(dataset, "PixelSpacing") is None and at_detector is not None,
@@ -214,6 +292,26 @@ def _word(dataset: Dataset, keyword: str) -> str | None:
     """A code string (PS3.5 section 6.2: 16 capitals, digits, spaces); None if it is none."""
     word = str(dataset.get(keyword) or "").strip().upper()
     return word if re.fullmatch(r"[A-Z0-9_ ]{1,16}", word) else None
+
+
+def _coded(dataset: Dataset, keyword: str) -> Dataset | None:
+    """The one item of a sequence of codes; None if there is none, or what is there is no code."""
+    items = dataset.get(keyword)
+    return items[0] if isinstance(items, Sequence) and len(items) == 1 else None
+
+
+def _meaning(dataset: Dataset, keyword: str) -> str | None:
+    code = _coded(dataset, keyword)
+    return None if code is None else _word(code, "CodeMeaning")
+
+
+def _is_coded_lateral(dataset: Dataset) -> bool:
+    """Whether the view is lateral by its code, which DX files have (PS3.3 section C.8.11.5)."""
+    code = _coded(dataset, "ViewCodeSequence")
+    if code is None:
+        return False
+    said = str(code.get("CodeMeaning") or "").strip().upper()
+    return str(code.get("CodeValue")) in _LATERAL_CODES or said in _LATERAL_MEANINGS
 
 
 def _age(dataset: Dataset) -> float | None:

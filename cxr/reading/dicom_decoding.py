@@ -31,6 +31,7 @@ _SECONDS = 60  # that a child may take, of the clock
 # Of a processor, for decoding alone. GDCM took 0.06 seconds a megapixel, CharLS 0.03.
 _PROCESSOR_SECONDS = 3
 _PROCESSOR_SECONDS_A_MEGAPIXEL = 0.5
+_MAX_MEMORY = 4 << 30  # bytes of a child, with what its libraries reserve
 
 Pixels = npt.NDArray[Any]
 
@@ -74,9 +75,18 @@ def _decode_in_child(content: bytes) -> Pixels:
 
 def _decode_for_parent() -> None:
     """Read a file from standard input, and write its values to standard output as NumPy saves."""
+    _limit_memory()
     dataset = pydicom.dcmread(io.BytesIO(sys.stdin.buffer.read()), force=True)
     _limit_processor_time(pixels=dataset.Rows * dataset.Columns)
     np.save(sys.stdout.buffer, pixel_array(dataset), allow_pickle=False)
+
+
+def _limit_memory() -> None:
+    """Let the system refuse this process more memory than any radiograph needs; not on Windows."""
+    with suppress(ImportError, ValueError):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (_MAX_MEMORY, _MAX_MEMORY))
 
 
 def _limit_processor_time(*, pixels: int) -> None:

@@ -26,6 +26,7 @@ from cxr.errors import (
 )
 from cxr.messages import Message
 from cxr.reading.acquisition import UNKNOWN, Acquisition, is_dicom
+from cxr.reading.jpeg_scans import require_few_scans
 from cxr.reading.stored_levels import WHITE, StoredLevels
 
 # The largest flat-panel detectors give about 20 million pixels; checked before decoding, so that a
@@ -153,6 +154,8 @@ def _open(content: bytes, name: str) -> Image.Image:
         raise RadiographTooLarge(name, Message("too_many_pixels", sides))
     if image.format not in {"JPEG", "MPO", "PNG"}:  # MPO: a JPEG that holds several pictures
         raise UnsupportedRadiograph(name, Message("format", {"format": str(image.format)}))
+    if image.format != "PNG":
+        require_few_scans(content, name)
     frames = getattr(image, "n_frames", 1)
     if frames > 1:
         raise UnsupportedRadiograph(name, Message("several_pictures", {"count": frames}))

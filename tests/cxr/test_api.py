@@ -42,8 +42,21 @@ def test_the_documented_endpoint(
     refused = client.predict(handle_file(gradient_file), api_name="/classify")
     assert refused["status"] == "refused"
     assert refused["threshold"] == 0.5
-    with pytest.raises(AppError, match="from 0 to 1"):
-        client.predict(handle_file(image_file), 2, api_name="/classify")
+    for wrong in (2, True):
+        with pytest.raises(AppError, match="from 0 to 1"):
+            client.predict(handle_file(image_file), wrong, api_name="/classify")
+
+
+def test_what_is_no_upload_costs_the_others_of_its_batch_nothing(
+    url: str, image_file: Path
+) -> None:
+    client = Client(url, verbose=False)
+    files = [handle_file(image_file), "https://example.com/image.png", 5]
+    first, *others = client.predict(files, api_name="/classify_batch")
+    assert first["status"] == "ok"
+    for other in others:
+        assert other["status"] == "error"
+        assert "upload" in other["reasons"][0]
 
 
 def test_every_endpoint_is_described_with_an_example_that_runs(

@@ -5,6 +5,7 @@ Ray takes seconds to start, so each run of it is for several tests.
 
 from __future__ import annotations
 
+import gzip
 import os
 import shutil
 import signal
@@ -239,6 +240,31 @@ def test_parts_are_read_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(CXRError, match="another process writes to this table"):
         second.add(some_rows("d", "e"))
     assert len(rows(tmp_path)) == 5
+
+
+def test_rows_of_files_that_could_not_be_read_are_forgotten_on_demand(tmp_path: Path) -> None:
+    first = Table(str(tmp_path), ORIGIN)
+    first.add(some_rows("a"))
+    first.flush()
+    first.add(to_rows([{"path": "b", "status": "error"}, {"path": "c", "status": "refused"}]))
+    first.flush()
+    untouched = (tmp_path / "part-00000.parquet").stat().st_mtime_ns
+    second = Table(str(tmp_path), ORIGIN)
+    second.forget_errors()
+    assert second.status == {"a": "ok", "c": "refused"}
+    second.add(some_rows("b"))
+    second.flush()
+    assert Table(str(tmp_path), ORIGIN).status == {"a": "ok", "b": "ok", "c": "refused"}
+    assert rows(tmp_path).keys() == {"a", "b", "c"}
+    assert (tmp_path / "part-00000.parquet").stat().st_mtime_ns == untouched
+
+
+def test_a_file_is_read_as_it_is_whatever_it_is_called(tmp_path: Path) -> None:
+    content = gzip.compress(b"a radiograph")
+    (tmp_path / "image.gz").write_bytes(content)
+    filesystem, folder = open_location(str(tmp_path))
+    task = Task(filesystem=filesystem, folder=folder, model=None, identity={}, threshold=None)
+    assert task.read("image.gz", 1000) == content
 
 
 @pytest.mark.parametrize("key", ["source", "threshold", "model"])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +27,7 @@ KEYS = [
     "label",
     "in_range",
     "threshold",
+    "uncertain",
     "reasons",
     "warnings",
     "heatmap",
@@ -52,6 +55,7 @@ def test_good_and_bad_files_in_one_run(
     run = cxr("classify", *files, "--json", *options, "--overlay", tmp_path / "over")
 
     assert run.returncode == 1
+    points = tiny_bundle.operating_points
     lines = [json.loads(line) for line in run.stdout.splitlines()]
     assert [line["file"] for line in lines] == [str(file) for file in files]
     assert [line["status"] for line in lines] == ["ok", "error", "error", "ok"]
@@ -59,6 +63,7 @@ def test_good_and_bad_files_in_one_run(
         assert list(line) == KEYS
         assert line["model"] == {**tiny_bundle.identity(), "gate": Gate().sha256}
         assert line["threshold"] == 0.5
+        assert line["uncertain"] == [points.high_sensitivity, points.high_specificity]
 
     ok, error = lines[0], lines[1]
     assert 0 <= ok["probability"] <= 1
@@ -229,6 +234,77 @@ def test_a_killed_run_goes_on_where_it_stopped(
     assert len({record["overlay"] for record in records}) == 3
     assert not classify(capsys, namesake, folder, *model, *overlays, "--resume", out)
     assert len(out.read_text().splitlines()) == 3
+
+
+def test_a_file_that_was_out_of_reach_is_answered_once_it_is_asked_for(
+    folder: Path, tiny_bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, missing = tmp_path / "out.jsonl", tmp_path / "later.png"
+    options = (folder, missing, "--model", tiny_bundle.folder, "--resume", out)
+    assert not classify(capsys, *options)
+    missing.write_bytes((folder / "b.png").read_bytes())
+    assert not classify(capsys, *options)
+
+    def states() -> dict[str, str]:
+        records = [json.loads(line) for line in out.read_text().splitlines()]
+        assert len(records) == 3
+        return {Path(record["file"]).name: record["status"] for record in records}
+
+    assert states() == {"b.png": "ok", "a.png": "ok", "later.png": "error"}
+    assert not classify(capsys, *options, "--retry-errors")
+    assert states() == {"b.png": "ok", "a.png": "ok", "later.png": "ok"}
+
+
+def test_answers_at_another_threshold_are_not_mixed(
+    image_file: Path, tiny_bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nor are those of the model's own rule and at its threshold alone."""
+    out = tmp_path / "out.jsonl"
+    options = ["classify", str(image_file), "--model", str(tiny_bundle.folder), "--resume"]
+    assert main([*options, str(out)]) == 0
+    shipped = json.loads(out.read_text())["threshold"]
+    capsys.readouterr()
+    assert main([*options, str(out), "--threshold", str(shipped)]) == 2
+    assert "line 1: was answered at another threshold" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--overlay", "--heatmaps", "--resume"])
+def test_results_do_not_lie_where_the_next_run_would_classify_them(
+    folder: Path, tiny_bundle: Bundle, option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--model", str(tiny_bundle.folder), option, str(folder / "deeper" / "results")]
+    assert main(["classify", str(folder), *options]) == 2
+    assert "whose files are classified" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_read_is_not_left_out(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Tests may run as a user who can read everything."""
+    closed, scandir = str(folder / "deeper"), os.scandir
+
+    def refuses(path: str) -> object:
+        if str(path) == closed:
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuses)
+    assert main(["classify", str(folder)]) == 2
+    assert f"{closed}: cannot be read (Permission denied)" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_answers_that_cannot_be_written_are_bad_usage(
+    tiny_bundle: Bundle, image_file: Path
+) -> None:
+    command = [sys.executable, "-m", "cxr", "classify", image_file, "--model", tiny_bundle.folder]
+    with open("/dev/full", "w") as full:
+        run = subprocess.run(
+            [*map(str, command), "--json"], cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert run.returncode == 2
+    assert "cxr: standard output: cannot be written (No space left on device)" in run.stderr
+    assert "Traceback" not in run.stderr
 
 
 def test_answers_of_another_model_are_not_mixed(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import signal
 import struct
 import subprocess
 import sys
+import time
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +17,26 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jpeg_ls import encode_array
+from PIL import Image
 from pydicom.encaps import encapsulate
 from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
     JPEGLSLossless,
 )
 
 from cxr.errors import (
     RadiographError,
+    RadiographTooLarge,
     UnreadableRadiograph,
+    UnsupportedRadiograph,
 )
 from cxr.reading import dicom_decoding
 from cxr.reading.radiograph import read_radiograph
 from tests.conftest import ROOT
-from tests.cxr.dicom_files import SIDE, content, header, make
+from tests.cxr.dicom_files import RAMP, SIDE, content, header, make
 
 # --- No bytes make the reader raise anything but its own errors -----------------------------------
 
@@ -104,6 +114,91 @@ def test_an_odd_header(values: dict[str, Any]) -> None:
     except Exception:  # it cannot be written so
         return
     survives(whole)
+
+
+# --- Small files that would keep a processor busy -------------------------------------------------
+
+
+def explicit(group: int, element: int, vr: bytes, value: bytes, *, ends: bool = False) -> bytes:
+    """An element of explicit VR with a long length; with `ends`, of undefined length."""
+    length = 0xFFFFFFFF if ends else len(value)
+    end = struct.pack("<HHL", 0xFFFE, 0xE0DD, 0) if ends else b""
+    return struct.pack("<HH2sHL", group, element, vr, 0, length) + value + end
+
+
+MANY = 300_000
+EMPTY_ITEMS = struct.pack("<HHL", 0xFFFE, 0xE000, 0) * MANY
+HEADERS_WITHOUT_END = {
+    "items": explicit(0x0008, 0x1140, b"SQ", EMPTY_ITEMS, ends=True),
+    "items of a sequence that is looked into": explicit(0x0028, 0x3010, b"SQ", EMPTY_ITEMS),
+    "elements": b"".join(
+        struct.pack("<HH2sH", 9 + 2 * (i >> 16), i & 0xFFFF, b"LO", 0) for i in range(MANY)
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", HEADERS_WITHOUT_END)
+@pytest.mark.parametrize("deflated", [False, True])
+def test_a_header_of_hundreds_of_thousands_of_elements_is_refused_at_once(
+    kind: str, deflated: bool
+) -> None:
+    """Deflated, 2 kB would become 200,000 data sets; 200 kB would take 13 GB and ten minutes."""
+    dataset = make(syntax=DeflatedExplicitVRLittleEndian if deflated else ExplicitVRLittleEndian)
+    whole = content(dataset)
+    beginning = whole[: 144 + struct.unpack_from("<L", whole, 140)[0]]
+    body = HEADERS_WITHOUT_END[kind]
+    if deflated:
+        packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+        body = packer.compress(body) + packer.flush()
+    before = time.process_time()
+    with pytest.raises((RadiographTooLarge, UnreadableRadiograph)):
+        read_radiograph(beginning + body, name="image")
+    assert time.process_time() - before < 5  # without a bound, 11 seconds
+
+
+def progressive(scans: int) -> bytes:
+    """A progressive JPEG that goes on with empty scans."""
+    picture = io.BytesIO()
+    Image.fromarray(np.tile(RAMP.astype(np.uint8), (8, 8))).save(picture, "JPEG", progressive=True)
+    whole = picture.getvalue()
+    last = whole[whole.rindex(b"\xff\xda") : -2]
+    return whole[:-2] + last[:10] * scans + whole[-2:]
+
+
+def test_a_picture_of_hundreds_of_scans_is_refused_before_it_is_decoded() -> None:
+    """Each of them costs ten bytes, and a pass over all pixels."""
+    assert read_radiograph(progressive(0), name="image").shape == (256, 256)
+    with pytest.raises(UnsupportedRadiograph, match="more than 100 scans"):
+        read_radiograph(progressive(600), name="image")
+    dataset = make(np.tile(RAMP.astype(np.uint8), (8, 8)), bits=8)
+    dataset.file_meta.TransferSyntaxUID = JPEGExtended12Bit
+    dataset.PixelData = encapsulate([progressive(600)])
+    dataset["PixelData"].VR = "OB"
+    with pytest.raises(UnsupportedRadiograph, match="more than 100 scans"):
+        read_radiograph(content(dataset), name="image")
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        b"\xff\xd0",  # a marker that has no length, which hides what follows
+        b"\xff\xfe\x00\x0a\xff\xc0\x00\x11\x08\x00\x20\x00",  # a comment that looks like a size
+        b"\xff" * 2_000_000,
+        b"\x00" * 2_000_000,
+    ],
+    ids=["no length", "decoy", "fill bytes", "nothing"],
+)
+def test_no_jpeg_hides_its_size(before: bytes) -> None:
+    """The header says 32×32 pixels, the picture 256×256."""
+    dataset = make(RAMP.astype(np.uint8), bits=8)
+    dataset.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
+    picture = progressive(0)
+    dataset.PixelData = encapsulate([picture[:2] + before + picture[2:]])
+    dataset["PixelData"].VR = "OB"
+    started = time.process_time()
+    with pytest.raises(UnreadableRadiograph):
+        read_radiograph(content(dataset), name="image")
+    assert time.process_time() - started < 2
 
 
 # --- Decoders in a process of their own -----------------------------------------------------------
