@@ -12,6 +12,7 @@ import asyncio
 import base64
 import binascii
 import json
+import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -49,8 +50,8 @@ _TOOLS: dict[str, tuple[str, dict[str, Any]]] = {  # what each does, and what it
     "classify": (
         "Classify a frontal chest radiograph of a child. Returns a JSON object with status (ok, "
         "refused or error), probability of pneumonia (0 to 1), label (NORMAL, PNEUMONIA or "
-        "UNCERTAIN), in_range, threshold, reasons, warnings, and evidence: how far to trust it. "
-        + _NOT_A_DEVICE,
+        "UNCERTAIN), in_range, threshold, uncertain (between which probabilities it is), reasons, "
+        "warnings, and evidence: how far to trust it. " + _NOT_A_DEVICE,
         {"image": _IMAGE, "threshold": _THRESHOLD},
     ),
     "heatmap": (
@@ -88,6 +89,8 @@ def mcp_settings(classifier: Classifier, *, turns: Turns) -> dict[str, Any]:
     from mcp.server.lowlevel import Server
     from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 
+    # The library's log quotes what clients make up, of any length.
+    logging.getLogger("mcp").setLevel(logging.CRITICAL)
     server = Server("cxr", version=cxr.__version__)
 
     async def list_tools() -> list[types.Tool]:

@@ -56,7 +56,9 @@ ALLOWED: Mapping[str, tuple[str, ...]] = {
         f"{API_PREFIX}/reset",
     ),
 }
-_TOOLS = {"GET": (f"{MCP_PATH}/schema",), "POST": (MCP_PATH,)}  # where they are offered
+# Where they are offered. A client may ask for a stream (GET) or end a session (DELETE): there are
+# none, and it has to be told so by status 405; by 404 it would think that its session is over.
+_TOOLS = {"GET": (f"{MCP_PATH}/schema", MCP_PATH), "DELETE": (MCP_PATH,), "POST": (MCP_PATH,)}
 
 
 class Routes:

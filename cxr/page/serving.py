@@ -7,6 +7,7 @@ import ctypes
 import io
 import logging
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from cxr.errors import PageError
 from cxr.page.defences import defences
 from cxr.page.uploads import deleted_when_old
 
+_UPLOADS = "cxr-uploads-"  # and the process id, and a random part
 _M_ARENA_MAX = -8  # in malloc.h of glibc
 
 # Arguments of `launch` for every page of ours; some of them keep radiographs private.
@@ -66,10 +68,11 @@ def private_uploads() -> Iterator[None]:
     Whatever writes to it must have ended before this does: see `served`.
     """
     before = signal.signal(signal.SIGTERM, _end)
+    remove_left_uploads()
     try:
         with (
             tempfile.TemporaryDirectory(
-                prefix="cxr-uploads-", ignore_cleanup_errors=True
+                prefix=f"{_UPLOADS}{os.getpid()}-", ignore_cleanup_errors=True
             ) as folder,
             _environment(GRADIO_TEMP_DIR=folder),
             deleted_when_old(Path(folder)),
@@ -77,6 +80,26 @@ def private_uploads() -> Iterator[None]:
             yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def remove_left_uploads() -> None:
+    """Delete the folders of pages that were killed, which could not do it themselves."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_UPLOADS}*"):
+        process = folder.name.removeprefix(_UPLOADS).partition("-")[0]
+        if process.isdecimal() and not _is_running(int(process)):
+            shutil.rmtree(folder, ignore_errors=True)  # that of another user stays
+
+
+def _is_running(process: int) -> bool:
+    if sys.platform == "win32":
+        return True  # signal 0 would end it there
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def _end(*_: object) -> None:

@@ -196,6 +196,20 @@ def test_browsers_get_no_page_there_and_other_sites_nothing(mcp_url: str) -> Non
     assert ask(mcp_url, PATH, method="POST", **kind, Content_Length="20000001")[0] == 413
 
 
+def test_a_client_that_asks_for_a_stream_is_told_that_there_is_none(mcp_url: str) -> None:
+    for method in ("GET", "DELETE"):
+        status, headers, _ = ask(mcp_url, PATH, method=method, Accept="text/event-stream")
+        assert (status, headers["allow"]) == (405, "POST")
+
+
+def test_the_log_does_not_quote_clients(mcp_url: str, caplog: pytest.LogCaptureFixture) -> None:
+    kind = {"Content_Type": "application/json", "Accept": "application/json, text/event-stream"}
+    named = {"name": "patient Jane Doe", "arguments": {}}
+    asked = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": named}
+    ask(mcp_url, PATH, method="POST", body=json.dumps(asked).encode(), **kind)
+    assert "Jane" not in caplog.text
+
+
 def test_slow_clients_keep_nobody_from_the_tools(
     mcp_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

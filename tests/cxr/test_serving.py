@@ -4,10 +4,31 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 
+from cxr.page.serving import private_uploads, remove_left_uploads
 from tests.conftest import ROOT
+
+
+def test_uploads_of_a_page_that_was_killed_are_deleted_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    killed = subprocess.Popen([sys.executable, "-c", ""])
+    killed.wait()
+    with private_uploads():
+        (running,) = tmp_path.iterdir()
+        left = tmp_path / f"cxr-uploads-{killed.pid}-abcd" / "image.png"
+        left.parent.mkdir()
+        left.touch()
+        other = tmp_path / "cxr-uploads-notes"
+        other.mkdir()
+        remove_left_uploads()
+        assert set(tmp_path.iterdir()) == {running, other}
+
 
 POOLS = """
 import ctypes, sys, threading
