@@ -8,7 +8,7 @@ import json
 import os
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,13 +23,12 @@ from cxr.errors import CXRError, not_written
 from cxr.files_within import files_within
 from cxr.model.hub import find_bundle
 from cxr.outcome import Outcome, answer_file
+from cxr.output.output_folder import OutputFolder
 from cxr.output.overlay import draw_overlay, png
 from cxr.output.record import Record, rule, to_record
 from cxr.reading.radiograph import Radiograph
 
 _AHEAD = 1  # files a thread that may be answered before the one that is printed next
-
-Encoder = Callable[[Radiograph, Prediction], bytes]
 
 
 def classify_files(
@@ -67,8 +66,8 @@ def classify_files(
     for location in filter(None, (overlays, heatmaps, resume)):
         _check_apart(sources, location)
     files = list(_find_files(sources))
-    overlay_files = _OutputFolder(overlays, ".png", files)
-    heatmap_files = _OutputFolder(heatmaps, ".npy", files)
+    overlay_files = OutputFolder(overlays, ".png", files)
+    heatmap_files = OutputFolder(heatmaps, ".npy", files)
     workers = min(len(files), cores())
     # One thread an answer and an answer a core is faster than one answer on all cores.
     classifier = Classifier(find_bundle(model), threads=1 if workers > 1 else None)
@@ -226,56 +225,6 @@ def _replace(path: str, content: str) -> None:
         os.replace(beside, path)
     except OSError as error:
         raise CXRError(not_written(path, error)) from error
-
-
-class _OutputFolder:
-    """Results by the name of their radiograph.
-
-    Radiographs of one name in two folders do not collide, and no radiograph is overwritten by its
-    overlay.
-    """
-
-    def __init__(self, folder: str | None, suffix: str, files: Sequence[str]) -> None:
-        self.folder = None if folder is None else Path(folder)
-        self.suffix = suffix
-        self.taken: set[str] = set()
-        if self.folder:
-            # Where a radiograph lies, and where it leads if it is a link.
-            sources = {Path(file).parent.resolve() for file in files}
-            sources |= {Path(file).resolve().parent for file in files}
-            if self.folder.resolve() in sources:
-                raise CXRError(
-                    f"{folder}: holds radiographs that are to be classified, and a result could "
-                    "overwrite one. Choose another folder."
-                )
-            try:
-                self.folder.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise CXRError(not_written(self.folder, error)) from error
-
-    def take(self, path: str | None) -> None:
-        """Leave the name of a result that is there already to it."""
-        if path is not None:
-            self.taken.add(Path(path).stem)
-
-    def write(
-        self, file: str, encode: Encoder, radiograph: Radiograph, prediction: Prediction
-    ) -> str | None:
-        """Write the result of a radiograph and return its path; None where none is asked for."""
-        if self.folder is None:
-            return None
-        stem, number = Path(file).stem, 1
-        name = stem
-        while name in self.taken:
-            number += 1
-            name = f"{stem}-{number}"
-        self.taken.add(name)
-        path = self.folder / f"{name}{self.suffix}"
-        try:
-            path.write_bytes(encode(radiograph, prediction))
-        except OSError as error:
-            raise CXRError(not_written(path, error)) from error
-        return str(path)
 
 
 def _overlay_png(radiograph: Radiograph, prediction: Prediction) -> bytes:

@@ -26,6 +26,7 @@ from cxr.model.bundle import BUNDLED_MODEL, FILES, LOCAL_MODEL, WEIGHTS, Bundle,
 from cxr.model.graph import GRAPH
 from cxr.saved_files import where_it_is
 
+_TOKEN = re.compile(r"Bearer [^'\"]+|hf_\w+")
 MODEL_VARIABLE = "CXR_MODEL"  # what is used where no model is named
 MAX_BYTES = dict.fromkeys(FILES, 4_000_000) | dict.fromkeys((GRAPH, WEIGHTS), 100_000_000)
 
@@ -165,8 +166,12 @@ def _download(reference: HubReference) -> Path:
 
 
 def first_line(error: Exception) -> str:
-    """The first line of an error's message; the name of its class if it has none."""
-    return str(error).strip().partition("\n")[0] or type(error).__name__
+    """The first line of an error's message, without a token; the name of its class if it has none.
+
+    A library that takes a token for damaged may quote it.
+    """
+    said = str(error).strip().partition("\n")[0]
+    return _TOKEN.sub("…", said) or type(error).__name__
 
 
 def _check_listing(reference: HubReference, sizes: dict[str, int | None]) -> None:

@@ -34,7 +34,7 @@ from cxr.language import Language
 from cxr.messages import Message, text
 from cxr.model.bundle import Bundle
 from cxr.output.overlay import NOTICE, draw_overlay, with_caption
-from cxr.reading.dicom import quietly
+from cxr.reading.quiet_pydicom import quietly
 from cxr.reading.radiograph import Radiograph
 
 MANUFACTURER = "cxr (research use only)"

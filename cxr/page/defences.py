@@ -56,6 +56,9 @@ def defences(settings: Mapping[str, Any], *, host_names: tuple[str, ...] = ()) -
     ]
     if listens_here(settings) and not shared and not on_a_space():
         found.insert(1, Middleware(_KnownNames, names={*_LOCAL_NAMES, *host_names}))
+    elif settings.get("auth"):
+        # Whoever is logged in sends the page's cookie along, whichever site's script asks.
+        found.insert(1, Middleware(_OwnScripts))
     return found
 
 
@@ -80,6 +83,25 @@ class _KnownNames:
             except ValueError:  # not an address
                 return False
         return asked <= self._names
+
+
+class _OwnScripts:
+    """Refuses what scripts of other sites ask for; a proxy has to pass on the name of the host."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan" or self._is_own(Headers(scope=scope)):
+            return await self._app(scope, receive, send)
+        refusal = PlainTextResponse("Other sites may not ask for this.", status_code=403)
+        return await refusal(scope, receive, send)
+
+    def _is_own(self, headers: Headers) -> bool:
+        try:
+            return "origin" not in headers or urlsplit(headers["origin"]).netloc == headers["host"]
+        except (ValueError, KeyError):
+            return False
 
 
 class _Headers:

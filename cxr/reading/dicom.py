@@ -10,20 +10,13 @@ header but modality, view and body part: everything else may identify a child.
 from __future__ import annotations
 
 import io
-import logging
 import re
-import struct
-import threading
-import warnings
 import zlib
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from datetime import date
 
 import numpy as np
 import numpy.typing as npt
 import pydicom
-import pydicom.config
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import get_frame
@@ -40,9 +33,11 @@ from pydicom.uid import (
 from cxr.errors import RadiographTooLarge, UnreadableRadiograph, UnsupportedRadiograph
 from cxr.messages import Message
 from cxr.reading.acquisition import Acquisition
+from cxr.reading.coded_size import coded_size
 from cxr.reading.dicom_decoding import decode_pixels
 from cxr.reading.dicom_pixels import grey_levels
 from cxr.reading.jpeg_scans import require_few_scans
+from cxr.reading.quiet_pydicom import quietly
 from cxr.reading.stored_levels import StoredLevels
 
 # Projection radiographs and captures of anything (PS3.3 section C.7.3.1.1.1). RG was a
@@ -65,11 +60,6 @@ _LOOKED_INTO = (
     "ModalityLUTSequence",
     "VOILUTSequence",
 )
-# Start-of-frame markers of JPEG (without tables and extensions among them) and JPEG-LS.
-_FRAME_HEADERS = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}
-_WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD9)}  # TEM, RST0 to RST7, SOI
-_MARKER = re.compile(rb"\xff+[^\x00\xff]")
-_MAX_SEGMENTS = 10_000  # of a JPEG picture before its frame header
 
 
 def read_dicom(
@@ -133,52 +123,6 @@ class _Bounded(io.BytesIO):
         return super().read(size)
 
 
-class _Quiet:
-    """Settings of the whole process, changed while any thread reads a DICOM file."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._readers = 0
-        self._before = ExitStack()
-
-    def enter(self) -> None:
-        with self._lock:
-            self._readers += 1
-            if self._readers > 1:
-                return
-            settings, logger = pydicom.config.settings, logging.getLogger("pydicom")
-            self._before.enter_context(warnings.catch_warnings())
-            warnings.simplefilter("ignore")
-            validation, level = settings.reading_validation_mode, logger.level
-            self._before.callback(setattr, settings, "reading_validation_mode", validation)
-            self._before.callback(logger.setLevel, level)
-            settings.reading_validation_mode = pydicom.config.IGNORE
-            logger.setLevel(logging.CRITICAL + 1)
-
-    def leave(self) -> None:
-        with self._lock:
-            self._readers -= 1
-            if not self._readers:
-                self._before.close()
-
-
-_QUIET = _Quiet()
-
-
-@contextmanager
-def quietly() -> Iterator[None]:
-    """Silence warnings and pydicom's log, which would quote a header, and its checks of values.
-
-    An odd value is refused where it is used. These settings are the same for all threads: the first
-    that reads changes them, and after the last they are as before.
-    """
-    _QUIET.enter()
-    try:
-        yield
-    finally:
-        _QUIET.leave()
-
-
 def _read(content: bytes, name: str, max_pixels: int) -> Dataset:
     """The data set, inflated here where it is deflated: pydicom would inflate without a bound."""
     file = _Bounded(content)
@@ -240,31 +184,9 @@ def _check(dataset: Dataset, name: str, max_pixels: int) -> None:
     if syntax.is_encapsulated and syntax != RLELossless:
         frame = get_frame(dataset.PixelData, 0, number_of_frames=1)
         require_few_scans(frame, name)
-        if _coded_size(frame) != (rows, columns):
+        if coded_size(frame) != (rows, columns):
             # A decoder takes memory for what the picture says, whatever the header does.
             raise UnreadableRadiograph(name, Message("dicom_other_size"))
-
-
-def _coded_size(frame: bytes) -> tuple[int, int] | None:
-    """Rows and columns of a JPEG, JPEG-LS or JPEG 2000 picture, from its own header."""
-    if frame[:2] != b"\xff\xd8":
-        start = frame.find(b"\xff\x4f\xff\x51", 0, 200)  # ISO 15444-1 annex A: SOC, SIZ
-        if start < 0:
-            return None
-        width, height, left, top = struct.unpack_from(">4L", frame, start + 8)
-        return height - top, width - left
-    at = 2  # ISO 10918-1 annex B: after SOI, segments with their lengths, fill bytes before each
-    for _ in range(_MAX_SEGMENTS):
-        found = _MARKER.search(frame, at)
-        if not found or found.end() + 7 > len(frame):
-            return None
-        marker, at = frame[found.end() - 1], found.end()
-        if marker in _FRAME_HEADERS:
-            rows, columns = struct.unpack_from(">2H", frame, at + 3)
-            return rows, columns
-        if marker not in _WITHOUT_LENGTH:
-            at += struct.unpack_from(">H", frame, at)[0]
-    return None
 
 
 # --- The header -----------------------------------------------------------------------------------

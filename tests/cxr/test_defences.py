@@ -45,6 +45,26 @@ def test_other_sites_change_nothing(url: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        (None, 200),
+        ("https://studio.example", 200),
+        ("https://elsewhere.example", 403),
+        ("https://home.studio.example", 403),
+        ("http://[", 403),
+    ],
+)
+def test_scripts_of_other_sites_do_nothing_where_somebody_is_logged_in(
+    origin: str | None, status: int
+) -> None:
+    settings = {"server_name": "0.0.0.0", "auth": ("studio", "secret")}  # noqa: S104
+    client = TestClient(wrapped(defences(settings)), base_url="https://studio.example")
+    headers = {} if origin is None else {"Origin": origin}
+    assert client.get("/", headers=headers).status_code == status
+    assert (client.post("/", headers=headers).status_code == 403) == (status == 403)
+
+
+@pytest.mark.parametrize(
     ("settings", "status"),
     [
         ({}, 403),

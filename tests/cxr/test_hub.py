@@ -10,7 +10,13 @@ from huggingface_hub import hf_hub_download
 
 from cxr.errors import BundleError, HubError
 from cxr.model.bundle import FILES, Bundle
-from cxr.model.hub import MAX_BYTES, fetch_bundle, find_bundle, parse_reference
+from cxr.model.hub import (
+    MAX_BYTES,
+    fetch_bundle,
+    find_bundle,
+    first_line,
+    parse_reference,
+)
 from tests.loopback_hub import REPO, LoopbackHub, Repository
 from training.sharing.publish import publish
 
@@ -219,6 +225,12 @@ def test_a_part_of_a_cached_commit_is_completed(
 ) -> None:
     hf_hub_download(REPO, "README.md", revision=published)
     assert fetch(f"{REPO}@{published}").sha256 == bundle.sha256
+
+
+def test_no_message_quotes_a_token() -> None:
+    said = first_line(ValueError("Illegal header value b'Bearer hf_SECRET\\x0bx'"))
+    assert said == "Illegal header value b'…'"
+    assert first_line(ValueError("hf_SECRET is no token")) == "… is no token"
 
 
 @pytest.mark.parametrize("token", ["hf_\N{SNOWMAN}", "hf of nobody\n"])

@@ -18,7 +18,7 @@ from sklearn.metrics import cohen_kappa_score, roc_auc_score, roc_curve
 
 from tests.conftest import PAGE_MARKS, ROOT
 from training.metrics.comparison import delong_test
-from training.metrics.evaluation import newcombe_interval
+from training.metrics.intervals import newcombe_interval
 
 CASES: dict[str, Any] = json.loads(Path(__file__).with_name("statistics.json").read_text("utf-8"))
 TOLERANCE = 1e-6

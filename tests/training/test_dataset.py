@@ -187,6 +187,13 @@ def test_only_the_published_names_are_credited_to_it(chest_images: Path, tmp_pat
     assert not is_kermany(read_folder(tmp_path)[0])
 
 
+def test_names_of_the_other_class_are_not_those_of_the_published_set(tmp_path: Path) -> None:
+    """IM-0001-0001 is what many viewers call what they export."""
+    add_image(tmp_path / "train/NORMAL/IM-0001-0001.jpeg")
+    add_image(tmp_path / "train/PNEUMONIA/IM-0002-0001.jpeg")
+    assert not is_kermany(read_folder(tmp_path)[0])
+
+
 def test_the_real_training_split(data: Path) -> None:
     records, duplicates = read_folder(data / "chest_xray")
     assert len(records) + len(duplicates) == 5216

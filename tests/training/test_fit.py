@@ -27,6 +27,7 @@ from training.__main__ import main
 from training.commands import fit as fit_command
 from training.commands.options import tensorboard_callbacks
 from training.data.images import Splits
+from training.fitting import fit as fit_module
 from training.fitting.fit import fit
 from training.fitting.loading import OutlineTables, load_splits
 from training.fitting.prediction import predict_logits
@@ -363,6 +364,21 @@ def test_a_folder_that_holds_nothing_but_a_lock_is_free(
 ) -> None:
     (tmp_path / ".lock").touch()
     RunFolder(tmp_path).start(tiny.CONFIG, chest_images, splits)
+
+
+def test_a_fit_that_diverges_says_so(
+    chest_images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With answers that are no numbers, thresholds and metrics would fail in odd ways."""
+    monkeypatch.setitem(
+        fit_module._LOSSES, "logit", lambda _, logits: keras.ops.sum(logits) * math.nan
+    )
+    folder = RunFolder(tmp_path / "run")
+    config = dataclasses.replace(QUICK_FIT, epochs=2)
+    splits = load_splits(config, chest_images)
+    folder.start(config, chest_images, splits)
+    with pytest.raises(RunError, match=r"the training diverged.*lower learning rate"):
+        fit(config, splits, folder)
 
 
 def test_two_processes_never_fit_one_run(

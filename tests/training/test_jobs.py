@@ -21,6 +21,7 @@ from tests.conftest import QUICK_FIT, ROOT
 from training.fitting.presets import load_preset, tiny
 from training.fitting.run_folder import RunFolder
 from training.fitting.runs import read_run
+from training.studio import processes
 from training.studio.jobs import JobQueue, State
 from training.studio.processes import last_lines
 
@@ -95,6 +96,25 @@ def test_jobs_wait_in_order_and_a_stopped_one_goes_to_the_end(queue: JobQueue) -
     assert states(queue) == stopped
     queue.resume("a")
     assert list(states(queue).items())[-1] == ("a", "queued")
+
+
+def test_the_output_of_a_job_that_was_removed_is_not_that_of_its_namesake(queue: JobQueue) -> None:
+    queue.add("fit", "first", tiny.CONFIG, Path("images"))
+    (queue.jobs_folder / "first" / "log.txt").write_text("no space")
+    queue.stop("first")
+    queue.work()
+    queue.remove("first")
+    queue.add("fit", "first", tiny.CONFIG, Path("images"))
+    assert queue.log("first") == ""
+
+
+def test_a_command_that_the_system_ends_says_what_it_may_be(tmp_path: Path) -> None:
+    end = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    with (tmp_path / "log.txt").open("wb") as log, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(processes, "_PROGRAM", [sys.executable, "-c", end])
+        assert processes.run_until_stopped([], tmp_path / "stop", log) == -signal.SIGKILL
+    assert "signal 9" in (tmp_path / "log.txt").read_text()
+    assert "smaller batch" in (tmp_path / "log.txt").read_text()
 
 
 def test_only_what_has_ended_is_resumed_or_removed(queue: JobQueue) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -57,6 +58,15 @@ def test_folders_that_are_no_runs_are_passed_over(folder: RunFolder) -> None:
     broken = folder.folder.parent / "broken"
     broken.mkdir()
     (broken / "config.json").write_text('{"training": {}}')
+    for number, section in enumerate(("network", "local", "augmentation")):
+        odd = folder.folder.parent / f"odd-{number}"
+        odd.mkdir()
+        document = json.loads(folder.config.read_text())
+        document["training"][section] = []
+        (odd / "config.json").write_text(json.dumps(document))
+    later = folder.folder.parent / "later"
+    shutil.copytree(folder.folder, later)
+    (later / "history.csv").write_text(f"epoch,loss\n{CONFIG.epochs + 1},1\n")
     (run,) = list_runs(folder.folder.parent)
     assert (run.name, run.config, run.history, run.bundle) == ("mine", CONFIG, [], None)
     assert list_runs(folder.folder / "nowhere") == []

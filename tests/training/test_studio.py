@@ -68,7 +68,10 @@ def test_a_data_folder_is_checked(page: Page, chest_images: Path, tmp_path: Path
     page.get_by_label("Data folder").fill(str(tmp_path / "nowhere"))
     page.click("#check")
     expect(page.get_by_text("nowhere: expected a folder with train")).to_be_visible()
-    expect(rows).to_have_count(2)  # what was found before is still there
+    expect(rows).to_have_count(0)  # what was found in the other folder
+    page.get_by_label("Data folder").fill("/" + 300 * "x")
+    page.click("#check")
+    expect(page.get_by_text("cannot be read (File name too long)")).to_be_visible()
 
 
 SIZE = re.compile(r"\d\s[KM]?B")
@@ -258,9 +261,9 @@ def test_nothing_is_tried_without_a_radiograph(page: Page, looked_at: Path) -> N
 @pytest.mark.parametrize(
     ("other", "language", "name"),
     [
-        ("bundled:", "fr", "looked contre le modèle fourni"),
-        ("bundled:", "en", "looked against the bundled model"),
-        (None, "fr", "looked seul"),
+        ("bundled:", "fr", "looked contre le modèle fourni, sur {images}"),
+        ("bundled:", "en", "looked against the bundled model, on {images}"),
+        (None, "fr", "looked seul, sur {images}"),
     ],
 )
 def test_a_report_is_named_in_the_readers_language(
@@ -268,7 +271,7 @@ def test_a_report_is_named_in_the_readers_language(
 ) -> None:
     queue = JobQueue(looked_at.parent)
     _, out = compare_tab._evaluation(queue, "looked", other, str(chest_images), language)
-    assert out.name == name
+    assert out.name == name.format(images=chest_images.name)
 
 
 def test_a_curve_tells_its_values_under_the_pointer(page: Page, looked_at: Path) -> None:

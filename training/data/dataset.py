@@ -155,9 +155,15 @@ def make_record(root: Path, path: Path, label: int, *, split: str) -> Record:
 
 
 def is_kermany(records: Iterable[Record]) -> bool:
-    """Whether every file is named as in the published chest_xray set (Kermany 2018)."""
-    names = (Path(record.path).name for record in records)
-    return all(_PNEUMONIA_NAME.match(name) or _NORMAL_NAME.match(name) for name in names)
+    """Whether every file is named as those of its class in chest_xray (Kermany 2018)."""
+    return kermany_fraction(records) == 1
+
+
+def kermany_fraction(records: Iterable[Record]) -> float:
+    """Fraction of the files that are named as those of their class in chest_xray, in [0, 1]."""
+    of_class = (_NORMAL_NAME, _PNEUMONIA_NAME)
+    known = [bool(of_class[record.label].match(Path(record.path).name)) for record in records]
+    return sum(known) / max(len(known), 1)
 
 
 def require_both_classes(root: Path, splits: Sequence[str], labels: Iterable[int]) -> None:

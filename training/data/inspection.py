@@ -14,6 +14,7 @@ from cxr.messages import Message
 from cxr.model.bundle import CLASS_NAMES
 from training.data.dataset import Record, by_content, list_records
 from training.data.images import read_images
+from training.data.patients import without_held_out
 
 INSPECTED = ("train", "val", "test")  # the splits that are looked at
 FITTED = ("train", "val")  # what a fit pools and splits anew
@@ -98,6 +99,7 @@ def inspect_folder(root: Path) -> Inspection:
         *_unreadable(root, [record for record in records if record.split in FITTED]),
         *_duplicates(records),
         *_shared_patients(records),
+        *_held_out(records),
     ]
     return Inspection(root, records, _counts(records), problems)
 
@@ -158,6 +160,13 @@ def _duplicates(records: Sequence[Record]) -> list[Problem]:
         for found, message in messages
         if found
     ]
+
+
+def _held_out(records: Sequence[Record]) -> list[Problem]:
+    fitted = [record for record in records if record.split in FITTED]
+    kept = {record.path for record in without_held_out(fitted)}
+    files = [record.path for record in fitted if record.path not in kept]
+    return [Problem(Message("inspect_held_out"), files)] if files else []
 
 
 def _shared_patients(records: Sequence[Record]) -> list[Problem]:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
+from cxr.errors import RunError
 from training.fitting.config import LAST, TrainingConfig
 from training.fitting.prediction import predict_logits
 from training.fitting.run_folder import RunFolder, rounded
@@ -21,6 +22,17 @@ from training.metrics.documents import HistoryRow
 from training.metrics.evaluation import classification_metrics
 
 _CURVES_EVERY = 10  # seconds
+
+
+class Diverged(RunError):
+    """The loss or the answers are no numbers any more."""
+
+    def __init__(self, run: RunFolder) -> None:
+        """In this run."""
+        super().__init__(
+            f"{run.folder}: the training diverged: its loss or its answers are no numbers any "
+            "more. Choose a lower learning rate, and another --out."
+        )
 
 
 class ProgressBar(keras.callbacks.Callback):  # type: ignore[misc]
@@ -89,6 +101,8 @@ class RunRecorder(keras.callbacks.Callback):  # type: ignore[misc]
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Record the epoch that has ended; Keras counts epochs from 0."""
         logs = {} if logs is None else logs
+        if not math.isfinite(logs["loss"]):
+            raise Diverged(self.run)
         row: HistoryRow = {
             "epoch": epoch + 1,
             "learning_rate": float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
@@ -119,6 +133,8 @@ class RunRecorder(keras.callbacks.Callback):  # type: ignore[misc]
             logits = predict_logits(
                 self.network, self.images, self.config.preprocessing, flip_tta=self.config.flip_tta
             )
+        if not np.isfinite(logits).all():
+            raise Diverged(self.run)
         metrics = classification_metrics(self.labels, logits)
         return {f"val_{name}": value for name, value in metrics}
 

@@ -124,8 +124,10 @@ def read_run(folder: Path) -> Run | None:
         document: RunDocument = read_json(run.config)
         config = TrainingConfig.from_json(document["training"])
         history = run.read_history(config.epochs)
+        if any(not 1 <= row["epoch"] <= config.epochs for row in history):
+            return None
         return Run(folder, config, Path(document["data"]["folder"]), history)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 

@@ -28,6 +28,7 @@ from cxr.ray_processes import Spreading, spread
 from training.data.dataset import file_list_digest
 from training.data.images import Splits
 from training.files import make_folder, write_json, write_text
+from training.fitting.callbacks import Diverged
 from training.fitting.config import TrainingConfig, as_written_now
 from training.fitting.fit import fit
 from training.fitting.run_folder import RunFolder
@@ -36,9 +37,8 @@ from training.metrics import plots
 
 _TUNED = "tuned"  # preset name of the configurations that are tried
 
-# The settings that are searched, and their ranges, which include the values of the preset default.
-# The number of channels and the size of images are not searched, so that all trials take about as
-# long. A point separates a section of the configuration from its field.
+# What is searched, in ranges that include the values of the preset default. Channels and the size
+# of images are not, so that all trials take about as long. A point separates section and field.
 _Suggest = Callable[[Trial, str], Any]
 MakeCallbacks = Callable[[str], list[keras.callbacks.Callback]]
 SEARCH_SPACE: dict[str, _Suggest] = {
@@ -194,7 +194,10 @@ class _Search:
         run = self.run_folder(trial)
         run.start(candidate, self.data, self.splits)
         further = self.callbacks(run.folder.name)
-        fit(candidate, self.splits, run, callbacks=[*further, _Pruning(trial)])
+        try:
+            fit(candidate, self.splits, run, callbacks=[*further, _Pruning(trial)])
+        except Diverged as error:
+            raise optuna.TrialPruned(str(error)) from error
         history = run.read_history(candidate.epochs)
         kept = candidate.best_epoch(history)
         return float(next(row["val_auc"] for row in history if row["epoch"] == kept))

@@ -9,7 +9,8 @@ import numpy.typing as npt
 from scipy.optimize import minimize
 
 from cxr.model.operating_points import OperatingPoints
-from training.metrics.evaluation import Labels, Logits, balanced_weights
+from training.metrics.evaluation import Logits, balanced_weights
+from training.metrics.intervals import Labels
 
 Group = tuple[Labels, Logits]  # of images that were acquired alike
 

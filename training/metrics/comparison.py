@@ -9,7 +9,8 @@ import numpy.typing as npt
 from scipy import stats
 
 from training.metrics.documents import Comparison, McNemar
-from training.metrics.evaluation import Labels, Logits, auc, bootstrap_intervals
+from training.metrics.evaluation import Logits, auc
+from training.metrics.intervals import Labels, bootstrap_intervals
 
 Predictions = npt.NDArray[np.bool_]
 LEAST_OF_A_CLASS = 10  # for DeLong's test

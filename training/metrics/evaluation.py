@@ -7,24 +7,21 @@ What each is called in reports and cards is in `cxr/messages.toml`, by `metric_`
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize, stats
 from sklearn import metrics
 
-from cxr.model.operating_points import Interval, wilson_interval
+from cxr.model.operating_points import wilson_interval
 from training.metrics.documents import Evaluation, KindFigures, ReliabilityRow
+from training.metrics.intervals import Labels, bootstrap_intervals, without_mistakes
 
-Labels = npt.NDArray[np.int64]
 Logits = npt.NDArray[np.float32]
 Probabilities = npt.NDArray[np.float64]
 
 _BINS = 15  # of a reliability diagram
-_TINY = 1e-9  # beside an end of the range of an AUC
 
 
 def classification_metrics(
@@ -145,63 +142,6 @@ def calibration_error(rows: Iterable[ReliabilityRow]) -> float:
     return float(sum(row["weight"] * abs(row["share"] - row["probability"]) for row in rows))
 
 
-# --- Intervals ------------------------------------------------------------------------------------
-
-
-def bootstrap_intervals(
-    measure: Callable[[npt.NDArray[np.int64]], Iterable[tuple[str, float]]],
-    labels: Labels,
-    patients: Sequence[str],
-    *,
-    resamples: int = 1000,
-    seed: int = 0,
-    centre: Mapping[str, float] | None = None,
-) -> dict[str, Interval]:
-    """95 % percentile intervals (Efron 1979) by patient, since images of one patient are alike.
-
-    Args:
-        measure: computes (name, value) pairs from the row numbers of a resample.
-        labels: (N,), 0 or 1, both present.
-        patients: (N,), ids. Patients with images of one class, of the other and of both are drawn
-            separately, so that no resample lacks a class.
-        resamples: how many to draw.
-        seed: of the draws.
-        centre: estimates by name of metrics that resampling makes larger. Their intervals are
-            shifted by the difference between the resamples' mean and the estimate, but not below 0.
-
-    Returns:
-        Lower and upper end by name.
-    """
-    rng = np.random.default_rng(seed)
-    strata = _rows_by_patient(labels, patients)
-    values: dict[str, list[float]] = defaultdict(list)
-    for _ in range(resamples):
-        drawn = [
-            stratum[i] for stratum in strata for i in rng.integers(len(stratum), size=len(stratum))
-        ]
-        for name, value in measure(np.concatenate(drawn)):
-            values[name].append(value)
-    intervals = {}
-    for name, resampled in values.items():
-        low, high = np.percentile(resampled, [2.5, 97.5])
-        if centre and name in centre:
-            bias = np.mean(resampled) - centre[name]
-            low, high = max(0.0, low - bias), high - bias
-        intervals[name] = (float(low), float(high))
-    return intervals
-
-
-def _rows_by_patient(labels: Labels, patients: Sequence[str]) -> list[list[npt.NDArray[np.int64]]]:
-    """Row numbers of each patient; patients with images of the same classes together."""
-    rows: dict[str, list[int]] = defaultdict(list)
-    for row, patient in enumerate(patients):
-        rows[patient].append(row)
-    strata: dict[tuple[int, int], list[npt.NDArray[np.int64]]] = defaultdict(list)
-    for found in rows.values():
-        strata[int(labels[found].min()), int(labels[found].max())].append(np.array(found))
-    return [strata[classes] for classes in sorted(strata)]
-
-
 # --- Everything -----------------------------------------------------------------------------------
 
 
@@ -236,7 +176,7 @@ def evaluate(
     intervals = bootstrap_intervals(measure, labels, patients, resamples=resamples, centre=centre)
     never_varied = {name for name, (low, high) in intervals.items() if low == high}
     intervals = {name: bounds for name, bounds in intervals.items() if name not in never_varied}
-    better = _without_mistakes(found, labels, patients)
+    better = without_mistakes(found, labels, patients)
     intervals |= {name: bounds for name, bounds in better.items() if name in never_varied}
     return {
         "images": len(labels),
@@ -249,46 +189,6 @@ def evaluate(
         "by_kind": _by_kind(np.array(kinds), labels, predicted, logits),
         "reliability": reliability(labels, probabilities),
     }
-
-
-def _without_mistakes(
-    found: dict[str, float], labels: Labels, patients: Sequence[str]
-) -> dict[str, Interval]:
-    """Intervals of a width where no image is predicted wrongly, so that no resample varies.
-
-    They count patients, as if each had one image.
-    """
-    names = np.array(patients)
-    with_pneumonia, normal = len(set(names[labels == 1])), len(set(names[labels == 0]))
-    trials = {
-        "accuracy": len(set(patients)),
-        "sensitivity": with_pneumonia,
-        "specificity": normal,
-        "precision": with_pneumonia,
-    }
-    intervals = {
-        name: wilson_interval(round(found[name] * count), count) for name, count in trials.items()
-    }
-    return {**intervals, "auc": newcombe_interval(found["auc"], with_pneumonia, normal)}
-
-
-def newcombe_interval(area: float, positives: int, negatives: int) -> Interval:
-    """95 % interval of an AUC that keeps a width where it is 0 or 1.
-
-    Method 5 of Newcombe 2006, doi:10.1002/sim.2324: the areas from which the one found is no
-    further than 1.96 of their standard errors (Hanley and McNeil's, with equal class sizes).
-    """
-    z = stats.norm.ppf(0.975)
-    extra = (positives + negatives) / 2 - 1
-
-    def beyond(other: float) -> float:
-        spread = 1 + extra * ((1 - other) / (2 - other) + other / (1 + other))
-        variance = other * (1 - other) * spread / (positives * negatives)
-        return float((other - area) ** 2 - z**2 * variance)
-
-    low = optimize.brentq(beyond, _TINY, area - _TINY) if area > 2 * _TINY else 0.0
-    high = optimize.brentq(beyond, area + _TINY, 1 - _TINY) if area < 1 - 2 * _TINY else 1.0
-    return float(low), float(high)
 
 
 def _by_kind(

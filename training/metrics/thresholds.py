@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from cxr.model.operating_points import OperatingPoint, OperatingPoints
 from training.metrics.calibration import Group, fit_scaling
-from training.metrics.evaluation import Labels, Logits, Probabilities, sigmoid
+from training.metrics.evaluation import Logits, Probabilities, sigmoid
+from training.metrics.intervals import Labels
 
 _THRESHOLDS = tuple(i / 100 for i in range(101))
 # The verdict is uncertain between two thresholds: the highest with at least this sensitivity, and

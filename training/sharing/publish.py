@@ -235,8 +235,8 @@ def clear_errors(repo: str) -> Iterator[None]:
         raise HubError(f"{repo}: {_advice(error)}") from error
     except (httpx2.HTTPError, OSError, ValueError, RuntimeError) as error:
         raise HubError(
-            f"{repo}: sending failed ({first_line(error)}). Look at the repository to see whether "
-            "it arrived, then try again."
+            f"{repo}: sending failed ({first_line(error)}). Look at the repository to see "
+            "whether it arrived, then try again."
         ) from error
 
 

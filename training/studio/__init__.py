@@ -76,7 +76,8 @@ def build_studio(runs: Path, data: Path | None = None) -> gr.Blocks:
                 create_share_tab(tab_of["share"], queue)
             with gr.Tab(shown("studio_tab_tune"), id="tune") as tab_of["tune"]:
                 create_tune_tab(tab_of["tune"], queue, data_folder)
-        keep_over_reloads(page, tabs, tab_of, queue, data_folder, train)
+        given = str(data) if data else ""
+        keep_over_reloads(page, tabs, tab_of, queue, data_folder, train, given=given)
         page.load(None, None, None, js=_name_the_browser_tab(), **QUIET)
     queue.start_worker()  # continues with what was queued when the page was closed
     return page

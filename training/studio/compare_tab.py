@@ -14,6 +14,7 @@ from cxr.errors import RunError
 from cxr.language import Language
 from cxr.messages import Message, text
 from cxr.model.bundle import BUNDLED_MODEL, load_bundle
+from training.data.dataset import trained_fingerprints
 from training.files import write_text
 from training.fitting.config import LAST, TrainingConfig
 from training.fitting.runs import Run, images_to_compare_on, list_runs, read_run
@@ -21,7 +22,7 @@ from training.metrics.documents import BundleEvaluation
 from training.studio.charts import Chart, chart_html, charts_html, points_of
 from training.studio.commands import run_command
 from training.studio.data_tab import chosen_folder
-from training.studio.html_parts import QUIET, shown_errors, table
+from training.studio.html_parts import QUIET, RunChoice, shown_errors, table
 from training.studio.jobs import JobQueue
 from training.studio.words import language_of, metric_choices, metric_name, shown
 from training.validation.report_page import report_body
@@ -49,8 +50,8 @@ def create_compare_tab(tab: gr.Tab, queue: JobQueue) -> None:
     gr.Markdown(shown("studio_two_models"))
     gr.Markdown(shown("studio_two_models_mean"))
     with gr.Row():
-        first = gr.Dropdown([], label=shown("studio_model"), scale=2, elem_id="first")
-        second = gr.Dropdown([], label=shown("studio_against"), scale=2, elem_id="second")
+        first = RunChoice([], label=shown("studio_model"), scale=2, elem_id="first")
+        second = RunChoice([], label=shown("studio_against"), scale=2, elem_id="second")
         images = gr.Textbox(
             label=shown("studio_other_images"), info=shown("studio_other_images_mean"), scale=3
         )
@@ -60,7 +61,9 @@ def create_compare_tab(tab: gr.Tab, queue: JobQueue) -> None:
     )
     report = gr.HTML(elem_id="report")
 
-    def look(names: list[str] | None, request: gr.Request) -> list[Any]:
+    def look(
+        names: list[str] | None, of_first: str | None, of_second: str | None, request: gr.Request
+    ) -> list[Any]:
         language = language_of(request)
         runs = list_runs(queue.runs)
         models = [run.name for run in runs if run.bundle]
@@ -69,13 +72,14 @@ def create_compare_tab(tab: gr.Tab, queue: JobQueue) -> None:
         return [
             _overview_html(runs, language),
             gr.Dropdown(every, value=kept),
-            gr.Dropdown(models),
+            gr.Dropdown(models, value=of_first if of_first in models else None),
             gr.Dropdown(
                 [
                     (text("compare_none", language), ""),
                     (text("compare_bundled", language), _BUNDLED),
                     *models,
-                ]
+                ],
+                value=of_second if of_second in (_BUNDLED, *models) else "",
             ),
         ]
 
@@ -99,7 +103,7 @@ def create_compare_tab(tab: gr.Tab, queue: JobQueue) -> None:
             shown_report = _report_html(out, language) if status == 0 else ""
             yield gr.Textbox(printed, visible=True), shown_report
 
-    event = tab.select(look, chosen, [overview, chosen, first, second], **QUIET)
+    event = tab.select(look, [chosen, first, second], [overview, chosen, first, second], **QUIET)
     event.then(draw, [chosen, where, metric], curves, **QUIET)
     gr.on(
         [chosen.input, where.input, metric.input],
@@ -183,9 +187,11 @@ def _evaluation(
         arguments += ["--against", str(other)]
     called = text("compare_bundled", language) if second == _BUNDLED else second
     of = {"name": run.name, "other": called or ""}
-    out = queue.reports / text(
-        "studio_report_against" if called else "studio_report_alone", language, **of
-    )
+    report = text("studio_report_against" if called else "studio_report_alone", language, **of)
+    if images:
+        named = {"report": report, "images": chosen_folder(images).name}
+        report = text("studio_report_on", language, **named)
+    out = queue.reports / report
     out.mkdir(parents=True, exist_ok=True)
     data = chosen_folder(images).resolve() if images else out / "images.csv"
     if not images:
@@ -196,6 +202,8 @@ def _evaluation(
             gr.Warning(html.escape(text("studio_fitted_on", language, name=run.name)))
         else:
             gr.Warning(html.escape(text("studio_chosen_on", language, name=run.name)))
+        if any(not trained_fingerprints(each) for each in others):
+            gr.Warning(html.escape(text("studio_not_recorded", language, name=called or "")))
         if learned:
             known: dict[str, str | int] = {"seen": learned, "count": len(rows)}
             known["name"] = called or ""

@@ -16,7 +16,7 @@ from cxr.page.pictures import shrink
 from training.data.dataset import present_splits
 from training.data.images import read_images
 from training.data.inspection import FITTED, INSPECTED, Inspection, Problem, inspect_folder
-from training.studio.html_parts import images_html, shown_errors, table
+from training.studio.html_parts import QUIET, images_html, shown_errors, table
 from training.studio.words import language_of, shown
 
 _IMAGES = 6  # of each class on the contact sheet
@@ -58,6 +58,8 @@ def create_data_tab(data: Path | None) -> DataFolder:
         show_progress_on=counts,
         api_visibility="private",
     )
+    # What was found in one folder must not stand under another.
+    path.change(lambda: [""] * 3, None, [counts, problems, sheet], **QUIET)
     return DataFolder(path, skip)
 
 
@@ -103,8 +105,9 @@ def _inspect(
     language = language_of(request)
     with shown_errors(language):
         inspection = inspect_folder(folder_to_fit(path, INSPECTED))
+        folder = html.escape(text("studio_checked", language, folder=str(inspection.root)))
         return (
-            _counts_html(inspection, language),
+            f"<p>{folder}</p>{_counts_html(inspection, language)}",
             _problems_html(inspection.problems, language),
             _sheet(inspection, language),
         )

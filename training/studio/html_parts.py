@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import html
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import gradio as gr
 import numpy as np
@@ -12,6 +13,7 @@ import numpy.typing as npt
 
 from cxr.errors import CXRError
 from cxr.language import Language, format_decimal, format_number, keep_together
+from cxr.messages import text
 from cxr.page.pictures import grey_data_uri
 
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}  # for events that take no time
@@ -19,14 +21,38 @@ QUIET = {"show_progress": "hidden", "api_visibility": "private"}  # for events t
 
 @contextlib.contextmanager
 def shown_errors(language: Language) -> Iterator[None]:
-    """Show the project's own errors as a message, and leave the page as it was."""
+    """Show an error as a message, and leave the page as it was.
+
+    The project's own errors, and what the system says of a path that was typed.
+    """
     try:
         yield
     except CXRError as error:
-        # Gradio shows a message as HTML.
-        raise gr.Error(
-            html.escape(error.say(language)), duration=20, print_exception=False
-        ) from error
+        raise _as_message(error.say(language)) from error
+    except OSError as error:
+        found = {"path": str(error.filename or "–"), "why": error.strerror or str(error)}
+        raise _as_message(text("studio_no_access", language, **found)) from error
+
+
+def _as_message(said: str) -> gr.Error:
+    # Gradio shows a message as HTML.
+    return gr.Error(html.escape(said), duration=20, print_exception=False)
+
+
+class RunChoice(gr.Dropdown):  # type: ignore[misc]
+    """A list of runs or the like, which may be gone since the browser got it.
+
+    What is gone counts as nothing chosen; Gradio would show an error of its own.
+    """
+
+    is_template = True  # drawn as a gr.Dropdown
+
+    def preprocess(self, payload: Any) -> Any:
+        """The choice, or None if it is none any more."""
+        try:
+            return super().preprocess(payload)
+        except gr.Error:
+            return None
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]], language: Language) -> str:

@@ -37,6 +37,7 @@ Command = Literal["fit", "tune"]
 State = Literal["queued", "running", "stopped", "finished", "failed"]
 
 _NAME = re.compile(r"\w[\w.-]{0,63}", re.ASCII)
+_REST = 60.0  # seconds after a worker failed before another is started
 _HANDOVER = 2.0  # seconds that a worker waits for the lock, since `is_worked` takes it briefly
 
 
@@ -72,6 +73,7 @@ class JobQueue:
         self.jobs_folder = self.folder / "jobs"
         self.reports = self.folder / "reports"  # of 5 Compare
         self._worker: subprocess.Popen[bytes] | None = None
+        self._rests_until = 0.0  # by the monotonic clock
 
     # --- For the page ----------------------------------------------------------------------------
 
@@ -96,6 +98,7 @@ class JobQueue:
         if (folder / "job.json").exists() or (self.runs / name).exists():
             raise RunError(Message("studio_name_taken", {"name": name}))
         make_folder(folder)
+        (folder / "log.txt").unlink(missing_ok=True)  # of a job of this name that was removed
         preset = folder / "preset.json"
         write_json(preset, config.to_json())
         arguments = [command, "--data", str(data.resolve()), "--out", str(self.runs / name)]
@@ -139,6 +142,7 @@ class JobQueue:
             raise RunError(Message("studio_not_stopped", {"name": name}))
         (self.jobs_folder / name / "stop").unlink(missing_ok=True)
         self._write(dataclasses.replace(job, state="queued", queued=self._last()))
+        self._rests_until = 0.0
 
     def remove(self, name: str) -> None:
         """Remove a job that neither waits nor runs from the list.
@@ -178,7 +182,11 @@ class JobQueue:
     def start_worker(self) -> None:
         """Start a worker if a job waits and none is running; it goes on when this process ends."""
         if self._worker and self._worker.poll() is not None:
+            if self._worker.returncode > 0:  # as on a full disk: the next would fail likewise
+                self._rests_until = time.monotonic() + _REST
             self._worker = None
+        if time.monotonic() < self._rests_until:
+            return
         if self._worker or not self._next() or self.is_worked():
             return
         detached: dict[str, Any] = {"start_new_session": True}

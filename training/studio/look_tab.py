@@ -11,7 +11,7 @@ import gradio as gr
 
 from cxr.language import Language, format_percent, format_probability, format_threshold
 from cxr.messages import text
-from training.studio.html_parts import QUIET
+from training.studio.html_parts import QUIET, RunChoice
 from training.studio.jobs import JobQueue
 from training.studio.trying import create_trying, finished_runs
 from training.studio.words import language_of, shown
@@ -23,7 +23,7 @@ _CROSS_VALIDATION = "cross_validation.json"  # the figures of one, beside its mi
 def create_look_tab(tab: gr.Tab, queue: JobQueue) -> gr.Dropdown:
     """Create the tab. It reads the runs when it is opened; returns the choice of a source."""
     gr.Markdown(shown("studio_look_intro"))
-    source = gr.Dropdown([], label=shown("studio_look_at"), elem_id="look-at")
+    source = RunChoice([], label=shown("studio_look_at"), elem_id="look-at")
     mistakes = gr.HTML(elem_id="mistakes")
     run = create_trying(queue)
 

@@ -30,8 +30,12 @@ def keep_over_reloads(
     queue: JobQueue,
     data: DataFolder,
     train: TrainControls,
+    *,
+    given: str,
 ) -> None:
     """Keep the open tab, the data folder and all settings, and show them when the page opens.
+
+    A folder that was kept is not shown where the studio was started with another one since.
 
     Args:
         page: the page.
@@ -40,6 +44,7 @@ def keep_over_reloads(
         queue: for the presets there are.
         data: the controls of the data folder.
         train: the controls of the settings.
+        given: the data folder that the studio was started with; empty if with none.
     """
     tab, settings = remembered("tab"), remembered("settings")
     for name, one in tab_of.items():
@@ -52,27 +57,24 @@ def keep_over_reloads(
     typed = [part for part in kept if part is not train.loaded]
 
     def keep(*values: Any) -> list[Any]:
-        return list(values)
+        return [given, *values]
 
     def show(values: list[Any] | None, request: gr.Request) -> list[Any]:
         """Updates of the controls; none if nothing was kept, or it fits no more."""
         try:
-            path, skip, *outlines, preset, chosen = _parts(values, len(train.outlines))
+            before, path, skip, *outlines, preset, chosen = _parts(values, len(train.outlines))
+        except ValueError:
+            return [gr.skip()] * (len(kept) + 1)
+        of_folder = [path if path and before == given else gr.skip(), bool(skip), *outlines]
+        try:
             choices = preset_choices(queue.runs, language_of(request))
             if preset not in [value for _, value in choices]:
                 raise ValueError(preset)
             config = changed(find_preset(queue.runs, preset), chosen)
-        except (RunError, ValueError, TypeError):
-            return [gr.skip()] * (len(kept) + 1)
+        except (RunError, ValueError, TypeError):  # the run that they began with is gone
+            return [*of_folder, *[gr.skip()] * (len(kept) + 1 - len(of_folder))]
         updates = [setting.update(config) for setting in SETTINGS]
-        return [
-            path or gr.skip(),
-            bool(skip),
-            *outlines,
-            preset,
-            *updates,
-            gr.Dropdown(choices, value=preset),
-        ]
+        return [*of_folder, preset, *updates, gr.Dropdown(choices, value=preset)]
 
     keeping: dict[str, Any] = {"inputs": kept, "outputs": settings, "preprocess": False, **QUIET}
     gr.on([part.input for part in typed], keep, trigger_mode="always_last", **keeping)
@@ -81,11 +83,11 @@ def keep_over_reloads(
 
 
 def _parts(values: Any, outlines: int) -> list[Any]:
-    """What was kept: folder, switch, outlines, preset, and all settings in a list.
+    """What was kept: two folders, switch, outlines, preset, and all settings in a list.
 
     Raises:
         ValueError: it is something else, as an earlier version kept it.
     """
-    if not isinstance(values, list) or len(values) != 3 + outlines + len(SETTINGS):
+    if not isinstance(values, list) or len(values) != 4 + outlines + len(SETTINGS):
         raise ValueError(html.escape(str(values)))
-    return [*values[: 3 + outlines], values[3 + outlines :]]
+    return [*values[: 4 + outlines], values[4 + outlines :]]

@@ -16,7 +16,12 @@ from training.parent_process import TETHERED
 
 # TensorFlow prints these at every start, whatever its log level is.
 _CHATTER = re.compile(r"I0000 |WARNING: All log messages before absl")
+_PROGRAM = [sys.executable, "-m", "training"]
 _INTERVAL = 0.3  # seconds between two checks of a running command
+_ENDED = (
+    "\nEnded by the system (signal {number}). Signal 9 mostly means that memory was short: choose "
+    "smaller images or a smaller batch, or end what else needs memory, and resume.\n"
+)
 _GRACE = 20.0  # seconds that a command has to end after it was asked to
 
 
@@ -32,7 +37,7 @@ def run_until_stopped(arguments: Sequence[str], stop: Path, log: IO[bytes]) -> i
         The exit status.
     """
     with subprocess.Popen(
-        [sys.executable, "-m", "training", *arguments],
+        [*_PROGRAM, *arguments],
         cwd=ROOT,
         env={**os.environ, TETHERED: "1"},
         stdin=subprocess.PIPE,  # closed when this process ends: see `training.parent_process`
@@ -47,6 +52,8 @@ def run_until_stopped(arguments: Sequence[str], stop: Path, log: IO[bytes]) -> i
             elif asked is not None and time.monotonic() - asked > _GRACE:
                 process.kill()
             time.sleep(_INTERVAL)
+    if asked is None and process.returncode < 0:
+        log.write(_ENDED.format(number=-process.returncode).encode())
     if asked is not None:
         log.write(b"\nStopped. Its results so far are kept, and it can be resumed.\n")
     return process.returncode

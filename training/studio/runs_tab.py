@@ -15,6 +15,7 @@ from training.metrics import plots
 from training.studio.charts import Chart, chart_html, charts_html, confusion_html, points_of
 from training.studio.html_parts import (
     QUIET,
+    RunChoice,
     create_command,
     duration,
     joined,
@@ -32,7 +33,7 @@ _SHOWN = list(plots.WATCHED)  # at first
 def create_runs_tab(page: gr.Blocks, queue: JobQueue) -> None:
     """Create the tab. It reads the runs every few seconds."""
     jobs = gr.HTML(elem_id="jobs")
-    chosen = gr.Dropdown([], label=shown("studio_run"), elem_id="run")
+    chosen = RunChoice([], label=shown("studio_run"), elem_id="run")
     about = gr.HTML(elem_id="about-run")
     with gr.Row():
         stop = gr.Button(shown("studio_stop"), size="sm", elem_id="stop")
@@ -153,7 +154,8 @@ def _job_row(job: Job, run: Run | None, language: Language) -> tuple[object, ...
     )
     if run is None:
         return *start, None, None, None
-    auc = run.history[-1].get("val_auc") if run.history else None
+    kept = run.config.best_epoch(run.history)
+    auc = next((row.get("val_auc") for row in run.history if row["epoch"] == kept), None)
     unfinished = job.state in ("running", "queued") and len(run.history) < run.config.epochs
     left = duration(run.seconds_left()) if unfinished else None
     return *start, _progress(run, language), auc, left

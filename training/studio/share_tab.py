@@ -16,7 +16,7 @@ from training.sharing.local_model import chosen as chosen_model
 from training.sharing.local_model import use, use_bundled
 from training.sharing.publish import bundle_of
 from training.studio.commands import run_command
-from training.studio.html_parts import QUIET, shown_errors
+from training.studio.html_parts import QUIET, RunChoice, shown_errors
 from training.studio.jobs import JobQueue
 from training.studio.trying import finished_runs
 from training.studio.words import language_of, shown
@@ -24,7 +24,7 @@ from training.studio.words import language_of, shown
 
 def create_share_tab(tab: gr.Tab, queue: JobQueue) -> None:
     """Create the tab. It reads the runs when it is opened."""
-    chosen = gr.Dropdown([], label=shown("studio_try_run"), elem_id="shared-run")
+    chosen = RunChoice([], label=shown("studio_try_run"), elem_id="shared-run")
     gr.Markdown(shown("studio_here"))
     gr.Markdown(shown("studio_here_means"))
     local = gr.Markdown(elem_id="local-model")

@@ -198,18 +198,19 @@ def outline_options(lungs: str | None, opacities: str | None) -> list[str]:
     """
     options: list[str] = []
     for option, lines in (("--lungs", lungs), ("--opacities", opacities)):
-        tables = [line.strip() for line in (lines or "").splitlines() if line.strip()]
+        written = [line for line in (lines or "").splitlines() if line.strip()]
+        tables = [chosen_folder(line) for line in written]
         for table in tables:
-            if not Path(table).is_file():
-                raise DatasetError(Message("studio_no_outlines", {"table": table}))
-        options += [option, *(str(Path(table).resolve()) for table in tables)] if tables else []
+            if not table.is_file():
+                raise DatasetError(Message("studio_no_outlines", {"table": str(table)}))
+        options += [option, *(str(table.resolve()) for table in tables)] if tables else []
     return options
 
 
 def _free_name(queue: JobQueue) -> str:
     taken = {job.name for job in queue.jobs()} | {run.name for run in list_runs(queue.runs)}
     number = 1
-    while f"run-{number}" in taken:
+    while f"run-{number}" in taken or (queue.runs / f"run-{number}").exists():
         number += 1
     return f"run-{number}"
 

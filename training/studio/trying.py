@@ -17,7 +17,7 @@ from cxr.output.overlay import draw_overlay
 from cxr.page.pictures import grey_data_uri, picture_data_uri, shrink
 from cxr.reading.radiograph import Radiograph
 from training.fitting.runs import list_runs, read_run
-from training.studio.html_parts import shown_errors
+from training.studio.html_parts import RunChoice, shown_errors
 from training.studio.jobs import JobQueue
 from training.studio.words import language_of, shown
 
@@ -29,7 +29,7 @@ def create_trying(queue: JobQueue) -> gr.Dropdown:
     gr.Markdown(shown("studio_try"))
     gr.Markdown(shown("studio_try_means"))
     with gr.Row():
-        run = gr.Dropdown([], label=shown("studio_try_run"), elem_id="tried-run", scale=1)
+        run = RunChoice([], label=shown("studio_try_run"), elem_id="tried-run", scale=1)
         file = gr.File(
             label=shown("studio_try_file"),
             type="filepath",

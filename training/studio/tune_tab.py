@@ -15,7 +15,7 @@ from cxr.language import Language
 from cxr.messages import Message, text
 from training.studio.charts import bars_html, charts_html
 from training.studio.data_tab import DataFolder, folder_to_fit
-from training.studio.html_parts import QUIET, joined, shown_errors, table
+from training.studio.html_parts import QUIET, RunChoice, joined, shown_errors, table
 from training.studio.jobs import JobQueue, State
 from training.studio.settings import SETTINGS, find_preset, offer_presets, preset_choices
 from training.studio.words import language_of, shown
@@ -44,7 +44,7 @@ def create_tune_tab(tab: gr.Tab, queue: JobQueue, data: DataFolder) -> None:
             1, 50, 10, step=1, label=shown("studio_trial_epochs"), scale=2, elem_id="trial-epochs"
         )
     start = gr.Button(shown("studio_queue_search"), variant="primary", elem_id="queue-search")
-    chosen = gr.Dropdown(
+    chosen = RunChoice(
         [], label=shown("studio_search"), info=shown("studio_search_means"), elem_id="search"
     )
     found = gr.HTML(elem_id="trials-found")

@@ -28,7 +28,8 @@ from cxr.reading.radiograph import Radiograph, read_radiograph
 from training.data.dataset import Record
 from training.files import as_cell, make_folder, of_cell, replaced_whole, write_text
 from training.metrics import plots
-from training.metrics.evaluation import Labels, Logits, sigmoid
+from training.metrics.evaluation import Logits, sigmoid
+from training.metrics.intervals import Labels
 
 TABLE = "mistakes.csv"
 SHEET = "mistakes.png"

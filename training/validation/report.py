@@ -33,7 +33,8 @@ from training.metrics import plots
 from training.metrics.calibration import calibrate
 from training.metrics.comparison import Predictions, compare
 from training.metrics.documents import Comparison, Evaluation
-from training.metrics.evaluation import Labels, Logits, Probabilities, evaluate, sigmoid
+from training.metrics.evaluation import Logits, Probabilities, evaluate, sigmoid
+from training.metrics.intervals import Labels
 from training.metrics.roc import roc_curve
 from training.networks.loading import load_network
 from training.validation.mistakes import write_bundle_mistakes

@@ -1,0 +1,72 @@
+"""A folder for pictures or arrays, one for each radiograph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from cxr.classifier import Prediction
+from cxr.errors import CXRError, not_written
+from cxr.reading.radiograph import Radiograph
+
+Encoder = Callable[[Radiograph, Prediction], bytes]
+
+
+class OutputFolder:
+    """Results by the name of their radiograph.
+
+    Radiographs of one name in two folders do not collide, and no radiograph is overwritten by its
+    overlay.
+    """
+
+    def __init__(self, folder: str | None, suffix: str, files: Sequence[str]) -> None:
+        """Make the folder if it is missing.
+
+        Args:
+            folder: where results go; None if none are asked for.
+            suffix: of their names.
+            files: paths of the radiographs.
+
+        Raises:
+            CXRError: it holds radiographs, or cannot be made.
+        """
+        self.folder = None if folder is None else Path(folder)
+        self.suffix = suffix
+        self.taken: set[str] = set()
+        if self.folder:
+            # Where a radiograph lies, and where it leads if it is a link.
+            sources = {Path(file).parent.resolve() for file in files}
+            sources |= {Path(file).resolve().parent for file in files}
+            if self.folder.resolve() in sources:
+                raise CXRError(
+                    f"{folder}: holds radiographs that are to be classified, and a result could "
+                    "overwrite one. Choose another folder."
+                )
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise CXRError(not_written(self.folder, error)) from error
+
+    def take(self, path: str | None) -> None:
+        """Leave the name of a result that is there already to it."""
+        if path is not None:
+            self.taken.add(Path(path).stem)
+
+    def write(
+        self, file: str, encode: Encoder, radiograph: Radiograph, prediction: Prediction
+    ) -> str | None:
+        """Write the result of a radiograph and return its path; None where none is asked for."""
+        if self.folder is None:
+            return None
+        stem, number = Path(file).stem, 1
+        name = stem
+        while name in self.taken:
+            number += 1
+            name = f"{stem}-{number}"
+        self.taken.add(name)
+        path = self.folder / f"{name}{self.suffix}"
+        try:
+            path.write_bytes(encode(radiograph, prediction))
+        except OSError as error:
+            raise CXRError(not_written(path, error)) from error
+        return str(path)
