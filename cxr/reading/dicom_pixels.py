@@ -135,9 +135,16 @@ def _window_ends(dataset: Dataset) -> tuple[float, float] | None:
 def _without_padding(
     values: npt.NDArray[Any], stored: npt.NDArray[Any], dataset: Dataset, *, inverted: bool
 ) -> tuple[npt.NDArray[Any], float, float]:
-    """Values with what pads them as dark as the darkest; the lowest and the highest beside it."""
+    """Values with what pads them as dark as the darkest; the lowest and the highest beside it.
+
+    Padding is one stored value, or a range of them (PS3.3 section C.7.5.1.1.2).
+    """
     value = dataset.get("PixelPaddingValue")
-    padding = np.zeros(stored.shape, dtype=bool) if value is None else stored == value
+    limit = dataset.get("PixelPaddingRangeLimit", value)
+    if value is None:
+        padding = np.zeros(stored.shape, dtype=bool)
+    else:
+        padding = (stored >= min(value, limit)) & (stored <= max(value, limit))
     if padding.all() or not padding.any():
         return values, float(values.min()), float(values.max())
     inside = values[~padding]

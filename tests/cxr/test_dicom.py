@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pydicom.config
 import pytest
-from pydicom.dataset import FileDataset
+from pydicom.dataset import Dataset, FileDataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
@@ -58,6 +58,36 @@ def test_a_view_from_the_side_is_known_by_its_header(values: dict[str, str]) -> 
     dataset = make()
     header(**values)(dataset)
     assert read_radiograph(content(dataset), name="image").acquisition.lateral
+
+
+@pytest.mark.parametrize(
+    ("code", "meaning", "lateral"),
+    [
+        ("399173006", "", True),
+        ("R-10236", "left lateral", True),
+        ("399348003", "antero-posterior", False),
+        ("399368009", "medio-lateral oblique", False),
+    ],
+)
+def test_a_view_is_known_by_its_code(code: str, meaning: str, lateral: bool) -> None:
+    """DX files need not have the view in words."""
+    dataset = make()
+    header(ViewCodeSequence=[coded(code, meaning)])(dataset)
+    assert read_radiograph(content(dataset), name="image").acquisition.lateral == lateral
+
+
+def test_a_body_part_is_known_by_its_code() -> None:
+    dataset = make()
+    header(AnatomicRegionSequence=[coded("72696002", "Knee")])(dataset)
+    assert read_radiograph(content(dataset), name="image").acquisition.body_part == "KNEE"
+    header(BodyPartExamined="CHEST")(dataset)
+    assert read_radiograph(content(dataset), name="image").acquisition.body_part == "CHEST"
+
+
+def coded(value: str, meaning: str) -> Dataset:
+    code = Dataset()
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = value, "SCT", meaning
+    return code
 
 
 @pytest.mark.parametrize(

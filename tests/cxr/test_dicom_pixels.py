@@ -102,6 +102,10 @@ STEEP = np.clip((np.arange(SIDE) - 8.0) / 16, 0, 1)  # the exact one: from 8 to 
         (header(WindowCenter=5000, WindowWidth=2), RISING),  # one that shows nothing
         (header(PixelPaddingValue=31), np.arange(SIDE) % 31 / 30),
         (
+            header(PixelPaddingValue=31, PixelPaddingRangeLimit=29),
+            np.where(np.arange(SIDE) < 29, np.arange(SIDE), 0) / 28,
+        ),
+        (
             header(PixelPaddingValue=0, PhotometricInterpretation="MONOCHROME1"),
             (31 - np.arange(SIDE)) % 31 / 30,
         ),
@@ -125,6 +129,7 @@ STEEP = np.clip((np.arange(SIDE) - 8.0) / 16, 0, 1)  # the exact one: from 8 to 
         "a window of no width",
         "a window beside the radiograph",
         "padding",
+        "a range of padding",
         "padding of MONOCHROME1",
     ],
 )
