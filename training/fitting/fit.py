@@ -6,13 +6,13 @@ Only Keras, NumPy and OpenCV compute here, so that KERAS_BACKEND may be TensorFl
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Sequence
 
 import keras
 from keras import ops
 from tqdm import tqdm
 
+from cxr.cores import cores
 from training.data.images import Splits, resize_images, resize_split
 from training.fitting.batches import ImageBatches
 from training.fitting.callbacks import ProgressBar, RunRecorder
@@ -90,7 +90,7 @@ def _fit_stage(
     """
     train, validation = splits.train, splits.validation
     epoch, checkpoint = run.latest_checkpoint()
-    workers = os.cpu_count() or 1
+    workers = cores()
     batches = ImageBatches(resize_split(train, size), config, epoch=epoch, workers=workers)
     # The evidence network's weights do not depend on the images' size: a checkpoint of one stage
     # can be loaded in the other.
