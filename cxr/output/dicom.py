@@ -3,7 +3,7 @@
 A Secondary Capture of the radiograph with its heatmap (PS3.3 section A.8.4) and a Comprehensive SR
 (section A.35.3, template TID 1500) with probability, threshold and verdict. By default they name
 nobody; asked to, they keep the identifiers of the study that the radiograph is from, by which an
-archive files them.
+archive files them, and the capture says of which image it is.
 
 Nothing else is taken over from the radiograph's header but the orientation of its pixels and
 whether text is in them. The Basic Application Level Confidentiality Profile (PS3.15, Annex E)
@@ -117,11 +117,24 @@ def _study(content: bytes, *, keep_identifiers: bool) -> Dataset:
     # The picture lies as the radiograph came, not as it was classified.
     study.PatientOrientation = known.get("PatientOrientation") or ""
     study.BurnedInAnnotation = known.get("BurnedInAnnotation") or ""
+    if keep_identifiers:
+        study.SourceImageSequence = _reference(known)
     if not study.StudyInstanceUID:
         study.StudyInstanceUID = generate_uid()
     if not UID(study.StudyInstanceUID).is_valid:
         raise ValueError("no valid UID")
     return study
+
+
+def _reference(image: Dataset) -> list[Dataset]:
+    """The image that was answered, among others of its study; none if its header does not say."""
+    source = Dataset()
+    for name in ("SOPClassUID", "SOPInstanceUID"):
+        uid = UID(str(image.get(name) or ""))
+        if not uid.is_valid:
+            return []
+        setattr(source, f"Referenced{name}", uid)
+    return [source]
 
 
 def _capture(picture: npt.NDArray[np.uint8], study: Dataset) -> Dataset:
@@ -154,6 +167,8 @@ def _capture(picture: npt.NDArray[np.uint8], study: Dataset) -> Dataset:
         capture.BurnedInAnnotation = study.BurnedInAnnotation
     capture.BodyPartExamined = "CHEST"
     capture.PatientOrientation = study.PatientOrientation
+    if study.get("SourceImageSequence"):
+        capture.SourceImageSequence = study.SourceImageSequence
     _in_unicode(capture)
     return capture
 

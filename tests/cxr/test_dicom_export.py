@@ -63,6 +63,11 @@ def test_asked_to_they_belong_to_the_images_study(image: bytes, answered: Answer
         assert dataset.StudyInstanceUID == "1.2.826.0.1.3680043.8.498.1"
         assert "InstitutionName" not in dataset
         assert dataset.SeriesDescription == NOTICE
+    capture, _ = files(dicom_objects(image, *answered, keep_identifiers=True))
+    (source,) = capture.SourceImageSequence  # among the images of the study
+    original = pydicom.dcmread(io.BytesIO(image))
+    assert source.ReferencedSOPInstanceUID == original.SOPInstanceUID
+    assert source.ReferencedSOPClassUID == original.SOPClassUID
 
 
 # What the Basic Application Level Confidentiality Profile does with the attributes that are kept
@@ -93,6 +98,7 @@ def test_all_that_is_kept_is_in_the_profile_and_goes_without_identifiers(
         # Not claimed: nobody has looked at the pixels.
         assert "PatientIdentityRemoved" not in nameless
         assert "DeidentificationMethod" not in nameless
+        assert "SourceImageSequence" not in nameless
         for keyword, action in PROFILE.items():
             if action == "Z":
                 assert str(nameless.get(keyword) or "") == "", keyword
