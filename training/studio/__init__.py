@@ -75,7 +75,7 @@ def build_studio(runs: Path, data: Path | None = None) -> gr.Blocks:
             with gr.Tab(shown("studio_tab_share"), id="share") as tab_of["share"]:
                 create_share_tab(tab_of["share"], queue)
             with gr.Tab(shown("studio_tab_tune"), id="tune") as tab_of["tune"]:
-                create_tune_tab(tab_of["tune"], queue, data_folder)
+                create_tune_tab(tab_of["tune"], queue, data_folder, train.outlines)
         given = str(data) if data else ""
         keep_over_reloads(page, tabs, tab_of, queue, data_folder, train, given=given)
         page.load(None, None, None, js=_name_the_browser_tab(), **QUIET)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import html
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +19,24 @@ from training.studio.data_tab import DataFolder, folder_to_fit
 from training.studio.html_parts import QUIET, RunChoice, joined, shown_errors, table
 from training.studio.jobs import JobQueue, State
 from training.studio.settings import SETTINGS, find_preset, offer_presets, preset_choices
+from training.studio.train_tab import outline_options
 from training.studio.words import language_of, shown
 
 _INTERVAL = 5.0  # seconds between two updates
 _MAX_ROWS = 12  # trials shown, best first
 
 
-def create_tune_tab(tab: gr.Tab, queue: JobQueue, data: DataFolder) -> None:
-    """Create the tab. It reads the searches every few seconds."""
+def create_tune_tab(
+    tab: gr.Tab, queue: JobQueue, data: DataFolder, outlines: Sequence[gr.Textbox]
+) -> None:
+    """Create the tab. It reads the searches every few seconds.
+
+    Args:
+        tab: the tab.
+        queue: of the jobs.
+        data: the controls of the data folder.
+        outlines: those of the tables of outlines of 2 Train, which hold for a search, too.
+    """
     gr.Markdown(shown("studio_tune_means"))
     with gr.Row():
         preset = gr.Dropdown(
@@ -57,6 +68,8 @@ def create_tune_tab(tab: gr.Tab, queue: JobQueue, data: DataFolder) -> None:
         name: str | None,
         trials: int | None,
         epochs: int | None,
+        lungs: str | None,
+        opacities: str | None,
         request: gr.Request,
     ) -> gr.Dropdown:
         with shown_errors(language_of(request)):
@@ -66,6 +79,7 @@ def create_tune_tab(tab: gr.Tab, queue: JobQueue, data: DataFolder) -> None:
                 raise RunError(Message("studio_needs_trials"))
             options = ["--until", str(int(trials)), "--epochs", str(int(epochs))]
             options += ["--skip-unreadable"] if skip else []
+            options += outline_options(lungs, opacities)
             job = queue.add("tune", (name or "").strip(), config, folder, *options)
             queue.start_worker()
         gr.Info(html.escape(text("studio_queued", language_of(request), name=job.name)))
@@ -88,7 +102,7 @@ def create_tune_tab(tab: gr.Tab, queue: JobQueue, data: DataFolder) -> None:
 
     drawn = gr.State()  # what is shown; it is drawn again only when that changes
     updated = [chosen, found, importance, drawn]
-    inputs = [data.path, data.skip_unreadable, preset, name, trials, epochs]
+    inputs = [data.path, data.skip_unreadable, preset, name, trials, epochs, *outlines]
     asking: dict[str, Any] = {"preprocess": False, "api_visibility": "private"}
     start.click(queue_search, inputs, chosen, **asking).success(
         look, [chosen, drawn], updated, **QUIET
