@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -106,6 +107,22 @@ def test_the_output_of_a_job_that_was_removed_is_not_that_of_its_namesake(queue:
     queue.remove("first")
     queue.add("fit", "first", tiny.CONFIG, Path("images"))
     assert queue.log("first") == ""
+
+
+def test_a_folder_of_runs_that_was_copied_has_jobs_of_its_own(
+    queue: JobQueue, tmp_path: Path
+) -> None:
+    queue.add("fit", "first", tiny.CONFIG, Path("images"))
+    queue.stop("first")
+    queue.work()
+    shutil.copytree(queue.runs, tmp_path / "copy")
+    copied = JobQueue(tmp_path / "copy")
+    copied.resume("first")
+    (job,) = copied.jobs()
+    assert str(queue.runs) not in job.command
+    assert job.arguments[job.arguments.index("--out") + 1] == str(copied.runs / "first")
+    preset = job.arguments[job.arguments.index("--preset") + 1]
+    assert load_preset(preset) == tiny.CONFIG
 
 
 def test_a_command_that_the_system_ends_says_what_it_may_be(tmp_path: Path) -> None:

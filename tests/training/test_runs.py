@@ -22,7 +22,7 @@ from training.data.images import Splits
 from training.fitting.loading import load_splits
 from training.fitting.presets import tiny
 from training.fitting.run_folder import RunData, RunFolder
-from training.fitting.runs import images_to_compare_on, list_runs, read_run
+from training.fitting.runs import images_to_compare_on, list_runs, read_run, unreadable_runs
 from training.sharing.local_model import use, use_bundled
 
 # Two of its epochs are at half the size.
@@ -70,6 +70,7 @@ def test_folders_that_are_no_runs_are_passed_over(folder: RunFolder) -> None:
     (run,) = list_runs(folder.folder.parent)
     assert (run.name, run.config, run.history, run.bundle) == ("mine", CONFIG, [], None)
     assert list_runs(folder.folder / "nowhere") == []
+    assert unreadable_runs(folder.folder.parent) == ["later", "odd-0", "odd-1", "odd-2"]
 
 
 def test_the_confusion_matrix_follows_from_the_newest_epoch(folder: RunFolder) -> None:

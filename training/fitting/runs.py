@@ -138,6 +138,20 @@ def list_runs(folder: Path) -> list[Run]:
     return [run for path in sorted(folder.iterdir()) if (run := read_run(path))]
 
 
+def unreadable_runs(folder: Path) -> list[str]:
+    """Names of the runs in a folder that this version cannot read, as those of a later one."""
+    found = []
+    for path in sorted(folder.glob("*/config.json")):
+        try:
+            document = read_json(path)
+        except (OSError, ValueError):
+            continue
+        described = isinstance(document, dict) and {"training", "data"} <= document.keys()
+        if described and read_run(path.parent) is None:
+            found.append(path.parent.name)
+    return found
+
+
 def images_to_compare_on(run: Run, others: Sequence[Bundle]) -> tuple[list[dict[str, str]], int]:
     """The images that a run held out, to measure it and other models on.
 

@@ -259,10 +259,23 @@ class JobQueue:
         for path in self.jobs_folder.glob("*/job.json"):
             try:
                 document = read_json(path)
-                found.append(Job(**{**document, "arguments": tuple(document["arguments"])}))
+                job = Job(**{**document, "arguments": tuple(document["arguments"])})
+                found.append(self._where_it_is_now(job))
             except (OSError, ValueError, TypeError, KeyError):
                 continue  # just removed, or not a job
         return sorted(found, key=lambda job: job.queued)
+
+    def _where_it_is_now(self, job: Job) -> Job:
+        """A job with its results and its preset in this folder: it may have been moved, or copied.
+
+        Raises:
+            ValueError: its command names neither.
+        """
+        arguments = list(job.arguments)
+        arguments[arguments.index("--out") + 1] = str(self.runs / job.name)
+        preset = self.jobs_folder / job.name / "preset.json"
+        arguments[arguments.index("--preset") + 1] = str(preset)
+        return dataclasses.replace(job, arguments=tuple(arguments))
 
     def _write(self, job: Job) -> None:
         write_json(self.jobs_folder / job.name / "job.json", dataclasses.asdict(job))

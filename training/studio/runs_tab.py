@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ import gradio as gr
 from cxr.language import Language, format_decimal
 from cxr.messages import text
 from training.fitting.config import LAST
-from training.fitting.runs import Run, list_runs, read_run
+from training.fitting.runs import Run, list_runs, read_run, unreadable_runs
 from training.metrics import plots
 from training.studio.charts import Chart, chart_html, charts_html, confusion_html, points_of
 from training.studio.html_parts import (
@@ -132,8 +133,13 @@ def _names(queue: JobQueue) -> list[str]:
 
 def _jobs_html(queue: JobQueue, language: Language) -> str:
     jobs = queue.jobs()
+    unreadable = ""
+    if names := unreadable_runs(queue.runs):
+        listed = html.escape(", ".join(names))
+        said = text("runs_unreadable", language, name=listed, count=len(names))
+        unreadable = f'<p class="problem warns">{said}</p>'
     if not jobs:
-        return f"<p>{text('runs_none', language)}</p>"
+        return f"<p>{text('runs_none', language)}</p>{unreadable}"
     headers = (
         text("runs_name", language),
         text("runs_type", language),
@@ -143,7 +149,7 @@ def _jobs_html(queue: JobQueue, language: Language) -> str:
         text("runs_left", language),
     )
     rows = [_job_row(job, read_run(queue.runs / job.name), language) for job in jobs]
-    return table(headers, rows, language)
+    return table(headers, rows, language) + unreadable
 
 
 def _job_row(job: Job, run: Run | None, language: Language) -> tuple[object, ...]:
