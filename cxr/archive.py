@@ -24,7 +24,7 @@ from cxr.cores import cores
 from cxr.errors import CXRError
 from cxr.files_within import files_within
 from cxr.model.hub import find_bundle
-from cxr.output.table import Origin, Table, open_location, to_rows
+from cxr.output.table import Origin, Table, open_location, schema, to_rows
 from cxr.ray_processes import own_error, require_packages, running_ray
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ def answer_archive(
     origin: Origin = {
         "source": source if "://" in source else folder,
         "threshold": threshold,
+        "columns": schema().names,
         "model": identity,
     }
     files = list_files(source)

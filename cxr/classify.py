@@ -8,7 +8,7 @@ import json
 import os
 import sys
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -63,6 +63,8 @@ def classify_files(
         CXRError: a folder or file for results cannot be written, lies in a folder that is to be
             classified, or holds answers of another model or threshold.
     """
+    if retry_errors and resume is None:
+        raise CXRError("--retry-errors needs --resume: the file of an earlier run.")
     for location in filter(None, (overlays, heatmaps, resume)):
         _check_apart(sources, location)
     files = list(_find_files(sources))
@@ -75,7 +77,8 @@ def classify_files(
         print(f"Model: {', '.join(classifier.bundle.identity().values())}", file=sys.stderr)
     answered: dict[str, Record] = {}
     if resume:
-        answered = _read_answers(resume, classifier, threshold, retry_errors=retry_errors)
+        again = set(files) if retry_errors else set()
+        answered = _read_answers(resume, classifier, threshold, again=again)
     for record in answered.values():
         overlay_files.take(record["overlay"])
         heatmap_files.take(record["heatmap"])
@@ -137,7 +140,7 @@ def _find_files(sources: Sequence[str]) -> Iterator[str]:
     for source in sources:
         if os.path.isdir(source):
             try:
-                visible = [os.path.join(source, file) for file in files_within(source)]
+                visible = [str(Path(source, file)) for file in files_within(source)]
             except OSError as error:
                 raise CXRError(
                     f"{error.filename}: cannot be read ({error.strerror}). Make it readable, or "
@@ -171,12 +174,12 @@ def _answers(files: Sequence[str], classifier: Classifier, workers: int) -> Iter
 
 
 def _read_answers(
-    path: str, classifier: Classifier, threshold: float | None, *, retry_errors: bool
+    path: str, classifier: Classifier, threshold: float | None, *, again: Collection[str]
 ) -> dict[str, Record]:
     """The answers that a file has, by the name of the radiograph's file.
 
-    A line that was cut off, as by a kill, is removed; so are those of files that could not be read,
-    if these are to be answered again.
+    A line that was cut off, as by a kill, is removed; so are those of files that could not be read
+    and are to be answered again.
 
     Raises:
         CXRError: it is no file of answers, or they are another model's or at another threshold.
@@ -211,14 +214,20 @@ def _read_answers(
                 f"{path}, line {number}: was answered at another threshold. Name another file to "
                 "--resume, or give that --threshold."
             )
-    if retry_errors:
-        answers = {file: each for file, each in answers.items() if each["status"] != "error"}
+    kept = {
+        file: each
+        for file, each in answers.items()
+        if each["status"] != "error" or file not in again
+    }
+    if len(kept) < len(answers):
+        answers = kept
         lines = "".join(f"{json.dumps(record)}\n" for record in answers.values())
         _replace(path, lines)
     return answers
 
 
 def _replace(path: str, content: str) -> None:
+    path = os.path.realpath(path)  # it may be a link
     beside = f"{path}.partial"
     try:
         Path(beside).write_text(content, encoding="utf-8")

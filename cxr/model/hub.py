@@ -26,7 +26,7 @@ from cxr.model.bundle import BUNDLED_MODEL, FILES, LOCAL_MODEL, WEIGHTS, Bundle,
 from cxr.model.graph import GRAPH
 from cxr.saved_files import where_it_is
 
-_TOKEN = re.compile(r"Bearer [^'\"]+|hf_\w+")
+_TOKEN = re.compile(r"Bearer [^'\"]+|\bhf_[A-Za-z0-9]{20,}")
 MODEL_VARIABLE = "CXR_MODEL"  # what is used where no model is named
 MAX_BYTES = dict.fromkeys(FILES, 4_000_000) | dict.fromkeys((GRAPH, WEIGHTS), 100_000_000)
 

@@ -35,11 +35,13 @@ class Origin(TypedDict):
     Keys:
         source: the folder or bucket that the paths are relative to.
         threshold: the reader's own; None where the model's decide.
+        columns: of the rows, so that those of an earlier version are not mixed in.
         model: as `cxr.classifier.Classifier.identity` says it.
     """
 
     source: str
     threshold: float | None
+    columns: list[str]
     model: dict[str, str]
 
 

@@ -136,7 +136,7 @@ window.cxrFiles ??= (() => {
     const quote = (value) => {
       // A spreadsheet would run a cell that begins like a formula, or a part of one where semicolons separate cells; an
       // apostrophe makes it text.
-      const text = String(value ?? "").replace(/(^|[;\t])(?='*[=+\-@\t\r])/g, "$1'");
+      const text = String(value ?? "").replace(/(?:^|(?<=[;\t]))(?='*[=+\-@\t\r])/g, "'");
       return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
     };
     const lines = rows.map((row) => columns.map((column) => quote(row[column])).join(","));

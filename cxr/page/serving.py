@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import hashlib
 import io
 import logging
 import os
+import platform
 import shutil
 import signal
 import sys
@@ -21,7 +23,7 @@ from cxr.errors import PageError
 from cxr.page.defences import defences
 from cxr.page.uploads import deleted_when_old
 
-_UPLOADS = "cxr-uploads-"  # and the process id, and a random part
+_UPLOADS = "cxr-uploads-"  # and `_SPACE`, the process id, and a random part
 _M_ARENA_MAX = -8  # in malloc.h of glibc
 
 # Arguments of `launch` for every page of ours; some of them keep radiographs private.
@@ -72,7 +74,7 @@ def private_uploads() -> Iterator[None]:
     try:
         with (
             tempfile.TemporaryDirectory(
-                prefix=f"{_UPLOADS}{os.getpid()}-", ignore_cleanup_errors=True
+                prefix=f"{_UPLOADS}{_SPACE}-{os.getpid()}-", ignore_cleanup_errors=True
             ) as folder,
             _environment(GRADIO_TEMP_DIR=folder),
             deleted_when_old(Path(folder)),
@@ -82,10 +84,26 @@ def private_uploads() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
+def _process_space() -> str:
+    """What tells process ids of this machine, or container, from those of others."""
+    try:
+        inner = os.readlink("/proc/self/ns/pid")  # of Linux
+    except OSError:
+        inner = ""
+    return hashlib.sha256(f"{platform.node()} {inner}".encode()).hexdigest()[:12]
+
+
+_SPACE = _process_space()
+
+
 def remove_left_uploads() -> None:
-    """Delete the folders of pages that were killed, which could not do it themselves."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{_UPLOADS}*"):
-        process = folder.name.removeprefix(_UPLOADS).partition("-")[0]
+    """Delete the folders of pages that were killed here, which could not do it themselves.
+
+    Not on Windows, and not where another process has got the number since.
+    """
+    here = f"{_UPLOADS}{_SPACE}-"
+    for folder in Path(tempfile.gettempdir()).glob(f"{here}*"):
+        process = folder.name.removeprefix(here).partition("-")[0]
         if process.isdecimal() and not _is_running(int(process)):
             shutil.rmtree(folder, ignore_errors=True)  # that of another user stays
 

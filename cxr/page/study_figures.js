@@ -23,7 +23,7 @@ const figuresOf = (items) => {
     left_out: items.length - read.length,
     duplicates: items.filter(({ kind }) => kind === "duplicate").length, // of the radiographs that are left out
     left_out_labelled: ["PNEUMONIA", "NORMAL"].map((label) => items.filter((item) =>
-      item.label === label && !isRead(item) && item.kind !== "duplicate").length),
+      item.label === label && ["refused", "outside", "error"].includes(item.kind)).length),
     models: [...new Set(read.map(({ answer }) => answer.model))],
     categories: CATEGORIES,
     agreement: { alone: agreement("first"), with_aid: agreement("second") },

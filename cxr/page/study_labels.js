@@ -11,7 +11,7 @@ const NAMED = ["file", "filename", "file name", "fichier", "image", "name", "nom
 const ANSWERS = ["probability", "verdict"];
 const READINGS = ["own", "own_label"];
 // A label in words, or one that says yes or no to what the column asks.
-const YES_OR_NO = ["1", "yes", "true", "oui", "0", "no", "false", "non"];
+const YES_OR_NO = ["1", "yes", "true", "oui", "positive", "positif", "0", "no", "false", "non", "negative", "négatif"];
 const labelIn = (text) => {
   const known = text.trim().toLowerCase();
   if (POSITIVE.includes(known)) return "PNEUMONIA";
@@ -55,7 +55,8 @@ const namesInPart = (row, path) => `/${row}`.endsWith(`/${path}`);
 const rowsIn = (text) => {
   const rows = rowsOf(text.replace(/^\ufeff/, ""));
   const cells = (rows[0] ?? []).map((cell) => cell.trim().toLowerCase());
-  const isHeading = cells.some((cell) => NAMED.includes(cell)) || !labelIn(cells[1] ?? "");
+  const isHeading = cells.some((cell) => NAMED.includes(cell))
+    || !(labelIn(cells[1] ?? "") || /\.[a-z0-9]{2,5}$/.test(cells[0] ?? ""));
   const headings = isHeading ? cells : [];
   const columnOf = (known) => headings.indexOf(known.find((name) => headings.includes(name)));
   const nameAt = Math.max(columnOf(NAMED), 0);

@@ -8,7 +8,7 @@ import struct
 # Start-of-frame markers of JPEG (without tables and extensions among them) and JPEG-LS.
 _FRAME_HEADERS = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}
 _WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD9)}  # TEM, RST0 to RST7, SOI
-_MARKER = re.compile(rb"\xff+[^\x00\xff]")
+_MARKER = re.compile(rb"\xff[^\x00\xff]")
 _MAX_SEGMENTS = 10_000  # of a JPEG picture before its frame header
 
 

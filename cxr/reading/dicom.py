@@ -17,6 +17,7 @@ from datetime import date
 import numpy as np
 import numpy.typing as npt
 import pydicom
+from pydicom.datadict import dictionary_has_tag, dictionary_keyword, dictionary_VR
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import get_frame
@@ -53,7 +54,11 @@ _MAX_BYTES_A_PIXEL = 3  # of a deflated file: two of grey, or three of colour
 # detector have some hundreds; a file of a few bytes may unpack to millions, which would take
 # minutes and gigabytes.
 _MAX_READS = 100_000
-_MAX_SEQUENCE = 2_000_000  # bytes of a sequence that is looked into
+_MAX_SEQUENCE = 2_000_000  # bytes of a sequence that is looked into: a few tables of 65,536 values
+_MAX_ITEMS = 1000
+_ITEMS = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")  # tags of items in either order of bytes
+_SHORT = {"AS", "CS", "DA", "DS", "IS", "SS", "US", "US or SS"}  # kinds of what is looked at
+_MAX_SHORT = 10_000  # bytes
 _LOOKED_INTO = (
     "ViewCodeSequence",
     "AnatomicRegionSequence",
@@ -162,12 +167,30 @@ def _name_encoding(dataset: Dataset) -> None:
     dataset.file_meta.TransferSyntaxUID = syntax
 
 
+def _check_lengths(dataset: Dataset) -> None:
+    """Refuse what would take long, or much memory, once somebody looks into it.
+
+    Raises:
+        _TooManyElements: there is such an element.
+    """
+    for tag in list(dataset.keys()):
+        element = dataset.get_item(tag)
+        if not isinstance(element, RawDataElement) or not dictionary_has_tag(tag):
+            continue
+        kind = dictionary_VR(tag)
+        if kind != "SQ":  # a sequence by its file alone would be read as one
+            too_long = kind in _SHORT and element.length > _MAX_SHORT
+            if too_long or element.VR == "SQ":
+                raise _TooManyElements
+        elif dictionary_keyword(tag) in _LOOKED_INTO:
+            items = max((element.value or b"").count(item) for item in _ITEMS)
+            if items > _MAX_ITEMS or element.length > _MAX_SEQUENCE:
+                raise _TooManyElements
+
+
 def _check(dataset: Dataset, name: str, max_pixels: int) -> None:
     """Refuse what is no radiograph, before any pixel is decoded."""
-    for keyword in _LOOKED_INTO:
-        element = dataset.get_item(keyword)  # which pydicom reads once somebody looks into it
-        if isinstance(element, RawDataElement) and element.length > _MAX_SEQUENCE:
-            raise _TooManyElements
+    _check_lengths(dataset)
     modality = _word(dataset, "Modality") or ""
     if modality not in _RADIOGRAPHS:
         raise UnsupportedRadiograph(name, Message("dicom_modality", {"modality": modality}))

@@ -140,7 +140,8 @@ def _without_padding(
     Padding is one stored value, or a range of them (PS3.3 section C.7.5.1.1.2).
     """
     value = dataset.get("PixelPaddingValue")
-    limit = dataset.get("PixelPaddingRangeLimit", value)
+    limit = dataset.get("PixelPaddingRangeLimit")
+    limit = value if limit is None else limit
     if value is None:
         padding = np.zeros(stored.shape, dtype=bool)
     else:

@@ -34,7 +34,12 @@ from cxr.output.table import Origin, Table, open_location, to_rows
 from tests.conftest import ROOT
 from tests.cxr.dicom_files import content, make
 
-ORIGIN: Origin = {"source": "/archive", "threshold": 0.5, "model": {"sha256": "0"}}
+ORIGIN: Origin = {
+    "source": "/archive",
+    "threshold": 0.5,
+    "columns": table.schema().names,
+    "model": {"sha256": "0"},
+}
 
 
 @pytest.fixture
@@ -267,7 +272,7 @@ def test_a_file_is_read_as_it_is_whatever_it_is_called(tmp_path: Path) -> None:
     assert task.read("image.gz", 1000) == content
 
 
-@pytest.mark.parametrize("key", ["source", "threshold", "model"])
+@pytest.mark.parametrize("key", ["source", "threshold", "columns", "model"])
 def test_a_table_of_something_else(tmp_path: Path, key: str) -> None:
     there = Table(str(tmp_path), ORIGIN)
     there.add(some_rows("a"))

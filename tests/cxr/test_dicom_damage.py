@@ -131,6 +131,9 @@ EMPTY_ITEMS = struct.pack("<HHL", 0xFFFE, 0xE000, 0) * MANY
 HEADERS_WITHOUT_END = {
     "items": explicit(0x0008, 0x1140, b"SQ", EMPTY_ITEMS, ends=True),
     "items of a sequence that is looked into": explicit(0x0028, 0x3010, b"SQ", EMPTY_ITEMS),
+    "items where there is a word": explicit(0x0008, 0x0060, b"SQ", EMPTY_ITEMS[:1_200_000]),
+    "items of a short sequence": explicit(0x0054, 0x0220, b"SQ", EMPTY_ITEMS[:480_000]),
+    "values of a word": explicit(0x0020, 0x0020, b"UT", b"A\\" * 5_000_000),
     "elements": b"".join(
         struct.pack("<HH2sH", 9 + 2 * (i >> 16), i & 0xFFFF, b"LO", 0) for i in range(MANY)
     ),
@@ -184,9 +187,10 @@ def test_a_picture_of_hundreds_of_scans_is_refused_before_it_is_decoded() -> Non
         b"\xff\xd0",  # a marker that has no length, which hides what follows
         b"\xff\xfe\x00\x0a\xff\xc0\x00\x11\x08\x00\x20\x00",  # a comment that looks like a size
         b"\xff" * 2_000_000,
+        b"\xff" * 50_000 + b"\x00",
         b"\x00" * 2_000_000,
     ],
-    ids=["no length", "decoy", "fill bytes", "nothing"],
+    ids=["no length", "decoy", "fill bytes", "fill bytes of nothing", "nothing"],
 )
 def test_no_jpeg_hides_its_size(before: bytes) -> None:
     """The header says 32×32 pixels, the picture 256×256."""
@@ -199,6 +203,13 @@ def test_no_jpeg_hides_its_size(before: bytes) -> None:
     with pytest.raises(UnreadableRadiograph):
         read_radiograph(content(dataset), name="image")
     assert time.process_time() - started < 2
+
+
+def test_what_follows_a_picture_is_not_counted_among_its_scans() -> None:
+    """As the film of a phone's motion photo."""
+    behind = np.random.default_rng(0).bytes(8_000_000)
+    assert behind.count(b"\xff\xda") > 100
+    assert read_radiograph(progressive(0) + behind, name="image").shape == (256, 256)
 
 
 # --- Decoders in a process of their own -----------------------------------------------------------

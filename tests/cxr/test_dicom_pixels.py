@@ -101,6 +101,7 @@ STEEP = np.clip((np.arange(SIDE) - 8.0) / 16, 0, 1)  # the exact one: from 8 to 
         (header(WindowCenter=16, WindowWidth=0), RISING),  # no window at all
         (header(WindowCenter=5000, WindowWidth=2), RISING),  # one that shows nothing
         (header(PixelPaddingValue=31), np.arange(SIDE) % 31 / 30),
+        (header(PixelPaddingValue=31, PixelPaddingRangeLimit=None), np.arange(SIDE) % 31 / 30),
         (
             header(PixelPaddingValue=31, PixelPaddingRangeLimit=29),
             np.where(np.arange(SIDE) < 29, np.arange(SIDE), 0) / 28,
@@ -129,6 +130,7 @@ STEEP = np.clip((np.arange(SIDE) - 8.0) / 16, 0, 1)  # the exact one: from 8 to 
         "a window of no width",
         "a window beside the radiograph",
         "padding",
+        "padding with an empty limit",
         "a range of padding",
         "padding of MONOCHROME1",
     ],

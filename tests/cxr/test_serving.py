@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -21,10 +22,11 @@ def test_uploads_of_a_page_that_was_killed_are_deleted_by_the_next(
     killed.wait()
     with private_uploads():
         (running,) = tmp_path.iterdir()
-        left = tmp_path / f"cxr-uploads-{killed.pid}-abcd" / "image.png"
+        left = running.with_name(running.name.replace(str(os.getpid()), str(killed.pid)))
+        left = left / "image.png"
         left.parent.mkdir()
         left.touch()
-        other = tmp_path / "cxr-uploads-notes"
+        other = tmp_path / f"cxr-uploads-0123456789ab-{killed.pid}-abcd"  # of another machine
         other.mkdir()
         remove_left_uploads()
         assert set(tmp_path.iterdir()) == {running, other}

@@ -52,6 +52,8 @@ CASES = [
     (["path,label,probability\na.png,0,0.9\n"], {"a.png": "NORMAL"}, 0, []),
     # A column that asks for something else is not answered the wrong way round.
     (["file,No Finding\na.png,1\n"], {"a.png": None}, 1, []),
+    (["file,No Finding\na.png,positive\nb.png,Negative\n"], {"a.png": None}, 2, []),
+    (["a.png,unsure\nb.png,1\nc.png,0\n"], {"b.png": "PNEUMONIA", "c.png": "NORMAL"}, 1, []),
     (["image,patient,label2\na.png,1,normal\n"], {"a.png": None}, 1, []),
     (
         ["file,normal,pneumonia\na.png,1,0\nb.png,0,1\n"],

@@ -74,7 +74,7 @@ def test_a_map_that_shows_what_was_planted_finds_it() -> None:
         maps = np.maximum(seen - images, 0)
         return maps.sum(axis=(1, 2)), maps
 
-    rows = detection(images, lungs, explain, diameters=(0.06, 0.2), contrasts=(0.3, 0.8))
+    rows = detection(images, lungs, explain, diameters=(0.06, 0.2), strengths=(0.3, 0.8))
     assert [(row["diameter"], row["strength"]) for row in rows] == [
         (0.06, 0.3),
         (0.06, 0.8),

@@ -55,7 +55,7 @@ def test_lungs_of_one_class_alone_are_refused(chest_images: Path, tables: Path) 
     records, _ = read_folder(chest_images)
     normal = next(record for record in records if record.label == 0)
     table = write(tables, "lungs.csv", "image,lung_mask", f"{chest_images / normal.path},mask.png")
-    with pytest.raises(DatasetError, match=r"images of one class only.*leave out --lungs"):
+    with pytest.raises(DatasetError, match=r"images of both classes.*leave out --lungs"):
         load_whole(tiny.CONFIG, chest_images, outlines=OutlineTables(lungs=(table,)))
 
 

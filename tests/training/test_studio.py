@@ -71,7 +71,7 @@ def test_a_data_folder_is_checked(page: Page, chest_images: Path, tmp_path: Path
     expect(rows).to_have_count(0)  # what was found in the other folder
     page.get_by_label("Data folder").fill("/" + 300 * "x")
     page.click("#check")
-    expect(page.get_by_text("cannot be read (File name too long)")).to_be_visible()
+    expect(page.get_by_text("cannot be used (File name too long)")).to_be_visible()
 
 
 SIZE = re.compile(r"\d\s[KM]?B")

@@ -60,9 +60,14 @@ class Split:
 
     def with_outlined_lungs(self) -> Split:
         """The images whose lungs somebody outlined."""
+        return self.take(np.flatnonzero(self.has_lungs))
+
+    @property
+    def has_lungs(self) -> npt.NDArray[np.bool_]:
+        """Whether somebody outlined the lungs of each image (N,)."""
         if self.lungs is None:
-            return self.take([])
-        return self.take(np.flatnonzero(~np.isnan(self.lungs[:, 0, 0])))
+            return np.zeros(len(self.records), dtype=bool)
+        return np.asarray(~np.isnan(self.lungs[:, 0, 0]))
 
     @property
     def outlines_sha256(self) -> str | None:

@@ -93,9 +93,9 @@ def load_whole(
     )
     require_both_classes(data, ("train", "val"), (record.label for record in whole.records))
     drawn = outlines.lungs and whole.lungs is not None
-    if drawn and set(whole.with_outlined_lungs().labels) != {0, 1}:
+    if drawn and set(whole.labels[whole.has_lungs]) != {0, 1}:
         raise DatasetError(
-            f"{data}: lungs are outlined in images of one class only, so that the network could "
+            f"{data}: lungs are not outlined in images of both classes, so that the network could "
             "not learn where evidence belongs. Add outlines of the other class to the table, or "
             "leave out --lungs, and the gate outlines all of them."
         )
@@ -124,7 +124,7 @@ def load_held_out(
     held_out = [record for record in records if record.path not in fitted]
     if not held_out:
         return None
-    split = _load(config, data, held_out, outlines, skip_unreadable=skip_unreadable)
+    split = _load(config, data, held_out, outlines, skip_unreadable=skip_unreadable, required=False)
     outlined = split.with_outlined_lungs()
     return outlined if set(outlined.labels) == {0, 1} else None
 
@@ -136,8 +136,12 @@ def _load(
     outlines: OutlineTables,
     *,
     skip_unreadable: bool,
+    required: bool = True,
 ) -> Split:
-    """Images of these records, with outlines if the network learns them."""
+    """Images of these records, with outlines if the network learns them.
+
+    If these are required, a table that names none of the images is an error.
+    """
     images, records = load_images(
         data, records, config.preprocessing, skip_unreadable=skip_unreadable
     )
@@ -145,11 +149,13 @@ def _load(
         return Split(images, records)
     size = config.preprocessing.size
     if outlines.lungs:
-        lungs = read_outlines(outlines.lungs, LUNGS, data, records, size)
+        lungs = read_outlines(outlines.lungs, LUNGS, data, records, size, required=required)
         elsewhere = read_elsewhere(outlines.lungs, data, records, config.preprocessing)
     else:
         lungs, elsewhere = outline_by_gate(images), None
     opacities = None
     if outlines.opacities:
-        opacities = read_outlines(outlines.opacities, OPACITIES, data, records, size)
+        opacities = read_outlines(
+            outlines.opacities, OPACITIES, data, records, size, required=required
+        )
     return Split(images, records, lungs, opacities, elsewhere)

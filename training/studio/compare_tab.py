@@ -35,7 +35,7 @@ def create_compare_tab(tab: gr.Tab, queue: JobQueue) -> None:
     """Create the tab. It reads the runs when it is opened."""
     overview = gr.HTML(elem_id="overview")
     with gr.Row():
-        chosen = gr.Dropdown(
+        chosen = RunChoice(
             [], multiselect=True, label=shown("studio_overlaid"), scale=3, elem_id="overlaid"
         )
         where = gr.Radio(
@@ -198,9 +198,8 @@ def _evaluation(
         others = [load_bundle(other)] if second else []
         rows, learned = images_to_compare_on(run, others)
         write_text(data, pd.DataFrame(rows).to_csv(index=False))
-        if run.config.select_by == LAST:
-            gr.Warning(html.escape(text("studio_fitted_on", language, name=run.name)))
-        else:
+        gr.Warning(html.escape(text("studio_fitted_on", language, name=run.name)))
+        if run.config.select_by != LAST:
             gr.Warning(html.escape(text("studio_chosen_on", language, name=run.name)))
         if any(not trained_fingerprints(each) for each in others):
             gr.Warning(html.escape(text("studio_not_recorded", language, name=called or "")))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import html
+from abc import ABCMeta
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -39,20 +40,23 @@ def _as_message(said: str) -> gr.Error:
     return gr.Error(html.escape(said), duration=20, print_exception=False)
 
 
-class RunChoice(gr.Dropdown):  # type: ignore[misc]
-    """A list of runs or the like, which may be gone since the browser got it.
+def _only_what_is_there(self: gr.Dropdown, payload: Any) -> Any:
+    """The choice, or None if it is none any more; of several, those that are."""
+    known = [value for _, value in self.choices]
+    if isinstance(payload, list):
+        return [one for one in payload if one in known]
+    return payload if payload in known else None
 
-    What is gone counts as nothing chosen; Gradio would show an error of its own.
-    """
 
-    is_template = True  # drawn as a gr.Dropdown
-
-    def preprocess(self, payload: Any) -> Any:
-        """The choice, or None if it is none any more."""
-        try:
-            return super().preprocess(payload)
-        except gr.Error:
-            return None
+# A list of runs or the like, which may be gone since the browser got it: what is gone counts as not
+# chosen, where Gradio would show an error of its own. Made by the metaclass's base, since Gradio's
+# writes a file of types beside this one.
+RunChoice: Any = ABCMeta.__new__(
+    type(gr.Dropdown),
+    "RunChoice",
+    (gr.Dropdown,),
+    {"preprocess": _only_what_is_there, "is_template": True, "__module__": __name__},
+)
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]], language: Language) -> str:

@@ -273,10 +273,10 @@ def _measure_opacities(explain: Explain, table: _OpacityTable) -> OpacityFigures
 
 def _measure_adults(bundle: Bundle, explain: Explain, table: Path) -> AdultFigures:
     try:
-        labels = pd.read_csv(table, dtype=str)["label"]
+        labels = pd.read_csv(table, dtype=str, keep_default_na=False)["label"].str.strip()
     except (OSError, ValueError, KeyError) as error:
         raise DatasetError(f"{table}: expected the columns image and label ({error}).") from error
-    positive = next((label for label in labels if label != "normal"), None)
+    positive = next((label for label in labels if label.casefold() != "normal"), None)
     root, records = read_labelled(table, positive=positive)
     images = np.stack(
         [bundle.preprocessing.resize(read_radiograph(root / record.path)) for record in records]

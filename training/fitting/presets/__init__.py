@@ -39,7 +39,7 @@ def load_preset(name: str) -> TrainingConfig:
         if _is_run(document):
             return TrainingConfig.from_json(document["training"])
         config = TrainingConfig.from_json(document)
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         known = ", ".join(sorted(PRESETS))
         raise RunError(
             f"{name}: expected a preset ({known}), or a JSON file with every value of one, such as "
