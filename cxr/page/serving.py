@@ -24,6 +24,7 @@ from cxr.page.defences import defences
 from cxr.page.uploads import deleted_when_old
 
 _UPLOADS = "cxr-uploads-"  # and `_SPACE`, the process id, and a random part
+_LAUNCHES = 3
 _M_ARENA_MAX = -8  # in malloc.h of glibc
 
 # Arguments of `launch` for every page of ours; some of them keep radiographs private.
@@ -166,7 +167,7 @@ def served(
     try:
         # Gradio prints a page of advice if no share link can be made; `app.py` says it in a line.
         with _environment(NO_PROXY=direct), contextlib.redirect_stdout(io.StringIO()):
-            _, local_url, share_url = page.launch(**settings, prevent_thread_lock=True, quiet=True)
+            local_url, share_url = _launch(page, settings)
     except Exception as error:  # a port in use, a proxy in between, no loopback, …
         raise PageError(f"The page cannot be served ({error}).") from error
     print(f"Page: {local_url}", flush=True)
@@ -177,6 +178,24 @@ def served(
         page.server.force_exit = True
         with _unlogged("uvicorn.error"):  # where each of them would leave a traceback
             page.close(verbose=False)
+
+
+def _launch(page: gr.Blocks, settings: dict[str, Any]) -> tuple[str, str | None]:
+    """Launch a page; returns its address here, and its share link if there is one.
+
+    Gradio asks its own page for an answer and gives up after three seconds, which a busy machine
+    may need: it is launched again.
+    """
+    for left in reversed(range(_LAUNCHES)):
+        try:
+            _, here, shared = page.launch(**settings, prevent_thread_lock=True, quiet=True)
+        except ValueError as error:
+            if not left or "localhost is not accessible" not in str(error):
+                raise
+            page.close(verbose=False)
+        else:
+            return here, shared
+    raise AssertionError("the last launch returns or raises")
 
 
 @contextlib.contextmanager

@@ -123,7 +123,13 @@ const leaveOutTwin = async (twin) => {
 // --- Setting up -----------------------------------------------------------------------------------------------
 
 // Tables among the files, in ZIP files and folders, too, are those of the labels.
-const choose = async (files) => {
+// One selection after the other: each is compared with what is chosen already.
+let choosing = Promise.resolve();
+const choose = (files) => {
+  choosing = choosing.catch(() => {}).then(() => take(files));
+  return choosing;
+};
+const take = async (files) => {
   const { sources, tables, others, damaged } = await cxrFiles.gather(files);
   study.problem = damaged.length ? "archive" : "";
   if (tables.length) await readTables(tables);

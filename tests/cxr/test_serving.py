@@ -9,9 +9,14 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from gradio import networking
 
+from cxr.classifier import Classifier
+from cxr.errors import PageError
 from cxr.page.serving import private_uploads, remove_left_uploads
 from tests.conftest import ROOT
+from tests.cxr.asking import ask
+from tests.cxr.browser import served
 
 
 def test_uploads_of_a_page_that_was_killed_are_deleted_by_the_next(
@@ -30,6 +35,24 @@ def test_uploads_of_a_page_that_was_killed_are_deleted_by_the_next(
         other.mkdir()
         remove_left_uploads()
         assert set(tmp_path.iterdir()) == {running, other}
+
+
+def test_a_page_that_a_busy_machine_does_not_reach_at_once_is_served(
+    tiny_classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = iter([False, True])
+    monkeypatch.setattr(networking, "url_ok", lambda _: next(answers))
+    with served(tiny_classifier) as address:
+        assert ask(address, "")[0] == 200
+    assert next(answers, None) is None
+
+
+def test_a_page_that_cannot_be_reached_is_given_up(
+    tiny_classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(networking, "url_ok", lambda _: False)
+    with pytest.raises(PageError, match="localhost is not accessible"), served(tiny_classifier):
+        pass
 
 
 POOLS = """

@@ -266,15 +266,12 @@ class JobQueue:
         return sorted(found, key=lambda job: job.queued)
 
     def _where_it_is_now(self, job: Job) -> Job:
-        """A job with its results and its preset in this folder: it may have been moved, or copied.
-
-        Raises:
-            ValueError: its command names neither.
-        """
+        """A job with its results and preset in this folder, which may have been moved or copied."""
         arguments = list(job.arguments)
-        arguments[arguments.index("--out") + 1] = str(self.runs / job.name)
         preset = self.jobs_folder / job.name / "preset.json"
-        arguments[arguments.index("--preset") + 1] = str(preset)
+        for option, path in (("--out", self.runs / job.name), ("--preset", preset)):
+            if option in arguments[:-1]:
+                arguments[arguments.index(option) + 1] = str(path)
         return dataclasses.replace(job, arguments=tuple(arguments))
 
     def _write(self, job: Job) -> None:
