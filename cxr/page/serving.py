@@ -186,16 +186,16 @@ def _launch(page: gr.Blocks, settings: dict[str, Any]) -> tuple[str, str | None]
     Gradio asks its own page for an answer and gives up after three seconds, which a busy machine
     may need: it is launched again.
     """
-    for left in reversed(range(_LAUNCHES)):
+    left = _LAUNCHES
+    while True:
+        left -= 1
         try:
             _, here, shared = page.launch(**settings, prevent_thread_lock=True, quiet=True)
+            return here, shared
         except ValueError as error:
             if not left or "localhost is not accessible" not in str(error):
                 raise
             page.close(verbose=False)
-        else:
-            return here, shared
-    raise AssertionError("the last launch returns or raises")
 
 
 @contextlib.contextmanager

@@ -37,7 +37,7 @@ from cxr.reading.acquisition import Acquisition
 from cxr.reading.coded_size import coded_size
 from cxr.reading.dicom_decoding import decode_pixels
 from cxr.reading.dicom_pixels import grey_levels
-from cxr.reading.jpeg_scans import require_few_scans
+from cxr.reading.jpeg_markers import require_few_scans
 from cxr.reading.quiet_pydicom import quietly
 from cxr.reading.stored_levels import StoredLevels
 

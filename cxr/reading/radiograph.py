@@ -26,7 +26,7 @@ from cxr.errors import (
 )
 from cxr.messages import Message
 from cxr.reading.acquisition import UNKNOWN, Acquisition, is_dicom
-from cxr.reading.jpeg_scans import require_few_scans
+from cxr.reading.jpeg_markers import require_few_scans
 from cxr.reading.stored_levels import WHITE, StoredLevels
 
 # The largest flat-panel detectors give about 20 million pixels; checked before decoding, so that a

@@ -13,8 +13,7 @@ from cxr.cases import read_cases
 from cxr.errors import DatasetError, RunError
 from cxr.reading.radiograph import read_radiograph
 from tests.conftest import QUICK_FIT
-from training.data.dataset import present_splits
-from training.data.inspection import FITTED
+from training.data.dataset import FITTED, present_splits
 from training.fitting.loading import load_splits
 from training.fitting.presets import baseline, default, tiny
 from training.fitting.run_folder import RunFolder

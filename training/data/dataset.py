@@ -47,8 +47,8 @@ class Record:
 # --- Reading folders ------------------------------------------------------------------------------
 
 
-# The test split is not among them, so that no choice is made on it.
-_LEARNED_FROM = ("train", "val")
+# What a fit pools and splits anew. The test split is not among them: no choice is made on it.
+FITTED = ("train", "val")
 
 
 def read_folder(root: Path) -> tuple[list[Record], list[Record]]:
@@ -65,8 +65,8 @@ def read_folder(root: Path) -> tuple[list[Record], list[Record]]:
         DatasetError: the folder is missing, has none of the splits, or lacks a class; or an image
             is in both classes.
     """
-    records = list_records(root, splits=_LEARNED_FROM)
-    require_both_classes(root, _LEARNED_FROM, (record.label for record in records))
+    records = list_records(root, splits=FITTED)
+    require_both_classes(root, FITTED, (record.label for record in records))
     return _without_duplicates(root, records)
 
 

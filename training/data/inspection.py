@@ -12,12 +12,11 @@ import numpy as np
 from cxr.errors import RadiographError
 from cxr.messages import Message
 from cxr.model.bundle import CLASS_NAMES
-from training.data.dataset import Record, by_content, list_records
+from training.data.dataset import FITTED, Record, by_content, list_records
 from training.data.images import read_images
 from training.data.patients import without_held_out
 
 INSPECTED = ("train", "val", "test")  # the splits that are looked at
-FITTED = ("train", "val")  # what a fit pools and splits anew
 
 
 @dataclass(frozen=True)

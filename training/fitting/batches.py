@@ -60,7 +60,8 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
         self.side = split.images.shape[1]
         self.maps = split.lungs is not None
         # Images of each class with outlined lungs: surroundings can be exchanged between them.
-        self.outlined = [members[self._has_lungs(members)] for members in self.classes]
+        self.has_lungs = split.has_lungs
+        self.outlined = [members[self.has_lungs[members]] for members in self.classes]
         known = self.maps and all(len(members) for members in self.outlined)
         self.class_rows = config.batch_size
         if known:  # an even number, so that both classes have as many
@@ -114,7 +115,7 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
             return augment(image, self.config.augmentation, rng), {"logit": logit}
         local = self.config.local
         lungs = _lungs(self.split, row)
-        if self._has_lungs(row) and rng.random() < local.exchange_outside:
+        if self.has_lungs[row] and rng.random() < local.exchange_outside:
             image = self._with_other_outside(image, lungs, label, rng)
         if rng.random() < local.restyle and len(self.classes[1 - label]):
             donor = _image(self.split, rng.choice(self.classes[1 - label]))
@@ -210,11 +211,6 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
         other = rng.choice(self.outlined[1 - label if rng.random() < 0.7 else label])
         donor = restyle(_image(self.split, other), image, 1)
         return exchange_outside(image, lungs, donor, _lungs(self.split, other))
-
-    def _has_lungs(self, rows: int | npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-        if self.split.lungs is None:
-            return np.zeros(np.shape(rows), dtype=bool)
-        return np.asarray(~np.isnan(self.split.lungs[rows, 0, 0]))
 
     # --- Batches ---------------------------------------------------------------------------------
 

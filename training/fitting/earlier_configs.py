@@ -28,9 +28,9 @@ _ADDED_LATER: dict[str, Any] = {
 }
 
 
-_ADDED_TO_SECTIONS: dict[str, dict[str, Any]] = {
-    "local": {"outside_weight": 0.0, "visible_from": 0.0},  # until 0.7, and until 0.14
-    "floor": {"normal_heat": 0.5},  # until 0.12
+_ADDED_TO_SECTIONS = {
+    "local": ("outside_weight", "visible_from"),  # until 0.7, and until 0.14
+    "floor": ("normal_heat",),  # until 0.12
 }
 
 
@@ -41,8 +41,9 @@ def with_present_fields(document: dict[str, Any]) -> dict[str, Any]:
         document: of this version or an earlier one; unknown fields are kept as they are.
     """
     found: dict[str, Any] = {**_ADDED_LATER, **with_new_names(document)}
-    for section, added in _ADDED_TO_SECTIONS.items():
+    for section, names in _ADDED_TO_SECTIONS.items():
         if isinstance(found[section], dict):
+            added = {name: _ADDED_LATER[section][name] for name in names}
             found[section] = {**added, **found[section]}
     if "balance_classes" in found:  # until 0.3, when it was on or off
         found["balance"] = "batches" if found.pop("balance_classes") else "none"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cxr.errors import DatasetError
-from training.data.dataset import Record, read_folder, require_both_classes
+from training.data.dataset import FITTED, Record, read_folder, require_both_classes
 from training.data.images import Split, Splits, load_images
 from training.data.outlines import (
     LUNGS,
@@ -91,7 +91,7 @@ def load_whole(
     whole = _load(
         config, data, without_held_out(records), outlines, skip_unreadable=skip_unreadable
     )
-    require_both_classes(data, ("train", "val"), (record.label for record in whole.records))
+    require_both_classes(data, FITTED, (record.label for record in whole.records))
     drawn = outlines.lungs and whole.lungs is not None
     if drawn and set(whole.labels[whole.has_lungs]) != {0, 1}:
         raise DatasetError(

@@ -13,9 +13,9 @@ from cxr.errors import DatasetError, RadiographError
 from cxr.language import Language, format_number
 from cxr.messages import Message, text
 from cxr.page.pictures import shrink
-from training.data.dataset import present_splits
+from training.data.dataset import FITTED, present_splits
 from training.data.images import read_images
-from training.data.inspection import FITTED, INSPECTED, Inspection, Problem, inspect_folder
+from training.data.inspection import INSPECTED, Inspection, Problem, inspect_folder
 from training.studio.html_parts import QUIET, images_html, shown_errors, table
 from training.studio.words import language_of, shown
 

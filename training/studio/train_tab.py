@@ -17,8 +17,7 @@ from cxr.errors import CXRError, DatasetError
 from cxr.language import Language
 from cxr.messages import Message, text
 from cxr.reading.radiograph import Radiograph, read_radiograph
-from training.data.dataset import image_paths, present_splits
-from training.data.inspection import FITTED
+from training.data.dataset import FITTED, image_paths, present_splits
 from training.fitting.augmentation import augment
 from training.fitting.config import TrainingConfig
 from training.fitting.runs import list_runs
