@@ -1,0 +1,153 @@
+"""`classify` of folders and patterns, and runs that go on where an earlier one stopped."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from cxr.cli import main
+from cxr.model.bundle import Bundle
+from cxr.output.record import Record
+
+
+@pytest.fixture
+def folder(tmp_path: Path, image_file: Path) -> Path:
+    """Two radiographs at different depths, and a hidden file."""
+    folder = tmp_path / "radiographs"
+    (folder / "deeper").mkdir(parents=True)
+    for name in ("b.png", "deeper/a.png", ".hidden.png"):
+        (folder / name).write_bytes(image_file.read_bytes())
+    return folder
+
+
+def classify(capsys: pytest.CaptureFixture[str], *arguments: object) -> list[Record]:
+    main(["classify", *map(str, arguments), "--json"])
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_folders_and_patterns_stand_for_their_files(
+    folder: Path, tiny_bundle: Bundle, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = ("--model", tiny_bundle.folder)
+    names = [record["file"] for record in classify(capsys, folder, *model)]
+    assert names == [str(folder / "b.png"), str(folder / "deeper" / "a.png")]
+    found = classify(capsys, folder / "*" / "*.png", *model)
+    assert [record["file"] for record in found] == [str(folder / "deeper" / "a.png")]
+
+
+@pytest.mark.parametrize(
+    ("source", "said"), [("empty", "the folder holds no files"), ("*.xyz", "no file matches")]
+)
+def test_nothing_to_classify_is_bad_usage(
+    tmp_path: Path, source: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    assert main(["classify", str(tmp_path / source)]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_answers_are_the_same_and_in_order_however_many_run_at_once(
+    folder: Path, tiny_bundle: Bundle, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = ("--model", tiny_bundle.folder)
+    files = [folder / "b.png", folder / "missing.png", folder / "deeper" / "a.png"]
+    together = classify(capsys, *files, *model)
+    alone = [record for file in files for record in classify(capsys, file, *model)]
+    assert [record["file"] for record in together] == list(map(str, files))
+    for one, other in zip(together, alone, strict=True):
+        assert one["status"] == other["status"]
+        assert one["probability"] == pytest.approx(other["probability"], abs=1e-5)
+
+
+def test_a_killed_run_goes_on_where_it_stopped(
+    folder: Path, tiny_bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, model = tmp_path / "out.jsonl", ("--model", tiny_bundle.folder)
+    overlays = ("--overlay", tmp_path / "overlays")
+    namesake = tmp_path / "b.png"
+    namesake.write_bytes((folder / "b.png").read_bytes())
+    (first,) = classify(capsys, folder / "b.png", *model, *overlays)
+    out.write_text(json.dumps(first | {"probability": 0.123}) + '\n{"file": "cut o')
+    assert not classify(capsys, namesake, folder, *model, *overlays, "--resume", out)
+    records = [json.loads(line) for line in out.read_text().splitlines()]
+    files = [str(folder / "b.png"), str(namesake), str(folder / "deeper" / "a.png")]
+    assert [record["file"] for record in records] == files
+    assert records[0]["probability"] == 0.123  # was not answered again
+    assert len({record["overlay"] for record in records}) == 3
+    assert not classify(capsys, namesake, folder, *model, *overlays, "--resume", out)
+    assert len(out.read_text().splitlines()) == 3
+
+
+def test_a_file_that_was_out_of_reach_is_answered_once_it_is_asked_for(
+    folder: Path, tiny_bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, missing = tmp_path / "out.jsonl", tmp_path / "later.png"
+    options = (folder, missing, "--model", tiny_bundle.folder, "--resume", out)
+    assert not classify(capsys, *options)
+    missing.write_bytes((folder / "b.png").read_bytes())
+    assert not classify(capsys, *options)
+
+    def states() -> dict[str, str]:
+        records = [json.loads(line) for line in out.read_text().splitlines()]
+        assert len(records) == 3
+        return {Path(record["file"]).name: record["status"] for record in records}
+
+    assert states() == {"b.png": "ok", "a.png": "ok", "later.png": "error"}
+    assert not classify(capsys, *options, "--retry-errors")
+    assert states() == {"b.png": "ok", "a.png": "ok", "later.png": "ok"}
+
+
+def test_answers_at_another_threshold_are_not_mixed(
+    image_file: Path, tiny_bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nor are those of the model's own rule and at its threshold alone."""
+    out = tmp_path / "out.jsonl"
+    options = ["classify", str(image_file), "--model", str(tiny_bundle.folder), "--resume"]
+    assert main([*options, str(out)]) == 0
+    shipped = json.loads(out.read_text())["threshold"]
+    capsys.readouterr()
+    assert main([*options, str(out), "--threshold", str(shipped)]) == 2
+    assert "line 1: was answered at another threshold" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--overlay", "--heatmaps", "--resume"])
+def test_results_do_not_lie_where_the_next_run_would_classify_them(
+    folder: Path, tiny_bundle: Bundle, option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--model", str(tiny_bundle.folder), option, str(folder / "deeper" / "results")]
+    assert main(["classify", str(folder), *options]) == 2
+    assert "whose files are classified" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_read_is_not_left_out(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Tests may run as a user who can read everything."""
+    closed, scandir = str(folder / "deeper"), os.scandir
+
+    def refuses(path: str) -> object:
+        if str(path) == closed:
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuses)
+    assert main(["classify", str(folder)]) == 2
+    assert f"{closed}: cannot be read (Permission denied)" in capsys.readouterr().err
+
+
+def test_answers_of_another_model_are_not_mixed(
+    image_file: Path, tiny_bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out.jsonl"
+    (record,) = classify(capsys, image_file, "--model", tiny_bundle.folder)
+    out.write_text(json.dumps(record | {"model": {"name": "other"}}) + "\n")
+    options = ["--model", str(tiny_bundle.folder), "--resume", str(out)]
+    assert main(["classify", str(image_file), *options]) == 2
+    assert "line 1: was answered by another model" in capsys.readouterr().err
+    out.write_text("no answers\n")
+    assert main(["classify", str(image_file), *options]) == 2
+    assert "line 1: expected an answer" in capsys.readouterr().err
