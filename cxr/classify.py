@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TextIO
 
 import numpy as np
+from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from cxr.classifier import Classifier, Prediction
@@ -61,7 +62,8 @@ def classify_files(
     Raises:
         BundleError, HubError: the model cannot be used.
         CXRError: a folder or file for results cannot be written, lies in a folder that is to be
-            classified, or holds answers of another model or threshold.
+            classified, holds answers of another model or threshold, or is written by another
+            process.
     """
     if retry_errors and resume is None:
         raise CXRError("--retry-errors needs --resume: the file of an earlier run.")
@@ -75,28 +77,35 @@ def classify_files(
     classifier = Classifier(find_bundle(model), threads=1 if workers > 1 else None)
     if not as_json and resume is None:
         print(f"Model: {', '.join(classifier.bundle.identity().values())}", file=sys.stderr)
-    answered: dict[str, Record] = {}
-    if resume:
-        again = set(files) if retry_errors else set()
-        answered = _read_answers(resume, classifier, threshold, again=again)
-    for record in answered.values():
-        overlay_files.take(record["overlay"])
-        heatmap_files.take(record["heatmap"])
-    all_ok = all(answered[file]["status"] == "ok" for file in files if file in answered)
-    waiting = [file for file in files if file not in answered]
-    with _opened(resume) as out:
-        # Without a terminal, no progress: standard error is for what goes wrong.
-        progress = tqdm(total=len(waiting), unit="file", disable=None if len(files) > 1 else True)
-        for outcome in _answers(waiting, classifier, workers):
-            record = to_record(outcome, classifier, threshold=threshold)
-            if outcome.answer:
-                record["overlay"] = overlay_files.write(outcome.file, _overlay_png, *outcome.answer)
-                record["heatmap"] = heatmap_files.write(outcome.file, _heatmap_npy, *outcome.answer)
-            all_ok = all_ok and outcome.status == "ok"
-            line = json.dumps(record) if as_json or resume else _lines(record)
-            print(line, file=out, flush=True)
-            progress.update()
-        progress.close()
+    with _held(resume):
+        answered: dict[str, Record] = {}
+        if resume:
+            again = set(files) if retry_errors else set()
+            answered = _read_answers(resume, classifier, threshold, again=again)
+        for record in answered.values():
+            overlay_files.take(record["overlay"])
+            heatmap_files.take(record["heatmap"])
+        all_ok = all(answered[file]["status"] == "ok" for file in files if file in answered)
+        waiting = [file for file in files if file not in answered]
+        with _opened(resume) as out:
+            # Without a terminal, no progress: standard error is for what goes wrong.
+            progress = tqdm(
+                total=len(waiting), unit="file", disable=None if len(files) > 1 else True
+            )
+            for outcome in _answers(waiting, classifier, workers):
+                record = to_record(outcome, classifier, threshold=threshold)
+                if outcome.answer:
+                    record["overlay"] = overlay_files.write(
+                        outcome.file, _overlay_png, *outcome.answer
+                    )
+                    record["heatmap"] = heatmap_files.write(
+                        outcome.file, _heatmap_npy, *outcome.answer
+                    )
+                all_ok = all_ok and outcome.status == "ok"
+                line = json.dumps(record) if as_json or resume else _lines(record)
+                print(line, file=out, flush=True)
+                progress.update()
+            progress.close()
     if not as_json and not all_ok:
         print("Some files were refused or could not be read.", file=sys.stderr)
     return 0 if all_ok else 1
@@ -111,6 +120,30 @@ def _check_apart(sources: Sequence[str], location: str) -> None:
                 f"{location}: lies in {source}, whose files are classified, and a result could "
                 "overwrite one or be taken for one. Choose another place."
             )
+
+
+@contextmanager
+def _held(resume: str | None) -> Iterator[None]:
+    """Keep other processes from this file: their answers would be mixed with ours, or lost.
+
+    Raises:
+        CXRError: another process has it, or nothing can be written beside it.
+    """
+    if resume is None:
+        yield
+        return
+    path = Path(resume).resolve()  # it may be a link
+    try:
+        lock = FileLock(path.with_name(f".{path.name}.lock")).acquire(blocking=False)
+    except Timeout as error:
+        raise CXRError(
+            f"{resume}: another process is writing its answers there. Wait until it has ended, or "
+            "name another file to --resume."
+        ) from error
+    except OSError as error:
+        raise CXRError(not_written(resume, error)) from error
+    with lock:
+        yield
 
 
 @contextmanager

@@ -176,6 +176,23 @@ def test_importing_and_helping_load_neither_tensorflow_nor_gradio_nor_ray(code: 
     assert not {"tensorflow", "keras", "gradio", "ray", "pyarrow"} & set(listed)
 
 
+@pytest.mark.parametrize("page", ["cxr.page", "training.studio"])
+def test_a_page_is_imported_without_gradios_stubs(page: str) -> None:
+    """Gradio would read and write one beside each component, in seconds."""
+    code = """
+import sys
+stubs = []
+def hear(event, arguments):
+    if event == "open" and str(arguments[0]).endswith(".pyi"):
+        stubs.append(arguments[0])
+sys.addaudithook(hear)
+"""
+    printed = fresh(
+        f"{code}import {page}, gradio, inspect\nprint(stubs, inspect.getfile(gradio.HTML))"
+    )
+    assert printed.startswith("[] /")  # and afterwards, a class's file can be found again
+
+
 @pytest.mark.parametrize(
     "code",
     [

@@ -12,7 +12,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -277,15 +276,6 @@ def test_a_clock_that_was_set_back_keeps_the_order_of_jobs(
     queue.stop("job-0")
     queue.resume("job-0")
     assert [job.name for job in queue.jobs()] == ["job-1", "job-2", "job-0"]
-
-
-def test_two_processes_that_answer_into_one_file_lose_nothing(tmp_path: Path) -> None:
-    out = tmp_path / "answers.jsonl"
-    command = [sys.executable, "-m", "cxr", "classify", *FILMS, "--resume", out]
-    together = [subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL) for _ in range(2)]
-    assert [process.wait(timeout=120) for process in together] == [0, 0]
-    records = [json.loads(line) for line in out.read_text().splitlines()]
-    assert {record["file"] for record in records} == set(map(str, FILMS))
 
 
 def test_a_folder_that_several_replace_at_once_is_always_whole(tmp_path: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from cxr.page import gradio_without_stubs  # noqa: F401
+
+# isort: split
 from pathlib import Path
 from typing import Any
 

@@ -13,7 +13,6 @@ from cxr.classifier import Classifier
 from cxr.errors import UnreadableRadiograph
 from cxr.language import Language
 from cxr.messages import Message
-from cxr.output.dicom import dicom_objects
 from cxr.output.report_pdf import OwnReading, Reading, pdf_report
 from cxr.reading.radiograph import read_radiograph
 
@@ -48,6 +47,9 @@ def make_file(
     if asked.get("kind") != "dicom":
         pdf = pdf_report(radiograph, prediction, classifier.bundle, reading)
         return _file(pdf, "application/pdf", f"{Path(name).stem}_report.pdf")
+    # Imports highdicom, which takes most of a second: only who asks for DICOM files waits for it.
+    from cxr.output.dicom import dicom_objects
+
     objects = dicom_objects(
         content,
         radiograph,

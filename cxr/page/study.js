@@ -22,6 +22,7 @@ const study = {
   others: [], // before the start: names of the files among those last chosen that are no images
   labels: null, // before the start: see study_labels.js
   ambiguous: [], // before the start: what the labels call several of the radiographs
+  about: {}, // reader (a code of the reader's own, or ""), begun (when, ISO 8601)
   problem: "", // what is said at the top
   unkept: false, // whether the browser could not keep something of it
 };
@@ -49,12 +50,15 @@ const keeping = async (task) => {
     return null;
   }
 };
+// The store has the radiographs under their numbers, and other things under names.
+const itemsOf = (kept) => kept.filter(([key]) => Number.isInteger(key)).map(([, item]) => item);
 const keepItem = (at) => keeping(() => store.put(study.items[at].key, study.items[at]));
 
 // --- From one radiograph to the next -----------------------------------------------------------------------
 
 // A reading that is not submitted yet: { of (its radiograph's key), phase, … }; see study_reading.js.
 const DRAFT = "draft";
+const ABOUT = "about"; // see study.about
 const BEGINNING = "beginning"; // there while not all radiographs of a study are kept yet
 const resume = async () => {
   const kept = await keeping(() => store.all());
@@ -62,7 +66,8 @@ const resume = async () => {
     await keeping(() => store.clear());
     study.problem = "not_begun";
   } else if (kept) {
-    study.items = kept.filter(([key]) => key !== DRAFT).map(([, item]) => item);
+    study.items = itemsOf(kept);
+    study.about = Object.fromEntries(kept)[ABOUT] ?? {};
   }
   if (study.items.length) await next();
   else enter("setup");
@@ -202,6 +207,7 @@ const shuffled = (values) => {
 };
 const start = async () => {
   const sources = shuffled(study.chosen);
+  study.about = { reader: $(".reader").value.trim(), begun: new Date().toISOString() };
   study.problem = "";
   enter("loading");
   await (beginning = keepAll(sources));
@@ -213,6 +219,7 @@ const keepAll = async (sources) => {
   await keeping(() => store.clear());
   Object.assign(study, { items: [], unkept: false });
   await keeping(() => store.put(BEGINNING, true));
+  await keeping(() => store.put(ABOUT, study.about));
   for (const [key, { name, label, open }] of sources.entries()) {
     const item = { key, name, label, kind: null };
     try {
@@ -225,7 +232,7 @@ const keepAll = async (sources) => {
   await keeping(() => store.remove(BEGINNING));
   // From now on the browser's own copies are read: the disk may be taken away.
   const kept = study.unkept ? null : await keeping(() => store.all());
-  if (kept) study.items = kept.map(([, item]) => item);
+  if (kept) study.items = itemsOf(kept);
 };
 
 // The radiographs that were not read are left out, for good: figures seen in between would change the readings. So is one
@@ -241,7 +248,7 @@ const end = async () => {
 
 const forget = async () => {
   await keeping(() => store.clear());
-  Object.assign(study, { items: [], at: -1, labels: null, problem: "", unkept: false });
+  Object.assign(study, { items: [], at: -1, about: {}, labels: null, problem: "", unkept: false });
   enter("setup");
 };
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gradio as gr
 
+import cxr
 from cxr.classifier import Classifier
 from cxr.page.answers import Answers
 from cxr.page.desk import create_desk
@@ -44,4 +45,5 @@ def create_study(classifier: Classifier, *, turns: Turns, elem_id: str) -> gr.HT
         styles=("viewer.css", "stage.css", "panel.css", "study.css"),
         elem_id=elem_id,
         when_opened="study",
+        software=f"cxr {cxr.__version__}",  # stands in the tables beside the model
     )

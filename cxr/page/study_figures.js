@@ -123,11 +123,12 @@ const overlapFigures = (read) => {
 
 // --- The same to take along -------------------------------------------------------------------------------
 
-const COLUMNS = ["position", "file", "image", "status", "label", "choice", "confidence", "choice_with_aid",
+const COLUMNS = ["reader", "position", "file", "image", "status", "label", "choice", "confidence", "choice_with_aid",
   "confidence_with_aid", "verdict", "verdict_at_threshold", "probability", "low", "threshold", "high", "evidence", "marks",
-  "evidence_in_marks", "lungs_in_marks", "strongest_in_marks", "seconds", "seconds_with_aid", "remarks", "model"];
+  "evidence_in_marks", "lungs_in_marks", "strongest_in_marks", "seconds", "seconds_with_aid", "remarks", "model", "software"];
 const STATUS = { answered: "read", half: "read_without_aid" }; // others are called as their kind
 const rowOf = (item) => ({
+  reader: study.about.reader,
   position: item.key + 1,
   file: item.name,
   status: STATUS[item.kind] ?? item.kind,
@@ -155,12 +156,17 @@ const rowOf = (item) => ({
     strongest_in_marks: item.answer.overlap?.strongest,
     seconds_with_aid: item.second.seconds,
     model: item.answer.model,
+    software: item.answer.software,
   }),
 });
-const called = (ending) => `reader-study-${new Date().toLocaleDateString("sv")}.${ending}`; // as 2026-11-29
+// As reader-study-B2-2026-11-29.csv, so that the files of several readers can lie in one folder.
+const called = (ending) => {
+  const reader = (study.about.reader ?? "").replace(/[^\p{L}\p{N}_-]+/gu, "_");
+  return ["reader-study", ...(reader ? [reader] : []), `${new Date().toLocaleDateString("sv")}.${ending}`].join("-");
+};
 const keepTable = () => cxrFiles.downloadTable(called("csv"), COLUMNS, study.items.map(rowOf));
 const keepDocument = () => {
   const radiographs = study.items.map((item) => ({ ...rowOf(item), marks: item.first?.marks ?? [] }));
-  const content = JSON.stringify({ figures: figuresOf(study.items), radiographs }, null, 1);
+  const content = JSON.stringify({ ...study.about, figures: figuresOf(study.items), radiographs }, null, 1);
   cxrFiles.downloadBlob(new Blob([content], { type: "application/json" }), called("json"));
 };

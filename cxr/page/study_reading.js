@@ -82,6 +82,7 @@ const summary = (value) => ({
   worth: value.worth,
   model: value.model,
   model_name: value.model_name,
+  software: props.software,
   overlap: current().first.marks.length ? overlapOf(value) : null,
 });
 const overlapOf = (value) => {

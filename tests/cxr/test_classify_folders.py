@@ -5,6 +5,9 @@ from __future__ import annotations
 import errno
 import json
 import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ import pytest
 from cxr.cli import main
 from cxr.model.bundle import Bundle
 from cxr.output.record import Record
+from tests.conftest import ROOT
 
 
 @pytest.fixture
@@ -137,6 +141,30 @@ def test_a_folder_that_cannot_be_read_is_not_left_out(
     monkeypatch.setattr(os, "scandir", refuses)
     assert main(["classify", str(folder)]) == 2
     assert f"{closed}: cannot be read (Permission denied)" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs a file that keeps a process waiting")
+def test_two_processes_do_not_write_one_file(
+    folder: Path, tiny_bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.mkfifo(folder / "c.png")  # whoever reads it waits until something is written
+    results = tmp_path / "answers.jsonl"
+    files = [str(folder / name) for name in ("b.png", "c.png")]
+    arguments = ["classify", *files, "--model", str(tiny_bundle.folder), "--resume"]
+    first = subprocess.Popen([sys.executable, "-m", "cxr", *arguments, str(results)], cwd=ROOT)
+    try:
+        while not results.exists():
+            assert first.poll() is None
+            time.sleep(0.05)
+        (tmp_path / "link.jsonl").symlink_to(results)
+        assert main([*arguments, str(tmp_path / "link.jsonl")]) == 2
+        assert "another process is writing its answers there" in capsys.readouterr().err
+    finally:
+        (folder / "c.png").write_bytes((folder / "b.png").read_bytes())
+        assert first.wait(timeout=60) == 0
+    (folder / "c.png").unlink()
+    assert main([*arguments, str(results)]) == 0
+    assert len(results.read_text().splitlines()) == 2
 
 
 def test_answers_of_another_model_are_not_mixed(

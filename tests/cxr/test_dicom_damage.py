@@ -22,6 +22,7 @@ from pydicom.encaps import encapsulate
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRLittleEndian,
+    JPEG2000Lossless,
     JPEGBaseline8Bit,
     JPEGExtended12Bit,
     JPEGLSLossless,
@@ -232,6 +233,23 @@ def test_a_picture_that_keeps_its_decoder_busy_is_given_up() -> None:
     assert child.returncode == -signal.SIGKILL
     with pytest.raises(UnreadableRadiograph, match=r"image: this DICOM file is damaged"):
         read_radiograph(busy, name="image")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit of processor time")
+def test_a_jpeg_2000_picture_that_would_take_minutes_is_given_up() -> None:
+    coded = io.BytesIO()
+    grey = np.zeros((1000, 1000), np.uint8)
+    Image.fromarray(grey).save(coded, "JPEG2000", precinct_size=(32, 32))
+    head, rest = coded.getvalue().split(b"\xff\x52", 1)  # ISO 15444-1 annex A: COD
+    many_layers = head + b"\xff\x52" + rest[:4] + b"\xff\xff" + rest[6:]
+    assert len(many_layers) < 10_000
+    dataset = make(grey, bits=8)
+    dataset.file_meta.TransferSyntaxUID = JPEG2000Lossless
+    dataset.PixelData = encapsulate([many_layers])
+    began = time.monotonic()
+    with pytest.raises(UnreadableRadiograph, match=r"image: this DICOM file is damaged"):
+        read_radiograph(content(dataset), name="image")
+    assert time.monotonic() - began < 30  # it takes three minutes to decode
 
 
 def test_jpeg_ls_is_read_whatever_the_working_folder_is(

@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import zipfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from sklearn.metrics import cohen_kappa_score, roc_auc_score
 
+from cxr import __version__
 from cxr.classifier import Classifier
 from cxr.messages import text
 from cxr.reading.radiograph import read_radiograph
@@ -49,6 +51,7 @@ def test_a_study_of_eight_radiographs_goes_on_after_a_reload(
         "8 of them have a label, from labels.csv: 4 pneumonia, 4 normal. 1 row of the labels was "
         "not understood, or contradicts another row, and is not used."
     )
+    page.locator("#study .reader").fill("=B/2 ")
     page.locator("#study [data-do=start]").click()
 
     number = 0
@@ -105,7 +108,13 @@ def test_a_study_of_eight_radiographs_goes_on_after_a_reload(
     with page.expect_download() as waiting:
         page.locator("#study [data-do=json]").click()
     waiting.value.save_as(tmp_path / "study.json")
+    assert waiting.value.suggested_filename == f"reader-study-_B_2-{datetime.now():%Y-%m-%d}.json"
     document = json.loads((tmp_path / "study.json").read_text("utf-8"))
+    assert document["reader"] == "=B/2"  # outlasts the reload, and is kept from being a formula:
+    assert {row["reader"] for row in table} == {"'=B/2"}
+    begun = datetime.fromisoformat(document["begun"])
+    assert timedelta(0) < datetime.now(UTC) - begun < timedelta(hours=1)
+    assert {row["software"] for row in table if row["status"] == "read"} == {f"cxr {__version__}"}
     agrees_with(document["figures"], table, tiny_classifier, radiographs[0].parent)
     assert sum(bool(row["marks"]) for row in document["radiographs"]) == 1
 

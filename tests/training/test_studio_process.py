@@ -82,7 +82,7 @@ def about(page: Page) -> Locator:
 def test_from_a_data_folder_to_a_compared_model(
     browser: Browser, chest_images: Path, tmp_path: Path
 ) -> None:
-    runs, epochs = tmp_path / "runs", 16
+    runs, epochs = tmp_path / "runs", 10
     studio = Studio(runs, "--data", str(chest_images))
     try:
         with opened(browser, studio.url) as page:

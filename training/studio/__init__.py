@@ -8,6 +8,9 @@ page crashes.
 
 from __future__ import annotations
 
+from cxr.page import gradio_without_stubs  # noqa: F401
+
+# isort: split
 import html
 import json
 import os
