@@ -12,6 +12,7 @@ from typing import Any
 import jinja2
 
 from cxr.language import Language, keep_together
+from cxr.model.expected import calibration_error_by_chance
 from cxr.model.operating_points import OperatingPoints
 from cxr.templates import render, words
 
@@ -58,6 +59,7 @@ def write_card(
         official=_figures(evaluation.get("official_test")),
         method=_METHODS[config["heatmap"]["method"]],
         method_names=_METHODS,
+        error_by_chance=calibration_error_by_chance(evaluation["result"]),
         mean=mean,
         **words(language),
     )

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from typing import Any, TypedDict
 
+import numpy as np
+
 from cxr.model.operating_points import OperatingPoint
 
 # What reading a document of another shape than expected raises.
+_MOST_BINS = 100
 _MALFORMED = (KeyError, TypeError, ValueError, AttributeError, OverflowError, ZeroDivisionError)
 
 
@@ -77,6 +80,37 @@ def sensitivity_by_kind(evaluation: dict[str, Any]) -> dict[str, float] | None:
     except _MALFORMED:
         return None
     return found if all(0 <= value <= 1 for value in found.values()) else None
+
+
+def calibration_error_by_chance(result: dict[str, Any]) -> float | None:
+    """The calibration error that a perfectly calibrated model has on average on these images.
+
+    The fewer images there are, the further their labels scatter about the probabilities. Here they
+    are drawn from these a thousand times, in the bins of the reliability diagram.
+
+    Args:
+        result: images, pneumonia (how many of them show it) and reliability of an evaluation, as
+            `training.metrics.documents` has them; both classes weigh the same in it.
+
+    Returns:
+        In [0, 1].
+    """
+    try:
+        bins = result["reliability"]
+        positive, images = int(result["pneumonia"]), int(result["images"])
+        if not (0 < positive < images and 0 < len(bins) <= _MOST_BINS):
+            return None
+        probability = np.array([row["probability"] for row in bins], dtype=np.float64)
+        counts = np.array([row["images"] for row in bins], dtype=np.int64)
+        # The probabilities hold where both classes are equally frequent; here they are not.
+        frequent = probability * positive
+        frequent /= frequent + (1 - probability) * (images - positive)
+        drawn = np.random.default_rng(0).binomial(counts, frequent, size=(1000, len(bins)))
+        ill, well = drawn / (2 * positive), (counts - drawn) / (2 * (images - positive))
+        error = float(np.abs(ill - probability * (ill + well)).sum(axis=1).mean())
+    except _MALFORMED:
+        return None
+    return error if 0 <= error <= 1 else None
 
 
 def _rates(point: OperatingPoint) -> Rates:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
+from cxr.model.expected import calibration_error_by_chance
 from training.metrics.comparison import compare, delong_test, mcnemar_test
 from training.metrics.evaluation import (
     auc,
@@ -70,6 +71,38 @@ def test_a_bins_row_says_how_many_images_and_what_share() -> None:
     assert [row["images"] for row in rows] == [2, 2]
     assert [row["share"] for row in rows] == [0.5, 0.5]
     assert calibration_error(rows) == pytest.approx(0.4)
+
+
+def test_the_calibration_error_by_chance_is_that_of_calibrated_models() -> None:
+    """Three quarters have pneumonia; probabilities hold where both classes are as frequent."""
+    found, predicted = [], []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        labels = (rng.random(800) < 0.75).astype(np.int64)
+        scores = rng.normal(2.0 * labels, 1)  # of two normal distributions: p = sigmoid(2x - 2)
+        probabilities = sigmoid((2 * scores - 2).astype(np.float32))
+        rows = reliability(labels, probabilities)
+        found.append(calibration_error(rows))
+        result = {"images": 800, "pneumonia": int(labels.sum()), "reliability": rows}
+        predicted.append(calibration_error_by_chance(result))
+    assert np.mean(predicted) == pytest.approx(np.mean(found), rel=0.1)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"images": 4, "pneumonia": 4},
+        {"reliability": []},
+        {"reliability": 10**6 * [{"probability": 0.5, "images": 1}]},
+        {"reliability": [{"probability": float("nan"), "images": 1}]},
+        {"reliability": [{"probability": 0.5, "images": 10**30}]},
+        {"reliability": None},
+    ],
+)
+def test_there_is_no_calibration_error_by_chance_of_nonsense(change: dict[str, object]) -> None:
+    sound = {"images": 4, "pneumonia": 2, "reliability": [{"probability": 0.5, "images": 4}]}
+    assert calibration_error_by_chance(sound) is not None
+    assert calibration_error_by_chance({**sound, **change}) is None
 
 
 def test_intervals_cover_what_they_should() -> None:

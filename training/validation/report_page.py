@@ -10,6 +10,7 @@ from pathlib import Path
 
 from cxr.language import Language
 from cxr.messages import text
+from cxr.model.expected import calibration_error_by_chance
 from cxr.templates import render, words
 from training.files import read_json
 from training.templates import FOLDER
@@ -54,9 +55,11 @@ def _rendered(folder: Path, template: str, language: Language, *, top: int) -> s
         for name in PLOTS
         if (folder / name).is_file()
     ]
+    report = read_json(folder / DOCUMENT)
     return render(
         FOLDER / template,
-        report=read_json(folder / DOCUMENT),
+        report=report,
+        error_by_chance=calibration_error_by_chance(report),
         plots=shown,
         mistakes=read_mistakes(folder),
         top=top,
