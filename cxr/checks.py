@@ -1,10 +1,11 @@
 """Checks of one answer: what its heatmap and its verdict are worth on this radiograph.
 
 Four questions: how the evidence is divided between the lungs and the rest of the image; how much of
-the probability is due to the places that the heatmap shows; whether blurring the tenth of the image
-with the strongest evidence changes the answer more than blurring a tenth elsewhere, as it must if
-the heatmap shows what the network goes by; and whether single views, mirrored or moved a little,
-give the same verdict as the answer, which may be the mean over a radiograph and its mirror image.
+the probability is due to the places that the heatmap shows; whether blurring the strongest
+evidence, up to a tenth of the image, changes the answer more than blurring as much elsewhere, as it
+must if the heatmap shows what the network goes by; and whether single views, mirrored or moved a
+little, give the same verdict as the answer, which may be the mean over a radiograph and its mirror
+image.
 """
 
 from __future__ import annotations
@@ -47,11 +48,11 @@ _ELSEWHERE = ((0.5, 0.25), (0.3, 0.6))
 
 @dataclass(frozen=True)
 class Blurring:
-    """By how much the logit falls when a tenth of the image is blurred.
+    """By how much the logit falls when up to a tenth of the image is blurred.
 
     Attributes:
-        strongest: the tenth with the strongest evidence.
-        elsewhere: a tenth elsewhere, on average.
+        strongest: the strongest evidence.
+        elsewhere: as much elsewhere, on average.
     """
 
     strongest: float
@@ -188,8 +189,7 @@ def _places(fields: LungFields) -> npt.NDArray[np.int64]:
     y, x = np.mgrid[:side, :side]
     places = np.full(mask.shape, PLACES.index("beside"))
     if mask.any():
-        rows, columns = np.nonzero(mask)
-        within = (x >= columns.min()) & (x <= columns.max())
+        rows, _ = np.nonzero(mask)
         # In each row, the heart lies between lung pixels and the chest wall outside them.
         after_lung = np.maximum.accumulate(mask, axis=1)
         before_lung = np.maximum.accumulate(mask[:, ::-1], axis=1)[:, ::-1]
@@ -198,7 +198,7 @@ def _places(fields: LungFields) -> npt.NDArray[np.int64]:
         under = (
             np.maximum.accumulate(mask, axis=0) & ~np.maximum.accumulate(mask[::-1], axis=0)[::-1]
         )
-        places[(under & within) | (y > rows.max())] = PLACES.index("below")
+        places[under | (y > rows.max())] = PLACES.index("below")
         places[y < rows.min()] = PLACES.index("above")
     edge = max(1, round(_EDGE * side))
     outer = np.minimum.reduce([x, y, side - 1 - x, side - 1 - y]) < edge
@@ -208,7 +208,7 @@ def _places(fields: LungFields) -> npt.NDArray[np.int64]:
 
 
 def variants(image: Image) -> dict[str, Image]:
-    """Single views of an image (S, S), by name: as it is, mirrored, moved up and down."""
+    """Single views of an image (S, S), by name: as it is, mirrored, moved towards two corners."""
     return {
         "as it is": image,
         "mirrored": np.ascontiguousarray(image[:, ::-1]),
@@ -218,7 +218,7 @@ def variants(image: Image) -> dict[str, Image]:
 
 
 def blurred(image: Image, evidence: Image) -> Image:
-    """An image with the tenth with the strongest evidence blurred, then with others of its tenths.
+    """An image with the strongest evidence blurred, up to a tenth of it, then with other places.
 
     Args:
         image: float32 (S, S) in [0, 1].
@@ -272,13 +272,17 @@ def summarize(
 
 
 def _strongest_tenth(evidence: Image, side: int) -> Image:
-    """A soft mask in [0, 1], float32 (side, side), over the tenth with the strongest evidence."""
-    smooth = cv2.resize(evidence, (side, side), interpolation=cv2.INTER_CUBIC)
-    # A stable sort: where the evidence is equal, the pixels' order decides, so that the mask
-    # always covers a tenth.
+    """A soft mask in [0, 1], float32 (side, side), over the tenth with the strongest evidence.
+
+    Over less where less has any.
+    """
+    smooth = np.asarray(cv2.resize(evidence, (side, side), interpolation=cv2.INTER_LINEAR))
+    # A stable sort: where the evidence is equal, the pixels' order decides, so that the mask does
+    # not cover more than a tenth.
     order = np.argsort(smooth, axis=None, kind="stable")
     mask = np.zeros(smooth.size, dtype=np.float32)
     mask[order[-round(_TENTH * mask.size) :]] = 1
+    mask[smooth.ravel() <= 0] = 0
     softened = cv2.GaussianBlur(mask.reshape(side, side), (0, 0), side / 64)
     return np.asarray(softened, dtype=np.float32)
 

@@ -99,7 +99,9 @@ class Classifier:
         """
         self.bundle = bundle
         self.gate = gate or Gate(threads=threads)
-        self._session = ModelSession(bundle.folder, bundle.network, threads=threads)
+        self._session = ModelSession(
+            bundle.folder, bundle.network, sha256=bundle.graph_sha256, threads=threads
+        )
 
     @classmethod
     def load(cls, model: str | os.PathLike[str] | None = None) -> Classifier:

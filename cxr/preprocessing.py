@@ -50,12 +50,10 @@ class Preprocessing:
 
         Shrinking averages over each target pixel's area, which neither aliases ribs nor sharpens.
         """
-        shrinks = min(radiograph.shape) >= self.size
-        resized = cv2.resize(
-            radiograph.pixels,
-            (self.size, self.size),
-            interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR,
-        )
+        height, width = (min(side, self.size) for side in radiograph.shape)
+        # One axis after the other where only one shrinks: together, OpenCV would average over none.
+        shrunk = cv2.resize(radiograph.pixels, (width, height), interpolation=cv2.INTER_AREA)
+        resized = cv2.resize(shrunk, (self.size, self.size), interpolation=cv2.INTER_LINEAR)
         return np.asarray(resized, dtype=np.float32)
 
     def normalize(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -24,22 +24,30 @@ def where_it_is(folder: Path) -> Path:
     return folder if folder.exists() or not former_of(folder).is_dir() else former_of(folder)
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path, *, sha256: str | None = None) -> dict[str, Any]:
     """The JSON object of a file; fields of earlier versions get their present names.
 
+    Args:
+        path: the file.
+        sha256: of the file, if only that one will do.
+
     Raises:
-        BundleError: the file is missing, or holds no JSON object.
+        BundleError: the file is missing, is another one, or holds no JSON object.
     """
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        content = path.read_bytes()
+        if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
+            raise BundleError(f"{path}: was exchanged while the model was loaded. Try again.")
+        document = with_new_names(json.loads(content.decode("utf-8")))
+        if b"\\ud" in content.lower():  # half a character, maybe, which nothing can write
+            json.dumps(document, ensure_ascii=False).encode("utf-8")
     except FileNotFoundError as error:
         raise BundleError(Message("bundle_file_missing", {"path": str(path)})) from error
     except (OSError, ValueError, RecursionError) as error:
         raise BundleError(f"{path}: cannot be read as JSON ({error}).") from error
     if not isinstance(document, dict):
         raise BundleError(f"{path}: expected a JSON object. Received: {type(document).__name__}.")
-    renamed: dict[str, Any] = with_new_names(document)
-    return renamed
+    return document
 
 
 def write_json(path: Path, document: Mapping[str, Any]) -> None:

@@ -89,7 +89,8 @@ class LungFields:
             that is missing.
         cut: length of their outline that lies on the image's edge, relative to the rest of it.
         tilt: degrees between the line through the two centres and the horizontal, in [-90, 90],
-            positive if the right-hand end is lower; 0 unless there are two fields.
+            positive if the right-hand end is lower; 0 unless there are two fields. In the square
+            that the image was made, not in the image.
         uncertainty: area where the network is uncertain whether it is lung, relative to the
             fields' area.
     """

@@ -6,6 +6,7 @@ known radiographs by ``python -m training fit-gate``.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -127,7 +128,7 @@ def image_reasons(measured: Measurements, limits: Limits) -> list[Message]:
     has_lungs = measured.lungs.area >= limits.area
     if measured.frontal < limits.frontal:
         # A radiograph that is turned or inverted shows lungs; without any it is something else.
-        kinds = [kind for kind in KINDS[1:] if kind != "turned" or has_lungs]
+        kinds = [kind for kind in KINDS if kind != "turned" or has_lungs]
         likeliest = max(kinds, key=lambda kind: measured.kinds[KINDS.index(kind)])
         reasons.append(Message(f"kind_{likeliest}"))
     if not has_lungs:
@@ -148,7 +149,10 @@ def refused_in_words(reasons: list[Message], radiograph: Radiograph) -> list[Mes
     """
     if not reasons:  # most images, whose levels would be counted for nothing
         return reasons
-    levels = np.rint(radiograph.pixels * 255).astype(np.uint8).ravel()
+    low, high = radiograph.pixels.min(), radiograph.pixels.max()
+    # A dim radiograph of 16 bits has few of their levels, and yet many.
+    stretched = (radiograph.pixels - low) / max(high - low, 1e-6)
+    levels = np.rint(stretched * 255).astype(np.uint8).ravel()
     counts = np.sort(np.bincount(levels, minlength=256))
     if counts[-4:].sum() < FEW_LEVELS * levels.size:
         return reasons
@@ -173,7 +177,7 @@ def answer_warnings(
     return [
         *_correction_warnings(correction),
         *_pixel_warnings(radiograph),
-        *_lung_warnings(measured.lungs, limits),
+        *_lung_warnings(measured.lungs, limits, _upright_shape(radiograph, correction)),
         *_age_warnings(radiograph.acquisition.age, probably_adult=measured.adult > limits.adult),
     ]
 
@@ -209,12 +213,20 @@ def _pixel_warnings(radiograph: Radiograph) -> list[Message]:
     return warnings
 
 
-def _lung_warnings(lungs: LungFields, limits: Limits) -> list[Message]:
+def _upright_shape(radiograph: Radiograph, correction: Correction) -> tuple[int, int]:
+    height, width = radiograph.shape
+    return (width, height) if correction.turns % 2 else (height, width)
+
+
+def _lung_warnings(lungs: LungFields, limits: Limits, shape: tuple[int, int]) -> list[Message]:
     warnings = []
     if lungs.cut > limits.cut:
         warnings.append(Message("lungs_cut_off"))
-    if abs(lungs.tilt) > limits.tilt and lungs.areas[1] > MIN_FIELD_AREA:
-        warnings.append(Message("tilted", {"degrees": f"{abs(lungs.tilt):.0f}"}))
+    # The fields are those of an image that was made a square.
+    height, width = shape
+    tilt = math.degrees(math.atan(math.tan(math.radians(abs(lungs.tilt))) * height / width))
+    if tilt > limits.tilt and lungs.areas[1] > MIN_FIELD_AREA:
+        warnings.append(Message("tilted", {"degrees": f"{tilt:.0f}"}))
     return warnings
 
 

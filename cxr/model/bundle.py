@@ -74,6 +74,7 @@ class Bundle:
         operating_points: calibration and thresholds.
         evaluation: the content of evaluation.json.
         sha256: digest of the files that an answer depends on.
+        graph_sha256: digest of the graph's file.
         origin: ``"name/repository@commit"`` of a model of the Hub; None of one from a folder.
     """
 
@@ -84,6 +85,7 @@ class Bundle:
     operating_points: OperatingPoints
     evaluation: dict[str, Any]
     sha256: str
+    graph_sha256: str
     origin: str | None = None
 
     def identity(self) -> dict[str, str]:
@@ -128,9 +130,13 @@ def load_bundle(folder: str | os.PathLike[str] = BUNDLED_MODEL) -> Bundle:
     folder = where_it_is(Path(folder))
     if not folder.is_dir():
         raise BundleError(Message("bundle_no_folder", {"folder": str(folder)}))
-    config = read_json(folder / CONFIG)
-    _check_format(config, folder)
+    _check_format(read_json(folder / CONFIG), folder)
     digests = _verified_digests(folder)
+
+    def read(name: str) -> dict[str, Any]:  # another folder may have taken the place since
+        return read_json(folder / name, sha256=digests[name])
+
+    config = read(CONFIG)
     try:
         network = NetworkConfig.from_json(config["network"])
         preprocessing = Preprocessing(**config["preprocessing"])
@@ -138,7 +144,7 @@ def load_bundle(folder: str | os.PathLike[str] = BUNDLED_MODEL) -> Bundle:
     except _MALFORMED as error:
         raise BundleError(f"{folder / CONFIG}: incomplete or malformed ({error!r}).") from error
     try:
-        points = OperatingPoints.from_json(read_json(folder / OPERATING_POINTS))
+        points = OperatingPoints.from_json(read(OPERATING_POINTS))
     except _MALFORMED as error:
         raise BundleError(f"{folder / OPERATING_POINTS}: malformed ({error!r}).") from error
     return Bundle(
@@ -147,7 +153,8 @@ def load_bundle(folder: str | os.PathLike[str] = BUNDLED_MODEL) -> Bundle:
         network=network,
         preprocessing=preprocessing,
         operating_points=points,
-        evaluation=read_json(folder / EVALUATION),
+        evaluation=read(EVALUATION),
+        graph_sha256=digests[GRAPH],
         sha256=combined_digest({name: digests[name] for name in _ANSWERING_FILES}),
     )
 

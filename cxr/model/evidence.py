@@ -40,8 +40,10 @@ class EvidenceMap:
         """
         evidence, weights = self.evidence, self.weights
         if erased is not None:
-            # Every place keeps the least weight, which a lot of evidence would make itself felt by.
-            evidence = np.where(erased > 0, evidence.min(), evidence)
+            # Every place keeps the least weight, which a lot of evidence would make itself felt by;
+            # and so would places outside the lungs where all of the lungs are left out.
+            silent = (erased > 0) | ((weights <= 0) & (erased > 0).any())
+            evidence = np.where(silent, evidence.min(), evidence)
             weights = weights * (1 - erased)
         pooled = pool_evidence(evidence[np.newaxis], weights[np.newaxis], sharpness=self.sharpness)
         return float(pooled[0])

@@ -59,9 +59,11 @@ def elsewhere(evaluation: dict[str, Any]) -> Elsewhere | None:
                 specificity=float(found["specificity"]),
             )
         ]
-        return Elsewhere(images=int(found["images"]), curve=curve)
+        images = int(found["images"])
     except _MALFORMED:
         return None
+    rates = [rate for each in curve for rate in (each["sensitivity"], each["specificity"])]
+    return Elsewhere(images=images, curve=curve) if all(0 <= r <= 1 for r in rates) else None
 
 
 def nearest(found: Elsewhere, threshold: float) -> Rates:

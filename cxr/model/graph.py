@@ -8,6 +8,7 @@ way. ONNX Runtime itself checks less: some graphs of known operators would end t
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -27,7 +28,11 @@ GRAPH = "network.onnx"
 INPUT = "image"
 MAX_BYTES = 100_000_000
 OPSET = 18  # the version of the standard's operators that we export
-_MAX_VALUES = 2**26  # of one array, while two images are answered: 256 MB
+_MOST_AT_ONCE = 8  # images; more are answered one such batch after the other
+# While as many are answered: of one array, 128 MB, and of all together. Ours have 3 and 27 million.
+_MAX_VALUES, _MAX_VALUES_IN_ALL = 2**25, 2**27
+_MAX_NODES = 5000  # ours have 96
+_MOST = 1e6  # of the numbers that a graph gives: ours are logits and features of some hundreds
 _MAX_ATTRIBUTE = 10_000  # of a whole number: axes, sides of windows, types
 _OPERATOR_NAMES = """
 Add AveragePool BatchNormalization Cast Clip Concat Constant Conv Div Equal Exp Expand Flatten
@@ -48,7 +53,13 @@ class Graph:
     """A verified graph, ready to run. Safe to share between threads."""
 
     def __init__(
-        self, path: Path, *, side: int, outputs: Mapping[str, Shape], threads: int | None = None
+        self,
+        path: Path,
+        *,
+        side: int,
+        outputs: Mapping[str, Shape],
+        sha256: str | None = None,
+        threads: int | None = None,
     ) -> None:
         """Read, verify and load a graph.
 
@@ -56,6 +67,7 @@ class Graph:
             path: the file.
             side: S of the images (N, S, S, 1) that it takes.
             outputs: shapes of the outputs that it has to give, by name.
+            sha256: of the file, if only that one will do.
             threads: of one run; all cores if None.
 
         Raises:
@@ -64,6 +76,8 @@ class Graph:
         """
         onnxruntime = _engine()
         content = _read(path)
+        if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
+            raise BundleError(f"{path}: was exchanged while the model was loaded. Try again.")
         _verify(content, path, side=side, outputs=outputs)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or cores()
@@ -90,13 +104,27 @@ class Graph:
             images: float32 of shape (N, S, S, 1), normalised.
 
         Raises:
-            BundleError: the graph fails on them.
+            BundleError: the graph fails on them, or gives what is no number or beyond a million.
         """
+        starts = range(0, max(len(images), 1), _MOST_AT_ONCE)
+        batches = [self._run(images[start : start + _MOST_AT_ONCE]) for start in starts]
+        found = dict(
+            zip(self._outputs, map(np.concatenate, zip(*batches, strict=True)), strict=True)
+        )
+        for name, values in found.items():
+            if not (np.abs(values) <= _MOST).all():  # nor is NaN
+                raise BundleError(
+                    f"{self._path}: {name} is no number, or beyond a million. Such a model is not "
+                    "used."
+                )
+        return found
+
+    def _run(self, images: npt.NDArray[np.float32]) -> list[npt.NDArray[np.float32]]:
         try:
-            found = self._session.run(self._outputs, {INPUT: images})
+            found: list[npt.NDArray[np.float32]] = self._session.run(self._outputs, {INPUT: images})
         except Exception as error:
             raise BundleError(f"{self._path}: the graph cannot be run ({error}).") from error
-        return dict(zip(self._outputs, found, strict=True))
+        return found
 
 
 def _engine() -> Any:
@@ -135,6 +163,10 @@ def _verify(content: bytes, path: Path, *, side: int, outputs: Mapping[str, Shap
     versions = {imported.domain: imported.version for imported in model.opset_import}
     if versions.get("", versions.get("ai.onnx")) != OPSET:
         raise BundleError(f"{path}: expected operators of version {OPSET}. Export the model again.")
+    if len(model.graph.node) > _MAX_NODES:
+        raise BundleError(
+            f"{path}: has more than {_MAX_NODES:,} nodes, which no model of ours has."
+        )
     if model.functions or model.training_info:
         raise BundleError(f"{path}: defines functions of its own, which are not run here.")
     for operator in _operators(model.graph.node):
@@ -182,7 +214,7 @@ def _verify_sizes(path: Path, model: onnx.ModelProto) -> None:
     del sized.graph.value_info[:]  # what the file says of them; they are reckoned here
     batch = sized.graph.input[0].type.tensor_type.shape.dim[0]
     if not batch.dim_value:
-        batch.dim_value = 2
+        batch.dim_value = _MOST_AT_ONCE
     try:
         inferred = onnx.shape_inference.infer_shapes(
             sized, check_type=True, strict_mode=True, data_prop=True
@@ -191,14 +223,23 @@ def _verify_sizes(path: Path, model: onnx.ModelProto) -> None:
         raise BundleError(f"{path}: its shapes do not fit one another ({error}).") from error
     values = (*inferred.graph.value_info, *inferred.graph.output)
     shapes = {value.name: value.type.tensor_type.shape.dim for value in values}
+    in_all = 0
     for name in (name for node in inferred.graph.node for name in node.output if name):
         axes = shapes.get(name)
         known = axes is not None and all(axis.HasField("dim_value") for axis in axes)
-        if not known or math.prod(axis.dim_value for axis in axes or ()) > _MAX_VALUES:
+        size = math.prod(axis.dim_value for axis in axes or ())
+        in_all += size
+        if not known or size > _MAX_VALUES:
             raise BundleError(
                 f"{path}: expected arrays of a known size of up to {_MAX_VALUES:,} values. "
                 f"{name} is none."
             )
+    # What is constant is computed, and kept, when the graph is loaded.
+    if in_all > _MAX_VALUES_IN_ALL:
+        raise BundleError(
+            f"{path}: expected arrays of up to {_MAX_VALUES_IN_ALL:,} values in all. Received: "
+            f"{in_all:,}."
+        )
 
 
 def _operators(nodes: Iterable[onnx.NodeProto]) -> Iterator[str]:

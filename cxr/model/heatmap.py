@@ -34,6 +34,6 @@ def scale_heatmap(
         float32 of shape `shape` in [0, 1]; zero stays zero.
     """
     height, width = shape
-    scaled = np.clip(activation / np.float32(reference), 0, 1)
+    scaled = activation / np.float32(reference)
     resized = cv2.resize(scaled, (width, height), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(resized, dtype=np.float32)
+    return np.clip(np.asarray(resized, dtype=np.float32), 0, 1)  # afterwards, as the page does

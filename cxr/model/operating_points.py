@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 Verdict = Literal["NORMAL", "PNEUMONIA", "UNCERTAIN"]
 Interval = tuple[float, float]
+_MOST = 10**9  # radiographs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,8 +39,8 @@ class OperatingPoint:
             self.true_negatives,
             self.false_positives,
         )
-        if not all(isinstance(count, int) and count >= 0 for count in counts):
-            raise ValueError(f"Expected counts of 0 or more radiographs. Received: {counts}")
+        if not all(isinstance(count, int) and 0 <= count <= _MOST for count in counts):
+            raise ValueError(f"Expected counts from 0 to {_MOST:,} radiographs. Received others")
         if not (counts[0] + counts[1] and counts[2] + counts[3]):
             raise ValueError(f"Expected radiographs of both classes. Received: {counts}")
         if not 0 <= self.threshold <= 1:
@@ -102,6 +103,8 @@ class OperatingPoints:
     curve: tuple[OperatingPoint, ...]
 
     def __post_init__(self) -> None:
+        if not isinstance(self.source, str):
+            raise TypeError(f"Expected the source in words. Received: {self.source!r}")
         if not 0 <= self.high_sensitivity <= self.threshold <= self.high_specificity <= 1:
             raise ValueError(
                 "Expected 0 <= high_sensitivity <= threshold <= high_specificity <= 1. Received: "
@@ -135,8 +138,10 @@ class OperatingPoints:
                 threshold are left open as uncertain.
 
         Raises:
-            ValueError: the threshold is not in [0, 1], as if it were in per cent.
+            ValueError: probability or threshold are not in [0, 1], as if they were in per cent.
         """
+        if not 0 <= probability <= 1:  # nor is NaN
+            raise ValueError(f"Expected a probability in [0, 1]. Received: {probability!r}")
         if threshold is not None and not 0 <= threshold <= 1:
             raise ValueError(f"Expected a threshold from 0 to 1. Received: {threshold}")
         if threshold is None:

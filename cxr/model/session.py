@@ -13,10 +13,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from cxr.errors import BundleError
 from cxr.model.evidence import EvidenceMap, pool_evidence
 from cxr.model.graph import GRAPH, Graph, Shape
 from cxr.model.network_config import NetworkConfig
 
+_TOLERANCE = 1e-4  # of what lies in [0, 1], but for rounding
 Array = npt.NDArray[np.float32]
 
 
@@ -44,22 +46,31 @@ class Answer:
 class ModelSession:
     """A model's graph, ready to run. Safe to share between threads."""
 
-    def __init__(self, folder: Path, network: NetworkConfig, *, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        network: NetworkConfig,
+        *,
+        sha256: str | None = None,
+        threads: int | None = None,
+    ) -> None:
         """Load the graph of a bundle.
 
         Args:
             folder: of the bundle.
             network: what the graph was exported from.
+            sha256: of the graph's file, if only that one will do.
             threads: of one run; all cores if None.
 
         Raises:
             BundleError: the graph is missing or not what the configuration says.
         """
-        self._network = network
+        self._folder, self._network = folder, network
         self._graph = Graph(
             folder / GRAPH,
             side=network.input_size,
             outputs=graph_outputs(network),
+            sha256=sha256,
             threads=threads,
         )
 
@@ -76,7 +87,12 @@ class ModelSession:
             )
             return Answer(logits, maps)
         found = self._graph.run(images)
-        return self._from_places(found["evidence"], found["lungs"])
+        lungs = found["lungs"]
+        if not (lungs.min() >= -_TOLERANCE and lungs.max() <= 1 + _TOLERANCE):
+            raise BundleError(
+                f"{self._folder / GRAPH}: expected lungs from 0 to 1. Such a model is not used."
+            )
+        return self._from_places(found["evidence"], np.clip(lungs, 0, 1))
 
     def average(self, answer: Answer, mirrored: Answer) -> Answer:
         """The mean of images' answers and those of their mirror images (flip TTA).

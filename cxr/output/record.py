@@ -20,8 +20,9 @@ class Evidence(TypedDict):
         text: in words, in English.
         places: fraction of the evidence in each of `cxr.checks.PLACES`.
         blurring: by how much blurring the tenth of the radiograph with the most evidence lowers
-            the logit, and a tenth elsewhere; None where the heatmap shows no evidence.
-        variants: probability of each single view: as it is, mirrored, moved up and down.
+            the logit, and as much elsewhere; None where the heatmap shows no evidence.
+        variants: probability of each single view: as it is, mirrored, moved up (and to the left)
+            and moved down (and to the right).
         verdict_holds: whether each of them gives the same verdict at this threshold.
     """
 

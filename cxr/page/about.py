@@ -124,7 +124,7 @@ def create_cards(bundle: Bundle) -> None:
 
 def _stored_card(bundle: Bundle) -> str:
     """The card as its author published it, without its front matter."""
-    card = (bundle.folder / CARD).read_text(encoding="utf-8")
+    card = (bundle.folder / CARD).read_text(encoding="utf-8", errors="replace")
     if card.startswith("---\n"):
         card = card.partition("\n---\n")[2]
     return card.strip()

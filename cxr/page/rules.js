@@ -78,10 +78,11 @@ window.cxrRules ??= (() => {
     return highest + Math.log(powers / total) / sharpness;
   };
   // The same without the places that are erased. Each keeps the least weight, which a lot of evidence would make
-  // itself felt by; so they get the least evidence, too.
+  // itself felt by; so they get the least evidence, too, as do places outside the lungs, which would decide where all of
+  // the lungs are erased.
   const pooledWithout = (evidence, weights, erased, sharpness) => {
-    const least = Math.min(...evidence);
-    return pooled(evidence.map((value, i) => (erased[i] ? least : value)),
+    const [least, any] = [Math.min(...evidence), erased.some(Boolean)];
+    return pooled(evidence.map((value, i) => (erased[i] || (any && weights[i] <= 0) ? least : value)),
       weights.map((weight, i) => (erased[i] ? 0 : weight)), sharpness);
   };
   const calibrated = (logit, { temperature, offset }) => 1 / (1 + Math.exp(-(logit / temperature + offset)));

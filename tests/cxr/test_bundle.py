@@ -14,6 +14,7 @@ import pytest
 
 from cxr.classifier import Classifier
 from cxr.errors import BundleError
+from cxr.model import bundle as bundles
 from cxr.model.bundle import CARD, Bundle, load_bundle, save_evaluation
 from cxr.model.session import ModelSession
 from tests.conftest import ROOT
@@ -200,12 +201,46 @@ def test_a_configuration_that_disagrees_with_itself_is_refused(
         ("config.json", "[]", r"config\.json: expected a JSON object"),
         ("config.json", "{", r"config\.json: cannot be read as JSON"),
         ("operating_points.json", "{}", r"operating_points\.json: malformed"),
+        ("evaluation.json", '{"source": "\\ud800"}', r"evaluation\.json: cannot be read as JSON"),
+        ("evaluation.json", '{"a": ' * 900 + "1" + "}" * 900, r"evaluation\.json: cannot be read"),
     ],
 )
 def test_malformed_files_are_named(bundle: Bundle, name: str, content: str, message: str) -> None:
     (bundle.folder / name).write_text(content)
     sign_again(bundle.folder)
     with pytest.raises(BundleError, match=message):
+        load_bundle(bundle.folder)
+
+
+@pytest.mark.parametrize("change", [{"source": []}, {"curve": [{"true_positives": 10**400}]}])
+def test_operating_points_that_cannot_be_shown_are_refused(
+    bundle: Bundle, change: dict[str, object]
+) -> None:
+    file = bundle.folder / "operating_points.json"
+    document = json.loads(file.read_text())
+    for key, value in change.items():
+        is_curve = isinstance(value, list) and value
+        document[key] = [document[key][0] | value[0], *document[key][1:]] if is_curve else value
+    file.write_text(json.dumps(document))
+    sign_again(bundle.folder)
+    with pytest.raises(BundleError, match=r"operating_points\.json: malformed"):
+        load_bundle(bundle.folder)
+
+
+def test_a_folder_that_is_exchanged_while_it_is_read_is_no_mixture(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process puts a model in its place once the files' digests are known."""
+    verify = bundles.verify_digests
+
+    def verify_then_exchange(folder: Path, *arguments: object, **named: object) -> None:
+        verify(folder, *arguments, **named)
+        config = folder / "config.json"
+        config.write_text(config.read_text().replace('"tiny"', '"other"'))
+        sign_again(folder)
+
+    monkeypatch.setattr(bundles, "verify_digests", verify_then_exchange)
+    with pytest.raises(BundleError, match=r"config\.json: was exchanged"):
         load_bundle(bundle.folder)
 
 

@@ -99,7 +99,7 @@ def test_a_heatmap_that_explains_the_answer(fields: LungFields) -> None:
     assert checks.blurring is not None
     assert checks.blurring.strongest > 1
     assert abs(checks.blurring.elsewhere) < 0.1
-    assert "far more than blurring a tenth elsewhere" in sentences(checks.of_evidence())
+    assert "far more than blurring as much elsewhere" in sentences(checks.of_evidence())
 
 
 def test_a_heatmap_that_does_not_explain_the_answer(fields: LungFields) -> None:
@@ -125,6 +125,25 @@ def test_the_variants_and_what_is_blurred(fields: LungFields) -> None:
     # About a tenth of the image is blurred, each time.
     changed = [(np.abs(variant - image) > 1e-3).mean() for variant in soft]
     assert 0.08 < min(changed) <= max(changed) < 0.25
+
+
+def test_nothing_without_evidence_is_blurred_as_the_strongest() -> None:
+    image = np.random.default_rng(0).random((SIDE, SIDE), dtype=np.float32)
+    evidence = np.zeros((8, 8), dtype=np.float32)
+    evidence[2, 2] = 1  # fewer pixels than a tenth
+    changed = np.abs(blurred(image, evidence)[0] - image) > 0.02
+    rows, columns = np.nonzero(changed)
+    assert changed.any()
+    assert max(rows.max(), columns.max()) < SIDE / 2
+
+
+def test_the_moved_views_go_towards_two_corners() -> None:
+    image = np.zeros((100, 100), np.float32)
+    image[50, 50] = 1
+    views = variants(image)
+    found = {name: np.unravel_index(np.argmax(view), view.shape) for name, view in views.items()}
+    assert found["moved up"] == (46, 46)
+    assert found["moved down"] == (54, 54)
 
 
 def test_blurring_is_compared_with_the_image_as_it_is(fields: LungFields) -> None:

@@ -18,7 +18,9 @@ from cxr.classifier import Classifier
 from cxr.errors import NotAChestRadiograph, RadiographError, UnsupportedRadiograph
 from cxr.gate.files import BUNDLED_GATE
 from cxr.gate.gate import Gate
+from cxr.gate.lungs import KINDS
 from cxr.gate.result import Correction, GateResult
+from cxr.gate.rules import Limits, Measurements, image_reasons
 from cxr.model.bundle import Bundle
 from cxr.model.graph import GRAPH
 from cxr.reading.acquisition import Acquisition
@@ -117,6 +119,43 @@ def test_a_piece_of_a_radiograph_is_refused_or_warned_about(gate: Gate, image: R
         assert gate.check(picture(patch)).reasons
     lower = gate.check(picture(image.pixels[int(0.7 * height) :]))
     assert lower.reasons or not lower.in_range
+
+
+def test_a_frontal_radiograph_that_is_not_certain_is_not_called_another_view(
+    gate: Gate, image: Radiograph
+) -> None:
+    """As one that is cut off at its sides: the network gives it 85%, and calls it nothing else."""
+    fields = gate.check(image).lungs
+    assert fields
+    measured = Measurements(
+        kinds=np.array([0.85 if kind == "frontal" else 0.03 for kind in KINDS], np.float32),
+        adult=0,
+        lungs=fields,
+        distance=0,
+    )
+    limits = Limits(frontal=0.9, area=0.05, distance=9, cut=1, tilt=20, adult=1)
+    assert [reason.code for reason in image_reasons(measured, limits)] == ["kind_frontal"]
+
+
+def test_the_tilt_is_that_of_the_radiograph_and_not_of_the_square_it_is_made(gate: Gate) -> None:
+    upright = read_radiograph(ROOT / "examples" / "hila.jpeg")  # half as wide again as high
+    height, width = upright.shape
+    affine = cv2.getRotationMatrix2D((width / 2, height / 2), -20, 0.9)
+    tilted = cv2.warpAffine(
+        upright.pixels, affine, (width, height), borderMode=cv2.BORDER_REPLICATE
+    )
+    said = [
+        each for each in gate.check(picture(np.asarray(tilted))).warnings if each.code == "tilted"
+    ]
+    assert said
+    assert float(said[0].values["degrees"]) == pytest.approx(22, abs=3)  # it leans by 3 itself
+
+
+def test_a_dim_radiograph_of_16_bits_is_no_drawing(gate: Gate, image: Radiograph) -> None:
+    mask = (image.pixels > 0.5).astype(np.float32)
+    dim = np.random.default_rng(0).random((200, 200), dtype=np.float32) * 300 / 65535
+    assert "few_levels" in reasons(gate.check(picture(mask)))
+    assert "few_levels" not in reasons(gate.check(picture(dim)))
 
 
 def test_colour_is_a_reason_and_a_tint_a_warning(gate: Gate, image: Radiograph) -> None:

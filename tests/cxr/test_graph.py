@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +48,7 @@ def load(tmp_path: Path, model: onnx.ModelProto | bytes) -> Graph:
     return Graph(path, side=SIDE, outputs=OUTPUTS, threads=1)
 
 
-@pytest.mark.parametrize("images", [1, 3])
+@pytest.mark.parametrize("images", [1, 3, 19])
 def test_a_graph_runs_batches_of_any_length(tmp_path: Path, images: int) -> None:
     batch = np.random.default_rng(0).random((images, SIDE, SIDE, 1), dtype=np.float32)
     found = load(tmp_path, doubled_mean()).run(batch)
@@ -137,6 +138,28 @@ def with_a_huge_array(model: onnx.ModelProto) -> None:
     model.graph.node.append(helper.make_node("Expand", ["two", "shape"], ["huge"]))
 
 
+def with_many_arrays(model: onnx.ModelProto) -> None:
+    shape = numpy_helper.from_array(np.array([4096, 4096]), "shape")
+    model.graph.initializer.append(shape)
+    for number in range(9):
+        model.graph.node.append(helper.make_node("Expand", ["two", "shape"], [f"large-{number}"]))
+
+
+def with_many_nodes(model: onnx.ModelProto) -> None:
+    names = ["two", *(f"same-{number}" for number in range(6000))]
+    for before, after in pairwise(names):
+        model.graph.node.append(helper.make_node("Identity", [before], [after]))
+
+
+def with_an_array_that_grows_faster_than_the_batch(model: onnx.ModelProto) -> None:
+    nodes = [
+        helper.make_node("Shape", ["image"], ["batch"], start=0, end=1),
+        helper.make_node("Concat", ["batch"] * 9, ["shape"], axis=0),
+        helper.make_node("Expand", ["two", "shape"], ["huge"]),
+    ]
+    model.graph.node.extend(nodes)
+
+
 def with_shapes_that_do_not_fit(model: onnx.ModelProto) -> None:
     model.graph.node.append(helper.make_node("MatMul", ["image", "axes"], ["product"]))
 
@@ -151,6 +174,9 @@ def with_shapes_that_do_not_fit(model: onnx.ModelProto) -> None:
         (with_an_lstm_of_another_kind, "activations of a node LSTM is not read|is not read here"),
         (with_no_order_of_axes, "expected an order of axes as perm|no ONNX model"),
         (with_a_huge_array, "expected arrays of a known size .* huge is none"),
+        (with_many_arrays, "expected arrays of up to 134,217,728 values in all"),
+        (with_many_nodes, "more than 5,000 nodes"),
+        (with_an_array_that_grows_faster_than_the_batch, "known size .* huge is none"),
         (with_shapes_that_do_not_fit, "its shapes do not fit one another|no ONNX model"),
         (with_another_input, "expected the inputs image"),
         (with_another_side, r"expected the input image as float32 \(N, 4, 4, 1\)"),
@@ -194,6 +220,21 @@ def test_images_that_do_not_fit_are_an_error_of_ours(tmp_path: Path) -> None:
     graph = load(tmp_path, doubled_mean())
     with pytest.raises(BundleError, match="cannot be run"):
         graph.run(np.zeros((1, 5, 5, 1), np.float32))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e7])
+def test_what_is_no_number_is_no_answer(tmp_path: Path, value: float) -> None:
+    model = doubled_mean()
+    model.graph.initializer[1].CopyFrom(numpy_helper.from_array(np.array([value], "f4"), "two"))
+    graph = load(tmp_path, model)
+    with pytest.raises(BundleError, match="logit is no number, or beyond a million"):
+        graph.run(np.ones((1, SIDE, SIDE, 1), np.float32))
+
+
+def test_a_graph_that_was_exchanged_is_not_used(tmp_path: Path) -> None:
+    load(tmp_path, doubled_mean())
+    with pytest.raises(BundleError, match="was exchanged"):
+        Graph(tmp_path / "network.onnx", side=SIDE, outputs=OUTPUTS, sha256="0" * 64)
 
 
 def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ PROBLEMS = {"refused", "unreadable", "too_large", "missing", "busy", "offline", 
 SETTING_KEYS = {setting.name.replace(".", "_") for setting in SETTINGS}
 # Keys that are put together in code: how they begin, and each way in which they can end.
 FAMILIES = {
-    "kind_": set(KINDS) - {"frontal"},
+    "kind_": set(KINDS),
     "evidence_": set(PLACES) - {"lungs"},
     "verdict_": {*get_args(Verdict), "OUTSIDE"},
     "reason_": {*get_args(Verdict), "OUTSIDE", "PNEUMONIA_model", "NORMAL_model"},

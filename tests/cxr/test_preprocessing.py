@@ -25,6 +25,13 @@ def test_shrinking_averages_over_each_pixels_area() -> None:
     np.testing.assert_allclose(batch[0, :, :, 0], [[0.5, 0], [1, 0.5]])
 
 
+def test_the_longer_side_is_averaged_where_the_shorter_one_grows() -> None:
+    stripes = radiograph(np.tile([0.0, 1.0], (30, 2000)))
+    resized = Preprocessing(size=40, intensity="unit").resize(stripes)
+    assert resized.shape == (40, 40)
+    np.testing.assert_allclose(resized, 0.5, atol=0.01)
+
+
 def test_the_aspect_ratio_is_not_kept() -> None:
     image = radiograph(np.tile([0.0, 1.0], (4, 4)))
     assert Preprocessing(size=4)(image).shape == (1, 4, 4, 1)
