@@ -15,7 +15,7 @@ from cxr.old_names import with_new_names
 
 def former_of(folder: Path) -> Path:
     """Where a folder waits while another takes its place; see `training.files.replaced_whole`."""
-    return folder.with_name(f"former-{folder.name}")
+    return folder.with_name(f".former-{folder.name}")  # a name that nobody gives to a folder
 
 
 def where_it_is(folder: Path) -> Path:

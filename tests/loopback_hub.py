@@ -28,6 +28,7 @@ class Repository:
     """Commits by id, each a mapping of path to content; refs by name."""
 
     private: bool = False
+    gated: bool = False
     commits: dict[str, dict[str, bytes]] = field(default_factory=dict)
     branches: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
@@ -212,7 +213,14 @@ class _Handler(BaseHTTPRequestHandler):
             repository, commit = found
             files = [{"rfilename": path} for path in repository.commits[commit]]
             self._send(
-                200, {"id": repo, "sha": commit, "private": repository.private, "siblings": files}
+                200,
+                {
+                    "id": repo,
+                    "sha": commit,
+                    "private": repository.private,
+                    "gated": repository.gated,
+                    "siblings": files,
+                },
             )
 
     def tree(self, kind: str, repo: str, revision: str) -> None:

@@ -26,7 +26,7 @@ from cxr.model.bundle import BUNDLED_MODEL, FILES, LOCAL_MODEL, WEIGHTS, Bundle,
 from cxr.model.graph import GRAPH
 from cxr.saved_files import where_it_is
 
-_TOKEN = re.compile(r"Bearer [^'\"]+|\bhf_[A-Za-z0-9]{20,}")
+_TOKEN = re.compile(r"Bearer [^'\"]+|\bhf_[\w.\-]{20,}|(?<=//)[^/@\s]+(?=@)")
 MODEL_VARIABLE = "CXR_MODEL"  # what is used where no model is named
 MAX_BYTES = dict.fromkeys(FILES, 4_000_000) | dict.fromkeys((GRAPH, WEIGHTS), 100_000_000)
 
@@ -161,7 +161,14 @@ def _download(reference: HubReference) -> Path:
     except (hub.RevisionResolutionError, hub.LocalEntryNotFoundError) as error:
         raise HubError(Message("hub_unreachable", named)) from error
     # ValueError: a token or proxy that no header can hold. RuntimeError: an interrupted transfer.
-    except (hub.HfHubHTTPError, httpx2.HTTPError, OSError, ValueError, RuntimeError) as error:
+    except (
+        hub.HfHubHTTPError,
+        httpx2.HTTPError,
+        httpx2.InvalidURL,  # of a proxy
+        OSError,
+        ValueError,
+        RuntimeError,
+    ) as error:
         raise HubError(Message("hub_not_fetched", {**named, "why": first_line(error)})) from error
 
 
@@ -238,7 +245,14 @@ def _clear_errors(dataset: str) -> Iterator[None]:
 
     try:
         yield
-    except (hub.HfHubHTTPError, httpx2.HTTPError, OSError, ValueError, RuntimeError) as error:
+    except (
+        hub.HfHubHTTPError,
+        httpx2.HTTPError,
+        httpx2.InvalidURL,  # of a proxy
+        OSError,
+        ValueError,
+        RuntimeError,
+    ) as error:
         raise HubError(
             f"{dataset}: cannot be written to ({first_line(error)}). Log in with a token that may "
             "write (hf auth login, or HF_TOKEN), and check the connection."

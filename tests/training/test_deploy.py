@@ -96,6 +96,14 @@ def test_a_private_model_is_not_deployed(hub: LoopbackHub, commit: str) -> None:
     assert SPACE not in hub.spaces
 
 
+def test_a_gated_model_is_not_deployed(hub: LoopbackHub, commit: str) -> None:
+    """Everybody sees that it is there; a Space, which has no token, could not fetch it."""
+    hub.repositories[REPO].gated = True
+    with pytest.raises(HubError, match="is gated"):
+        deploy(SPACE, f"{REPO}@v1")
+    assert SPACE not in hub.spaces
+
+
 def test_a_commit_that_fails_leaves_the_space_as_it_was(hub: LoopbackHub, commit: str) -> None:
     deploy(SPACE, f"{REPO}@v1")
     before = files_of(hub)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import NoReturn
+
 import numpy as np
 import pytest
 
+from cxr.errors import DatasetError
+from cxr.model.bundle import Bundle
 from training.metrics.localization import (
     agreement,
     control,
@@ -13,6 +18,7 @@ from training.metrics.localization import (
     locality,
     to_heatmaps,
 )
+from training.validation.adults_check import measure_adults
 
 SIDE = 32
 
@@ -94,3 +100,32 @@ def test_maps_come_to_lie_on_their_images() -> None:
     row, column = np.unravel_index(to_heatmaps(maps, 64)[0].argmax(), (64, 64))
     assert abs(row - 19.5) <= 1
     assert abs(column - 43.5) <= 1
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        (["normal", "tuberculosis", "pneumonia"], "Found: pneumonia, tuberculosis"),
+        (["normal", "Normal"], "Found: normal alone"),
+    ],
+)
+def test_a_table_of_adults_is_of_one_disease(
+    tmp_path: Path, tiny_bundle: Bundle, labels: list[str], said: str
+) -> None:
+    """A second one would count as normal."""
+    table = tmp_path / "labels.csv"
+    table.write_text("\n".join(["image,label", *(f"{n}.png,{n}" for n in labels)]) + "\n")
+
+    def explain(_: object) -> NoReturn:
+        raise AssertionError("nothing is to be measured")
+
+    with pytest.raises(DatasetError, match=said):
+        measure_adults(tiny_bundle, explain, [table])
+
+
+def test_two_tables_of_adults_in_folders_of_one_name_are_refused(
+    tmp_path: Path, tiny_bundle: Bundle
+) -> None:
+    tables = [tmp_path / "a" / "adults" / "x.csv", tmp_path / "b" / "adults" / "x.csv"]
+    with pytest.raises(DatasetError, match="folders of different names"):
+        measure_adults(tiny_bundle, lambda _: None, tables)  # type: ignore[arg-type, return-value]

@@ -429,6 +429,16 @@ def test_thresholds_hold_for_images_taken_otherwise_too(
         row["logit"] = str(float(row["logit"]) + 3)
     lines = [",".join(row.values()) for row in rows]
     write_csv(elsewhere / "out_of_fold.csv", ",".join(rows[0]), lines)
+    document = json.loads((cross_validation / "cross_validation.json").read_text())
+    result = elsewhere / "cross_validation.json"
+    result.write_text(json.dumps(document))
+    with pytest.raises(RunError, match="expected folds by typicality or acquisition"):
+        read_estimate(cross_validation, config, records, elsewhere=elsewhere)
+    document["plan"]["by"] = "typicality"
+    result.write_text(json.dumps(document | {"file_list_sha256": "0" * 64}))
+    with pytest.raises(RunError, match="was made on other images"):
+        read_estimate(cross_validation, config, records, elsewhere=elsewhere)
+    result.write_text(json.dumps(document))
     both = read_estimate(cross_validation, config, records, elsewhere=elsewhere)
     assert both.points != alone.points
     figures = both.document["elsewhere"]

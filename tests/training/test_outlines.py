@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import cv2
@@ -48,6 +49,69 @@ def test_masks_are_found_by_path_and_by_name(chest_images: Path, tables: Path) -
         np.testing.assert_array_equal(found[row][:, :8], 1)
         np.testing.assert_array_equal(found[row][:, 8:], 0)
     assert np.isnan(found[2:]).all()  # nothing is known of the others
+
+
+def test_another_image_of_the_same_name_is_another_image(chest_images: Path, tables: Path) -> None:
+    records, _ = read_folder(chest_images)
+    name = Path(records[0].path).name
+    (tables / "adults").mkdir()
+    cv2.imwrite(str(tables / "adults" / name), np.full((48, 48), 99, np.uint8))
+    (tables / "copy").mkdir()
+    copy = tables / "copy" / Path(records[1].path).name
+    copy.write_bytes((chest_images / records[1].path).read_bytes())
+    lines = [f"adults/{name},mask.png", f"copy/{copy.name},mask.png"]
+    table = write(tables, "lungs.csv", "image,lung_mask", *lines)
+    found = read_outlines([table], LUNGS, chest_images, records, SIZE)
+    assert np.isnan(found[0]).all()
+    assert not np.isnan(found[1]).any()
+
+
+def test_two_masks_of_an_image_from_elsewhere_are_two_lungs_of_it(
+    chest_images: Path, tables: Path
+) -> None:
+    records, _ = read_folder(chest_images)
+    other = np.zeros((48, 48), np.uint8)
+    other[:, 30:] = 255
+    cv2.imwrite(str(tables / "other.png"), other)
+    cv2.imwrite(str(tables / "adult.png"), np.full((48, 48), 99, np.uint8))
+    lines = ["adult.png,mask.png,normal ", "adult.png,other.png,Normal"]
+    table = write(tables, "lungs.csv", "image,lung_mask,label", *lines)
+    # Another table has it, too.
+    again = write(tables, "again.csv", "image,lung_mask", "adult.png,mask.png")
+    found = read_elsewhere([table, again], chest_images, records, Preprocessing(size=SIZE))
+    assert found
+    assert [record.label for record in found.records] == [0]
+    assert found.lungs is not None
+    assert found.lungs[0].mean() == pytest.approx(42 / 48, abs=0.01)
+
+
+def test_images_of_any_split_and_of_its_patients_do_not_come_from_elsewhere(
+    chest_images: Path, tables: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "data"
+    shutil.copytree(chest_images, root)
+    test = root / "test" / "NORMAL" / "NORMAL2-IM-0990-0001.jpeg"
+    test.parent.mkdir(parents=True)
+    cv2.imwrite(str(test), np.full((48, 48), 77, np.uint8))
+    records, _ = read_folder(root)
+    (tables / "copy.jpeg").write_bytes(test.read_bytes())
+    same_patient = Path(records[0].path).name.replace("0001.jpeg", "0002.jpeg")
+    cv2.imwrite(str(tables / same_patient), np.full((48, 48), 55, np.uint8))
+    lines = ["copy.jpeg,mask.png", f"{same_patient},mask.png"]
+    table = write(tables, "lungs.csv", "image,lung_mask", *lines)
+    assert read_elsewhere([table], root, records, Preprocessing(size=SIZE)) is None
+
+
+def test_a_box_that_begins_before_the_image_is_cut_off_there(
+    chest_images: Path, tables: Path
+) -> None:
+    records, _ = read_folder(chest_images)
+    header = "image,x,y,width,height"
+    image = chest_images / records[0].path
+    table = write(tables, "boxes.csv", header, f"{image},-6,-6,30,30", f"{image},-20,0,6,6")
+    found = read_outlines([table], OPACITIES, chest_images, records, SIZE)[0]
+    np.testing.assert_array_equal(found[:8, :8], 1)
+    assert found.sum() == 64
 
 
 def test_lungs_of_one_class_alone_are_refused(chest_images: Path, tables: Path) -> None:

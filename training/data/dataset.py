@@ -12,6 +12,7 @@ from pathlib import Path
 from cxr.errors import DatasetError
 from cxr.model.bundle import CLASS_NAMES, Bundle
 from training.data.digests import file_digest, list_digest
+from training.data.held_out import held_out_patients
 
 _IMAGE_SUFFIXES = {".jpeg", ".jpg", ".png"}
 _FINGERPRINT_LENGTH = 12  # hexadecimal digits: enough to tell whether an image is in a list
@@ -49,6 +50,7 @@ class Record:
 
 # What a fit pools and splits anew. The test split is not among them: no choice is made on it.
 FITTED = ("train", "val")
+ALL = (*FITTED, "test")
 
 
 def read_folder(root: Path) -> tuple[list[Record], list[Record]]:
@@ -230,8 +232,11 @@ def _without_duplicates(root: Path, records: list[Record]) -> tuple[list[Record]
     # One image under two patients' names: both names are of one patient, whose other images have
     # to stay in one split.
     alias: dict[str, str] = {}
+    held_out = held_out_patients()
     for same in contents:
-        first, *others = sorted({_resolve(alias, record.patient) for record in same})
+        # A held-out patient is known by no other name, which would let the images into a fit.
+        names = {_resolve(alias, record.patient) for record in same}
+        first, *others = sorted(names, key=lambda name: (name not in held_out, name))
         alias.update(dict.fromkeys(others, first))
     kept = [replace(same[0], patient=_resolve(alias, same[0].patient)) for same in contents]
     return kept, duplicates

@@ -17,7 +17,7 @@ from cxr.errors import DatasetError, RadiographError
 from cxr.preprocessing import Preprocessing
 from cxr.reading.radiograph import Radiograph, read_radiograph
 from training.data.dataset import Record
-from training.data.digests import array_digest
+from training.data.digests import array_digest, list_digest
 
 StoredImages = npt.NDArray[np.float16]  # (N, S, S) in [0, 1]
 # (N, S, S) in [0, 1], how much of each pixel is inside; NaN throughout an image without outlines.
@@ -71,12 +71,16 @@ class Split:
 
     @property
     def outlines_sha256(self) -> str | None:
-        """Digest of all outlines; None where there are none."""
+        """Digest of all outlines, and of images from elsewhere; None where there are none."""
         elsewhere = self.elsewhere.lungs if self.elsewhere else None
         outlines = [self.lungs, self.opacities, elsewhere]
         if all(array is None for array in outlines):
             return None
-        return array_digest(outlines)
+        digest = array_digest(outlines)
+        if self.elsewhere is None:
+            return digest
+        labelled = (f"{record.label}  {record.digest}" for record in self.elsewhere.records)
+        return list_digest([digest, *labelled])
 
     @property
     def nbytes(self) -> int:

@@ -19,10 +19,11 @@ from cxr.errors import DatasetError
 from cxr.gate.gate import Gate
 from cxr.preprocessing import Preprocessing
 from cxr.reading.radiograph import read_radiograph
-from training.data.dataset import Record, make_record
+from training.data.dataset import ALL, Record, list_records, make_record
+from training.data.digests import file_digest
+from training.data.held_out import held_out_patients
 from training.data.images import Outlines, Split
 from training.data.masks import predict_masks, read_mask
-from training.data.patients import held_out_patients
 
 LUNGS = "lung_mask"
 OPACITIES = "opacity_mask"
@@ -93,33 +94,44 @@ def read_elsewhere(
 
     Returns:
         The images, with label 0 where they are known to be normal and 1 otherwise; None if there
-        are none.
+        are none. Other copies of images of the data folder, whatever split they are in, and images
+        of its patients are left out.
 
     Raises:
         DatasetError: a table cannot be read or lacks a column.
         UnreadableRadiograph: an image or a mask cannot be read.
     """
-    known, held_out = {record.digest for record in records}, held_out_patients()
     images, lungs, found = [], [], []
+    known: set[str] | None = None  # of the data folder: reading all of it takes a while
     for table in tables:
         rows = _read_table(table, LUNGS)
         if LUNGS not in rows:
             continue
         others = rows[(_record_numbers(rows, table, root, records) < 0) & rows[LUNGS].notna()]
-        for _, row in others.iterrows():
-            path = table.parent / row["image"]
+        for name, group in others.groupby("image", sort=False):
+            path = table.parent / str(name)
             if path.resolve().is_relative_to(root.resolve()):
                 continue  # in the data folder, but left out of the fit on purpose
-            normal = str(row.get("label", "")).lower() == "normal"
+            labels = group["label"] if "label" in group else pd.Series([""])
+            normal = {str(label).strip().lower() for label in labels} == {"normal"}
             record = make_record(table.parent, path, 0 if normal else 1, split="elsewhere")
-            if record.digest in known or record.patient in held_out:
-                continue  # another copy of an image of the data folder
+            if known is None:
+                known = _known(list_records(root, splits=ALL))
+            if {record.digest, record.patient} & known:
+                continue
+            known.add(record.digest)  # another table may have it, too
             images.append(preprocessing.resize(read_radiograph(path)).astype(np.float16))
-            lungs.append(read_mask(table.parent / row[LUNGS], preprocessing.size))
+            lungs.append(_draw_masks(table, group[LUNGS], preprocessing.size))
             found.append(record)
     if not found:
         return None
     return Split(np.stack(images), found, np.stack(lungs).astype(np.float16))
+
+
+def _known(records: Sequence[Record]) -> set[str]:
+    """Digests and patients of a data folder, and the patients that no fit learns from."""
+    own = {value for record in records for value in (record.digest, record.patient)}
+    return own | held_out_patients()
 
 
 def _read_table(table: Path, column: str) -> pd.DataFrame:
@@ -146,7 +158,12 @@ def _record_numbers(
     def number(image: object) -> int:
         if not isinstance(image, str) or "\0" in image:
             return -1
-        return paths.get((table.parent / image).resolve(), names.get(Path(image).name, -1))
+        path = (table.parent / image).resolve()
+        found = paths.get(path, names.get(Path(image).name, -1))
+        # Another image may have the name; another copy of the data folder has the same ones.
+        if path not in paths and found >= 0 and path.is_file():
+            return found if file_digest(path) == records[found].digest else -1
+        return found
 
     return rows["image"].map(number)
 
@@ -168,8 +185,10 @@ def _draw_boxes(
     except ValueError as error:
         raise DatasetError(f"{table}: expected numbers as {', '.join(_BOX)} ({error}).") from error
     for x, y, width, height in boxes[np.isfinite(boxes).all(axis=1)]:
-        top, left = round(y * to_row), round(x * to_column)
+        top, left = max(0, round(y * to_row)), max(0, round(x * to_column))
         bottom, right = round((y + height) * to_row), round((x + width) * to_column)
+        if bottom < 0 or right < 0:
+            continue  # all of it outside
         mask[top : max(bottom, top + 1), left : max(right, left + 1)] = 1
     return mask
 

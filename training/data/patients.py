@@ -7,7 +7,6 @@ the patient instead of the disease.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +16,8 @@ from cxr.errors import DatasetError
 from cxr.model.bundle import CLASS_NAMES
 from training.data.dataset import Record, kermany_fraction
 from training.data.digests import list_digest
+from training.data.held_out import held_out_patients
 
-HELD_OUT = Path(__file__).parent / "held_out.txt"
 _MOSTLY = 0.9  # of the files named as in chest_xray, from which a folder is taken for it
 
 
@@ -73,12 +72,6 @@ def folds_digest(records: Sequence[Record], folds: npt.NDArray[np.int64]) -> str
     """SHA-256 over which image is in which fold (N,)."""
     pairs = zip(records, folds, strict=True)
     return list_digest(f"{fold}  {record.path}" for record, fold in pairs)
-
-
-def held_out_patients() -> frozenset[str]:
-    """Patients of chest_xray that every fit leaves out: examples and heatmaps are shown on them."""
-    lines = HELD_OUT.read_text(encoding="utf-8").splitlines()
-    return frozenset(line for line in lines if line and not line.startswith("#"))
 
 
 def without_held_out(records: Sequence[Record]) -> list[Record]:

@@ -25,6 +25,7 @@ Batch = tuple[Array, Targets]
 
 # Fractions of a cell of the evidence map, from which it counts as lung, as covered by an opacity
 # and as known, and below which it counts as clear.
+_ORDER, _BATCH = 0, 1  # what random numbers are for
 _LUNG, _COVERED, _KNOWN, _CLEAR = 0.3, 0.45, 0.7, 0.1
 
 
@@ -91,7 +92,8 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
             ``logit`` (B, 2), and for the evidence network also ``lungs`` and ``evidence``
             (B, h, w, 2); all float32.
         """
-        rng = np.random.default_rng((self.config.seed, self.epoch, index))
+        # Zeros at the end of a seed count for nothing, so what it is for stands at its beginning.
+        rng = np.random.default_rng((_BATCH, self.config.seed, self.epoch, index))
         chosen = self._order()[index * self.class_rows :][: self.class_rows]
         rows = [self._class_row(row, rng) for row in chosen]
         rows += [self._local_row(rng) for _ in range(self.local_rows)]
@@ -208,7 +210,9 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
         self, image: Array, lungs: Array, label: int, rng: np.random.Generator
     ) -> Array:
         """The image's lungs in the surroundings of another image, mostly of the other class."""
-        other = rng.choice(self.outlined[1 - label if rng.random() < 0.7 else label])
+        wanted = 1 - label if rng.random() < 0.7 else label
+        # A class may have no outlined lungs, as in a fold of few images.
+        other = rng.choice(self.outlined[wanted if len(self.outlined[wanted]) else 1 - wanted])
         donor = restyle(_image(self.split, other), image, 1)
         return exchange_outside(image, lungs, donor, _lungs(self.split, other))
 
@@ -216,7 +220,7 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
 
     def _order(self) -> npt.NDArray[np.int64]:
         """Row numbers of this epoch's images in their order."""
-        rng = np.random.default_rng((self.config.seed, self.epoch))
+        rng = np.random.default_rng((_ORDER, self.config.seed, self.epoch))
         sizes = [len(members) for members in self.classes]
         if self.config.balance in ("none", "weights"):
             return rng.permutation(len(self.labels))

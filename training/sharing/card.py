@@ -70,14 +70,18 @@ def _check_measured(document: dict[str, Any], bundle: Bundle) -> str:
     return f"was measured on another model. Measure {bundle.folder} and give that file."
 
 
+# What a fit on all images may have otherwise than its cross-validations.
+_MAY_DIFFER = {"preset", "epochs", "seed", "validation_fraction", "floor"}
+
+
 def _check_groups(by: str, document: dict[str, Any], bundle: Bundle) -> str:
     """Why a cross-validation is not one by these groups, of this model's settings; or empty."""
     if document.get("plan", {}).get("by") != by:
         return f"expected the result of cross-validate --by {by}."
     ours = as_written_now(bundle.config["training"])
     theirs = as_written_now(document.get("training", {}))
-    keys = ("network", "preprocessing", "augmentation", "local")
-    differing = [key for key in keys if ours.get(key) != theirs.get(key)]
+    keys = (ours.keys() | theirs.keys()) - _MAY_DIFFER
+    differing = sorted(key for key in keys if ours.get(key) != theirs.get(key))
     if not differing:
         return ""
     return f"was made with other settings than this model ({', '.join(differing)})."

@@ -137,11 +137,16 @@ def _require_public(pinned: str) -> None:
     """Raise a HubError if a Space, which has no token, cannot fetch the model."""
     repo, commit = pinned.split("@")
     try:
-        HfApi(token=False).model_info(repo, revision=commit)
+        gated = HfApi(token=False).model_info(repo, revision=commit).gated
     except (RepositoryNotFoundError, RevisionNotFoundError) as error:
         raise HubError(
             f"{pinned}: cannot be seen without a token, and a Space has none. Make it public."
         ) from error
+    if gated:  # whoever has no token sees that it is there, and cannot fetch it
+        raise HubError(
+            f"{pinned}: is gated, so that it cannot be fetched without a token, and a Space has "
+            "none. Remove the gate in the model's settings."
+        )
 
 
 def app_files(pinned: str, *, hardware: Hardware = "cpu") -> dict[str, bytes]:

@@ -133,6 +133,8 @@ def published_card(card: str, reference: str, pictures: Pictures) -> str:
         shown=pictures.shown,
     )
     before, heading, after = card.partition("\n## Results\n")
+    # Those of the model's repository before, if it came from the Hub.
+    before = before.partition("\n## Use this model\n")[0]
     return f"{before}\n{added}{heading.lstrip()}{after}"
 
 
@@ -203,7 +205,7 @@ def _commit(
     if tag:
         try:
             api.create_tag(repo, tag=tag, revision=info.oid)
-        except (httpx2.HTTPError, OSError, ValueError, RuntimeError) as error:
+        except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError, RuntimeError) as error:
             raise HubError(
                 f"{repo}: published as {info.oid}, but the tag {tag} could not be set "
                 f"({first_line(error)}). "
@@ -233,7 +235,7 @@ def clear_errors(repo: str) -> Iterator[None]:
         ) from error
     except hub.HfHubHTTPError as error:
         raise HubError(f"{repo}: {_advice(error)}") from error
-    except (httpx2.HTTPError, OSError, ValueError, RuntimeError) as error:
+    except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError, RuntimeError) as error:
         raise HubError(
             f"{repo}: sending failed ({first_line(error)}). Look at the repository to see "
             "whether it arrived, then try again."

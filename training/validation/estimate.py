@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from cxr.errors import RunError
 from cxr.model.operating_points import OperatingPoints
@@ -52,29 +52,48 @@ def read_estimate(
             calibration are chosen to hold for its held-out images, too.
 
     Raises:
-        RunError: it is missing, unfinished, not by patient, of other images, or of another
-            configuration.
+        RunError: one of them is missing, unfinished, not by what it should be, of other images, or
+            of another configuration.
     """
+    points, document, plan = _read(folder, config, images)
+    folds = len(document["folds"])
+    if plan.by != "patient" or folds != plan.folds:
+        raise RunError(
+            f"{folder / RESULT}: expected all folds by patient, so that every image is scored. "
+            f"Received: {folds} of {plan.folds} folds by {plan.by}. Run cross-validate --by "
+            "patient for all folds."
+        )
+    if elsewhere:
+        _, _, other = _read(elsewhere, config, images)
+        if other.by == "patient":
+            raise RunError(
+                f"{elsewhere / RESULT}: expected folds by typicality or acquisition, whose images "
+                "stand for images from elsewhere. Received: folds by patient."
+            )
+        document |= measure_folds(folder, folds=plan.folds, elsewhere=elsewhere)
+        points = OperatingPoints.from_json(document["operating_points"])
+    return Estimate(points=points, document=cast(CrossValidation, document))
+
+
+def _read(
+    folder: Path, config: TrainingConfig, images: Sequence[Record]
+) -> tuple[OperatingPoints, dict[str, Any], Plan]:
+    """What a cross-validation of these settings on these images found, and its plan."""
     path = folder / RESULT
     try:
         document = read_json(path)
         points = OperatingPoints.from_json(document["operating_points"])
         trained = TrainingConfig.from_json(document["training"]).to_json()
         plan = Plan(**document["plan"])
-        folds = len(document["folds"])
-        missing = {"source", "by", "result", "perturbations", "file_list_sha256"} - document.keys()
+        missing = {
+            *("source", "by", "result", "perturbations", "file_list_sha256", "folds")
+        } - document.keys()
         if missing:
             raise KeyError(*missing)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(
             f"{path}: no finished cross-validation ({error!r}). Run cross-validate first."
         ) from error
-    if plan.by != "patient" or folds != plan.folds:
-        raise RunError(
-            f"{path}: expected all folds by patient, so that every image is scored. Received: "
-            f"{folds} of {plan.folds} folds by {plan.by}. Run cross-validate --by patient for all "
-            "folds."
-        )
     now = config.to_json()
     # The fit on all images may take other epochs; the floor only decides whether it is kept.
     may_differ = {"epochs", "seed", "floor"}
@@ -86,7 +105,4 @@ def read_estimate(
         )
     if document["file_list_sha256"] != file_list_digest(images):
         raise RunError(f"{path}: was made on other images. Run cross-validate on these.")
-    if elsewhere:
-        document |= measure_folds(folder, folds=plan.folds, elsewhere=elsewhere)
-        points = OperatingPoints.from_json(document["operating_points"])
-    return Estimate(points=points, document=cast(CrossValidation, document))
+    return points, document, plan

@@ -19,9 +19,9 @@ from cxr.model.bundle import Bundle
 from cxr.output.overlay import draw_overlay
 from cxr.reading.radiograph import read_radiograph
 from training.data.dataset import Record, count_trained_on
+from training.data.held_out import held_out_patients
 from training.data.images import load_images
 from training.data.labelled import read_labelled
-from training.data.patients import held_out_patients
 from training.files import make_folder, write_json
 from training.metrics import plots
 from training.metrics.documents import Faithfulness

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, NotRequired, TypedDict
 
+import cv2
 import keras
 import numpy as np
 import numpy.typing as npt
@@ -16,13 +17,11 @@ from cxr.model.bundle import Bundle
 from cxr.model.heatmap import Method
 from cxr.preprocessing import Preprocessing
 from cxr.reading.radiograph import read_radiograph
-from training.data.dataset import Record, count_trained_on
+from training.data.dataset import Record
 from training.data.images import Split, StoredImages
-from training.data.labelled import read_labelled
 from training.data.masks import read_mask
 from training.data.outlines import LUNGS, OPACITIES, read_outlines
 from training.fitting.prediction import explain_in_batches
-from training.metrics.evaluation import auc
 from training.metrics.localization import (
     DIAMETERS,
     STRENGTHS,
@@ -42,6 +41,7 @@ from training.metrics.localization import (
 )
 from training.networks.gradcam import GradCAM
 from training.networks.loading import load_network
+from training.validation.adults_check import AdultFigures, measure_adults
 
 _MAX_PLANTED = 250  # opacities; more change the figures little
 _PLACES = 8  # in each normal image at most, one at a time
@@ -79,17 +79,6 @@ class OpacityFigures(Agreement, Control):
     """Heatmaps against outlines of opacities; in_lungs: mean fraction inside the lungs."""
 
     in_lungs: float
-
-
-class AdultFigures(TypedDict):
-    """AUC of a disease that the model has not learned, on images of adults.
-
-    learned_from: how many of them the model learned lungs from, as far as its bundle tells.
-    """
-
-    images: int
-    auc: float
-    learned_from: NotRequired[int]
 
 
 class Localization(TypedDict, total=False):
@@ -141,9 +130,7 @@ def check_localization(
     if opacities:
         document["opacities"] = _measure_opacities(explain, _read_opacities(opacities, bundle))
     if adults:
-        document["adults"] = {
-            path.parent.name: _measure_adults(bundle, explain, path) for path in adults
-        }
+        document["adults"] = measure_adults(bundle, explain, adults)
     return document
 
 
@@ -205,6 +192,10 @@ def measure_planted(
         strengths: of the opacities; see `training.fitting.opacities.Opacity`.
     """
     normal = np.flatnonzero(split.labels == 0)[:_MAX_PLANTED]
+    if not len(normal):
+        raise DatasetError(
+            "Expected outlines of the lungs in normal images, too: opacities are planted there."
+        )
     places = min(_PLACES, _MAX_PLANTED // max(len(normal), 1))
     images, lungs = _with_lungs(split.take(np.tile(normal, places)))
     found = detection(images, lungs, explain, diameters=diameters, strengths=strengths)
@@ -220,9 +211,8 @@ def _with_lungs(split: Split) -> tuple[Images, Images]:
 
 def _shrink(mask: Images, side: int) -> Images:
     """A mask (S, S) as (side, side), the mean of each cell."""
-    step = mask.shape[0] // side
-    cells = mask[: side * step, : side * step].reshape(side, step, side, step)
-    return np.asarray(cells.mean((1, 3)))
+    shrunk = cv2.resize(mask.astype(np.float32), (side, side), interpolation=cv2.INTER_AREA)
+    return np.asarray(shrunk)
 
 
 class _OpacityTable(NamedTuple):
@@ -247,6 +237,10 @@ def _read_opacities(table: Path, bundle: Bundle) -> _OpacityTable:
         raise DatasetError(
             f"{table}: expected the columns {', '.join(columns)} ({error})."
         ) from error
+    if rows.isna().any(axis=None):
+        raise DatasetError(
+            f"{table}: expected {', '.join(columns)} in each row. Found: empty cells."
+        )
     paths = rows.map(lambda name: table.parent / name)
     side = bundle.preprocessing.size
     return _OpacityTable(
@@ -269,19 +263,3 @@ def _measure_opacities(explain: Explain, table: _OpacityTable) -> OpacityFigures
         **control(heatmaps, table.opacities, table.lungs),
         "in_lungs": float(fractions_inside(heatmaps, table.lungs).mean()),
     }
-
-
-def _measure_adults(bundle: Bundle, explain: Explain, table: Path) -> AdultFigures:
-    try:
-        labels = pd.read_csv(table, dtype=str, keep_default_na=False)["label"].str.strip()
-    except (OSError, ValueError, KeyError) as error:
-        raise DatasetError(f"{table}: expected the columns image and label ({error}).") from error
-    positive = next((label for label in labels if label.casefold() != "normal"), None)
-    root, records = read_labelled(table, positive=positive)
-    images = np.stack(
-        [bundle.preprocessing.resize(read_radiograph(root / record.path)) for record in records]
-    )
-    logits, _ = explain(images)
-    found = auc(np.array([record.label for record in records]), logits)
-    learned_from = count_trained_on(bundle, records)
-    return {"images": len(records), "auc": found, "learned_from": learned_from}

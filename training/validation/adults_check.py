@@ -1,0 +1,77 @@
+"""How well a bundle ranks adults with a disease above normal ones, which it has not learned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NotRequired, TypedDict
+
+import numpy as np
+import pandas as pd
+
+from cxr.errors import DatasetError
+from cxr.model.bundle import Bundle
+from cxr.reading.radiograph import read_radiograph
+from training.data.dataset import count_trained_on
+from training.data.labelled import read_labelled
+from training.metrics.evaluation import auc
+from training.metrics.localization import Explain
+
+
+class AdultFigures(TypedDict):
+    """AUC of a disease that the model has not learned, on images of adults.
+
+    learned_from: how many of them the model learned lungs from, as far as its bundle tells.
+    disease: as the table calls it.
+    """
+
+    images: int
+    auc: float
+    learned_from: NotRequired[int]
+    disease: NotRequired[str]
+
+
+def measure_adults(
+    bundle: Bundle, explain: Explain, tables: Sequence[Path]
+) -> dict[str, AdultFigures]:
+    """Figures of each table of image and label, by the name of its folder.
+
+    Raises:
+        DatasetError: a table is not what was expected, or two are called alike.
+        UnreadableRadiograph: an image cannot be read.
+    """
+    names = [path.parent.name for path in tables]
+    if len(set(names)) < len(names):
+        raise DatasetError(
+            "Expected tables in folders of different names, by which they are called. Received: "
+            f"{', '.join(map(str, tables))}."
+        )
+    return {
+        name: _measure(bundle, explain, table) for name, table in zip(names, tables, strict=True)
+    }
+
+
+def _measure(bundle: Bundle, explain: Explain, table: Path) -> AdultFigures:
+    try:
+        labels = pd.read_csv(table, dtype=str, keep_default_na=False)["label"].str.strip()
+    except (OSError, ValueError, KeyError) as error:
+        raise DatasetError(f"{table}: expected the columns image and label ({error}).") from error
+    ill = sorted({label for label in labels if label.casefold() != "normal"})
+    if len(ill) != 1:
+        raise DatasetError(
+            f"{table}: expected the label normal and that of one disease. Found: "
+            f"{', '.join(ill) or 'normal alone'}. Make a table for each disease."
+        )
+    root, records = read_labelled(table, positive=ill[0])
+    images = np.stack(
+        [bundle.preprocessing.resize(read_radiograph(root / record.path)) for record in records]
+    )
+    logits, _ = explain(images)
+    found = auc(np.array([record.label for record in records]), logits)
+    learned_from = count_trained_on(bundle, records)
+    return {
+        "images": len(records),
+        "auc": found,
+        "learned_from": learned_from,
+        "disease": ill[0],
+    }
