@@ -29,8 +29,9 @@ INPUT = "image"
 MAX_BYTES = 100_000_000
 OPSET = 18  # the version of the standard's operators that we export
 _MOST_AT_ONCE = 8  # images; more are answered one such batch after the other
-# While as many are answered: of one array, 128 MB, and of all together. Ours have 3 and 27 million.
-_MAX_VALUES, _MAX_VALUES_IN_ALL = 2**25, 2**27
+# While as many are answered: of one array, 256 MB, and of all together, 1 GB. Ours have 3 and 27
+# million values.
+_MAX_VALUES, _MAX_VALUES_IN_ALL = 2**26, 2**28
 _MAX_NODES = 5000  # ours have 96
 _MOST = 1e6  # of the numbers that a graph gives: ours are logits and features of some hundreds
 _MAX_ATTRIBUTE = 10_000  # of a whole number: axes, sides of windows, types

@@ -141,7 +141,7 @@ def with_a_huge_array(model: onnx.ModelProto) -> None:
 def with_many_arrays(model: onnx.ModelProto) -> None:
     shape = numpy_helper.from_array(np.array([4096, 4096]), "shape")
     model.graph.initializer.append(shape)
-    for number in range(9):
+    for number in range(17):
         model.graph.node.append(helper.make_node("Expand", ["two", "shape"], [f"large-{number}"]))
 
 
@@ -174,7 +174,7 @@ def with_shapes_that_do_not_fit(model: onnx.ModelProto) -> None:
         (with_an_lstm_of_another_kind, "activations of a node LSTM is not read|is not read here"),
         (with_no_order_of_axes, "expected an order of axes as perm|no ONNX model"),
         (with_a_huge_array, "expected arrays of a known size .* huge is none"),
-        (with_many_arrays, "expected arrays of up to 134,217,728 values in all"),
+        (with_many_arrays, "expected arrays of up to 268,435,456 values in all"),
         (with_many_nodes, "more than 5,000 nodes"),
         (with_an_array_that_grows_faster_than_the_batch, "known size .* huge is none"),
         (with_shapes_that_do_not_fit, "its shapes do not fit one another|no ONNX model"),

@@ -14,7 +14,7 @@ from onnx import helper, numpy_helper
 
 from cxr.errors import BundleError
 from cxr.model.bundle import FILES, MANIFEST, load_bundle
-from cxr.model.expected import measured_on
+from cxr.model.expected import calibration_error_by_chance, elsewhere, measured_on
 from cxr.model.graph import OPERATORS, Graph
 from cxr.saved_files import file_digests
 from tests.fuzz import seeds
@@ -25,7 +25,7 @@ from tests.fuzz.sound_graphs import sound_graph
 _DOCUMENTS = [*seeds.DOCUMENTS, MANIFEST]
 _ODD = (
     None, True, 0, -1, 1, 2**63, 0.5, -0.0, 1e308, math.inf, math.nan, "", "x", "NORMAL", [], {},
-    [[]], {"a": 1}, [0] * 100, "é" * 50,
+    [[]], {"a": 1}, [0] * 100, "é" * 50, "\ud800", 10**400, -(10**400),
 )  # fmt: skip
 
 
@@ -49,6 +49,12 @@ def document(content: bytes) -> None:
         return
     json.dumps(bundle.identity())
     assert (counts := measured_on(bundle.evaluation)) is None or min(counts.values()) >= 0
+    there = elsewhere(bundle.evaluation)
+    for rates in [] if there is None else there["curve"]:
+        assert 0 <= rates["sensitivity"] <= 1
+        assert 0 <= rates["specificity"] <= 1
+    by_chance = calibration_error_by_chance(bundle.evaluation.get("result"))  # type: ignore[arg-type]
+    assert by_chance is None or 0 <= by_chance <= 1
     assert 0 < bundle.heatmap_reference < math.inf
     assert bundle.network.map_side > 0
     points = bundle.operating_points
