@@ -102,6 +102,12 @@ def test_a_gate_is_made_measured_and_read(
     other = dataclasses.replace(TINY, seed=2)
     with pytest.raises(RunError, match="another plan"):
         make_gate(*arguments[:-1], other)
+    adult = folder / "image_0.png"
+    before = adult.read_bytes()
+    cv2.imwrite(str(adult), np.zeros((SIDE, SIDE), np.uint8))
+    with pytest.raises(RunError, match="of other images"):
+        make_gate(*arguments)
+    adult.write_bytes(before)
     # The weights of the last network are checked when they are read again.
     (tmp_path / "lungs.weights.h5").write_bytes((made.folder / "features.npz").read_bytes())
     with pytest.raises(BundleError, match=r"lungs\.weights\.h5: does not fit .* config\.json"):

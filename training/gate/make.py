@@ -142,6 +142,7 @@ def _start(path: Path, images: GateImages, plan: GatePlan) -> None:
         "plan": dataclasses.asdict(plan),
         "images_sha256": file_list_digest(images.records),
         "masks_sha256": array_digest([images.child_masks, images.adult_masks]),
+        "others_sha256": array_digest([images.adults, images.others]),
         "names_sha256": hashlib.sha256("\n".join(names).encode()).hexdigest(),
     }
     if path.exists() and read_json(path) != as_json(document):
