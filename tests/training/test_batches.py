@@ -248,6 +248,22 @@ def test_nothing_is_told_of_places_where_an_opacity_cannot_be_seen() -> None:
     assert unseen["evidence"][clear][:, 1].mean() > 0.7
 
 
+@pytest.mark.parametrize("erase", [0.0, 1.0])
+def test_an_opacity_that_is_erased_is_not_told(erase: float) -> None:
+    config = dataclasses.replace(
+        tiny.CONFIG,
+        augmentation=dataclasses.replace(STILL, erase=erase),
+        local=dataclasses.replace(STILL_LOCAL, visible_from=0.0),
+    )
+    served = batches(config, lungs=True)
+    evidence = np.concatenate([served[i][1]["evidence"][4:] for i in range(len(served))])
+    covered = evidence[..., 0] > 0
+    untold = covered & (evidence[..., 1] == 0)
+    assert covered.any()
+    assert untold.any() == bool(erase)
+    assert untold.sum() < covered.sum() / 2
+
+
 def test_no_evidence_belongs_outside_the_lungs_whatever_the_class() -> None:
     local = dataclasses.replace(STILL_LOCAL, outside_weight=0.25)
     targets = local_batch(local=local)

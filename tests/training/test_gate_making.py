@@ -192,7 +192,7 @@ def test_a_mask_moves_with_its_image() -> None:
         erase=0,
     )
     for seed in range(5):
-        moved, (mask,) = augment_with_masks(image, [image], config, np.random.default_rng(seed))
+        moved, (mask,), _ = augment_with_masks(image, [image], config, np.random.default_rng(seed))
         np.testing.assert_allclose(moved, mask, atol=0.02)
         alone = augment(image, config, np.random.default_rng(seed))
         np.testing.assert_array_equal(moved, alone)

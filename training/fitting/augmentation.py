@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 Image = npt.NDArray[np.float32]
+Erased = npt.NDArray[np.bool_]
 
 # Beyond these a radiograph cannot be recognised any more.
 _LIMITS = {
@@ -118,7 +119,7 @@ def augment(image: Image, config: AugmentationConfig, rng: np.random.Generator) 
 
 def augment_with_masks(
     image: Image, masks: Sequence[Image], config: AugmentationConfig, rng: np.random.Generator
-) -> tuple[Image, list[Image]]:
+) -> tuple[Image, list[Image], Erased]:
     """A random variant of one image, and masks moved with it.
 
     Args:
@@ -128,17 +129,21 @@ def augment_with_masks(
         rng: the only source of randomness.
 
     Returns:
-        Image and masks, all float32 of shape (S, S) in [0, 1].
+        Image and masks, all float32 of shape (S, S) in [0, 1]; and where nothing of the image is
+        left, bool (S, S).
     """
     affine = _affine(image, config, rng)
     moved = [
         np.asarray(cv2.warpAffine(mask, affine, mask.shape, flags=cv2.INTER_LINEAR), np.float32)
         for mask in masks
     ]
-    return _vary_grey_levels(_warp(image, affine), config, rng), moved
+    image, erased = _vary_grey_levels(_warp(image, affine), config, rng)
+    return image, moved, erased
 
 
-def _vary_grey_levels(image: Image, config: AugmentationConfig, rng: np.random.Generator) -> Image:
+def _vary_grey_levels(
+    image: Image, config: AugmentationConfig, rng: np.random.Generator
+) -> tuple[Image, Erased]:
     image = _expose(image, config, rng)
     if rng.random() < config.local_contrast:
         image = _equalize_locally(image, rng)
@@ -149,9 +154,10 @@ def _vary_grey_levels(image: Image, config: AugmentationConfig, rng: np.random.G
     if config.noise:
         deviation = rng.uniform(0, config.noise)
         image = image + rng.standard_normal(image.shape, dtype=np.float32) * np.float32(deviation)
+    erased = np.zeros(image.shape, dtype=bool)
     if rng.random() < config.erase:
-        image = _erase(image, rng)
-    return np.asarray(np.clip(image, 0, 1), dtype=np.float32)
+        image, erased = _erase(image, rng)
+    return np.asarray(np.clip(image, 0, 1), dtype=np.float32), erased
 
 
 def _affine(
@@ -205,11 +211,11 @@ def _blur(image: Image, rng: np.random.Generator) -> Image:
     return np.asarray(blurred, dtype=np.float32)
 
 
-def _erase(image: Image, rng: np.random.Generator) -> Image:
+def _erase(image: Image, rng: np.random.Generator) -> tuple[Image, Erased]:
     """Random erasing (Zhong 2017, arXiv 1708.04896), filled with the image's mean."""
     side = image.shape[0]
     height, width = rng.integers(side // 10, side // 3, size=2)
     top, left = rng.integers(0, side - height), rng.integers(0, side - width)
-    image = image.copy()
-    image[top : top + height, left : left + width] = image.mean()
-    return image
+    erased = np.zeros(image.shape, dtype=bool)
+    erased[top : top + height, left : left + width] = True
+    return np.where(erased, image.mean(), image), erased

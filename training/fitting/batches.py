@@ -177,7 +177,8 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
         """
         has_lungs = not np.isnan(lungs[0, 0])
         masks = [np.nan_to_num(lungs), covered, known]
-        image, masks = augment_with_masks(image, masks, augmentation, rng)
+        image, masks, erased = augment_with_masks(image, masks, augmentation, rng)
+        masks[2][erased & (masks[1] > 0)] = 0  # an opacity that is erased is not to be found
         side = self.config.network.map_side * self.side // self.config.network.input_size
         lung_cells, covered_cells, known_cells = (
             cv2.resize(mask, (side, side), interpolation=cv2.INTER_AREA) for mask in masks

@@ -132,7 +132,7 @@ class LungBatches(keras.utils.PyDataset):  # type: ignore[misc]
             return _frame(augment(image, WIDE_AUGMENTATION, rng), None, rng)[0], None
         if adult and rng.random() < 0.5:
             image = _add_opacities(image, mask, rng)
-        image, (mask,) = augment_with_masks(image, [mask], WIDE_AUGMENTATION, rng)
+        image, (mask,), _ = augment_with_masks(image, [mask], WIDE_AUGMENTATION, rng)
         return _frame(image, mask, rng)
 
     def _other_image(self, rng: np.random.Generator) -> tuple[Image, Kind]:
