@@ -59,7 +59,7 @@ def test_the_installed_command_classifies_a_file(installed: Path, tmp_path: Path
 
 def test_the_installed_training_package_has_its_files(installed: Path, tmp_path: Path) -> None:
     code = (
-        "import training, training.templates as t; from training.data.patients import HELD_OUT;"
+        "import training, training.templates as t; from training.data.held_out import HELD_OUT;"
         "print(training.__file__, HELD_OUT.exists(), bool(list(t.FOLDER.glob('*.jinja'))));"
         "from cxr.card import write_card; from cxr.model.bundle import load_bundle;"
         "b = load_bundle(); f = (b.config, b.operating_points, b.evaluation);"

@@ -119,7 +119,7 @@ def test_a_batch_heatmap_and_overlay_over_http(
     height, width, _ = cv2.imdecode(overlay, cv2.IMREAD_COLOR).shape
     assert width == 240
     assert height > 180
-    with pytest.raises(AppError, match=r"gradient\.png: .*Two lung fields could not be found"):
+    with pytest.raises(AppError, match=r"gradient\.png: .*The lungs could not be found"):
         client.predict(files[1], api_name="/overlay")
 
 

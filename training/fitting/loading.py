@@ -76,7 +76,7 @@ def load_whole(
 ) -> tuple[Split, list[Record]]:
     """All images of a data folder's train and val splits, and the duplicates that were left out.
 
-    Images of the held-out patients (`training.data.patients.HELD_OUT`) are left out, too.
+    Images of the held-out patients (`training.data.held_out.HELD_OUT`) are left out, too.
 
     Args:
         config: its preprocessing is used, and its network decides whether outlines are needed.

@@ -65,7 +65,7 @@ def check_heatmaps(
         opacities: a table of image, opacity_mask and lung_mask, of other images.
         adults: tables of image and label, normal or not.
         held_out: use only images of the patients that no fit learns from
-            (`training.data.patients.HELD_OUT`).
+            (`training.data.held_out.HELD_OUT`).
 
     Returns:
         The content of ``OUT/explanation.json``.
