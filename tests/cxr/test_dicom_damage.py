@@ -249,7 +249,7 @@ def test_a_jpeg_2000_picture_that_would_take_minutes_is_given_up() -> None:
     began = time.monotonic()
     with pytest.raises(UnreadableRadiograph, match=r"image: this DICOM file is damaged"):
         read_radiograph(content(dataset), name="image")
-    assert time.monotonic() - began < 30  # it takes three minutes to decode
+    assert time.monotonic() - began < 60  # it takes minutes to decode
 
 
 def test_jpeg_ls_is_read_whatever_the_working_folder_is(
