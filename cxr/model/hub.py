@@ -125,7 +125,6 @@ def _cached(reference: HubReference) -> Path | None:
 
 
 def _download(reference: HubReference) -> Path:
-    import httpx2
     from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub import errors as hub
 
@@ -160,16 +159,21 @@ def _download(reference: HubReference) -> Path:
         raise HubError(Message("hub_no_model", named)) from error
     except (hub.RevisionResolutionError, hub.LocalEntryNotFoundError) as error:
         raise HubError(Message("hub_unreachable", named)) from error
-    # ValueError: a token or proxy that no header can hold. RuntimeError: an interrupted transfer.
-    except (
-        hub.HfHubHTTPError,
-        httpx2.HTTPError,
-        httpx2.InvalidURL,  # of a proxy
-        OSError,
-        ValueError,
-        RuntimeError,
-    ) as error:
+    except client_failures() as error:
         raise HubError(Message("hub_not_fetched", {**named, "why": first_line(error)})) from error
+
+
+def client_failures() -> tuple[type[Exception], ...]:
+    """What the Hub's client raises where something on the way fails.
+
+    ValueError and InvalidURL: a token or proxy that cannot be used. RuntimeError: an interrupted
+    transfer.
+    """
+    import httpx2
+    from huggingface_hub.errors import HfHubHTTPError
+
+    failures = (HfHubHTTPError, httpx2.HTTPError, httpx2.InvalidURL)
+    return (*failures, OSError, ValueError, RuntimeError)
 
 
 def first_line(error: Exception) -> str:
@@ -240,19 +244,9 @@ def add_to_dataset(dataset: str, files: dict[str, bytes], *, message: str) -> No
 
 @contextmanager
 def _clear_errors(dataset: str) -> Iterator[None]:
-    import httpx2
-    from huggingface_hub import errors as hub
-
     try:
         yield
-    except (
-        hub.HfHubHTTPError,
-        httpx2.HTTPError,
-        httpx2.InvalidURL,  # of a proxy
-        OSError,
-        ValueError,
-        RuntimeError,
-    ) as error:
+    except client_failures() as error:
         raise HubError(
             f"{dataset}: cannot be written to ({first_line(error)}). Log in with a token that may "
             "write (hf auth login, or HF_TOKEN), and check the connection."

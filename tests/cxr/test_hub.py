@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +20,7 @@ from cxr.model.hub import (
     first_line,
     parse_reference,
 )
+from tests.conftest import ROOT
 from tests.loopback_hub import REPO, LoopbackHub, Repository
 from training.sharing.publish import publish
 
@@ -235,6 +239,21 @@ def test_no_message_quotes_a_token() -> None:
     assert first_line(ValueError(f"bad {oauth} quoted")) == "bad … quoted"
     assert first_line(ValueError("http://me:secret@proxy:80 fails")) == "http://…@proxy:80 fails"
     assert first_line(ValueError("Try pip install hf_transfer")) == "Try pip install hf_transfer"
+
+
+def test_a_proxy_whose_address_is_none_is_said_without_its_password(tmp_path: Path) -> None:
+    """In a process of its own: the Hub's client keeps its connections."""
+    code = f"from cxr.model.hub import find_bundle; find_bundle('{REPO}@v1')"
+    proxy = "http://me:secret@127.0.0.1:abc"
+    environment = {**os.environ, "HTTPS_PROXY": proxy, "https_proxy": proxy, "NO_PROXY": ""}
+    environment |= {"HF_HOME": str(tmp_path), "HF_ENDPOINT": "https://hub.example"}
+    command = [sys.executable, "-c", code]
+    told = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    last = told.stderr.strip().splitlines()[-1]
+    assert last.startswith("cxr.errors.HubError: ")
+    assert "secret" not in last
 
 
 @pytest.mark.parametrize("token", ["hf_\N{SNOWMAN}", "hf of nobody\n"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NoReturn
 
+import cv2
 import numpy as np
 import pytest
 
@@ -121,6 +122,25 @@ def test_a_table_of_adults_is_of_one_disease(
 
     with pytest.raises(DatasetError, match=said):
         measure_adults(tiny_bundle, explain, [table])
+
+
+def test_a_disease_is_one_in_large_and_small_letters(tmp_path: Path, tiny_bundle: Bundle) -> None:
+    labels = ["normal", "tuberculosis", "Normal", "Tuberculosis"]
+    for number in range(len(labels)):
+        picture = np.full((40, 40), 50 * number, np.uint8)
+        cv2.imwrite(str(tmp_path / f"{number}.png"), picture)
+    table = tmp_path / "labels.csv"
+    rows = (f"{number}.png,{label}" for number, label in enumerate(labels))
+    table.write_text("\n".join(["image,label", *rows]) + "\n")
+
+    def explain(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        logits = images.mean(axis=(1, 2))
+        return logits, images
+
+    found = measure_adults(tiny_bundle, explain, [table])[tmp_path.name]
+    assert found["images"] == 4
+    assert found["auc"] == 0.75  # three of four pairs are in order
+    assert found["disease"].casefold() == "tuberculosis"
 
 
 def test_two_tables_of_adults_in_folders_of_one_name_are_refused(

@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import httpx2
 import yaml
 from huggingface_hub import CommitOperationAdd, EvalResultEntry, HfApi, eval_result_entries_to_yaml
 from huggingface_hub import errors as hub
@@ -22,7 +21,7 @@ from huggingface_hub import errors as hub
 from cxr.cases import CASES, read_cases
 from cxr.errors import HubError, RunError
 from cxr.model.bundle import CARD, FILES, MANIFEST, Bundle, load_bundle
-from cxr.model.hub import first_line, parse_reference
+from cxr.model.hub import client_failures, first_line, parse_reference
 from cxr.model.session import ModelSession
 from cxr.templates import render
 from training.files import EXAMPLES
@@ -205,7 +204,7 @@ def _commit(
     if tag:
         try:
             api.create_tag(repo, tag=tag, revision=info.oid)
-        except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError, RuntimeError) as error:
+        except client_failures() as error:
             raise HubError(
                 f"{repo}: published as {info.oid}, but the tag {tag} could not be set "
                 f"({first_line(error)}). "
@@ -235,7 +234,7 @@ def clear_errors(repo: str) -> Iterator[None]:
         ) from error
     except hub.HfHubHTTPError as error:
         raise HubError(f"{repo}: {_advice(error)}") from error
-    except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError, RuntimeError) as error:
+    except client_failures() as error:
         raise HubError(
             f"{repo}: sending failed ({first_line(error)}). Look at the repository to see "
             "whether it arrived, then try again."

@@ -56,13 +56,15 @@ def _measure(bundle: Bundle, explain: Explain, table: Path) -> AdultFigures:
         labels = pd.read_csv(table, dtype=str, keep_default_na=False)["label"].str.strip()
     except (OSError, ValueError, KeyError) as error:
         raise DatasetError(f"{table}: expected the columns image and label ({error}).") from error
-    ill = sorted({label for label in labels if label.casefold() != "normal"})
+    ill = {label.casefold(): label for label in labels if label}
+    ill.pop("normal", None)
     if len(ill) != 1:
         raise DatasetError(
             f"{table}: expected the label normal and that of one disease. Found: "
-            f"{', '.join(ill) or 'normal alone'}. Make a table for each disease."
+            f"{', '.join(sorted(ill)) or 'normal alone'}. Make a table for each disease."
         )
-    root, records = read_labelled(table, positive=ill[0])
+    (disease,) = ill.values()
+    root, records = read_labelled(table, positive=disease)
     images = np.stack(
         [bundle.preprocessing.resize(read_radiograph(root / record.path)) for record in records]
     )
@@ -73,5 +75,5 @@ def _measure(bundle: Bundle, explain: Explain, table: Path) -> AdultFigures:
         "images": len(records),
         "auc": found,
         "learned_from": learned_from,
-        "disease": ill[0],
+        "disease": disease,
     }
