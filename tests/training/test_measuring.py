@@ -22,7 +22,7 @@ from cxr.errors import RunError
 from cxr.model.bundle import Bundle, load_bundle
 from cxr.model.operating_points import OperatingPoint, OperatingPoints
 from training.__main__ import main
-from training.data.dataset import read_folder
+from training.fitting.loading import OutlineTables, load_whole
 from training.fitting.presets import tiny
 from training.sharing.card import model_card
 from training.validation.estimate import read_estimate
@@ -416,11 +416,11 @@ def test_heatmaps_are_checked_and_the_card_says_how_they_did(
 
 
 def test_thresholds_hold_for_images_taken_otherwise_too(
-    cross_validation: Path, chest_images: Path, tmp_path: Path
+    cross_validation: Path, chest_images: Path, lungs_table: Path, tmp_path: Path
 ) -> None:
     config = dataclasses.replace(QUICK, validation_fraction=0.0)
-    records, _ = read_folder(chest_images)
-    alone = read_estimate(cross_validation, config, records)
+    images, _ = load_whole(config, chest_images, outlines=OutlineTables(lungs=(lungs_table,)))
+    alone = read_estimate(cross_validation, config, images)
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     with (cross_validation / "out_of_fold.csv").open(newline="") as file:
@@ -433,13 +433,16 @@ def test_thresholds_hold_for_images_taken_otherwise_too(
     result = elsewhere / "cross_validation.json"
     result.write_text(json.dumps(document))
     with pytest.raises(RunError, match="expected folds by typicality or acquisition"):
-        read_estimate(cross_validation, config, records, elsewhere=elsewhere)
+        read_estimate(cross_validation, config, images, elsewhere=elsewhere)
     document["plan"]["by"] = "typicality"
     result.write_text(json.dumps(document | {"file_list_sha256": "0" * 64}))
     with pytest.raises(RunError, match="was made on other images"):
-        read_estimate(cross_validation, config, records, elsewhere=elsewhere)
+        read_estimate(cross_validation, config, images, elsewhere=elsewhere)
+    result.write_text(json.dumps(document | {"outlines_sha256": "0" * 64}))
+    with pytest.raises(RunError, match="was made with other outlines"):
+        read_estimate(cross_validation, config, images, elsewhere=elsewhere)
     result.write_text(json.dumps(document))
-    both = read_estimate(cross_validation, config, records, elsewhere=elsewhere)
+    both = read_estimate(cross_validation, config, images, elsewhere=elsewhere)
     assert both.points != alone.points
     figures = both.document["elsewhere"]
     assert figures["images"] == len(rows)
@@ -452,7 +455,7 @@ def test_thresholds_hold_for_images_taken_otherwise_too(
     assert at.specificity == pytest.approx(figures["specificity"])
     assert "elsewhere" not in alone.document
     with pytest.raises(RunError, match="no finished cross-validation"):
-        read_estimate(cross_validation, config, records, elsewhere=tmp_path / "nowhere")
+        read_estimate(cross_validation, config, images, elsewhere=tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize("matches", [True, False], ids=["of this model", "of another"])

@@ -84,7 +84,7 @@ def run(options: argparse.Namespace) -> int:
         from training.validation.estimate import read_estimate
 
         estimate = read_estimate(
-            options.cross_validation, config, splits.train.records, elsewhere=options.elsewhere
+            options.cross_validation, config, splits.train, elsewhere=options.elsewhere
         )
     # Keras takes seconds to import: what is wrong with the images or the options is said before.
     from training.fitting.fit import fit

@@ -141,7 +141,8 @@ class CrossValidation(FoldsDocument):
 
     by: how images were divided into folds, in words. plan: see
     `training.validation.cross_validation.Plan`. training: see
-    `training.fitting.config.TrainingConfig`.
+    `training.fitting.config.TrainingConfig`. outlines_sha256: of what is outlined on the images;
+    None without outlines.
     """
 
     by: str
@@ -149,6 +150,7 @@ class CrossValidation(FoldsDocument):
     training: dict[str, Any]
     file_list_sha256: str
     folds_sha256: str
+    outlines_sha256: str | None
 
 
 # --- A bundle -------------------------------------------------------------------------------------

@@ -235,6 +235,7 @@ def _summarize(out: Path, config: TrainingConfig, plan: Plan) -> CrossValidation
         "training": config.to_json(),
         "file_list_sha256": start["file_list_sha256"],
         "folds_sha256": start["folds_sha256"],
+        "outlines_sha256": start["outlines_sha256"],
         **measure_folds(out, folds=plan.folds),
     }
     write_json(out / RESULT, document)

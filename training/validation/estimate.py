@@ -7,13 +7,13 @@ of the same settings gives its figures, and the thresholds are chosen on its out
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
 from cxr.errors import RunError
 from cxr.model.operating_points import OperatingPoints
-from training.data.dataset import Record, file_list_digest
+from training.data.dataset import file_list_digest
+from training.data.images import Split
 from training.files import read_json
 from training.fitting.config import TrainingConfig
 from training.metrics.documents import CrossValidation
@@ -38,7 +38,7 @@ class Estimate:
 def read_estimate(
     folder: Path,
     config: TrainingConfig,
-    images: Sequence[Record],
+    images: Split,
     *,
     elsewhere: Path | None = None,
 ) -> Estimate:
@@ -47,13 +47,13 @@ def read_estimate(
     Args:
         folder: its folder.
         config: of the fit that it is used for.
-        images: of that fit.
+        images: of that fit, with their outlines.
         elsewhere: folder of a second cross-validation, by typicality or acquisition. Thresholds and
             calibration are chosen to hold for its held-out images, too.
 
     Raises:
-        RunError: one of them is missing, unfinished, not by what it should be, of other images, or
-            of another configuration.
+        RunError: one of them is missing, unfinished, not by what it should be, of other images or
+            outlines, or of another configuration.
     """
     points, document, plan = _read(folder, config, images)
     folds = len(document["folds"])
@@ -76,7 +76,7 @@ def read_estimate(
 
 
 def _read(
-    folder: Path, config: TrainingConfig, images: Sequence[Record]
+    folder: Path, config: TrainingConfig, images: Split
 ) -> tuple[OperatingPoints, dict[str, Any], Plan]:
     """What a cross-validation of these settings on these images found, and its plan."""
     path = folder / RESULT
@@ -103,6 +103,13 @@ def _read(
             f"{path}: was fitted with another {', '.join(differing)}. Give the settings of that "
             "cross-validation, or run it again with these."
         )
-    if document["file_list_sha256"] != file_list_digest(images):
+    if document["file_list_sha256"] != file_list_digest(images.records):
         raise RunError(f"{path}: was made on other images. Run cross-validate on these.")
+    # Until 0.17 it was not written down.
+    outlines = images.outlines_sha256
+    if document.get("outlines_sha256", outlines) != outlines:
+        raise RunError(
+            f"{path}: was made with other outlines, or other images from elsewhere. Give the "
+            "tables of that cross-validation, or run it again with these."
+        )
     return points, document, plan
