@@ -114,7 +114,7 @@ def test_a_killed_run_goes_on_where_it_stopped(
     assert good["evidence"] in WORTHS
     assert "evidence" in good["evidence_text"]
     assert after["dicom"]["probability"] == pytest.approx(good["probability"], abs=0.01)
-    assert "not a picture" in after["broken.jpeg"]["reasons"][0]
+    assert "not an image" in after["broken.jpeg"]["reasons"][0]
 
     # Once more: nothing is left, and Ray is not started.
     parts = {part: part.stat().st_mtime_ns for part in out.iterdir()}

@@ -127,7 +127,7 @@ def without_pixels(dataset: FileDataset) -> None:
         (header(Modality="CT"), UnsupportedRadiograph, "gives the modality CT"),
         (header(Modality="XYZ"), UnsupportedRadiograph, "gives the modality XYZ"),
         (header(NumberOfFrames=140), UnsupportedRadiograph, "140 frames. Expected one"),
-        (without_pixels, UnreadableRadiograph, "holds no picture"),
+        (without_pixels, UnreadableRadiograph, "holds no image"),
         (header(Rows=60_000, Columns=60_000), RadiographTooLarge, "60,000×60,000 pixels"),
         (header(PhotometricInterpretation="HSV"), UnsupportedRadiograph, "photometric"),
         (header(PixelData=b"cut off"), UnreadableRadiograph, "is damaged"),

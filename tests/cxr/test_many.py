@@ -46,7 +46,7 @@ def test_many_images(
     assert shape == pytest.approx(240 / 180, rel=0.02)
     expect(row_of(page, "inverted.png")).to_contain_text("Black and white are")
     expect(row_of(page, "gradient.png")).to_contain_text(sentences([Message("no_lungs")]))
-    expect(row_of(page, "broken.jpeg")).to_contain_text("This is not a picture")
+    expect(row_of(page, "broken.jpeg")).to_contain_text("This is not an image")
     page.get_by_label("Your reading, ward/one.png").select_option("UNSURE")
     page.locator(".language").click()
     expect(many_status(page)).to_have_text("5 sur 5, 0 restante : 1 refusée, 1 illisible")

@@ -85,7 +85,7 @@ def test_it_says_what_was_answered(
     assert "75 of 100 radiographs with pneumonia were predicted as pneumonia." in said
     assert "200 images made up for a test" in said
     assert "Warnings about the image The chest is tilted by about 17°." in said
-    assert "and not the same verdict each time" in said
+    assert "the verdict is not the same each time" in said
     assert f"tiny, 1, {tiny_bundle.sha256[:12]}" in said
 
 
@@ -103,7 +103,7 @@ def test_the_readers_threshold_and_language(
     assert "Le thorax est incliné d'environ 17°." in said
     assert "Indices sur la carte de chaleur Étayés." in said
     assert "Avec la carte de chaleur (Grad-CAM), indices : Étayés" in said
-    assert "Lecture du lecteur Pneumonie, sûr à 75 %, avant que" in said
+    assert "Lecture du lecteur Pneumonie, certitude 75 %, avant que" in said
     assert "50,0 % pour une prévalence de 20 %" in said  # 0.8 × 0.2 of 0.8 × 0.2 + 0.2 × 0.8
 
 
@@ -121,7 +121,7 @@ def test_outside_the_models_range_and_as_it_came(
     said = words(pdf_report(radiograph, answer, tiny_bundle, Reading()))
     assert "Verdict Outside the model's range: the model was not trained on such" in said
     # No figure that does not hold there, and no verdict that was not given.
-    for absent in ("Sensitivity", "prevalence", "Threshold", "same verdict"):
+    for absent in ("Sensitivity", "prevalence", "Threshold", "same each time"):
         assert absent not in said
     assert "Orientation shown as it came" in said
 
@@ -138,7 +138,9 @@ def test_what_to_expect_elsewhere(
         return words(pdf_report(radiograph, prediction, bundle, reading))
 
     own = Reading(threshold=0.8)
-    shipped = "To expect elsewhere sensitivity 85.0% and specificity 91.0% at a threshold of 50%"
+    shipped = (
+        "What to expect elsewhere sensitivity 85.0% and specificity 91.0% at a threshold of 50%"
+    )
     # Models of before have figures at their own threshold only, and they are said to be of it.
     assert shipped in said(figures, Reading())
     assert shipped in said(figures, own)

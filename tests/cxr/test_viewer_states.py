@@ -76,7 +76,7 @@ def test_a_broken_file(page: Page, image_file: Path, tmp_path: Path) -> None:
     choose(page, broken)
     problem = page.locator(".problem")
     expect(problem).to_contain_text(EN["state_unreadable"])
-    expect(problem).to_contain_text("The picture is damaged or cut off")
+    expect(problem).to_contain_text("The image is damaged or cut off")
     assert page.locator("#viewer b").count() == 0  # a file's name is no markup
     nothing_is_left_of_the_answer(page)
     answered(page, image_file)

@@ -1,7 +1,8 @@
 """Measure a model on labelled images, and write a report.
 
 The report has every figure with a 95 % interval by patient, plots, and the worst mistakes; with
---against, also paired tests against a second model.
+--against, also the differences to a second model with intervals, and paired tests if each patient
+has one image.
 """
 
 from __future__ import annotations

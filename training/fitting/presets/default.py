@@ -1,4 +1,4 @@
-r"""The default: the evidence network, whose heatmap is the reason for its answer.
+r"""The default: the evidence network, which computes the probability from a map of evidence.
 
     python -m training fit --data DIR --lungs MASKS.csv --out RUN
 
