@@ -209,7 +209,7 @@ element.addEventListener("click", (event) => {
 const keep = async (kind) => {
   $(".not-kept").textContent = "";
   if (kind === "overlay") return keepOverlay();
-  const mine = notes().findLast((other) => other.id === answered().id);
+  const mine = noteOf(answered().id);
   const own = state.own === "seen" ? null : state.own;
   const { source, asked } = state;
   const settings = {
@@ -219,10 +219,10 @@ const keep = async (kind) => {
   };
   let made = { problem: "state_offline" };
   try {
-    made = await server.keep_file({ ...asked, ...settings });
+    made = await cxrFiles.reply(server.keep_file({ ...asked, ...settings }));
     // The upload may have been deleted: a reader takes longer than it is kept.
     if (made.problem === "not_kept" && source.file) {
-      made = await server.keep_file({ ...(await handOver(source)), ...settings });
+      made = await cxrFiles.reply(server.keep_file({ ...(await handOver(source)), ...settings }));
     }
   } catch { /* said below */ }
   if (made.uri) cxrFiles.download(made.uri, made.name);

@@ -38,7 +38,7 @@ const ask = async (source) => {
   try {
     return await cxrFiles.patiently(async () => {
       const asked = await handOver(source);
-      return { asked, ...(await server.answer_one(asked)) };
+      return { asked, ...(await cxrFiles.reply(server.answer_one(asked))) };
     }, (answer) => answer.kind === "busy");
   } catch (error) {
     if (file && !(await cxrFiles.isThere(file))) return { kind: "missing" };

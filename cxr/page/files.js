@@ -93,15 +93,24 @@ window.cxrFiles ??= (() => {
   // Names in a sentence; of many, the first.
   const listed = (names) => [...names.slice(0, 3), ...(names.length > 3 ? ["…"] : [])].join(", ");
   // Files of the file dialogue have no folders in their names: a second "a.png" becomes "a.png (2)", and is taken, too.
-  const distinct = (name, taken) => {
+  // Names that differ in large and small letters only are one file on many disks: `keyOf` says what has to differ.
+  const distinct = (name, taken, keyOf = String) => {
     let found = name;
-    for (let n = 2; taken.has(found); n += 1) found = `${name} (${n})`;
-    taken.add(found);
+    for (let n = 2; taken.has(keyOf(found)); n += 1) found = `${name} (${n})`;
+    taken.add(keyOf(found));
     return found;
   };
 
   // Whether a file is still on the disk, as it was when it was chosen.
   const isThere = (file) => file.slice(0, 1).arrayBuffer().then(() => true, () => false);
+
+  // What the server says. Of a call that failed, for want of a connection or because the server refused it, Gradio makes
+  // undefined.
+  const reply = async (call) => {
+    const answer = await call;
+    if (answer === undefined) throw new Error("the server did not answer");
+    return answer;
+  };
 
   // Whether an upload was refused since there are too many; see cxr/page/limits.py.
   const isBusy = (error) => /^HTTP (429|503)/.test(error.message);
@@ -143,5 +152,5 @@ window.cxrFiles ??= (() => {
     const text = `\ufeff${[columns.join(","), ...lines].join("\r\n")}\r\n`;
     downloadBlob(new Blob([text], { type: "text/csv" }), name);
   };
-  return { listFiles, gather, distinct, listed, isThere, isBusy, patiently, download, downloadBlob, downloadTable };
+  return { listFiles, gather, distinct, listed, isThere, reply, isBusy, patiently, download, downloadBlob, downloadTable };
 })();

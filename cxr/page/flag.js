@@ -36,7 +36,7 @@ const sendFlag = async () => {
   let answer = "not_sent";
   try { // its upload may have been deleted: a reader takes longer than it is kept
     const radiograph = sent.consent ? await handOver(state.source) : null;
-    answer = await server.flag({ ...nameless, ...sent, radiograph });
+    answer = await cxrFiles.reply(server.flag({ ...nameless, ...sent, radiograph }));
   } catch { /* said below */ }
   if (answered()?.id !== digest) return;
   became = answer;

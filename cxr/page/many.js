@@ -30,6 +30,8 @@ const show = () => {
   $("[data-do=cancel]").disabled = state.cancelled;
   $("[data-do=resume]").hidden = state.running || !left;
   $("[data-do=resume]").textContent = say("many_continue", { left });
+  $("[data-do=retry]").hidden = state.running || !failed().length;
+  $("[data-do=retry]").textContent = say("many_again", { count: failed().length });
   for (const button of ["csv", "overlays", "delete"]) {
     $(`[data-do=${button}]`).hidden = state.running || !all.length;
   }
@@ -47,7 +49,7 @@ const show = () => {
 // A button that has gone leaves the focus to what can be done now.
 const followFocus = () => {
   const { activeElement } = document;
-  if (!activeElement?.matches("[data-do=cancel], [data-do=resume]") || !(activeElement.hidden || activeElement.disabled)) return;
+  if (!activeElement?.matches("[data-do=cancel], [data-do=resume], [data-do=retry]") || !(activeElement.hidden || activeElement.disabled)) return;
   const next = ["cancel", "resume", "files"].map((action) => $(`[data-do=${action}]`));
   next.find((button) => !button.hidden && !button.disabled).focus();
 };
@@ -105,7 +107,7 @@ const classify = async (row) => {
   try {
     const found = await cxrFiles.patiently(async () => {
       const { path } = await upload(file);
-      return server.classify_one({ path, name: row.name });
+      return cxrFiles.reply(server.classify_one({ path, name: row.name }));
     }, saysBusy);
     return saysBusy(found) ? "busy" : found;
   } catch (error) {
@@ -114,7 +116,16 @@ const classify = async (row) => {
     return (await isReachable()) ? unanswered("state_failed") : "offline";
   }
 };
-const isReachable = () => fetch(location.href, { method: "HEAD", cache: "no-store" }).then(() => true, () => false);
+// A proxy may answer for a server that is not there.
+const isReachable = () => fetch(location.href, { method: "HEAD", cache: "no-store" }).then(({ ok }) => ok, () => false);
+
+// What may be answered another time: its disk was unplugged, or the server failed.
+const PASSING = ["state_missing", "state_not_unpacked", "state_failed", "failed"];
+const failed = () => rows().filter((row) => row.status === "error" && row.messages.some(({ code }) => PASSING.includes(code)));
+const tryAgain = () => {
+  for (const { key } of failed()) cxrList.forgetAnswer(key);
+  return run();
+};
 
 const run = async () => {
   if (state.running) return;
@@ -164,6 +175,7 @@ const ACTIONS = {
   folder: () => $(".pick-folder").click(),
   cancel: () => { state.cancelled = true; show(); },
   resume: run,
+  retry: tryAgain,
   here: async () => {
     state.notice = null;
     if (!(await cxrList.claim())) state.notice = () => say("other_tab_unkept");

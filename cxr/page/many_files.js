@@ -22,7 +22,7 @@ const overlayOf = async (row) => {
   const { map, turns, name, worth } = row;
   const { overlay } = await cxrFiles.patiently(async () => {
     const { path } = await upload(file);
-    return server.overlay_of({ path, name, map, turns, worth });
+    return cxrFiles.reply(server.overlay_of({ path, name, map, turns, worth }));
   }, ({ busy }) => busy);
   if (!overlay) throw new Error("the server has none");
   return Uint8Array.from(atob(overlay), (char) => char.charCodeAt(0));
@@ -54,7 +54,7 @@ const overlays = async () => {
     state.drawn = done / answered.length;
     state.packing = () => say("many_packing", { done: done + 1, total: answered.length });
     show();
-    const stem = cxrFiles.distinct(flat(row.name).replace(/\.[^.]*$/, ""), taken);
+    const stem = cxrFiles.distinct(flat(row.name).replace(/\.[^.]*$/, ""), taken, (name) => name.toLowerCase());
     try {
       pack.add(`${stem}.png`, await overlayOf(row));
     } catch {

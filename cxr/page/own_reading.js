@@ -1,10 +1,8 @@
 // --- Reading first, and comments on the answer; in the scope of viewer.js ---------------------------------
 
 // Notes last as long as the browser tab: the next person to use the browser must not see the list of radiographs.
-const NOTES = "cxr.notes";
-const notes = () => {
-  try { return JSON.parse(sessionStorage.getItem(NOTES)) ?? []; } catch { return []; }
-};
+const notes = () => cxr.recall("notes", "sessionStorage") ?? [];
+const noteOf = (id) => notes().findLast((other) => other.id === id);
 const note = (values) => {
   const all = notes();
   const value = answered();
@@ -20,7 +18,7 @@ const note = (values) => {
     });
   }
   Object.assign(mine, values);
-  try { sessionStorage.setItem(NOTES, JSON.stringify(all)); } catch { /* forbidden */ }
+  cxr.remember("notes", all, "sessionStorage");
   return mine;
 };
 
@@ -37,6 +35,11 @@ const isSet = (slider) => !slider.hasAttribute("data-unset");
 const confidence = () => {
   const slider = $(".confidence");
   return chosenReading() === "UNSURE" || !isSet(slider) ? null : Number(slider.value) / 100;
+};
+// For another radiograph.
+const beginReading = () => {
+  $(".own-reading").reset();
+  $(".confidence").setAttribute("data-unset", "");
 };
 const showReading = () => {
   const unsure = chosenReading() === "UNSURE";
@@ -71,7 +74,7 @@ const showSession = () => {
 const SAVED = { here: () => say("feedback_saved"), sent: () => say("feedback_sent"), nowhere: () => "" };
 let saved = "nowhere";
 const showNote = () => {
-  const mine = answered() && notes().findLast((other) => other.id === answered().id);
+  const mine = answered() && noteOf(answered().id);
   for (const choice of element.querySelectorAll("[name=agree]")) {
     choice.checked = choice.value === mine?.feedback;
   }
@@ -92,14 +95,19 @@ element.addEventListener("submit", (event) => {
   if (!own) return;
   state.own = own;
   note({ own, confidence: confidence() });
-  form.reset();
-  $(".confidence").setAttribute("data-unset", "");
   show();
+  $(".verdict").focus();
   showSourceCase();
 });
 element.addEventListener("input", (event) => {
   if (event.target.matches(".confidence")) event.target.removeAttribute("data-unset");
   if (event.target.matches(".confidence, [name=own]")) showReading();
+  // What is written stays if another radiograph is opened.
+  if (event.target.matches(".comment, [name=agree]")) {
+    saveNote();
+    saved = "nowhere";
+    showSession();
+  }
 });
 element.addEventListener("change", (event) => {
   if (!event.target.matches(".read-first")) return;
@@ -115,7 +123,7 @@ element.addEventListener("click", async (event) => {
     if (props.keeps_notes) {
       const { id, file, ...nameless } = mine;
       try {
-        await server.keep_note(nameless);
+        await cxrFiles.reply(server.keep_note(nameless));
         saved = "sent";
       } catch { /* the note is in the browser all the same */ }
     }
@@ -127,7 +135,7 @@ element.addEventListener("click", async (event) => {
     cxrFiles.downloadTable("notes.csv", columns, notes());
   }
   if (action === "clear") {
-    sessionStorage.removeItem(NOTES);
+    cxr.remember("notes", [], "sessionStorage");
     showNote();
   }
 });

@@ -25,6 +25,14 @@ window.cxrStore ??= (() => {
     request.onerror = () => failed(request.error);
   });
 
+  // Without this the browser may delete all of it when the disk is full, or after some days without a visit.
+  let asked = false;
+  const stayPut = () => {
+    if (asked) return;
+    asked = true;
+    navigator.storage?.persist?.().catch(() => {}); // it may refuse
+  };
+
   // Opened when first used, and anew if the browser has closed it in between.
   const open = (name) => {
     let connection = null;
@@ -53,7 +61,10 @@ window.cxrStore ??= (() => {
       });
     };
     return {
-      put: async (key, value) => { await transact("readwrite", (values) => [values.put(value, key)]); },
+      put: async (key, value) => {
+        stayPut();
+        await transact("readwrite", (values) => [values.put(value, key)]);
+      },
       get: async (key) => (await transact("readonly", (values) => [values.get(key)]))[0],
       all: async () => {
         const [keys, values] = await transact("readonly", (all) => [all.getAllKeys(), all.getAll()]);

@@ -155,7 +155,7 @@ const chooseLabels = async (file) => {
 };
 const readTables = async (tables) => {
   try {
-    const read = tables.map(async ({ name, open }) => ({ name, text: await (await open()).text() }));
+    const read = tables.map(async ({ name, open }) => ({ name, text: textOf(await (await open()).arrayBuffer()) }));
     study.labels = readLabels(await Promise.all(read));
   } catch { // gone from the disk, or a damaged entry of a ZIP file
     study.problem = "table";

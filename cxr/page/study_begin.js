@@ -90,10 +90,14 @@ element.addEventListener("click", async (event) => {
   const { do: action } = event.target.closest("button")?.dataset ?? {};
   const twice = action && action === sure;
   sure = action in SURE && !twice ? action : "";
-  DOES[action]?.();
+  const doing = DOES[action]?.();
   if (twice) await SURE[action]();
   showSure();
   showReading();
+  if (action === "again" || action === "leave") {
+    await doing;
+    focusOnNext();
+  }
 });
 element.addEventListener("change", async (event) => {
   if (event.target.matches("[name=choice]")) showReading();
@@ -132,6 +136,7 @@ $(".stage").addEventListener("pointerup", () => { if (state.mode === "mark") kee
 // Whoever uses the keyboard is where the next thing is to do.
 const focusOnNext = () => {
   if (study.phase === "results") $(".results h2").focus();
+  else if (study.phase === "problem") [...$(".problem").querySelectorAll("button")].find(({ hidden }) => !hidden)?.focus();
   else if (["read", "aid"].includes(study.phase)) ($("[name=choice]:checked") ?? $("[name=choice]")).focus();
 };
 document.addEventListener("cxr:study", async ({ detail }) => {

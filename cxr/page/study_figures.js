@@ -3,6 +3,8 @@
 const CATEGORIES = ["NORMAL", "UNSURE", "PNEUMONIA"];
 // Radiographs below which the figures are said to tell little: of all, and of each label.
 const [FEW, FEW_OF_A_LABEL] = [30, 15];
+// Kinds of radiographs that the model gives no answer to.
+const UNANSWERED = ["refused", "outside", "unreadable", "too_large", "missing", "failed"];
 const asCategory = (verdict) => (verdict === "UNCERTAIN" ? "UNSURE" : verdict);
 const modelOf = ({ answer }) => asCategory(answer.verdict);
 
@@ -23,7 +25,7 @@ const figuresOf = (items) => {
     left_out: items.length - read.length,
     duplicates: items.filter(({ kind }) => kind === "duplicate").length, // of the radiographs that are left out
     left_out_labelled: ["PNEUMONIA", "NORMAL"].map((label) => items.filter((item) =>
-      item.label === label && ["refused", "outside", "error"].includes(item.kind)).length),
+      item.label === label && UNANSWERED.includes(item.kind)).length),
     models: [...new Set(read.map(({ answer }) => answer.model))],
     categories: CATEGORIES,
     agreement: { alone: agreement("first"), with_aid: agreement("second") },

@@ -13,12 +13,20 @@ const READINGS = ["own", "own_label"];
 // A label in words, or one that says yes or no to what the column asks.
 const YES_OR_NO = ["1", "yes", "true", "oui", "positive", "positif", "0", "no", "false", "non", "negative", "négatif"];
 const labelIn = (text) => {
-  const known = text.trim().toLowerCase();
+  const known = text.trim().toLowerCase().normalize("NFC");
   if (POSITIVE.includes(known)) return "PNEUMONIA";
   return NEGATIVE.includes(known) ? "NORMAL" : null;
 };
 const isWord = (text) => !YES_OR_NO.includes(text.trim().toLowerCase());
 
+// The text of a table, in UTF-8 or, as older spreadsheets write it, in Windows-1252.
+const textOf = (bytes) => {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    return new TextDecoder("windows-1252").decode(bytes);
+  }
+};
 // Rows of a CSV file, whose cells are separated by commas, semicolons or tabs; quotes as in RFC 4180.
 const rowsOf = (text) => {
   const [line] = text.split(/\r?\n/, 1);
@@ -39,8 +47,8 @@ const rowsOf = (text) => {
   return rows.filter((row) => row.some((cell) => cell.trim()));
 };
 
-// Paths as they are compared: in small letters, folders parted by slashes.
-const pathOf = (name) => name.trim().toLowerCase().replaceAll("\\", "/");
+// Paths as they are compared: in small letters, folders parted by slashes; some disks store a letter and its accent apart.
+const pathOf = (name) => name.trim().toLowerCase().normalize("NFC").replaceAll("\\", "/");
 const baseOf = (path) => path.split("/").at(-1);
 const withoutEnding = (path) => path.replace(/\.[^./]*$/, "");
 

@@ -12,8 +12,10 @@ const beginStroke = () => { if (blinded()) marks.push({ radius: brush(), points:
 const brushAt = (x, y) => {
   if (!blinded() || !marks.length) return;
   const { radius, points } = marks.at(-1);
-  const { width } = answered();
+  const { width, height } = answered();
   const at = [rounded(x / width), rounded(y / width)];
+  const beyond = (value, most) => Math.max(-value, value - most, 0);
+  if (Math.hypot(beyond(at[0], 1), beyond(at[1], height / width)) >= radius) return; // beside the radiograph
   const last = points.at(-1);
   if (last && Math.hypot(at[0] - last[0], at[1] - last[1]) < radius / 4) return;
   points.push(at);
@@ -22,7 +24,7 @@ const brushAt = (x, y) => {
 };
 const undo = () => {
   if (!blinded()) return;
-  marks.pop();
+  marks = drawnMarks().slice(0, -1);
   keepDraft();
   showReading();
   draw();

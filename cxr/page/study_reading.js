@@ -138,8 +138,9 @@ const showReading = () => {
   $(".choices").setAttribute("aria-label", $(".asked").textContent);
   $(".own-reading [type=submit]").textContent = say(study.phase === "aid" ? "study_next" : "own_show");
   $(".marking").hidden = !blinded();
-  $(".marked").textContent = marks.length ? say("study_marked", { marks: marks.length }) : say("study_no_marks");
-  $("[data-do=undo]").disabled = !marks.length;
+  const drawn = drawnMarks().length;
+  $(".marked").textContent = drawn ? say("study_marked", { marks: drawn }) : say("study_no_marks");
+  $("[data-do=undo]").disabled = !drawn;
 };
 
 const showModel = () => {

@@ -171,11 +171,16 @@ element.addEventListener("click", (event) => {
 const ARROWS = { ArrowLeft: [40, 0], ArrowRight: [-40, 0], ArrowUp: [0, 40], ArrowDown: [0, -40] };
 const KEYS = Object.fromEntries([...OFFERED_TOOLS.map(([name, key]) => [key, name]), ["=", "closer"],
   ...Object.entries(OFFERED.keys)]);
+// Digits also by the key's place: some keyboards have them above signs.
+const DIGIT = /^Digit(\d)$/;
+const REPEATABLE = ["closer", "further"]; // others would switch on and off while their key is held down
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || cxr.typing(event.target)) return;
   if (!element.isConnected || !element.offsetParent || !answered()) return;
-  const tool = KEYS[event.key.toLowerCase()];
-  if (tool) use(tool);
+  const tool = KEYS[event.key.toLowerCase()] ?? KEYS[DIGIT.exec(event.code)?.[1]];
+  if (tool) {
+    if (!event.repeat || REPEATABLE.includes(tool)) use(tool);
+  }
   else if (event.key === "Escape") {
     state.mode = "move";
     $(".help").hidden = true;

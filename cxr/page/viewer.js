@@ -25,6 +25,9 @@ const open = async (source) => {
   const picture = source.file?.type.startsWith("image/") ? URL.createObjectURL(source.file) : null;
   // Nothing of the radiograph before stays: neither its verdict nor its heatmap.
   Object.assign(state, { source, picture, asked: null, own: null, forced: false, view: { ...FRESH_VIEW } });
+  stage.ruler = null;
+  $(".not-kept").textContent = "";
+  beginReading();
   Object.assign(state.pressed, { heatmap: false, contour: false, side: false, invert: false });
   if (source.file) cxrCases.show(null);
   cxrList.follow(source.file ?? null);
@@ -36,7 +39,9 @@ const open = async (source) => {
     loadRadiograph(next, levels);
     forgetErased(next);
   }
-  become(next.kind, { value: next, asked, picture: next.picture ?? picture });
+  // Whoever has read it first has seen its answer: the first reading counts.
+  const own = noteOf(next.id)?.own ?? null;
+  become(next.kind, { value: next, asked, own, picture: next.picture ?? picture });
   if (!waiting()) showSourceCase();
   showNote();
 };
@@ -60,7 +65,10 @@ element.addEventListener("change", (event) => {
 element.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (button?.matches(".invitation, .problem .choose")) $(".file").click();
-  if (button?.matches(".again")) open(state.source);
+  if (button?.matches(".again")) {
+    open(state.source);
+    $(".stage").focus();
+  }
 });
 
 // --- What is shown ----------------------------------------------------------------------------------------
@@ -97,5 +105,6 @@ const show = () => {
   showCase();
   showSession();
   showFlag();
+  if (!$(".help").hidden) showHelp();
   draw();
 };

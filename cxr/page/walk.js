@@ -49,7 +49,8 @@ document.addEventListener("keydown", (event) => {
   if (!element.isConnected || !element.offsetParent || $("nav").hidden) return;
   const action = KEYS[event.key.toLowerCase()] ?? KEYS[event.code.toLowerCase()];
   if (!action) return;
-  ACTIONS[action]();
+  // Held down, a key would give a label and take it away by turns.
+  if (!(event.repeat && LABELS.includes(action))) ACTIONS[action]();
   event.preventDefault();
 });
 

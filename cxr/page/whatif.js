@@ -106,4 +106,6 @@ element.addEventListener("click", (event) => {
   if (what === "hottest") eraseHottest();
   if (what === "undo") undo();
   if (what === "all") undo(true);
+  // The button that was pressed may have gone.
+  if (what && !anyErased()) $("[data-what=hottest]").focus();
 });

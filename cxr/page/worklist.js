@@ -98,9 +98,10 @@ window.cxrList ??= (() => {
   const renew = (by = answering) => {
     answering = by;
     for (const row of rows.values()) {
-      if (by && row.status !== "waiting" && row.by !== by) update(row.key, NO_ANSWER);
+      if (by && row.status !== "waiting" && row.by !== by) forgetAnswer(row.key);
     }
   };
+  const forgetAnswer = (key) => update(key, NO_ANSWER);
   const clear = async () => {
     rows.clear();
     files.clear();
@@ -165,8 +166,9 @@ window.cxrList ??= (() => {
   const further = (steps) => state.order[state.order.indexOf(state.opened) + steps];
   // The viewer shows this file; if it is another one, it did not come from the list.
   const follow = (file) => {
+    if (file && file === state.file) return;
+    wanted = null; // a row that is still being read from the disk is not wanted any more
     if (file === state.file) return;
-    wanted = null;
     Object.assign(state, { opened: null, file: null });
     cxr.remember(OPENED, null, "sessionStorage");
     notify();
@@ -180,7 +182,7 @@ window.cxrList ??= (() => {
   };
 
   return {
-    state, rows, ready, claim: () => tab.claim(), add, update, renew, clear, fileOf, open, reopen, further, follow, back,
+    state, rows, ready, claim: () => tab.claim(), add, update, renew, forgetAnswer, clear, fileOf, open, reopen, further, follow, back,
     onChange: (listener) => { listeners.add(listener); listener(); },
   };
 })();

@@ -84,6 +84,45 @@ def test_the_reader_first(page: Page, image_file: Path, tmp_path: Path) -> None:
     expect(page.locator(".agreement")).to_be_empty()
 
 
+def test_what_is_said_of_one_radiograph_is_not_said_of_the_next(
+    page: Page, image_file: Path, tmp_path: Path
+) -> None:
+    another = tmp_path / "another.png"
+    cv2.imwrite(str(another), cv2.imread(str(image_file))[:, ::-1])
+    page.evaluate("localStorage.setItem('cxr.read_first', 'true')")
+    answered(page, image_file)
+    page.locator("[name=own][value=PNEUMONIA]").check()
+    set_slider(page, ".confidence", 90)
+    answered(page, another)  # without having submitted
+    expect(page.locator("[name=own]:checked")).to_have_count(0)
+    expect(page.locator(".own-reading output")).to_have_text(EN["confidence_unset"])
+    page.locator("[name=own][value=NORMAL]").check()
+    page.locator(".own-reading button").click()
+    expect(page.locator(".verdict")).to_be_focused()
+    page.locator(".feedback summary").click()
+    page.locator(".comment").fill("a comment that nobody saved")
+    answered(page, image_file)
+    expect(page.locator(".own-reading")).to_be_visible()
+    answered(page, another)  # it has been read, and its answer was seen
+    expect(page.locator(".own-reading")).to_be_hidden()
+    expect(page.locator(".comment")).to_have_value("a comment that nobody saved")
+    (mine,) = page.evaluate("JSON.parse(sessionStorage.getItem('cxr.notes'))")
+    assert (mine["file"], mine["own"]) == ("another.png", "NORMAL")
+
+
+def test_notes_outlast_a_browser_that_keeps_nothing(page: Page, image_file: Path) -> None:
+    page.evaluate("() => { Storage.prototype.setItem = () => { throw new Error('forbidden'); }; }")
+    answered(page, image_file)
+    page.locator(".feedback summary").click()
+    page.locator("[name=agree][value=agree]").check()
+    page.locator("[data-note=save]").click()
+    expect(page.locator(".saved")).to_have_text(EN["feedback_saved"])
+    with page.expect_download():
+        page.locator("[data-note=download]").click()
+    page.locator("[data-note=clear]").click()
+    expect(page.locator("[name=agree]:checked")).to_have_count(0)
+
+
 def test_a_confidence_that_was_not_said_is_none(page: Page, image_file: Path) -> None:
     page.evaluate("localStorage.setItem('cxr.read_first', 'true')")
     answered(page, image_file)
@@ -125,6 +164,10 @@ def test_notes_for_the_operator_hold_no_image_and_no_name(
         answered(page, image_file)
         page.locator(".feedback summary").click()
         page.locator("[name=agree][value=agree]").check()
+        page.route("**/component_server/**", lambda route: route.fulfill(status=502))
+        page.locator("[data-note=save]").click()
+        expect(page.locator(".saved")).to_have_text(EN["feedback_saved"])  # but not sent
+        page.unroute("**/component_server/**")
         page.locator("[data-note=save]").click()
         expect(page.locator(".saved")).to_have_text(EN["feedback_sent"])
     (line,) = (tmp_path / "notes" / "notes.jsonl").read_text(encoding="utf-8").splitlines()

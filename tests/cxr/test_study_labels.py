@@ -63,6 +63,8 @@ CASES = [
     ),
     (["file,class,label\na.png,1,normal\n"], {"a.png": "NORMAL"}, 0, []),
     (["file,said\na.png,normal\n"], {"a.png": "NORMAL"}, 0, []),
+    # Some disks store a letter and its accent apart.
+    (["L\u00e9a.png,n\u00e9gatif\n"], {"Le\u0301a.png": "NORMAL"}, 0, []),
 ]
 
 
@@ -86,6 +88,19 @@ def test_labels(
     )
     page.close()
     assert found == [list(expected.values()), unused, ambiguous]
+
+
+def test_tables_of_older_spreadsheets_are_read_too(browser: Browser) -> None:
+    page = browser.new_page()
+    page.add_script_tag(path=ROOT / "cxr" / "page" / "study_labels.js")
+    said = "\ufeffLéa.png;négatif"
+    for encoding in ("utf-8", "cp1252"):
+        text = said if encoding == "utf-8" else said[1:]
+        found = page.evaluate(
+            "(bytes) => textOf(new Uint8Array(bytes).buffer)", list(text.encode(encoding))
+        )
+        assert found == said[1:]
+    page.close()
 
 
 def test_a_large_table_of_one_name_is_read_at_once(browser: Browser) -> None:
