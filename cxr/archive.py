@@ -107,7 +107,11 @@ def answer_archive(
 
 def _check_apart(source: str, out: str) -> None:
     """Refuse a table within the archive: its parts would be answered, too."""
+    from pyarrow.fs import LocalFileSystem
+
     (filesystem, folder), (of_table, inner) = open_location(source), open_location(out)
+    if isinstance(filesystem, LocalFileSystem):  # a link may lead there
+        folder, inner = os.path.realpath(folder), os.path.realpath(inner)
     if filesystem == of_table and f"{inner}/".startswith(f"{folder}/"):
         raise CXRError(f"{out}: lies in {source}, whose files are answered. Choose another --out.")
 

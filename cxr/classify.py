@@ -8,11 +8,11 @@ import json
 import os
 import sys
 from collections import deque
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import Literal, TextIO
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -29,6 +29,7 @@ from cxr.output.overlay import draw_overlay, png
 from cxr.output.record import Record, rule, to_record
 from cxr.reading.radiograph import Radiograph
 
+_BEGINNING = b'{"file": '  # of a line with an answer
 _AHEAD = 1  # files a thread that may be answered before the one that is printed next
 
 
@@ -55,6 +56,7 @@ def classify_files(
         resume: file that gets the JSON lines instead of standard output; files that it has already
             are not answered again.
         retry_errors: with `resume`, answer those files again that could not be read before.
+            Those whose overlay or heatmap is asked for and not there are answered again anyway.
 
     Returns:
         0 if every file was read and classified, 1 if not.
@@ -70,6 +72,8 @@ def classify_files(
     for location in filter(None, (overlays, heatmaps, resume)):
         _check_apart(sources, location)
     files = list(_find_files(sources))
+    if resume:
+        files = _without_answers(files, sources, resume)
     overlay_files = OutputFolder(overlays, ".png", files)
     heatmap_files = OutputFolder(heatmaps, ".npy", files)
     workers = min(len(files), cores())
@@ -80,8 +84,16 @@ def classify_files(
     with _held(resume):
         answered: dict[str, Record] = {}
         if resume:
-            again = set(files) if retry_errors else set()
-            answered = _read_answers(resume, classifier, threshold, again=again)
+            asked_for = set(files)
+
+            def is_done(record: Record) -> bool:
+                return record["file"] not in asked_for or (
+                    not (retry_errors and record["status"] == "error")
+                    and not (overlays and _lacks(record, "overlay"))
+                    and not (heatmaps and _lacks(record, "heatmap"))
+                )
+
+            answered = _read_answers(resume, classifier, threshold, is_done)
         for record in answered.values():
             overlay_files.take(record["overlay"])
             heatmap_files.take(record["heatmap"])
@@ -206,27 +218,52 @@ def _answers(files: Sequence[str], classifier: Classifier, workers: int) -> Iter
             yield running.popleft().result()
 
 
+def _without_answers(files: Sequence[str], sources: Sequence[str], resume: str) -> list[str]:
+    """The files but the one with the answers, which a pattern may mean, too.
+
+    Raises:
+        CXRError: it is named as a radiograph.
+    """
+    answers = Path(resume).resolve()
+    if any(Path(source).resolve() == answers for source in sources):
+        raise CXRError(
+            f"{resume}: is to be classified, and the answers would overwrite it. Name another file "
+            "to --resume."
+        )
+    return [file for file in files if Path(file).resolve() != answers]
+
+
+def _lacks(record: Record, result: Literal["overlay", "heatmap"]) -> bool:
+    path = record[result]
+    return record["status"] == "ok" and (path is None or not os.path.exists(path))
+
+
 def _read_answers(
-    path: str, classifier: Classifier, threshold: float | None, *, again: Collection[str]
+    path: str,
+    classifier: Classifier,
+    threshold: float | None,
+    is_done: Callable[[Record], bool],
 ) -> dict[str, Record]:
     """The answers that a file has, by the name of the radiograph's file.
 
-    A line that was cut off, as by a kill, is removed; so are those of files that could not be read
-    and are to be answered again.
+    A line that was cut off, as by a kill, is removed; so are those of files that are to be answered
+    again. A file of anything else stays as it is.
 
     Raises:
         CXRError: it is no file of answers, or they are another model's or at another threshold.
     """
     try:
         content = Path(path).read_bytes() if os.path.exists(path) else b""
-        whole = content[: content.rfind(b"\n") + 1]
-        if whole != content:
-            os.truncate(path, len(whole))
     except OSError as error:
-        raise CXRError(f"{path}: cannot be read or written ({error.strerror}).") from error
+        raise CXRError(f"{path}: cannot be read ({error.strerror}).") from error
+    whole = content[: content.rfind(b"\n") + 1]
+    cut_off = content[len(whole) :]
     expected = rule(classifier, threshold)
     answers: dict[str, Record] = {}
-    for number, line in enumerate(whole.splitlines(), 1):
+    lines = whole.splitlines()
+    if cut_off and not lines and not cut_off.startswith(_BEGINNING[: len(cut_off)]):
+        lines = [cut_off]  # it may be the only line of some other file
+    for number, line in enumerate(lines, 1):
         try:
             record: Record = json.loads(line)
             same = record["model"] == classifier.identity()
@@ -247,16 +284,10 @@ def _read_answers(
                 f"{path}, line {number}: was answered at another threshold. Name another file to "
                 "--resume, or give that --threshold."
             )
-    kept = {
-        file: each
-        for file, each in answers.items()
-        if each["status"] != "error" or file not in again
-    }
-    if len(kept) < len(answers):
-        answers = kept
-        lines = "".join(f"{json.dumps(record)}\n" for record in answers.values())
-        _replace(path, lines)
-    return answers
+    kept = {file: record for file, record in answers.items() if is_done(record)}
+    if cut_off or len(kept) < len(answers):
+        _replace(path, "".join(f"{json.dumps(record)}\n" for record in kept.values()))
+    return kept
 
 
 def _replace(path: str, content: str) -> None:
@@ -286,10 +317,9 @@ def _lines(record: Record) -> str:
     """
     file = record["file"]
     if record["probability"] is None or record["evidence"] is None:
-        reasons = "; ".join(record["reasons"])
-        # The reason why a file cannot be read begins with its name.
-        said = reasons if reasons.startswith(Path(file).name) else f"{file}: {reasons}"
-        return f"{record['status']:<10} {said}"
+        # The reason why a file cannot be read begins with its name, without the folder.
+        reasons = "; ".join(record["reasons"]).removeprefix(f"{Path(file).name}: ")
+        return f"{record['status']:<10} {file}: {reasons}"
     label = record["label"] if record["in_range"] else "OUTSIDE"
     worth = record["evidence"]["worth"].replace("_", " ")
     lines = [f"{label:<10} {record['probability']:6.1%}  {file}"]

@@ -15,6 +15,7 @@ been looked at for text, too (PS3.3, Patient Identity Removed).
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,7 @@ import numpy.typing as npt
 import pydicom
 from highdicom import sr
 from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
 from pydicom.sr.codedict import codes
 from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 
@@ -41,6 +43,7 @@ MANUFACTURER = "cxr (research use only)"
 _SERIES = 9001  # above what modalities number their series with
 _KEPT = (  # with identifiers
     "PatientID",
+    "IssuerOfPatientID",
     "PatientName",
     "PatientBirthDate",
     "PatientSex",
@@ -50,6 +53,18 @@ _KEPT = (  # with identifiers
     "StudyTime",
     "AccessionNumber",
     "ReferringPhysicianName",
+)
+# What may be empty is empty where its form is wrong (PS3.5 section 6.2).
+_FORMS = {
+    "PatientBirthDate": r"\d{4}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])",
+    "PatientSex": r"[MFO]",
+    "StudyDate": r"\d{4}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])",
+    "StudyTime": r"([01]\d|2[0-3])([0-5]\d([0-5]\d(\.\d{1,6})?)?)?",
+}
+_LOSSY = (  # of an image that was once compressed with loss, whatever became of it
+    "LossyImageCompression",
+    "LossyImageCompressionRatio",
+    "LossyImageCompressionMethod",
 )
 _SCHEME = "99CXR"  # codes of our own: no public one means a classifier's verdict
 
@@ -97,10 +112,14 @@ def dicom_objects(
     )
     try:
         with quietly():
-            capture = _capture(picture, _study(content, keep_identifiers=keep_identifiers))
+            study = _study(content, keep_identifiers=keep_identifiers)
+            capture = _capture(picture, study)
             report = _report(capture, prediction, bundle, threshold, language)
             if keep_identifiers:
-                capture.PatientIdentityRemoved = report.PatientIdentityRemoved = "NO"
+                for made in (capture, report):
+                    made.PatientIdentityRemoved = "NO"
+                    if study.IssuerOfPatientID:
+                        made.IssuerOfPatientID = study.IssuerOfPatientID
             return DicomObjects(capture=_bytes(capture), report=_bytes(report))
     except Exception as error:
         message = Message("header_not_kept", {"error": type(error).__name__})
@@ -112,11 +131,18 @@ def _study(content: bytes, *, keep_identifiers: bool) -> Dataset:
     known = pydicom.dcmread(io.BytesIO(content), force=True, stop_before_pixels=True)
     study = Dataset()
     for name in _KEPT:
-        kept = known.get(name) if keep_identifiers else None
-        setattr(study, name, str(kept or ""))
+        kept = (known.get(name) if keep_identifiers else None) or ""
+        if isinstance(kept, MultiValue):
+            raise ValueError(f"{name}: several values")
+        fits = re.fullmatch(_FORMS.get(name, ".*"), str(kept), re.DOTALL)
+        setattr(study, name, str(kept) if fits else "")
     # The picture lies as the radiograph came, not as it was classified.
     study.PatientOrientation = known.get("PatientOrientation") or ""
     study.BurnedInAnnotation = known.get("BurnedInAnnotation") or ""
+    if known.get("LossyImageCompression") == "01":
+        for name in _LOSSY:
+            if name in known:
+                study[name] = known[name]
     if keep_identifiers:
         study.SourceImageSequence = _reference(known)
     if not study.StudyInstanceUID:
@@ -162,6 +188,10 @@ def _capture(picture: npt.NDArray[np.uint8], study: Dataset) -> Dataset:
         referring_physician_name=study.ReferringPhysicianName,
     )
     capture.SeriesDescription = NOTICE
+    capture.ConversionType = "WSD"  # made by a program
+    for name in _LOSSY:
+        if name in study:
+            capture[name] = study[name]
     # The caption names no patient; whether the radiograph does, only its own header knows.
     if study.BurnedInAnnotation in ("YES", "NO"):
         capture.BurnedInAnnotation = study.BurnedInAnnotation
@@ -212,8 +242,12 @@ def _report(
             ),
         ],
     )
+    spoken = {"en": "English", "fr": "French"}[language]
     content = sr.MeasurementReport(
         observation_context=context,
+        language_of_content_item_and_descendants=sr.LanguageOfContentItemAndDescendants(
+            sr.CodedConcept(language, "RFC5646", spoken)
+        ),
         procedure_reported=sr.CodedConcept("36554-4", "LN", "XR Chest Single view"),
         imaging_measurements=[group],
         title=sr.CodedConcept("126000", "DCM", "Imaging Measurement Report"),

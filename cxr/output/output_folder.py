@@ -7,16 +7,18 @@ from pathlib import Path
 
 from cxr.classifier import Prediction
 from cxr.errors import CXRError, not_written
+from cxr.output.overlay import is_ours
 from cxr.reading.radiograph import Radiograph
 
+PNG = ".png"
 Encoder = Callable[[Radiograph, Prediction], bytes]
 
 
 class OutputFolder:
     """Results by the name of their radiograph.
 
-    Radiographs of one name in two folders do not collide, and no radiograph is overwritten by its
-    overlay.
+    Radiographs of one name in two folders do not collide, and no picture is overwritten but an
+    earlier result.
     """
 
     def __init__(self, folder: str | None, suffix: str, files: Sequence[str]) -> None:
@@ -28,7 +30,7 @@ class OutputFolder:
             files: paths of the radiographs.
 
         Raises:
-            CXRError: it holds radiographs, or cannot be made.
+            CXRError: it holds radiographs or other files of these names, or cannot be made.
         """
         self.folder = None if folder is None else Path(folder)
         self.suffix = suffix
@@ -46,11 +48,18 @@ class OutputFolder:
                 self.folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise CXRError(not_written(self.folder, error)) from error
+            for stem in {Path(file).stem for file in files}:
+                path = self.folder / f"{stem}{suffix}"
+                if suffix == PNG and path.exists() and not is_ours(path):
+                    raise CXRError(
+                        f"{path}: is there already, and was not written by this program, or by an "
+                        "earlier version of it. Choose another folder."
+                    )
 
     def take(self, path: str | None) -> None:
         """Leave the name of a result that is there already to it."""
         if path is not None:
-            self.taken.add(Path(path).stem)
+            self.taken.add(Path(path).stem.casefold())
 
     def write(
         self, file: str, encode: Encoder, radiograph: Radiograph, prediction: Prediction
@@ -60,10 +69,11 @@ class OutputFolder:
             return None
         stem, number = Path(file).stem, 1
         name = stem
-        while name in self.taken:
+        # On many disks, names that differ in large and small letters only are one file.
+        while name.casefold() in self.taken:
             number += 1
             name = f"{stem}-{number}"
-        self.taken.add(name)
+        self.taken.add(name.casefold())
         path = self.folder / f"{name}{self.suffix}"
         try:
             path.write_bytes(encode(radiograph, prediction))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
+from pathlib import Path
 from typing import TypeVar
 
 import cv2
@@ -12,6 +15,11 @@ from cxr.checks import Worth
 from cxr.messages import text
 from cxr.model.heatmap import LEAST_SHOWN
 from cxr.reading.radiograph import Radiograph
+
+_HEADER = 33  # bytes of a PNG file before its second chunk
+_SAID = b"tEXtSoftware\0cxr"
+# A chunk of a PNG file: length, kind and content, checksum of both (PNG specification, 5.3).
+_OURS = struct.pack(">I", len(_SAID) - 4) + _SAID + struct.pack(">I", zlib.crc32(_SAID))
 
 Pixel = TypeVar("Pixel", np.float32, np.uint8)
 NOTICE = "RESEARCH USE ONLY - NOT FOR DIAGNOSIS"
@@ -118,7 +126,17 @@ def shrink(picture: npt.NDArray[Pixel], side: int) -> npt.NDArray[Pixel]:
 
 
 def png(picture: npt.NDArray[np.uint8]) -> bytes:
-    """A picture of shape (H, W) or (H, W, 3) RGB, uint8, as a PNG file."""
+    """A picture of shape (H, W) or (H, W, 3) RGB, uint8, as a PNG file that `is_ours`."""
     if picture.ndim == 3:
         picture = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
-    return cv2.imencode(".png", picture)[1].tobytes()
+    encoded = cv2.imencode(".png", picture)[1].tobytes()
+    return encoded[:_HEADER] + _OURS + encoded[_HEADER:]
+
+
+def is_ours(path: Path) -> bool:
+    """Whether a file is a PNG that `png` made."""
+    try:
+        with path.open("rb") as file:
+            return file.read(_HEADER + len(_OURS)).endswith(_OURS)
+    except OSError:
+        return False

@@ -6,6 +6,7 @@ Each function takes the y to begin at, in points from the page's lower edge, and
 from __future__ import annotations
 
 import io
+import unicodedata
 from collections.abc import Callable
 from typing import Any
 from xml.sax.saxutils import escape
@@ -25,6 +26,7 @@ from reportlab.platypus import Paragraph
 from cxr.classifier import Prediction
 from cxr.language import Language
 from cxr.messages import text
+from cxr.output.lettering import draw_lines
 from cxr.output.overlay import colour_table, draw_overlay
 from cxr.reading.radiograph import Radiograph
 
@@ -34,7 +36,7 @@ MUTED, RULE = HexColor("#475569"), HexColor("#cbd5e1")
 _INK = HexColor("#1e293b")
 _GAP = 5 * mm
 _LEGEND = 6.5 * mm  # of the page's height
-_IMAGE_SIDE = 1200  # pixels on the longer side: 300 dpi at the printed size
+_IMAGE_SIDE = 1200  # pixels on the longer side: 300 dpi at the printed size, all that is seen
 
 
 def write(
@@ -48,7 +50,14 @@ def write(
     bold: bool = False,
     colour: Any = _INK,
 ) -> float:
-    """Write a paragraph."""
+    """Write a paragraph; as a picture where the fonts of PDF itself lack a letter of it."""
+    # They have the characters of Windows-1252, in which letters and accents are one, and no space
+    # is thin.
+    said = unicodedata.normalize("NFC", said.replace("\u202f", "\xa0"))
+    try:
+        said.encode("cp1252")
+    except UnicodeEncodeError:
+        return _draw(page, y, said, x=x, width=width, size=size, bold=bold, colour=colour)
     style = ParagraphStyle(
         "text",
         fontName="Helvetica-Bold" if bold else "Helvetica",
@@ -57,12 +66,38 @@ def write(
         textColor=colour,
         splitLongWords=True,
     )
-    # The fonts of PDF itself have the characters of Windows-1252, which has no thin space.
-    said = said.replace("\u202f", "\xa0").encode("cp1252", "replace").decode("cp1252")
     paragraph = Paragraph(escape(said), style)
     _, height = paragraph.wrap(width, y)
     paragraph.drawOn(page, x, y - height)
     return float(y - height - 1.2 * mm)
+
+
+def _draw(
+    page: Canvas,
+    y: float,
+    said: str,
+    *,
+    x: float,
+    width: float,
+    size: float,
+    bold: bool,
+    colour: Any,
+) -> float:
+    """Draw a paragraph."""
+    pixels = 4  # a point
+    red, green, blue = colour.bitmap_rgb()
+    drawn = draw_lines(
+        said.encode("utf-8", "replace").decode(),  # half a character is none
+        width=round(pixels * width),
+        size=round(pixels * size),
+        colour=(red, green, blue),
+        bold=bold,
+    )
+    for line in drawn:
+        rows, columns = line.shape[:2]
+        y -= rows / pixels
+        page.drawImage(_encode(line, most=columns), x, y, columns / pixels, rows / pixels)
+    return float(y - 1.2 * mm)
 
 
 def height_of(draw: Callable[[Canvas, float], float]) -> float:
@@ -111,9 +146,9 @@ def draw_images(
     return _draw_legend(page, min(ends), language)
 
 
-def _encode(image: npt.NDArray[np.uint8]) -> ImageReader:
-    """RGB (H, W, 3) as a JPEG, shrunk to what can be seen in print."""
-    scale = _IMAGE_SIDE / max(image.shape[:2])
+def _encode(image: npt.NDArray[np.uint8], most: int = _IMAGE_SIDE) -> ImageReader:
+    """RGB (H, W, 3) as a JPEG, shrunk to at most so many pixels on the longer side."""
+    scale = most / max(image.shape[:2])
     if scale < 1:
         height, width = (max(1, round(side * scale)) for side in image.shape[:2])
         shrunk = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)

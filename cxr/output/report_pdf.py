@@ -86,7 +86,8 @@ def pdf_report(
     title, disclaimer = text("report_title", language), text("report_disclaimer", language)
     buffer = io.BytesIO()
     page = Canvas(buffer, pagesize=A4, lang=language)
-    page.setTitle(f"{title}: {radiograph.name}")
+    # A name may hold half a character, which no file of another program can.
+    page.setTitle(f"{title}: {radiograph.name}".encode("utf-8", "replace").decode())
     page.setAuthor(f"{bundle.name} {bundle.version}")
     page.setSubject(disclaimer)
     file = text("report_file", language, name=radiograph.name)

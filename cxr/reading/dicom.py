@@ -49,6 +49,8 @@ _LATERAL = {"LL", "RL", "LATERAL", "LAT", "LLAT", "RLAT"}
 _LATERAL_CODES = {"399067008", "399198007", "399173006", "399352003", "399260004"}
 _LATERAL_MEANINGS = {"LATERAL", "LEFT LATERAL", "RIGHT LATERAL", "LATERAL-MEDIAL", "MEDIAL-LATERAL"}
 _DAYS_A_YEAR = 365.25
+_YEARS_FROM = 18  # an age without a unit is of years from here on
+_OLDEST = 110  # years; 1900 is a placeholder for an unknown birth date
 _MAX_BYTES_A_PIXEL = 3  # of a deflated file: two of grey, or three of colour
 # Reads of a file that its header may take: one or two for an element or an item. Those of a
 # detector have some hundreds; a file of a few bytes may unpack to millions, which would take
@@ -196,6 +198,9 @@ def _check(dataset: Dataset, name: str, max_pixels: int) -> None:
         raise UnsupportedRadiograph(name, Message("dicom_modality", {"modality": modality}))
     if "PixelData" not in dataset or not (dataset.get("Rows") and dataset.get("Columns")):
         raise UnreadableRadiograph(name, Message("dicom_no_picture"))
+    stored, high = dataset.get("BitsStored"), dataset.get("HighBit")
+    if stored is not None and high is not None and int(high) != int(stored) - 1:
+        raise UnsupportedRadiograph(name, Message("dicom_high_bit"))
     frames = int(dataset.get("NumberOfFrames") or 1)
     if frames > 1:
         raise UnsupportedRadiograph(name, Message("dicom_frames", {"count": frames}))
@@ -228,7 +233,9 @@ def _acquisition(dataset: Dataset) -> Acquisition:
         lateral=view in _LATERAL or sideways or _is_coded_lateral(dataset),
         age=_age(dataset),
         pixel_spacing=_spacing(dataset, "PixelSpacing") or at_detector,
-        spacing_at_detector=_spacing(dataset, "PixelSpacing") is None and at_detector is not None,
+        # Where both are alike, nothing was corrected (PS3.3 section 10.7.1.3).
+        spacing_at_detector=at_detector is not None
+        and _spacing(dataset, "PixelSpacing") in (None, at_detector),
         burned_in=_word(dataset, "BurnedInAnnotation") == "YES",
     )
 
@@ -260,10 +267,14 @@ def _is_coded_lateral(dataset: Dataset) -> bool:
 
 
 def _age(dataset: Dataset) -> float | None:
-    found = re.fullmatch(r"(\d{3})([DWMY])", str(dataset.get("PatientAge") or "").strip())
+    found = re.fullmatch(r"(\d{1,3})\s*([DWMY]?)", str(dataset.get("PatientAge") or "").strip())
     if found:
-        days = {"D": 1.0, "W": 7.0, "M": _DAYS_A_YEAR / 12, "Y": _DAYS_A_YEAR}[found[2]]
-        return int(found[1]) * days / _DAYS_A_YEAR
+        days = {"D": 1.0, "W": 7.0, "M": _DAYS_A_YEAR / 12}.get(found[2], _DAYS_A_YEAR)
+        years = int(found[1]) * days / _DAYS_A_YEAR
+        is_placeholder = found[2] == "Y" and years == 0
+        may_be_months = not found[2] and years < _YEARS_FROM
+        if not (is_placeholder or may_be_months):
+            return years
     try:
         born, taken = (
             date.fromisoformat(str(dataset.get(keyword)))
@@ -275,7 +286,7 @@ def _age(dataset: Dataset) -> float | None:
     had_birthday = (taken.month, taken.day) >= (born.month, born.day)
     whole = taken.year - born.year - (not had_birthday)
     years = min(max((taken - born).days / _DAYS_A_YEAR, whole), whole + 0.999)
-    return years if 0 <= years < 120 else None
+    return years if 0 <= years < _OLDEST else None
 
 
 def _spacing(dataset: Dataset, keyword: str) -> tuple[float, float] | None:

@@ -11,7 +11,7 @@ import io
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import cv2
 import numpy as np
@@ -27,7 +27,7 @@ from cxr.errors import (
 from cxr.messages import Message
 from cxr.reading.acquisition import UNKNOWN, Acquisition, is_dicom
 from cxr.reading.jpeg_markers import require_few_scans
-from cxr.reading.stored_levels import WHITE, StoredLevels
+from cxr.reading.stored_levels import StoredLevels
 
 # The largest flat-panel detectors give about 20 million pixels; checked before decoding, so that a
 # small file that unpacks to gigabytes (a decompression bomb) costs nothing.
@@ -98,7 +98,8 @@ def read_radiograph(source: Source, *, name: str | None = None) -> Radiograph:
             image = ImageOps.exif_transpose(_open(content, name))
             levels = _levels(image, name)
             if image.mode in _SIXTEEN_BIT_MODES:
-                stored = StoredLevels.from_values(levels * WHITE, low=0, high=WHITE)
+                white = _white_of(np.asarray(image))
+                stored = StoredLevels.from_values(levels * white, low=0, high=white)
         pixels, colour = _without_colour(levels)
     except Image.DecompressionBombError as error:
         message = Message("bomb", {"most": MAX_PIXELS})
@@ -165,7 +166,8 @@ def _open(content: bytes, name: str) -> Image.Image:
 def _levels(image: Image.Image, name: str) -> npt.NDArray[np.float32]:
     """Pixels of shape (H, W), or (H, W, 3) in colour, float32 in [0, 1]."""
     if image.mode in _SIXTEEN_BIT_MODES:
-        return np.asarray(image).astype(np.float32) / np.float32(65_535)
+        values = np.asarray(image)
+        return values.astype(np.float32) / np.float32(_white_of(values))
     if image.mode not in _EIGHT_BIT_MODES:
         raise UnsupportedRadiograph(name, Message("colour_space", {"mode": image.mode}))
     if image.has_transparency_data:
@@ -173,6 +175,11 @@ def _levels(image: Image.Image, name: str) -> npt.NDArray[np.float32]:
         image = Image.alpha_composite(Image.new("RGBA", rgba.size, "black"), rgba)
     grey = image.mode in ("1", "L")
     return np.asarray(image.convert("L" if grey else "RGB"), dtype=np.float32) / np.float32(255)
+
+
+def _white_of(values: npt.NDArray[Any]) -> int:
+    """The highest value of as many bits as are used: detectors have 10 to 14 of the 16 stored."""
+    return int(2 ** max(8, int(values.max()).bit_length()) - 1)
 
 
 def _without_colour(

@@ -191,6 +191,7 @@ def test_files_of_any_filesystem_and_name(tmp_path: Path) -> None:
         ("nowhere", "table", "nowhere: cannot be read (No such file or directory)."),
         ("empty", "table", "empty: the folder holds no files."),
         ("here", "here/table", "lies in"),
+        ("here", "link/table", "lies in"),
         ("strange://here", "table", "strange://here: cannot be opened"),
     ],
 )
@@ -206,6 +207,7 @@ def test_bad_usage(
     for folder in ("empty", "here"):
         Path(folder).mkdir()
     Path("here", "a.png").touch()
+    Path("link").symlink_to("here")
     assert main(["archive", source, "--out", out]) == 2
     assert said in capsys.readouterr().err
     assert not Path(out).exists()

@@ -143,6 +143,78 @@ def test_a_folder_that_cannot_be_read_is_not_left_out(
     assert f"{closed}: cannot be read (Permission denied)" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("content", ['{"a": 1}', "line 1\nmy only copy", "\x89PNG\r\n\x1a\n\0"])
+def test_a_file_of_anything_else_stays_as_it_is(
+    folder: Path, tiny_bundle: Bundle, tmp_path: Path, content: str
+) -> None:
+    other = tmp_path / "other.txt"
+    other.write_bytes(content.encode("latin-1"))
+    options = ["--model", str(tiny_bundle.folder), "--resume", str(other)]
+    assert main(["classify", str(folder), *options]) == 2
+    assert other.read_bytes() == content.encode("latin-1")
+
+
+def test_the_answers_are_no_radiograph(
+    folder: Path, tiny_bundle: Bundle, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, before = folder / "answers.jsonl", (folder / "b.png").read_bytes()
+    options = [str(folder / "*"), "--model", str(tiny_bundle.folder), "--resume"]
+    for _ in range(2):
+        assert main(["classify", *options, str(out)]) == 0
+    assert len(out.read_text().splitlines()) == 1
+    radiograph = str(folder / "b.png")
+    assert main(["classify", radiograph, *options[1:], radiograph]) == 2
+    assert "the answers would overwrite it" in capsys.readouterr().err
+    assert (folder / "b.png").read_bytes() == before
+
+
+def test_results_that_are_asked_for_later_are_made(
+    folder: Path, tiny_bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, overlays = tmp_path / "out.jsonl", tmp_path / "overlays"
+    options = (folder, "--model", tiny_bundle.folder, "--resume", out)
+    assert not classify(capsys, *options)
+    assert not classify(capsys, *options, "--overlay", overlays)
+    records = [json.loads(line) for line in out.read_text().splitlines()]
+    assert {Path(record["overlay"]).name for record in records} == {"a.png", "b.png"}
+    assert {path.name for path in overlays.iterdir()} == {"a.png", "b.png"}
+
+
+def test_no_picture_is_overwritten_but_an_earlier_result(
+    folder: Path, tiny_bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    overlays = tmp_path / "study"
+    overlays.mkdir()
+    other = overlays / "b.png"
+    other.write_bytes((folder / "b.png").read_bytes())
+    options = [str(folder), "--model", str(tiny_bundle.folder), "--overlay", str(overlays)]
+    assert main(["classify", *options]) == 2
+    assert f"{other}: is there already, and was not written" in capsys.readouterr().err
+    assert other.read_bytes() == (folder / "b.png").read_bytes()
+    other.unlink()
+    for _ in range(2):
+        assert main(["classify", *options]) == 0
+
+
+def test_names_that_differ_in_letter_case_are_two_files(
+    folder: Path, tiny_bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On many disks one would overwrite the other."""
+    (folder / "deeper" / "B.png").write_bytes((folder / "b.png").read_bytes())
+    options = (folder, "--model", tiny_bundle.folder, "--heatmaps", tmp_path / "heatmaps")
+    names = [Path(record["heatmap"] or "").name for record in classify(capsys, *options)]
+    assert len({name.casefold() for name in names}) == 3
+
+
+def test_a_file_that_fails_is_named_with_its_folder(
+    folder: Path, tiny_bundle: Bundle, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = folder / "deeper" / "broken.png"
+    broken.write_bytes(b"broken")
+    main(["classify", str(broken), "--model", str(tiny_bundle.folder)])
+    assert f"error      {broken}: this is not an image." in capsys.readouterr().out
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs a file that keeps a process waiting")
 def test_two_processes_do_not_write_one_file(
     folder: Path, tiny_bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]

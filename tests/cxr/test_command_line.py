@@ -69,7 +69,7 @@ def test_good_and_bad_files_in_one_run(
     assert error["probability"] is None
     assert error["label"] is None
     assert error["reasons"] == [
-        "broken.jpeg: this is not a picture. Expected a JPEG, PNG or DICOM file."
+        "broken.jpeg: this is not an image. Expected a JPEG, PNG or DICOM file."
     ]
     heatmap = np.load(ok["heatmap"], allow_pickle=False)
     assert heatmap.shape == (180, 240)

@@ -48,6 +48,8 @@ def test_what_the_header_says_is_kept_and_no_more() -> None:
     calibrated = read_radiograph(content(dataset), name="image").acquisition
     assert calibrated.pixel_spacing == (0.1, 0.1)
     assert not calibrated.spacing_at_detector
+    header(PixelSpacing=[0.2, 0.1])(dataset)  # many devices repeat it, corrected for nothing
+    assert read_radiograph(content(dataset), name="image").acquisition.spacing_at_detector
     assert not acquisition.lateral
 
 
@@ -91,7 +93,19 @@ def coded(value: str, meaning: str) -> Dataset:
 
 
 @pytest.mark.parametrize(
-    ("age", "years"), [("030W", 0.575), ("010D", 0.027), ("004Y", 4), ("four", None), ("", None)]
+    ("age", "years"),
+    [
+        ("030W", 0.575),
+        ("010D", 0.027),
+        ("004Y", 4),
+        ("62", 62),  # of a public data set
+        ("5Y", 5),
+        ("5", None),  # or months
+        ("000Y", None),  # stands for an age that is not known
+        ("000D", 0),
+        ("four", None),
+        ("", None),
+    ],
 )
 def test_ages(age: str, years: float | None) -> None:
     dataset = make()
@@ -132,6 +146,7 @@ def without_pixels(dataset: FileDataset) -> None:
         (header(PhotometricInterpretation="HSV"), UnsupportedRadiograph, "photometric"),
         (header(PixelData=b"cut off"), UnreadableRadiograph, "is damaged"),
         (header(BitsAllocated=7), UnreadableRadiograph, "is damaged"),
+        (header(HighBit=15), UnsupportedRadiograph, "do not begin at the lowest bit"),
     ],
 )
 def test_what_is_refused(change: Change, error: type[RadiographError], message: str) -> None:

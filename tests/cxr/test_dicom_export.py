@@ -74,6 +74,7 @@ def test_asked_to_they_belong_to_the_images_study(image: bytes, answered: Answer
 # (PS3.15, Table E.1-1): Z is replaced by nothing or a dummy, X is removed, U gets another UID.
 PROFILE = {
     "PatientID": "Z",
+    "IssuerOfPatientID": "X",
     "PatientName": "Z",
     "PatientBirthDate": "Z",
     "PatientSex": "Z",
@@ -100,7 +101,7 @@ def test_all_that_is_kept_is_in_the_profile_and_goes_without_identifiers(
         assert "DeidentificationMethod" not in nameless
         assert "SourceImageSequence" not in nameless
         for keyword, action in PROFILE.items():
-            if action == "Z":
+            if action in ("X", "Z"):
                 assert str(nameless.get(keyword) or "") == "", keyword
             else:
                 assert nameless[keyword].value != named[keyword].value
@@ -196,6 +197,43 @@ def test_names_of_any_script_and_the_images_own_orientation(answered: Answered) 
     capture, _ = files(dicom_objects(content(dataset), *answered))
     assert list(capture.PatientOrientation) == ["R", "F"]
     assert capture.PatientName == ""
+
+
+def test_what_may_be_empty_is_empty_where_its_form_is_wrong(
+    image: bytes, answered: Answered
+) -> None:
+    dataset = pydicom.dcmread(io.BytesIO(image))
+    odd = {"PatientSex": "?", "PatientBirthDate": "00000000", "StudyTime": "10:11:12"}
+    header(**odd, StudyDate="20150230x", IssuerOfPatientID="a hospital")(dataset)
+    for made in files(dicom_objects(content(dataset), *answered, keep_identifiers=True)):
+        assert made.PatientID == SECRETS["PatientID"]
+        assert made.IssuerOfPatientID == "a hospital"
+        for keyword in (*odd, "StudyDate"):
+            assert str(made.get(keyword) or "") == "", keyword
+
+
+def test_several_values_are_not_written_as_one(image: bytes, answered: Answered) -> None:
+    dataset = pydicom.dcmread(io.BytesIO(image))
+    header(AccessionNumber=["A", "B"])(dataset)
+    with pytest.raises(UnreadableRadiograph, match="cannot be carried over"):
+        dicom_objects(content(dataset), *answered, keep_identifiers=True)
+
+
+def test_loss_is_said_for_good_and_the_language_is_the_reports_own(
+    image: bytes, answered: Answered
+) -> None:
+    dataset = pydicom.dcmread(io.BytesIO(image))
+    method = "ISO_10918_1"
+    header(LossyImageCompression="01", LossyImageCompressionMethod=method)(dataset)
+    capture, report = files(dicom_objects(content(dataset), *answered, language="fr"))
+    assert (capture.LossyImageCompression, capture.LossyImageCompressionMethod) == ("01", method)
+    assert capture.ConversionType == "WSD"
+    (language,) = [
+        item.ConceptCodeSequence[0]
+        for item in report.ContentSequence
+        if item.ConceptNameCodeSequence[0].CodeValue == "121049"
+    ]
+    assert (language.CodeValue, language.CodeMeaning) == ("fr", "French")
 
 
 def test_a_header_that_cannot_be_carried_over(image: bytes, answered: Answered) -> None:

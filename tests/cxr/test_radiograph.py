@@ -44,7 +44,7 @@ def palette() -> Image.Image:
         (encode(solid("L", 51)), 51 / 255),
         (encode(solid("L", 51), "JPEG", quality=100), 51 / 255),
         (encode(solid("1", 1)), 1.0),
-        (encode(Image.fromarray(np.full((SIDE, SIDE), 13107, np.uint16))), 13107 / 65535),
+        (encode(Image.fromarray(np.full((SIDE, SIDE), 13107, np.uint16))), 13107 / 16383),
         (encode(solid("RGB", (51, 51, 51))), 51 / 255),
         (encode(solid("RGB", (255, 0, 0))), 0.299),  # ITU-R BT.601
         (encode(solid("RGB", (51, 51, 51)), "JPEG", quality=100), 51 / 255),
@@ -77,7 +77,19 @@ def test_known_pixels(content: bytes, expected: float) -> None:
 def test_sixteen_bits_keep_their_steps() -> None:
     levels = np.arange(SIDE * SIDE, dtype=np.uint16).reshape(SIDE, SIDE)
     radiograph = read_radiograph(encode(Image.fromarray(levels)))
-    np.testing.assert_allclose(radiograph.pixels * 65535, levels, atol=0.01)
+    white = 2 ** int(levels.max()).bit_length() - 1
+    np.testing.assert_allclose(radiograph.pixels * white, levels, atol=0.01)
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+def test_sixteen_bits_that_are_not_all_used_are_not_shown_black(bits: int) -> None:
+    """Detectors have 10 to 14 bits, and PNG files 16."""
+    levels = np.linspace(0, 2**bits - 1, SIDE * SIDE).astype(np.uint16).reshape(SIDE, SIDE)
+    radiograph = read_radiograph(encode(Image.fromarray(levels)))
+    np.testing.assert_allclose(radiograph.pixels * (2**bits - 1), levels, atol=0.01)
+    assert radiograph.stored is not None
+    assert (radiograph.stored.black, radiograph.stored.white) == (0, 2**bits - 1)
+    assert radiograph.stored.levels.max() == 65535
 
 
 def test_exif_orientation_turns_the_image_upright() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import unicodedata
 
 import numpy as np
 import pytest
@@ -180,6 +181,27 @@ def test_no_word_runs_off_the_page(
     said = words(pdf, pages=2 if warnings == 30 else 1)
     assert text("limits", language).split()[-1] in said
     assert lowest_line(pdf) >= MARGIN
+
+
+def test_names_of_any_script_are_drawn_and_others_stay_words(
+    radiograph: Radiograph, prediction: Prediction, tiny_bundle: Bundle
+) -> None:
+    def report(name: str) -> bytes:
+        named = dataclasses.replace(radiograph, name=name)
+        return pdf_report(named, prediction, tiny_bundle, Reading())
+
+    # As some disks write accents: a letter of its own.
+    assert "File: Bébé.png" in words(report(unicodedata.normalize("NFD", "Bébé.png")))
+    plain = len(PdfReader(io.BytesIO(report("plain.png"))).pages[0].images)
+    for name in ("Nguyễn Văn Đức.png", "Ωμέγα.png", "東京.png", 20 * "Łukasz Żółć ", "\ud800.png"):
+        page = PdfReader(io.BytesIO(report(name))).pages[0]
+        assert "File:" not in page.extract_text()
+        drawn = page.images[0].image.convert("L")
+        lines = len(page.images) - plain
+        assert lines == (3 if len(name) > 100 else 1)
+        assert drawn.getextrema()[0] < 120  # dark letters
+    with_question_marks = report("??????.png")
+    assert "File: ??????.png" in words(with_question_marks)
 
 
 @pytest.mark.parametrize("shape", [(40, 400), (400, 40), (2500, 2000)])

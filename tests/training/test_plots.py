@@ -6,6 +6,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
+import pytest
 
 from cxr.model.operating_points import OperatingPoints
 from training.metrics import plots
@@ -25,6 +26,14 @@ def test_curves_are_drawn_on_a_grid() -> None:
     (axes,) = figure.axes
     assert axes.xaxis.get_gridlines()[0].get_visible()
     assert axes.get_title() == "Receiver operating characteristic"
+
+
+@pytest.mark.parametrize("name", ["a$\\x$", "x$^$", "_mine"])
+def test_a_model_may_have_any_name(name: str, tmp_path: Path) -> None:
+    figure = roc_curve(np.array([0, 1]), {name: np.array([0.1, 0.9])})
+    (said, _) = figure.axes[0].get_legend().get_texts()
+    assert said.get_text() == f"{name.lstrip('_')}, AUC 1.0000"
+    plots.save(figure, tmp_path / "roc.png")
 
 
 def test_the_curve_of_counts_is_that_of_the_scores(points: OperatingPoints) -> None:

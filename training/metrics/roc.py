@@ -35,7 +35,9 @@ def roc_curve(
     for name, values in scores.items():
         false_positive_rate, sensitivity, _ = metrics.roc_curve(labels, values)
         area = format_decimal(auc(labels, values), language, digits=4)
-        axes.plot(false_positive_rate, sensitivity, label=f"{name}, AUC {area}")
+        # What begins with an underscore, Matplotlib leaves out of the legend.
+        label = f"{name}, AUC {area}".lstrip("_")
+        axes.plot(false_positive_rate, sensitivity, label=label)
     _finish_roc(axes, language)
     return with_numbers(figure, language)
 
@@ -47,7 +49,9 @@ def _finish_roc(axes: Axes, language: Language = "en") -> None:
         ylabel=text("metric_sensitivity", language),
         title=text("drawn_roc", language),
     )
-    axes.legend(loc="lower right")
+    legend = axes.legend(loc="lower right")
+    for said in legend.get_texts():
+        said.set_parse_math(False)  # a model's name may hold a dollar sign
 
 
 @theme()
