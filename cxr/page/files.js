@@ -142,14 +142,18 @@ window.cxrFiles ??= (() => {
   };
   // Objects as the rows of a CSV file, for spreadsheets.
   const downloadTable = (name, columns, rows) => {
+    // Spreadsheets in French take commas for those of decimals, and expect semicolons between the cells.
+    const french = window.cxr.language === "fr";
     const quote = (value) => {
+      if (typeof value === "number") return french ? String(value).replace(".", ",") : String(value);
       // A spreadsheet would run a cell that begins like a formula, or a part of one where semicolons separate cells; an
       // apostrophe makes it text.
       const text = String(value ?? "").replace(/(?:^|(?<=[;\t]))(?='*[=+\-@\t\r])/g, "'");
-      return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+      return /[",;\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
     };
-    const lines = rows.map((row) => columns.map((column) => quote(row[column])).join(","));
-    const text = `\ufeff${[columns.join(","), ...lines].join("\r\n")}\r\n`;
+    const separator = french ? ";" : ",";
+    const lines = rows.map((row) => columns.map((column) => quote(row[column])).join(separator));
+    const text = `\ufeff${[columns.join(separator), ...lines].join("\r\n")}\r\n`;
     downloadBlob(new Blob([text], { type: "text/csv" }), name);
   };
   return { listFiles, gather, distinct, listed, isThere, reply, isBusy, patiently, download, downloadBlob, downloadTable };

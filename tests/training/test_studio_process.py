@@ -131,6 +131,8 @@ def test_from_a_data_folder_to_a_compared_model(
 
             tab(page, "5 Compare")
             expect(page.locator("#overview tbody tr")).to_have_count(2)
+            expect(page.locator("#overview")).to_contain_text("validation split 1")
+            expect(page.locator("#overview")).to_contain_text("small differences between them")
             expect(page.locator("#compared-curves svg")).to_be_visible()
             choose(page, "Model", "mine")
             choose(page, "Against", "the bundled model")

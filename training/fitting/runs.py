@@ -32,12 +32,14 @@ class Run:
         config: its configuration.
         data: the data folder, as it was given.
         history: one row for each epoch.
+        split: digests of all its images and of those in training, which say which were held out.
     """
 
     folder: Path
     config: TrainingConfig
     data: Path
     history: list[HistoryRow]
+    split: tuple[str, str]
 
     @property
     def name(self) -> str:
@@ -126,7 +128,9 @@ def read_run(folder: Path) -> Run | None:
         history = run.read_history(config.epochs)
         if any(not 1 <= row["epoch"] <= config.epochs for row in history):
             return None
-        return Run(folder, config, Path(document["data"]["folder"]), history)
+        data = document["data"]
+        split = (data.get("file_list_sha256", ""), data.get("train_sha256", ""))
+        return Run(folder, config, Path(data["folder"]), history, split)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 

@@ -138,11 +138,24 @@ def _overview_html(runs: list[Run], language: Language) -> str:
     )
     bundled = load_bundle(BUNDLED_MODEL)
     config = TrainingConfig.from_json(bundled.config["training"])
-    rows = [_row(run.name, run.config, len(run.history), run.evaluation, language) for run in runs]
+    splits = _splits(runs)
+    rows = [
+        _row(
+            run.name, run.config, len(run.history), run.evaluation, language, splits.get(run.split)
+        )
+        for run in runs
+    ]
     evaluation = cast(BundleEvaluation, bundled.evaluation)
     name = text("compare_bundled", language)
     rows.append(_row(name, config, config.epochs, evaluation, language))
-    return table(headers, rows, language)
+    note = f"<p>{text('compare_not_alike', language)}</p>" if splits else ""
+    return table(headers, rows, language) + note
+
+
+def _splits(runs: list[Run]) -> dict[tuple[str, str], int]:
+    """A number for each way in which the images of measured runs were divided."""
+    different = dict.fromkeys(run.split for run in runs if run.evaluation)
+    return {split: number for number, split in enumerate(different, 1)}
 
 
 def _row(
@@ -151,14 +164,17 @@ def _row(
     epochs: int,
     evaluation: BundleEvaluation | None,
     language: Language,
+    split: int | None = None,
 ) -> tuple[object, ...]:
     result = evaluation["result"] if evaluation else None
     figures = [result["metrics"][figure] if result else None for figure in _FIGURES]
     on = text("runs_state_unfinished", language)
     if evaluation and result:
         count = result["images"]
-        by_folds = "folds" in evaluation
-        on = text("compare_folds" if by_folds else "compare_split", language, count=count)
+        if split is None or "folds" in evaluation:
+            on = text("compare_folds", language, count=count)
+        else:
+            on = text("compare_split", language, count=count, split=split)
     of = text("runs_progress", language, done=epochs, epochs=config.epochs)
     balance = text(f"balance_{config.balance}", language)
     return name, config.preset, config.network.input_size, of, balance, *figures, on
