@@ -11,6 +11,7 @@ import pytest
 
 from cxr.errors import DatasetError
 from cxr.model.bundle import Bundle
+from cxr.model.operating_points import wilson_interval
 from training.metrics.localization import (
     agreement,
     control,
@@ -40,6 +41,9 @@ def test_hit_gain_and_any_of_known_maps() -> None:
     assert found["hit"] == pytest.approx(1 / 3)  # a map of zeros is a miss
     assert found["any"] == pytest.approx(2 / 3)
     assert found["gain"] == pytest.approx((17 / 33) / (16 / 1024) / 3)
+    assert found["agreement_intervals"]["hit"] == (0, 1)  # of three images
+    low, high = found["agreement_intervals"]["gain"]
+    assert 0 == low < found["gain"] < high == pytest.approx((17 / 33) / (16 / 1024))
     assert fractions_inside(heat, inside).tolist() == pytest.approx([17 / 33, 0, 0])
 
 
@@ -81,7 +85,10 @@ def test_a_map_that_shows_what_was_planted_finds_it() -> None:
         maps = np.maximum(seen - images, 0)
         return maps.sum(axis=(1, 2)), maps
 
-    rows = detection(images, lungs, explain, diameters=(0.06, 0.2), strengths=(0.3, 0.8))
+    patients = list("aabbcc")
+    rows = detection(
+        images, lungs, explain, patients=patients, diameters=(0.06, 0.2), strengths=(0.3, 0.8)
+    )
     assert [(row["diameter"], row["strength"]) for row in rows] == [
         (0.06, 0.3),
         (0.06, 0.8),
@@ -89,9 +96,16 @@ def test_a_map_that_shows_what_was_planted_finds_it() -> None:
         (0.2, 0.8),
     ]
     assert all(row["hit"] == 1 for row in rows)
+    # All of three patients, whose images are alike, and not of six.
+    assert {row["intervals"]["hit"] for row in rows} == {wilson_interval(3, 3)}
     assert rows[-1]["rise"] > rows[0]["rise"] > 0
 
-    blind = detection(images, lungs, lambda _: (np.zeros(6), np.zeros((6, 8, 8), np.float32)))
+    blind = detection(
+        images,
+        lungs,
+        lambda _: (np.zeros(6), np.zeros((6, 8, 8), np.float32)),
+        patients=patients,
+    )
     assert {row["hit"] for row in blind} == {0.0}
 
 

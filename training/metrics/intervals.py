@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -56,6 +57,30 @@ def bootstrap_intervals(
             bias = np.mean(resampled) - centre[name]
             low, high = max(0.0, low - bias), high - bias
         intervals[name] = (float(low), float(high))
+    return intervals
+
+
+def mean_intervals(
+    values: Mapping[str, npt.NDArray[Any]], groups: Sequence[str] | None = None
+) -> dict[str, Interval]:
+    """95 % intervals of means over images.
+
+    Args:
+        values: (N,) each, by name. Of booleans, which are fractions of the images, an interval
+            keeps a width where all are alike: Wilson's of as many trials as there are groups.
+        groups: (N,), patients or images whose values are alike; each image for itself if None.
+    """
+    count = len(next(iter(values.values())))
+    groups = list(map(str, range(count))) if groups is None else groups
+    intervals = bootstrap_intervals(
+        lambda rows: ((name, float(array[rows].mean())) for name, array in values.items()),
+        np.zeros(count, dtype=np.int64),
+        groups,
+    )
+    trials = len(set(groups))
+    for name, array in values.items():
+        if array.dtype == bool and (array.all() or not array.any()):
+            intervals[name] = wilson_interval(trials * int(array.all()), trials)
     return intervals
 
 

@@ -14,8 +14,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from cxr.model.operating_points import Interval
 from training.fitting.exchange import box_around, move_box
 from training.fitting.opacities import Opacity, plant
+from training.metrics.intervals import mean_intervals
 
 Images = npt.NDArray[np.float32]  # (N, S, S) in [0, 1]
 Evidence = npt.NDArray[np.float32]  # (N, h, w), at least 0
@@ -37,13 +39,14 @@ class Agreement(TypedDict):
 
     hit: fraction of images whose heatmap has its maximum inside. gain: the fraction of a heatmap's
     sum that is inside, over the fraction of the image that is inside; mean of the images. any:
-    fraction of images whose heatmap is not zero everywhere.
+    fraction of images whose heatmap is not zero everywhere. agreement_intervals: 95 %, by name.
     """
 
     images: int
     hit: float
     gain: float
     any: float
+    agreement_intervals: dict[str, Interval]
 
 
 class Control(TypedDict):
@@ -51,21 +54,26 @@ class Control(TypedDict):
 
     others_gain: mean gain of the others. factor: the image's own gain over that. own_wins: fraction
     of images whose own heatmap has more gain than the others have on average. Images with a heatmap
-    of zeros are left out.
+    of zeros are left out. control_intervals: 95 % of others_gain and own_wins.
     """
 
     others_gain: float
     factor: float
     own_wins: float
+    control_intervals: dict[str, Interval]
 
 
 class Detection(TypedDict):
-    """How one kind of planted opacity is found; rise: of the logit, mean of the images."""
+    """How one kind of planted opacity is found.
+
+    rise: of the logit, mean of the images. intervals: 95 % of hit and rise.
+    """
 
     diameter: float
     strength: float
     hit: float
     rise: float
+    intervals: dict[str, Interval]
 
 
 def to_heatmaps(evidence: Evidence, side: int) -> Heatmaps:
@@ -76,12 +84,18 @@ def to_heatmaps(evidence: Evidence, side: int) -> Heatmaps:
 
 
 def agreement(heatmaps: Heatmaps, inside: Masks) -> Agreement:
-    """How heatmaps and outlines agree."""
+    """How heatmaps and outlines agree, each of another person."""
+    values = {
+        "hit": _hits(heatmaps, inside),
+        "gain": _gains(heatmaps, inside),
+        "any": heatmaps.max(axis=(1, 2)) > 0,
+    }
     return {
         "images": len(heatmaps),
-        "hit": float(_hits(heatmaps, inside).mean()),
-        "gain": float(_gains(heatmaps, inside).mean()),
-        "any": float((heatmaps.max(axis=(1, 2)) > 0).mean()),
+        "hit": float(values["hit"].mean()),
+        "gain": float(values["gain"].mean()),
+        "any": float(values["any"].mean()),
+        "agreement_intervals": mean_intervals(values),
     }
 
 
@@ -125,15 +139,17 @@ def control(heatmaps: Heatmaps, inside: Masks, lungs: Masks, *, seed: int = 0) -
     rng = np.random.default_rng(seed)
     means = []
     for row in usable:
-        others = rng.permutation([other for other in usable if other != row])[:_OTHERS]
-        moved = [move_box(heatmaps[other], boxes[other], boxes[row]) for other in others]  # type: ignore[arg-type]
+        chosen = rng.permutation([other for other in usable if other != row])[:_OTHERS]
+        moved = [move_box(heatmaps[other], boxes[other], boxes[row]) for other in chosen]  # type: ignore[arg-type]
         repeated = np.repeat(inside[row][np.newaxis], len(moved), axis=0)
         means.append(_gains(np.stack(moved), repeated).mean())
-    others_gain = float(np.mean(means))
+    others = np.array(means)
+    wins = own[usable] > others
     return {
-        "others_gain": others_gain,
-        "factor": float(own[usable].mean() / max(others_gain, 1e-9)),
-        "own_wins": float((own[usable] > means).mean()),
+        "others_gain": float(others.mean()),
+        "factor": float(own[usable].mean() / max(others.mean(), 1e-9)),
+        "own_wins": float(wins.mean()),
+        "control_intervals": mean_intervals({"others_gain": others, "own_wins": wins}),
     }
 
 
@@ -142,6 +158,7 @@ def detection(
     lungs: Images,
     explain: Explain,
     *,
+    patients: Sequence[str],
     diameters: Sequence[float] = DIAMETERS,
     strengths: Sequence[float] = STRENGTHS,
     seed: int = 0,
@@ -152,6 +169,7 @@ def detection(
         images: (N, S, S) in [0, 1], normal ones, not normalised.
         lungs: (N, S, S) in [0, 1].
         explain: gives logits and evidence of such images.
+        patients: (N,), whose they are.
         diameters: of the opacities, as fractions of the side.
         strengths: theirs; see `training.fitting.opacities.Opacity`.
         seed: of places and shapes, which are the same for every model.
@@ -174,6 +192,7 @@ def detection(
                     "strength": strength,
                     "hit": float(hits.mean()),
                     "rise": float((after - before).mean()),
+                    "intervals": mean_intervals({"hit": hits, "rise": after - before}, patients),
                 }
             )
     return rows

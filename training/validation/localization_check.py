@@ -15,6 +15,7 @@ import pandas as pd
 from cxr.errors import DatasetError
 from cxr.model.bundle import Bundle
 from cxr.model.heatmap import Method
+from cxr.model.operating_points import Interval
 from cxr.preprocessing import Preprocessing
 from cxr.reading.radiograph import read_radiograph
 from training.data.dataset import Record
@@ -22,6 +23,7 @@ from training.data.images import Split, StoredImages
 from training.data.masks import read_mask
 from training.data.outlines import LUNGS, OPACITIES, read_outlines
 from training.fitting.prediction import explain_in_batches
+from training.metrics.intervals import mean_intervals
 from training.metrics.localization import (
     DIAMETERS,
     STRENGTHS,
@@ -51,12 +53,13 @@ class ClassLungs(TypedDict):
     """Heatmaps of one class against outlines of the lungs.
 
     any: fraction of images whose heatmap is not zero everywhere. in_lungs: mean fraction of these
-    heatmaps inside the lungs.
+    heatmaps inside the lungs. intervals: 95 %, by name, by patient.
     """
 
     images: int
     any: float
     in_lungs: float
+    intervals: dict[str, Interval]
 
 
 class LungFigures(TypedDict):
@@ -76,9 +79,13 @@ class PlantedFigures(TypedDict):
 
 
 class OpacityFigures(Agreement, Control):
-    """Heatmaps against outlines of opacities; in_lungs: mean fraction inside the lungs."""
+    """Heatmaps against outlines of opacities.
+
+    in_lungs: mean fraction inside the lungs; lungs_interval: 95 % of it.
+    """
 
     in_lungs: float
+    lungs_interval: Interval
 
 
 class Localization(TypedDict, total=False):
@@ -155,6 +162,7 @@ def measure_lungs(explain: Explain, split: Split) -> LungFigures:
     """
     images, lungs = _with_lungs(split)
     labels = split.labels
+    patients = np.array([record.patient for record in split.records])
     _, evidence = explain(images)
     heatmaps = to_heatmaps(evidence, images.shape[1])
 
@@ -162,10 +170,14 @@ def measure_lungs(explain: Explain, split: Split) -> LungFigures:
         rows = labels == label
         shown = rows & (heatmaps.max(axis=(1, 2)) > 0)
         inside = fractions_inside(heatmaps[shown], lungs[shown] > 0.5)
+        intervals = mean_intervals({"any": shown[rows]}, patients[rows]) if rows.any() else {}
+        if shown.any():
+            intervals |= mean_intervals({"in_lungs": inside}, patients[shown])
         return {
             "images": int(rows.sum()),
             "any": float(shown.sum() / max(rows.sum(), 1)),
             "in_lungs": float(inside.mean()) if shown.any() else 0.0,
+            "intervals": intervals,
         }
 
     found: LungFigures = {"normal": measure(0), "pneumonia": measure(1)}
@@ -197,8 +209,12 @@ def measure_planted(
             "Expected outlines of the lungs in normal images, too: opacities are planted there."
         )
     places = min(_PLACES, _MAX_PLANTED // max(len(normal), 1))
-    images, lungs = _with_lungs(split.take(np.tile(normal, places)))
-    found = detection(images, lungs, explain, diameters=diameters, strengths=strengths)
+    repeated = split.take(np.tile(normal, places))
+    images, lungs = _with_lungs(repeated)
+    patients = [record.patient for record in repeated.records]
+    found = detection(
+        images, lungs, explain, patients=patients, diameters=diameters, strengths=strengths
+    )
     return {"images": len(normal), "places": places, "detection": found}
 
 
@@ -258,8 +274,10 @@ def _measure_opacities(explain: Explain, table: _OpacityTable) -> OpacityFigures
             f"The model shows evidence on {shown} of the {len(heatmaps)} images with outlined "
             "opacities. Its heatmaps are compared with each other, so that two or more are needed."
         )
+    in_lungs = fractions_inside(heatmaps, table.lungs)
     return {
         **agreement(heatmaps, table.opacities),
         **control(heatmaps, table.opacities, table.lungs),
-        "in_lungs": float(fractions_inside(heatmaps, table.lungs).mean()),
+        "in_lungs": float(in_lungs.mean()),
+        "lungs_interval": mean_intervals({"in_lungs": in_lungs})["in_lungs"],
     }
