@@ -33,7 +33,7 @@ from cxr.reading.radiograph import Radiograph
 MARGIN = 18 * mm
 WIDTH = A4[0] - 2 * MARGIN
 MUTED, RULE = HexColor("#475569"), HexColor("#cbd5e1")
-_INK = HexColor("#1e293b")
+INK = HexColor("#1e293b")
 _GAP = 5 * mm
 _LEGEND = 6.5 * mm  # of the page's height
 _IMAGE_SIDE = 1200  # pixels on the longer side: 300 dpi at the printed size, all that is seen
@@ -48,7 +48,7 @@ def write(
     width: float = WIDTH,
     size: float = 9.5,
     bold: bool = False,
-    colour: Any = _INK,
+    colour: Any = INK,
 ) -> float:
     """Write a paragraph; as a picture where the fonts of PDF itself lack a letter of it."""
     # They have the characters of Windows-1252, in which letters and accents are one, and no space

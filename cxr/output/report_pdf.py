@@ -6,9 +6,7 @@ One page; two where that many warnings would leave no room for the pictures.
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
 from datetime import date
-from typing import Literal
 
 from reportlab.lib.colors import HexColor
 from reportlab.lib.pagesizes import A4
@@ -16,24 +14,10 @@ from reportlab.lib.units import mm
 from reportlab.pdfgen.canvas import Canvas
 
 from cxr.classifier import Prediction
-from cxr.gate.result import Correction
-from cxr.language import (
-    Language,
-    format_percent,
-    format_prevalence,
-    format_probability,
-    format_threshold,
-)
-from cxr.messages import sentences, text
-from cxr.model import expected
+from cxr.messages import text
 from cxr.model.bundle import Bundle
-from cxr.model.operating_points import (
-    Interval,
-    OperatingPoint,
-    OperatingPoints,
-    at_prevalence,
-)
 from cxr.output.pdf_page import (
+    INK,
     MARGIN,
     MUTED,
     RULE,
@@ -43,29 +27,11 @@ from cxr.output.pdf_page import (
     height_of,
     write,
 )
+from cxr.output.report_words import Reading, headline, meaning, rows
 from cxr.reading.radiograph import Radiograph
 
-OwnReading = Literal["NORMAL", "PNEUMONIA", "UNSURE"]
+_AMBER = HexColor("#b45309")
 _LEAST_PICTURES = 75 * mm  # captions and legend included
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reading:
-    """What the reader chose on the page.
-
-    Attributes:
-        threshold: the reader's own in [0, 1]; the model's if None.
-        language: of the report.
-        prevalence: of pneumonia among the reader's patients, in (0, 1); None if not chosen.
-        own: the reader's own reading, made before the answer was shown; None without one.
-        confidence: how sure the reader was of it, in [0, 1]; None if unsure.
-    """
-
-    threshold: float | None = None
-    language: Language = "en"
-    prevalence: float | None = None
-    own: OwnReading | None = None
-    confidence: float | None = None
 
 
 def pdf_report(
@@ -95,23 +61,31 @@ def pdf_report(
 
     def begin(*lines: str) -> float:
         y = write(page, A4[1] - MARGIN, title, size=16, bold=True)
-        y = write(page, y, disclaimer, size=10, bold=True, colour=HexColor("#b45309"))
+        y = write(page, y, disclaimer, size=10, bold=True, colour=_AMBER)
         for line in lines:
             y = write(page, y, line, colour=MUTED)
         return y - 2 * mm
 
+    def draw_verdict(y: float) -> float:
+        """What the page says largest, too; outside the model's range, that and why."""
+        in_range = prediction.gate_result.in_range
+        said, why = headline(prediction, reading)
+        y = write(page, y, said, size=14, bold=True, colour=INK if in_range else _AMBER)
+        return write(page, y, why, colour=MUTED if in_range else _AMBER) - 2 * mm
+
     def draw_words(page: Canvas, y: float) -> float:
-        y = draw_table(page, y, _rows(prediction, bundle, reading))
+        y = draw_table(page, y, rows(prediction, bundle, reading))
         page.setStrokeColor(RULE)
         page.line(MARGIN, y, MARGIN + WIDTH, y)
-        return write(page, y - 2 * mm, _meaning(language), size=8, colour=MUTED)
+        return write(page, y - 2 * mm, meaning(language), size=8, colour=MUTED)
 
-    y = begin(file, today)
+    y = draw_verdict(begin(f"{file} · {today}"))
     lowest = MARGIN + height_of(draw_words)
     on_one_page = y - lowest >= _LEAST_PICTURES
-    worth = text(f"worth_{prediction.checks.worth}", language)
-    evidence = text("evidence_is", language, word=worth)
-    with_heatmap = f"{text('report_heatmap', language)}, {evidence}"
+    with_heatmap = text("report_heatmap", language)
+    if prediction.gate_result.in_range:
+        worth = text(f"worth_{prediction.checks.worth}", language)
+        with_heatmap += f", {text('evidence_is', language, word=worth)}"
     captions = [text("report_plain", language), with_heatmap]
     y = draw_images(
         page,
@@ -129,162 +103,3 @@ def pdf_report(
     page.showPage()
     page.save()
     return buffer.getvalue()
-
-
-def _meaning(language: Language) -> str:
-    normal, limits = text("not_excluded", language), text("limits", language)
-    return text("report_meaning", language, normal=normal, limits=limits)
-
-
-def _rows(prediction: Prediction, bundle: Bundle, reading: Reading) -> list[tuple[str, str]]:
-    """The table: what each line is called, and what it says."""
-    language = reading.language
-    points = prediction.operating_points
-    in_range = prediction.gate_result.in_range
-    probability = (text("probability", language), _probability(prediction, reading))
-    verdict = (text("verdict", language), _verdict(prediction, reading))
-    warnings = sentences(prediction.gate_result.warnings, language)
-    identity = bundle.identity()
-    identity["sha256"] = identity["sha256"][:12]
-    return [
-        *_own_reading(reading),
-        # The number means little outside the model's range, and what was measured does not hold.
-        *([probability, verdict] if in_range else [verdict, probability]),
-        (text("evidence", language), _evidence(prediction, language)),
-        *_orientation(prediction, language),
-        *(_figures(points, bundle, reading) if in_range else []),
-        (
-            text("report_warnings", language),
-            warnings or text("report_no_warnings", language),
-        ),
-        (
-            text("checks_title", language),
-            sentences(prediction.remarks(reading.threshold), language),
-        ),
-        (text("report_model", language), ", ".join(identity.values())),
-    ]
-
-
-def _figures(points: OperatingPoints, bundle: Bundle, reading: Reading) -> list[tuple[str, str]]:
-    """The threshold, and what was measured at it."""
-    language, own = reading.language, reading.threshold
-    threshold = points.threshold if own is None else own
-    whose = text("model_threshold" if own is None else "reader_threshold", language)
-    said = f"{format_threshold(threshold, language)} ({whose})"
-    if own is None:
-        uncertain = text(
-            "report_thresholds",
-            language,
-            threshold=format_threshold(threshold, language),
-            low=format_threshold(points.high_sensitivity, language),
-            high=format_threshold(points.high_specificity, language),
-        )
-        said = f"{said}. {uncertain}"
-    counts = expected.measured_on(bundle.evaluation)
-    measured_on = text("measured_on", language, **counts) if counts else points.source
-    return [
-        (text("threshold", language), said),
-        *_elsewhere(bundle, threshold, language),
-        *_cost(points.at(threshold), language),
-        (text("report_measured", language), measured_on),
-    ]
-
-
-def _verdict(prediction: Prediction, reading: Reading) -> str:
-    """The verdict; at a threshold of the reader's own, what the model says by itself, too."""
-    language, own = reading.language, reading.threshold
-    said, by_itself = (
-        text(f"verdict_{prediction.shown_verdict(at)}", language) for at in (own, None)
-    )
-    if not prediction.gate_result.in_range:
-        return text("study_pair", language, name=said, value=text("reason_OUTSIDE", language))
-    if own is None:
-        return said
-    return text("report_own_threshold", language, verdict=said, by_itself=by_itself)
-
-
-def _own_reading(reading: Reading) -> list[tuple[str, str]]:
-    if reading.own is None:
-        return []
-    language = reading.language
-    said = text("quiz_unsure" if reading.own == "UNSURE" else f"verdict_{reading.own}", language)
-    if reading.confidence is None:
-        said = text("report_own", language, verdict=said)
-    else:
-        sure = format_percent(reading.confidence, language, digits=0)
-        said = text("report_own_sure", language, verdict=said, confidence=sure)
-    return [(text("report_own_title", language), said)]
-
-
-def _probability(prediction: Prediction, reading: Reading) -> str:
-    """At equal frequency of both classes, and at the reader's prevalence."""
-    language, even = reading.language, prediction.probability
-    if not prediction.gate_result.in_range:
-        return format_probability(even, language)
-    if reading.prevalence is None:
-        means = text("if_even", language)
-    else:
-        here = at_prevalence(even, reading.prevalence)
-        means = text(
-            "if_even_and_here",
-            language,
-            probability=format_probability(here, language),
-            prevalence=format_prevalence(reading.prevalence, language),
-        )
-    return f"{format_probability(even, language)} {means}"
-
-
-def _evidence(prediction: Prediction, language: Language) -> str:
-    worth, why = prediction.checks.worth, prediction.checks.why
-    return f"{text(f'worth_{worth}', language)}. {text(f'worth_{worth}_{why}', language)}"
-
-
-def _orientation(prediction: Prediction, language: Language) -> list[tuple[str, str]]:
-    """That the radiograph was turned or inverted, and lies here as it came."""
-    if prediction.gate_result.correction == Correction():
-        return []
-    return [(text("report_orientation", language), text("report_as_it_came", language))]
-
-
-def _elsewhere(bundle: Bundle, threshold: float, language: Language) -> list[tuple[str, str]]:
-    """What to expect on radiographs acquired differently, at the nearest threshold measured."""
-    found = expected.elsewhere(bundle.evaluation)
-    if found is None:
-        return []
-    rates = expected.nearest(found, threshold)
-    said = text(
-        "report_elsewhere",
-        language,
-        threshold=format_threshold(rates["threshold"], language),
-        sensitivity=format_percent(rates["sensitivity"], language),
-        specificity=format_percent(rates["specificity"], language),
-        images=found["images"],
-    )
-    return [(text("report_elsewhere_title", language), said)]
-
-
-def _cost(point: OperatingPoint, language: Language) -> list[tuple[str, str]]:
-    """Sensitivity and specificity at a threshold, with their intervals and in plain words."""
-
-    def measured(fraction: float, interval: Interval, means: str) -> str:
-        said, low, high = (format_percent(part, language) for part in (fraction, *interval))
-        return text(
-            "report_measured_fraction", language, fraction=said, low=low, high=high, means=means
-        )
-
-    positives = point.true_positives + point.false_negatives
-    negatives = point.true_negatives + point.false_positives
-    sensitivity = measured(
-        point.sensitivity,
-        point.sensitivity_interval(),
-        text("sensitivity_means", language, count=point.true_positives, all=positives),
-    )
-    specificity = measured(
-        point.specificity,
-        point.specificity_interval(),
-        text("specificity_means", language, count=point.true_negatives, all=negatives),
-    )
-    return [
-        (text("sensitivity", language), sensitivity),
-        (text("specificity", language), specificity),
-    ]

@@ -16,7 +16,7 @@ from cxr.classifier import Classifier
 from cxr.errors import CXRError
 from cxr.language import LANGUAGES
 from cxr.messages import text
-from cxr.page.about import create_cards, create_curves
+from cxr.page.about import create_about
 from cxr.page.api import create_api, fetch_nothing
 from cxr.page.cases import create_cases, create_guide
 from cxr.page.components import (
@@ -119,8 +119,7 @@ def build_page(
         with gr.Column(elem_id="study-view"):
             create_study(classifier, turns=turns, elem_id="study")
         with gr.Column(elem_id="about-view"):
-            create_curves(classifier.bundle, elem_id="curves")
-            create_cards(classifier.bundle)
+            create_about(classifier.bundle)
         with gr.Column(elem_id="footer"):
             create_line(model_line(classifier.bundle), elem_id="status")
             create_line(_privacy_line(notes, flag_to), elem_id="privacy")

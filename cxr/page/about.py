@@ -107,19 +107,32 @@ def _path(points: list[tuple[float, float]]) -> str:
     return "M" + "L".join(f"{_SIDE * x:.2f} {_SIDE * (1 - y):.2f}" for x, y in points)
 
 
-def create_cards(bundle: Bundle) -> None:
-    """The model's card in each language; `page.css` shows that of the reader's.
+def create_about(bundle: Bundle) -> None:
+    """The model's card in each language, with the curves below its facts.
 
-    A bundle of another version may lack a figure that a card needs: then its own card, in English,
-    is all there is.
+    `page.css` shows the card in the reader's language. A bundle of another version may lack a
+    figure that a card needs: then its own card, in English, is all there is.
     """
-    french = _french_card(bundle)
-    if french is None:
+    cards = {"en": _stored_card(bundle), "fr": _french_card(bundle)}
+    if cards["fr"] is None:
         create_line({"text": "card_language"}, elem_id="card-language")
-        gr.Markdown(_stored_card(bundle), elem_id="card", elem_classes=["card"])
-    else:
-        gr.Markdown(_stored_card(bundle), elem_id="card-en", elem_classes=["card"])
-        gr.Markdown(french, elem_id="card-fr", elem_classes=["card"])
+    parts = {language: _parted(card) for language, card in cards.items() if card}
+    for part in range(2):
+        for language, card in parts.items():
+            name = f"card-{language}" if len(parts) > 1 else "card"
+            gr.Markdown(
+                card[part],
+                elem_id=name if part == 0 else f"{name}-rest",
+                elem_classes=["card", f"in-{language}"] if len(parts) > 1 else ["card"],
+            )
+        if part == 0:
+            create_curves(bundle, elem_id="curves")
+
+
+def _parted(card: str) -> tuple[str, str]:
+    """A card until the end of its first section, and from the second one on."""
+    start = card.find("\n## ", card.find("\n## ") + 1)
+    return (card, "") if start < 0 else (card[:start].strip(), card[start:].strip())
 
 
 def _stored_card(bundle: Bundle) -> str:

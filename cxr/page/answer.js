@@ -98,6 +98,10 @@ const showThreshold = (at) => {
   const said = `${cxr.threshold(at)} (${whoseThreshold()})`;
   $(".threshold-control output").textContent = said;
   $(".threshold").setAttribute("aria-valuetext", said);
+  const { high_sensitivity: low, high_specificity: high } = points();
+  $(".uncertain-between").textContent = ownThreshold() === null ? say("report_thresholds", {
+    threshold: cxr.threshold(at), low: cxr.threshold(low), high: cxr.threshold(high),
+  }) : "";
   for (const button of element.querySelectorAll("[data-stop]")) {
     const stop = points()[button.dataset.stop];
     button.textContent = `${say(`stop_${button.dataset.stop}`)} ${cxr.threshold(stop)}`;
@@ -131,9 +135,12 @@ const elsewhereAt = ({ elsewhere }, at) => {
 };
 
 // Models of before 0.11 were measured there at their own threshold alone.
-const onlyAt = (measured) => (measured?.curve.length === 1
-  ? say("cost_only_at", { threshold: cxr.threshold(measured.curve[0].threshold) })
-  : "–");
+const onlyAt = (measured) => {
+  if (measured?.curve.length !== 1) return "";
+  const [{ threshold: at, sensitivity, specificity }] = measured.curve;
+  const [found, spared] = [cxr.percent(sensitivity), cxr.percent(specificity)];
+  return say("cost_only_at", { threshold: cxr.threshold(at), sensitivity: found, specificity: spared });
+};
 
 // First what to expect on radiographs acquired differently, since the reader's may be.
 const showCost = (point, elsewhere) => {
@@ -141,9 +148,10 @@ const showCost = (point, elsewhere) => {
   for (const part of element.querySelectorAll(".cost .elsewhere")) part.hidden = !measured;
   $(".elsewhere-means").textContent = measured ? say("elsewhere_means", { images: measured.images }) : "";
   for (const name of ["sensitivity", "specificity"]) {
-    $(`td.elsewhere.${name}`).textContent = elsewhere ? cxr.percent(elsewhere[name]) : onlyAt(measured);
+    $(`td.elsewhere.${name}`).textContent = elsewhere ? cxr.percent(elsewhere[name]) : "–";
     $(`td.all.${name}`).textContent = cxr.percent(point[name]);
   }
+  $(".elsewhere-only").textContent = elsewhere ? "" : onlyAt(measured);
   const counted = (name, [low, high], count, all) => {
     const interval = say("interval", { low: cxr.percent(low), high: cxr.percent(high) });
     $(`p.${name}`).textContent = `${cxrRules.asSentence(say(`${name}_means`, { count, all }))} ${interval}`;
@@ -240,9 +248,13 @@ const keepOverlay = () => {
   drawRadiograph(context, new DOMMatrix(), { forFile: true });
   context.resetTransform();
   const write = (text, row, colour, left = line / 2) => {
+    // Smaller where it is too long: no letter is squeezed.
+    const room = width - left - line / 2;
     context.font = `${line}px system-ui, sans-serif`;
+    const size = line * Math.min(1, room / context.measureText(text).width);
+    context.font = `${size}px system-ui, sans-serif`;
     context.fillStyle = colour;
-    context.fillText(text, left, height + (row + 0.9) * 1.5 * line, width - left - line / 2);
+    context.fillText(text, left, height + (row + 0.9) * 1.5 * line);
   };
   write(say("report_disclaimer"), 0, "#fbbf24");
   const scale = context.createLinearGradient(line / 2, 0, line / 2 + width / 4, 0);

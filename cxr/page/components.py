@@ -71,6 +71,8 @@ button {
   .switches { grid-area: 1 / 2; }
   #disclaimer, nav { grid-column: 1 / -1; margin: 0; min-width: 0; }
   nav { gap: 0.9rem; overflow-x: auto; }
+  nav[data-more~="after"] { mask-image: linear-gradient(to left, transparent, #000 3rem); }
+  nav[data-more~="before"] { mask-image: linear-gradient(to right, transparent, #000 3rem); }
   .switches button { min-width: 44px; min-height: 44px; }
   nav button { min-height: 44px; font-size: 0.85rem !important; white-space: nowrap; }
   /* Beside a radiograph its first sentences, with the ages; a touch shows the rest. */
@@ -81,6 +83,7 @@ _HEADER_SCRIPT = """
 const { cxr } = window;
 const say = cxr.speaker(props.texts);
 const nav = element.querySelector("nav");
+cxr.sayMore(nav);
 cxr.onChange(() => {
   cxr.translate(element, say);
   document.title = say("title");
@@ -103,7 +106,10 @@ element.addEventListener("click", (event) => {
 });
 """
 
-_CHOOSE = '<button type="button" data-t="choose"></button>'
+_CHOOSE = """
+<button type="button" data-t="choose"></button>
+<label><input type="checkbox" class="read-first"><span data-t="read_first"></span></label>
+"""
 _CHOOSE_STYLE = """
 button {
   width: 100%;
@@ -117,13 +123,32 @@ button {
   cursor: pointer;
 }
 button:hover { background: #334155; }
-@media (max-width: 60rem) { button { min-height: 44px; } }
+label {
+  display: flex;
+  gap: 0.4rem;
+  align-items: center;
+  margin-top: 0.5rem;
+  font-size: 0.82rem;
+  line-height: 1.3;
+}
+@media (max-width: 60rem) {
+  button, label { min-height: 44px; }
+  /* Beside a radiograph there is room for it only where it changes what is shown. */
+  body[data-shown] & label:not(:has(:checked)) { display: none; }
+}
 """
 _CHOOSE_SCRIPT = """
 const { cxr } = window;
 const say = cxr.speaker(props.texts);
-cxr.onChange(() => cxr.translate(element, say));
-element.addEventListener("click", () => document.dispatchEvent(new CustomEvent("cxr:choose")));
+const first = element.querySelector(".read-first");
+cxr.onChange(() => {
+  cxr.translate(element, say);
+  first.checked = cxr.readFirst;
+});
+element.addEventListener("change", () => cxr.setReadFirst(first.checked));
+element.addEventListener("click", (event) => {
+  if (event.target.closest("button")) document.dispatchEvent(new CustomEvent("cxr:choose"));
+});
 """
 
 # Gradio's own link, at the page's end, is in the browser's language, not in the reader's.

@@ -13,7 +13,8 @@ from cxr.classifier import Classifier
 from cxr.errors import UnreadableRadiograph
 from cxr.language import Language
 from cxr.messages import Message
-from cxr.output.report_pdf import OwnReading, Reading, pdf_report
+from cxr.output.report_pdf import pdf_report
+from cxr.output.report_words import OwnReading, Reading
 from cxr.reading.radiograph import read_radiograph
 
 

@@ -57,6 +57,9 @@ const evidenceAt = (x, y) => {
   return reference * interpolate(map, (y / height) * map.length, (x / width) * map[0].length);
 };
 
+$(".legend").addEventListener("click", (event) => {
+  if (!event.target.matches("input")) $(".legend").toggleAttribute("data-open");
+});
 const showLegend = () => {
   const { heatmap, contour } = state.pressed;
   $(".legend").hidden = !answered() || !(heatmap || contour);

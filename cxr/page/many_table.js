@@ -6,6 +6,8 @@ const sayLabel = (label) => (label === "UNSURE" ? say("quiz_unsure") : say(`verd
 const verdictOf = (row) => (row.status === "ok" ? cxr.verdict(row) : row.status);
 const sayVerdict = (verdict) =>
   (verdict === verdict.toUpperCase() ? say(`verdict_${verdict}`) : say(`status_${verdict}`));
+// Outside the model's range the number means little: it is there for who opens the radiograph.
+const hasNumber = (row) => row.status === "ok" && verdictOf(row) !== "OUTSIDE";
 const remarks = (row) => cxr.sentences(row.messages, say);
 const DECIDED = ["PNEUMONIA", "NORMAL"];
 const differs = ({ own }, verdict) => DECIDED.includes(own) && DECIDED.includes(verdict) && own !== verdict;
@@ -25,7 +27,7 @@ const NO_FILTERS = { search: "", verdict: "", worth: "", own: "", remarks: "" };
 const place = (list, value) => (list.includes(value) ? list.indexOf(value) : list.length);
 // What comes first has the smallest number; equal rows stay in the order in which they were added.
 const ORDERS = {
-  probability: (a, b) => (b.probability ?? -1) - (a.probability ?? -1),
+  probability: (a, b) => b.probability - a.probability, // of those that have one
   added: () => 0,
   name: (a, b) => a.name.localeCompare(b.name, cxr.language, { numeric: true }),
   verdict: (a, b) => place(VERDICTS, verdictOf(a)) - place(VERDICTS, verdictOf(b)),
@@ -47,8 +49,10 @@ const table = {
 const shownRows = () => {
   const filters = Object.entries(table.filters).filter(([, value]) => value !== "");
   const shown = rows().filter((row) => filters.every(([name, value]) => FILTERS[name](row, value)));
-  shown.sort(ORDERS[table.by]);
-  return table.reverse ? shown.reverse() : shown;
+  // Rows without a number stay at the end, whichever way the others go.
+  const last = table.by === "probability" ? shown.filter((row) => !hasNumber(row)) : [];
+  const sorted = shown.filter((row) => !last.includes(row)).sort(ORDERS[table.by]);
+  return [...(table.reverse ? sorted.reverse() : sorted), ...last];
 };
 
 // While labels are given, no line goes elsewhere or away because of its new label: the keys would meet another one.
@@ -139,8 +143,7 @@ const line = (row) => {
     cell("thumbnail", "", thumbnailOf(row)),
     cell("file", "", openButton(row)),
     cell("verdict", say("verdict"), sayVerdict(verdict)),
-    // Outside the model's range the number means little: it is there for who opens the radiograph.
-    cell("number", say("probability"), answered && verdict !== "OUTSIDE" ? cxr.probability(row.probability) : "–"),
+    cell("number", say("probability"), hasNumber(row) ? cxr.probability(row.probability) : "–"),
     cell("worth", say("evidence"), answered ? say(`worth_${row.worth}`) : "–"),
     cell("label", say("own_label"), labelChoice(row)),
     cell("remarks", "", remarks(row)),

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, get_args
 
 from cxr.errors import CXRError, not_written
-from cxr.output.report_pdf import OwnReading
+from cxr.output.report_words import OwnReading
 
 FILE = "notes.jsonl"
 _NUMBERS = ("probability", "threshold", "confidence")

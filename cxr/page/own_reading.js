@@ -22,10 +22,15 @@ const note = (values) => {
   return mine;
 };
 
-const readFirst = () => cxr.recall("read_first") === true;
+// Who begins to read first has seen the answer that is shown.
+let readFirst = cxr.readFirst;
+const noticeReadFirst = () => {
+  if (cxr.readFirst && !readFirst && answered()) state.own ??= "seen";
+  readFirst = cxr.readFirst;
+};
 // Who reads a case in the quiz is asked there.
 const inQuiz = () => cxrCases.asking() || Boolean(cxrCases.choices()[state.source?.case]);
-const waiting = () => readFirst() && answered() && !state.own && !inQuiz();
+const waiting = () => cxr.readFirst && answered() && !state.own && !inQuiz();
 
 const blinded = () => waiting() || cxrCases.asking();
 
@@ -53,10 +58,12 @@ const showReading = () => {
 const showSession = () => {
   $(".viewer").dataset.reading = waiting() ? "own" : "answer";
   $(".own-reading").hidden = !waiting();
-  $(".read-first").checked = readFirst();
   showReading();
   if (answered()) $(".own-reading .name").textContent = answered().name;
   $(".saved").textContent = SAVED[saved]();
+  const given = Boolean($("[name=agree]:checked") || $(".comment").value.trim());
+  $("[data-note=save]").disabled = !given;
+  $(".feedback").hidden = !answered()?.in_range; // there is no verdict to agree with
   const all = notes();
   const read = all.filter((one) => one.own && one.verdict !== "OUTSIDE"); // where the model gives no verdict
   const agreed = read.filter((one) => one.own === (one.verdict === "UNCERTAIN" ? "UNSURE" : one.verdict)).length;
@@ -109,12 +116,6 @@ element.addEventListener("input", (event) => {
     showSession();
   }
 });
-element.addEventListener("change", (event) => {
-  if (!event.target.matches(".read-first")) return;
-  cxr.remember("read_first", event.target.checked);
-  state.own ??= "seen"; // from the next radiograph on: this one's answer has been seen
-  show();
-});
 element.addEventListener("click", async (event) => {
   const action = event.target.closest("[data-note]")?.dataset.note;
   if (action === "save") {
@@ -140,7 +141,7 @@ element.addEventListener("click", async (event) => {
   }
 });
 
-cxr.onChange(show);
+cxr.onChange(() => { noticeReadFirst(); show(); });
 cxrCases.onChange(show);
 cxrCases.connect((name) => {
   cxr.setView("one");

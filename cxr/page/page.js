@@ -68,6 +68,17 @@ window.cxr ??= (() => {
     }
   };
 
+  // What is wider than the page says at which ends there is more: its edge fades there.
+  const sayMore = (wide) => {
+    const look = () => {
+      const { scrollLeft, scrollWidth, clientWidth } = wide;
+      wide.dataset.more = [scrollLeft > 1 && "before", scrollLeft + clientWidth < scrollWidth - 1 && "after"]
+        .filter(Boolean).join(" ");
+    };
+    wide.addEventListener("scroll", look, { passive: true });
+    new ResizeObserver(look).observe(wide);
+  };
+
   // The reader's own threshold belongs to one version of a model; null where the model's holds. It lasts as long as
   // the browser tab: who opens the page anew, or next, must not read verdicts at a threshold that was forgotten.
   const ownThreshold = (model) => recall(`threshold.${model}`, "sessionStorage");
@@ -76,10 +87,17 @@ window.cxr ??= (() => {
     notify();
   };
 
+  // Whether the reader reads first: answers are shown after the reader's own reading.
+  const setReadFirst = (first) => {
+    remember("read_first", first);
+    notify();
+  };
+
   return {
     get language() { return language; },
     get dark() { return document.body.classList.contains("dark"); },
-    remember, recall, setLanguage, setDark, setView, speaker, translate, ownThreshold, setThreshold,
+    get readFirst() { return recall("read_first") === true; },
+    remember, recall, setReadFirst, setLanguage, setDark, setView, speaker, translate, sayMore, ownThreshold, setThreshold,
     onChange: (listener) => { listeners.add(listener); listener(); },
     // At the reader's own threshold; OUTSIDE where the model's range does not reach.
     verdict: ({ probability, operating_points: points, model, in_range: inRange }) =>

@@ -74,14 +74,7 @@ $(".tools").addEventListener("keydown", (event) => {
   event.preventDefault();
   event.stopPropagation();
 });
-// On a phone the tools are wider than the page: an edge that fades says that there are more.
-const fadeTools = () => {
-  const { scrollLeft, scrollWidth, clientWidth } = $(".tools");
-  $(".tools").dataset.more = [scrollLeft > 1 && "before", scrollLeft + clientWidth < scrollWidth - 1 && "after"]
-    .filter(Boolean).join(" ");
-};
-$(".tools").addEventListener("scroll", fadeTools, { passive: true });
-new ResizeObserver(fadeTools).observe($(".tools"));
+cxr.sayMore($(".tools")); // on a phone
 
 const showTools = () => {
   const { pressed, mode } = state;

@@ -20,7 +20,8 @@ from cxr.model.bundle import BUNDLED_MODEL, Bundle, load_bundle
 from cxr.model.expected import elsewhere
 from cxr.model.operating_points import OperatingPoints
 from cxr.output.pdf_page import MARGIN
-from cxr.output.report_pdf import Reading, pdf_report
+from cxr.output.report_pdf import pdf_report
+from cxr.output.report_words import Reading
 from cxr.reading.radiograph import Radiograph
 
 
@@ -78,7 +79,7 @@ def test_it_says_what_was_answered(
     assert "Not a medical device" in said
     assert "File: <radiograph> & Sôn.png" in said
     assert "Probability of pneumonia 80.0%" in said
-    assert "Verdict Pneumonia" in said
+    assert "Pneumonia: 80.0% At or above 70%, the model's threshold of high specificity." in said
     assert "50% (the model's)" in said
     at = prediction.operating_points.at(0.5)
     low, high = at.sensitivity_interval()
@@ -120,7 +121,11 @@ def test_outside_the_models_range_and_as_it_came(
     )
     answer = dataclasses.replace(prediction, gate_result=gate)
     said = words(pdf_report(radiograph, answer, tiny_bundle, Reading()))
-    assert "Verdict Outside the model's range: the model was not trained on such" in said
+    headline = "Outside the model's range This is probably an adult"
+    assert headline in said
+    # The number that means little comes last, and nothing says that its heatmap is supported.
+    assert said.index(headline) < said.index("Model tiny") < said.index("Probability of pneumonia")
+    assert "With the heatmap (Grad-CAM) no evidence" in said
     # No figure that does not hold there, and no verdict that was not given.
     for absent in ("Sensitivity", "prevalence", "Threshold", "same each time"):
         assert absent not in said
