@@ -145,7 +145,7 @@ def test_a_name_with_markup_is_text_and_runs_nothing(
         absolute.filename = "/etc/passwd"
         packed.writestr(absolute, image_file.read_bytes())
         packed.write(image_file, "../../up.png")  # left out, like all that begins with a dot
-    page.locator("[data-view=many]").click()
+    page.locator("nav [data-view=many]").click()
     page.set_input_files(".pick-files", archive)
     expect(page.locator("#many tbody tr")).to_have_count(2, timeout=20_000)
     names = sorted(page.locator("#many tbody .file").all_inner_texts())
@@ -185,7 +185,7 @@ def test_no_view_asks_other_hosts_or_breaks_the_policy(
     with page.expect_download():
         page.locator("[data-keep=report]").first.click()
     for view in ("many", "about", "one"):
-        page.locator(f"[data-view={view}]").click()
+        page.locator(f"nav [data-view={view}]").click()
     page.locator("#api button").click()  # the description of the endpoints
     page.wait_for_selector(".api-docs")
     page.wait_for_timeout(500)

@@ -45,10 +45,10 @@ def test_the_browsers_language_and_a_switch(browser: Browser, url: str, image_fi
     expect(page.locator(".checks-box")).to_contain_text("les poumons")
     expect(page.locator("#api button")).to_have_text(FR["use_api"])
     assert page.evaluate("document.documentElement.lang") == "fr"
-    page.locator("[data-view=about]").click()  # this model lacks the figures of a French card
+    page.locator("nav [data-view=about]").click()  # this model lacks the figures of a French card
     expect(page.locator("#card-language")).to_have_text(FR["card_language"])
     expect(page.locator("#card")).to_be_visible()
-    page.locator("[data-view=one]").click()
+    page.locator("nav [data-view=one]").click()
     page.locator(".language").click()
     expect(page.locator("#header h1")).to_have_text(EN["title"])
     expect(page).to_have_title(EN["title"])
@@ -120,7 +120,7 @@ def test_a_shared_link_shows_what_it_leads_to(
 
 
 def test_about_the_model(page: Page) -> None:
-    page.locator("[data-view=about]").click()
+    page.locator("nav [data-view=about]").click()
     expect(page.locator("#card h1")).to_have_text("tiny")
     expect(page.locator("#card-language")).to_be_hidden()
     expect(page.get_by_role("img", name=EN["roc_label"])).to_be_visible()
@@ -159,7 +159,7 @@ def test_accessibility(
     found = violations(page)
     page.set_input_files(".pick-files", image_file)
     for view in ("many", "about"):
-        page.locator(f"[data-view={view}]").click()
+        page.locator(f"nav [data-view={view}]").click()
         found += violations(page)
     assert found == []
     context.close()
@@ -191,7 +191,7 @@ def test_a_phone_shows_it_without_scrolling_sideways(page: Page, image_file: Pat
     for language, ages in (("en", "1–5 years"), ("fr", "1 à 5 ans")):
         assert page.evaluate(_IS_IN_SIGHT, ["#disclaimer", ages]), language
         for view in ("one", "many", "about"):
-            page.locator(f"[data-view={view}]").click()
+            page.locator(f"nav [data-view={view}]").click()
             width = page.evaluate("document.documentElement.scrollWidth")
             assert width <= 390, (language, view)
         page.locator(".language").click()

@@ -101,10 +101,10 @@ def test_a_link_opens_about(page: Page, url: str) -> None:
     page.goto("about:blank")
     page.goto(f"{url}#about")
     expect(page.locator("#card h1")).to_be_visible()
-    page.locator("[data-view=one]").click()
+    page.locator("nav [data-view=one]").click()
     expect(page.locator("#cases")).to_be_visible()
     assert "#" not in page.url
-    page.locator("[data-view=about]").click()
+    page.locator("nav [data-view=about]").click()
     assert page.url.endswith("#about")
 
 

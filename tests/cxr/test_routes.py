@@ -82,7 +82,7 @@ def test_the_page_asks_for_nothing_that_is_not_there(
     page.wait_for_selector(".invitation strong")
     answered(page, image_file)
     for view in ("many", "study", "about", "one"):
-        page.locator(f"[data-view={view}]").click()
+        page.locator(f"nav [data-view={view}]").click()
     page.locator("#api button").click()
     page.wait_for_selector(".api-docs")
     page.wait_for_timeout(500)

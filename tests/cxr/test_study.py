@@ -39,7 +39,7 @@ ONE_ROW_OF_TOOLS = """() => {
 def test_a_study_of_eight_radiographs_goes_on_after_a_reload(
     page: Page, radiographs: list[Path], tmp_path: Path, tiny_classifier: Classifier
 ) -> None:
-    page.locator("[data-view=study]").click()
+    page.locator("nav [data-view=study]").click()
     phase(page, "setup")
     assert not violations(page)
     notes = radiographs[0].parent / "README.md"
@@ -189,7 +189,7 @@ def test_by_keys_from_a_zip_file_and_ended_early(
         archive.write(radiographs[0], "ward/one.png")
         archive.write(radiographs[1], "ward/two.png")
         archive.writestr("ward/labels.csv", "one.png,normal\ntwo.png,normal\n")
-    page.locator("[data-view=study]").click()
+    page.locator("nav [data-view=study]").click()
     same_names_are_told_apart(page, radiographs, tmp_path)
     page.set_input_files("#study .pick-files", tmp_path / "study.zip")
     expect(page.locator("#study .chosen")).to_have_text(
@@ -241,7 +241,7 @@ def test_no_name_is_shown_of_a_radiograph_that_is_still_to_be_read(
     page: Page, radiographs: list[Path]
 ) -> None:
     """Names often tell the diagnosis, as these do."""
-    page.locator("[data-view=study]").click()
+    page.locator("nav [data-view=study]").click()
     page.set_input_files("#study .pick-files", radiographs[:1])
     page.context.set_offline(True)
     page.locator("#study [data-do=start]").click()
@@ -271,7 +271,7 @@ def test_what_is_beside_the_radiograph_is_no_mark_and_what_is_unreadable_is_coun
     broken.write_bytes(b"broken")
     labels = tmp_path / "labels.csv"
     labels.write_text(f"broken.png,pneumonia\n{radiographs[0].name},normal\n")
-    page.locator("[data-view=study]").click()
+    page.locator("nav [data-view=study]").click()
     page.set_input_files("#study .pick-files", [radiographs[0], broken, labels])
     page.locator("#study [data-do=start]").click()
     while (found := settled(page)) != "results":
@@ -297,7 +297,7 @@ def test_what_is_beside_the_radiograph_is_no_mark_and_what_is_unreadable_is_coun
 def test_a_reading_without_the_answer_is_said_and_exported_when_the_study_ends_there(
     page: Page, radiographs: list[Path], tmp_path: Path
 ) -> None:
-    page.locator("[data-view=study]").click()
+    page.locator("nav [data-view=study]").click()
     page.set_input_files("#study .pick-files", radiographs[:2])
     page.locator("#study [data-do=start]").click()
     phase(page, "read")

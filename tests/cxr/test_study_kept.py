@@ -26,7 +26,7 @@ def pair(tmp_path: Path, image_file: Path) -> list[Path]:
 
 
 def begin(page: Page, paths: list[Path]) -> None:
-    page.locator("[data-view=study]").click()
+    page.locator("nav [data-view=study]").click()
     phase(page, "setup")
     page.set_input_files("#study .pick-files", paths)
     page.locator("#study [data-do=start]").click()
@@ -78,7 +78,7 @@ def test_a_second_tab_takes_the_study_over_whole(page: Page, pair: list[Path]) -
     read(page, "PNEUMONIA", 80)
     other = page.context.new_page()
     other.goto(page.url)
-    other.locator("[data-view=study]").click()
+    other.locator("nav [data-view=study]").click()
     phase(other, "elsewhere")
     expect(other.locator("#study .other-tab")).to_contain_text(EN["other_tab_study"])
     assert not violations(other)
@@ -109,7 +109,7 @@ def test_a_tab_does_not_give_away_what_the_browser_has_not_kept(
     expect(page.locator("#study .notice")).to_have_text(EN["study_full"])
     other = page.context.new_page()
     other.goto(page.url)
-    other.locator("[data-view=study]").click()
+    other.locator("nav [data-view=study]").click()
     phase(other, "elsewhere")
     other.locator("#study [data-do=here]").click()
     expect(other.locator("#study .notice")).to_have_text(EN["other_tab_unkept"])
@@ -122,7 +122,7 @@ def test_a_study_that_was_not_kept_whole_does_not_begin(
     with zipfile.ZipFile(tmp_path / "study.zip", "w") as archive:
         for path in radiographs[:2]:
             archive.write(path, path.name)
-    page.locator("[data-view=study]").click()
+    page.locator("nav [data-view=study]").click()
     phase(page, "setup")
     page.set_input_files("#study .pick-files", tmp_path / "study.zip")
     expect(page.locator("#study .chosen")).to_contain_text("2 radiographs chosen")

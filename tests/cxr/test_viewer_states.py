@@ -303,7 +303,7 @@ def test_outside_the_models_range_the_number_is_behind_a_click(
     expect(page.locator(".threshold-control")).to_be_hidden()
     expect(page.locator(".cost")).to_be_hidden()
     # In the list there is no number either.
-    page.locator("[data-view=many]").click()
+    page.locator("nav [data-view=many]").click()
     page.set_input_files(".pick-files", adult)
     expect(page.locator("#many tbody .verdict")).to_have_text(EN["verdict_OUTSIDE"])
     expect(page.locator("#many tbody .number")).to_have_text("–")
