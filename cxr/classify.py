@@ -8,14 +8,13 @@ import json
 import os
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal, TextIO
+from typing import TextIO
 
 import numpy as np
-from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from cxr.classifier import Classifier, Prediction
@@ -26,10 +25,10 @@ from cxr.model.hub import find_bundle
 from cxr.outcome import Outcome, answer_file
 from cxr.output.output_folder import OutputFolder
 from cxr.output.overlay import draw_overlay, png
-from cxr.output.record import Record, rule, to_record
+from cxr.output.record import Record, to_record
 from cxr.reading.radiograph import Radiograph
+from cxr.resuming import held, lacks, read_answers, without_answers
 
-_BEGINNING = b'{"file": '  # of a line with an answer
 _AHEAD = 1  # files a thread that may be answered before the one that is printed next
 
 
@@ -73,7 +72,7 @@ def classify_files(
         _check_apart(sources, location)
     files = list(_find_files(sources))
     if resume:
-        files = _without_answers(files, sources, resume)
+        files = without_answers(files, sources, resume)
     overlay_files = OutputFolder(overlays, ".png", files)
     heatmap_files = OutputFolder(heatmaps, ".npy", files)
     workers = min(len(files), cores())
@@ -81,7 +80,7 @@ def classify_files(
     classifier = Classifier(find_bundle(model), threads=1 if workers > 1 else None)
     if not as_json and resume is None:
         print(f"Model: {', '.join(classifier.bundle.identity().values())}", file=sys.stderr)
-    with _held(resume):
+    with held(resume):
         answered: dict[str, Record] = {}
         if resume:
             asked_for = set(files)
@@ -89,11 +88,11 @@ def classify_files(
             def is_done(record: Record) -> bool:
                 return record["file"] not in asked_for or (
                     not (retry_errors and record["status"] == "error")
-                    and not (overlays and _lacks(record, "overlay"))
-                    and not (heatmaps and _lacks(record, "heatmap"))
+                    and not (overlays and lacks(record, "overlay"))
+                    and not (heatmaps and lacks(record, "heatmap"))
                 )
 
-            answered = _read_answers(resume, classifier, threshold, is_done)
+            answered = read_answers(resume, classifier, threshold, is_done)
         for record in answered.values():
             overlay_files.take(record["overlay"])
             heatmap_files.take(record["heatmap"])
@@ -132,30 +131,6 @@ def _check_apart(sources: Sequence[str], location: str) -> None:
                 f"{location}: lies in {source}, whose files are classified, and a result could "
                 "overwrite one or be taken for one. Choose another place."
             )
-
-
-@contextmanager
-def _held(resume: str | None) -> Iterator[None]:
-    """Keep other processes from this file: their answers would be mixed with ours, or lost.
-
-    Raises:
-        CXRError: another process has it, or nothing can be written beside it.
-    """
-    if resume is None:
-        yield
-        return
-    path = Path(resume).resolve()  # it may be a link
-    try:
-        lock = FileLock(path.with_name(f".{path.name}.lock")).acquire(blocking=False)
-    except Timeout as error:
-        raise CXRError(
-            f"{resume}: another process is writing its answers there. Wait until it has ended, or "
-            "name another file to --resume."
-        ) from error
-    except OSError as error:
-        raise CXRError(not_written(resume, error)) from error
-    with lock:
-        yield
 
 
 @contextmanager
@@ -216,88 +191,6 @@ def _answers(files: Sequence[str], classifier: Classifier, workers: int) -> Iter
                 yield running.popleft().result()
         while running:
             yield running.popleft().result()
-
-
-def _without_answers(files: Sequence[str], sources: Sequence[str], resume: str) -> list[str]:
-    """The files but the one with the answers, which a pattern may mean, too.
-
-    Raises:
-        CXRError: it is named as a radiograph.
-    """
-    answers = Path(resume).resolve()
-    if any(Path(source).resolve() == answers for source in sources):
-        raise CXRError(
-            f"{resume}: is to be classified, and the answers would overwrite it. Name another file "
-            "to --resume."
-        )
-    return [file for file in files if Path(file).resolve() != answers]
-
-
-def _lacks(record: Record, result: Literal["overlay", "heatmap"]) -> bool:
-    path = record[result]
-    return record["status"] == "ok" and (path is None or not os.path.exists(path))
-
-
-def _read_answers(
-    path: str,
-    classifier: Classifier,
-    threshold: float | None,
-    is_done: Callable[[Record], bool],
-) -> dict[str, Record]:
-    """The answers that a file has, by the name of the radiograph's file.
-
-    A line that was cut off, as by a kill, is removed; so are those of files that are to be answered
-    again. A file of anything else stays as it is.
-
-    Raises:
-        CXRError: it is no file of answers, or they are another model's or at another threshold.
-    """
-    try:
-        content = Path(path).read_bytes() if os.path.exists(path) else b""
-    except OSError as error:
-        raise CXRError(f"{path}: cannot be read ({error.strerror}).") from error
-    whole = content[: content.rfind(b"\n") + 1]
-    cut_off = content[len(whole) :]
-    expected = rule(classifier, threshold)
-    answers: dict[str, Record] = {}
-    lines = whole.splitlines()
-    if cut_off and not lines and not cut_off.startswith(_BEGINNING[: len(cut_off)]):
-        lines = [cut_off]  # it may be the only line of some other file
-    for number, line in enumerate(lines, 1):
-        try:
-            record: Record = json.loads(line)
-            same = record["model"] == classifier.identity()
-            by_rule = (record["threshold"], record.get("uncertain", expected[1])) == expected
-            answers[record["file"]] = record
-        except (ValueError, TypeError, KeyError) as error:
-            raise CXRError(
-                f"{path}, line {number}: expected an answer of `cxr classify --json`. Name another "
-                "file to --resume."
-            ) from error
-        if not same:
-            raise CXRError(
-                f"{path}, line {number}: was answered by another model. Name another file to "
-                "--resume, or give that --model."
-            )
-        if not by_rule:
-            raise CXRError(
-                f"{path}, line {number}: was answered at another threshold. Name another file to "
-                "--resume, or give that --threshold."
-            )
-    kept = {file: record for file, record in answers.items() if is_done(record)}
-    if cut_off or len(kept) < len(answers):
-        _replace(path, "".join(f"{json.dumps(record)}\n" for record in kept.values()))
-    return kept
-
-
-def _replace(path: str, content: str) -> None:
-    path = os.path.realpath(path)  # it may be a link
-    beside = f"{path}.partial"
-    try:
-        Path(beside).write_text(content, encoding="utf-8")
-        os.replace(beside, path)
-    except OSError as error:
-        raise CXRError(not_written(path, error)) from error
 
 
 def _overlay_png(radiograph: Radiograph, prediction: Prediction) -> bytes:

@@ -63,7 +63,9 @@ def elsewhere(evaluation: dict[str, Any]) -> Elsewhere | None:
     except _MALFORMED:
         return None
     rates = [rate for each in curve for rate in (each["sensitivity"], each["specificity"])]
-    return Elsewhere(images=images, curve=curve) if all(0 <= r <= 1 for r in rates) else None
+    shares = [*rates, *(each["threshold"] for each in curve)]
+    is_sound = images > 0 and all(0 <= share <= 1 for share in shares)
+    return Elsewhere(images=images, curve=curve) if is_sound else None
 
 
 def nearest(found: Elsewhere, threshold: float) -> Rates:

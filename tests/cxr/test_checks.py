@@ -47,6 +47,13 @@ def fields() -> LungFields:
         ("below", 56, 32),
         ("beside", 30, 6),
         ("beside", 30, 58),
+        ("above", 15, 20),  # beside each edge of the fields
+        ("lungs", 16, 10),
+        ("beside", 16, 9),
+        ("between", 47, 37),
+        ("below", 48, 38),
+        ("edge", 2, 32),
+        ("above", 3, 32),
         ("edge", 0, 32),
         ("edge", 30, 63),
     ],
@@ -55,6 +62,14 @@ def test_where_the_evidence_lies(fields: LungFields, place: Place, row: int, col
     evidence = np.zeros((SIDE, SIDE), dtype=np.float32)
     evidence[row, column] = 3
     assert evidence_by_place(evidence, fields) == {name: float(name == place) for name in PLACES}
+
+
+def test_lungs_that_reach_the_edge_are_lungs_there() -> None:
+    lungs = np.zeros((SIDE, SIDE), dtype=np.float32)
+    lungs[16:, 10:26] = lungs[16:, 38:54] = 1
+    evidence = np.zeros((SIDE, SIDE), dtype=np.float32)
+    evidence[SIDE - 1, 15] = 3
+    assert evidence_by_place(evidence, lung_fields(lungs))["lungs"] == 1
 
 
 def test_fractions_sum_to_one_and_are_zero_without_evidence(fields: LungFields) -> None:
@@ -125,6 +140,16 @@ def test_the_variants_and_what_is_blurred(fields: LungFields) -> None:
     # About a tenth of the image is blurred, each time.
     changed = [(np.abs(variant - image) > 1e-3).mean() for variant in soft]
     assert 0.08 < min(changed) <= max(changed) < 0.25
+
+
+def test_what_is_blurred_loses_what_can_be_seen_there() -> None:
+    """Stripes as wide as ribs, of which hardly anything is left; without it, nothing was tested."""
+    stripes = np.tile(np.repeat([0.0, 1.0], 4), SIDE // 8).astype(np.float32)
+    image = np.tile(stripes, (SIDE, 1))
+    evidence = np.zeros((8, 8), dtype=np.float32)
+    evidence[3:5, 3:5] = 1
+    middle = blurred(image, evidence)[0, 30:34, 24:40]
+    assert np.ptp(middle) < 0.2
 
 
 def test_nothing_without_evidence_is_blurred_as_the_strongest() -> None:
@@ -221,6 +246,8 @@ def checks_with(*, lungs: float, strongest: float) -> Checks:
         (0.8, 1.1, "supported", "means"),
         (0.8, 0.9, "weak", "blurred"),  # blurring the evidence matters a little more
         (0.7, 1.1, "weak", "outside"),  # much lies outside the lungs
+        (0.75, 1.1, "supported", "means"),
+        (0.5, 1.1, "weak", "outside"),
         (0.4, 1.1, "not_supported", "outside"),
         (0.9, 0.4, "not_supported", "blurred"),  # the answer does not depend on it
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import struct
 import zlib
@@ -10,6 +11,7 @@ import cv2
 import numpy as np
 import pydicom.config
 import pytest
+from PIL import Image
 from pydicom.dataset import Dataset, FileDataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import (
@@ -24,6 +26,7 @@ from cxr.errors import (
     UnreadableRadiograph,
     UnsupportedRadiograph,
 )
+from cxr.reading.coded_size import coded_size
 from cxr.reading.radiograph import read_radiograph
 from tests.cxr.dicom_files import SECRETS, SIDE, Change, content, header, make
 
@@ -54,7 +57,13 @@ def test_what_the_header_says_is_kept_and_no_more() -> None:
 
 
 @pytest.mark.parametrize(
-    "values", [{"ViewPosition": "LL"}, {"ViewPosition": "LATERAL"}, {"PatientOrientation": "A\\F"}]
+    "values",
+    [
+        {"ViewPosition": "LL"},
+        {"ViewPosition": "LATERAL"},
+        {"PatientOrientation": "A\\F"},
+        {"PatientOrientation": "P\\F"},
+    ],
 )
 def test_a_view_from_the_side_is_known_by_its_header(values: dict[str, str]) -> None:
     dataset = make()
@@ -141,6 +150,7 @@ def without_pixels(dataset: FileDataset) -> None:
         (header(Modality="CT"), UnsupportedRadiograph, "gives the modality CT"),
         (header(Modality="XYZ"), UnsupportedRadiograph, "gives the modality XYZ"),
         (header(NumberOfFrames=140), UnsupportedRadiograph, "140 frames. Expected one"),
+        (header(NumberOfFrames=2), UnsupportedRadiograph, "2 frames. Expected one"),
         (without_pixels, UnreadableRadiograph, "holds no image"),
         (header(Rows=60_000, Columns=60_000), RadiographTooLarge, "60,000×60,000 pixels"),
         (header(PhotometricInterpretation="HSV"), UnsupportedRadiograph, "photometric"),
@@ -193,6 +203,30 @@ def test_a_compressed_picture_larger_than_its_header_says_is_not_decoded() -> No
         read_radiograph(content(dataset), name="image")
     dataset.Rows = 4 * SIDE
     assert read_radiograph(content(dataset), name="image").shape == (4 * SIDE, SIDE)
+
+
+def test_rows_and_columns_of_a_jpeg_2000_picture_are_told_apart() -> None:
+    coded = io.BytesIO()
+    Image.new("L", (60, 40)).save(coded, "JPEG2000")
+    assert coded_size(coded.getvalue()) == (40, 60)
+    # One that is a part of a larger grid, 8 columns and 4 rows from its origin (annex B).
+    part = b"\xff\x4f\xff\x51" + struct.pack(">2H4L", 41, 0, 68, 44, 8, 4)
+    assert coded_size(part) == (40, 60)
+
+
+def test_a_file_without_a_modality_is_read() -> None:
+    dataset = make()
+    del dataset.Modality
+    assert read_radiograph(content(dataset), name="image").acquisition.modality is None
+
+
+def test_a_pixel_spacing_that_no_radiograph_has_is_none() -> None:
+    for spacing in ([0, 0.2], [0.2, 150]):
+        dataset = make()
+        header(PixelSpacing=spacing, ImagerPixelSpacing=[0.2, 0.1])(dataset)
+        acquisition = read_radiograph(content(dataset), name="image").acquisition
+        assert acquisition.pixel_spacing == (0.2, 0.1)
+        assert acquisition.spacing_at_detector
 
 
 def test_reading_leaves_pydicoms_settings_and_log_as_they_were() -> None:

@@ -166,8 +166,24 @@ def test_a_voi_lut_of_8_bit_entries(way: str, syntax: str) -> None:
             1 / (1 + np.exp(-4 * (np.arange(SIDE) - 16) / 16)),
         ),
         (header(WindowCenter=5000, WindowWidth=2), RISING),
+        (header(PhotometricInterpretation="MONOCHROME1"), 1 - RISING),
+        (
+            header(
+                WindowCenter=16,
+                WindowWidth=16,
+                VOILUTFunction="SIGMOID",
+                PhotometricInterpretation="MONOCHROME1",
+            ),
+            1 / (1 + np.exp(4 * (np.arange(SIDE) - 16) / 16)),
+        ),
     ],
-    ids=["VOI LUT", "sigmoid", "a window beside the radiograph"],
+    ids=[
+        "VOI LUT",
+        "sigmoid",
+        "a window beside the radiograph",
+        "MONOCHROME1",
+        "sigmoid of MONOCHROME1",
+    ],
 )
 def test_a_viewer_shows_at_first_what_is_classified(
     change: Change, shown: np.ndarray[Any, Any]

@@ -39,6 +39,11 @@ def test_small_areas_beside_the_fields_are_left_out() -> None:
     assert fields.area == 0.25
 
 
+def test_fields_that_touch_at_a_corner_are_two() -> None:
+    fields = lung_fields(lungs((16, 32, 8, 24), (32, 48, 24, 40)))
+    assert fields.areas == (0.0625, 0.0625)
+
+
 @pytest.mark.parametrize(("boxes", "areas"), [((), (0, 0)), ((LEFT,), (0.125, 0))])
 def test_fewer_fields(
     boxes: tuple[tuple[int, int, int, int], ...], areas: tuple[float, ...]

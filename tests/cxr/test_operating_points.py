@@ -47,6 +47,19 @@ def test_wilson_interval(successes: int, trials: int, low: float, high: float) -
     assert wilson_interval(successes, trials) == pytest.approx((low, high), abs=5e-5)
 
 
+def test_each_interval_is_of_the_radiographs_of_its_own_class() -> None:
+    point = dataclasses.replace(POINT, true_negatives=160, false_positives=40)
+    assert point.sensitivity_interval() == pytest.approx((0.8256, 0.9448), abs=5e-5)  # 90 of 100
+    assert point.specificity_interval() == pytest.approx((0.7391, 0.8495), abs=5e-5)  # 160 of 200
+
+
+def test_no_interval_ends_beyond_a_share() -> None:
+    """By rounding alone, those of none in 7 and of all in 20 would."""
+    assert wilson_interval(0, 7)[0] >= 0
+    assert wilson_interval(20, 20)[1] <= 1
+    assert wilson_interval(0, 0) == (0, 1)
+
+
 @pytest.mark.parametrize(
     ("probability", "threshold", "verdict"),
     [
@@ -73,6 +86,17 @@ def test_probability_is_the_sigmoid_of_the_scaled_logit(points: OperatingPoints)
     assert warm.probability(2000) == 1
 
 
+@pytest.mark.parametrize(
+    ("probability", "threshold"),
+    [(80, None), (-0.1, 0.5), (math.nan, None), (math.nan, 0.5), (0.8, 50), (0.8, math.nan)],
+)
+def test_per_cent_and_what_is_no_number_get_no_verdict(
+    points: OperatingPoints, probability: float, threshold: float | None
+) -> None:
+    with pytest.raises(ValueError, match=r"Expected a (probability|threshold)"):
+        points.verdict(probability, threshold)
+
+
 def test_json_round_trip(points: OperatingPoints) -> None:
     assert OperatingPoints.from_json(points.to_json()) == points
 
@@ -81,7 +105,10 @@ def test_json_round_trip(points: OperatingPoints) -> None:
     ("fields", "message"),
     [
         ({"high_sensitivity": 0.6}, "Received: 0.6, 0.5, 0.7"),
+        ({"high_specificity": 0.45}, "Received: 0.4, 0.5, 0.45"),
         ({"temperature": 0.0}, "temperature above 0"),
+        ({"temperature": math.inf}, "temperature above 0"),
+        ({"offset": math.nan}, "finite offset"),
         ({"curve": ()}, "empty curve"),
     ],
 )
@@ -90,3 +117,18 @@ def test_impossible_points_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         dataclasses.replace(points, **fields)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"threshold": 1.01}, r"threshold in \[0, 1\]"),
+        ({"threshold": math.nan}, r"threshold in \[0, 1\]"),
+        ({"true_positives": 0, "false_negatives": 0}, "both classes"),
+        ({"true_negatives": 0, "false_positives": 0}, "both classes"),
+        ({"false_negatives": -10}, "counts from 0"),
+    ],
+)
+def test_an_impossible_point_is_refused(fields: dict[str, float], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(POINT, **fields)  # type: ignore[arg-type]

@@ -17,6 +17,7 @@ from cxr.errors import (
     UnreadableRadiograph,
     UnsupportedRadiograph,
 )
+from cxr.reading import radiograph as reading
 from cxr.reading.radiograph import MAX_PIXELS, read_radiograph
 
 SIDE = 40
@@ -90,6 +91,39 @@ def test_sixteen_bits_that_are_not_all_used_are_not_shown_black(bits: int) -> No
     assert radiograph.stored is not None
     assert (radiograph.stored.black, radiograph.stored.white) == (0, 2**bits - 1)
     assert radiograph.stored.levels.max() == 65535
+
+
+def test_colour_is_the_mean_over_all_pixels() -> None:
+    image = np.full((SIDE, SIDE, 3), 100, np.uint8)
+    image[: SIDE // 4] = (255, 0, 51)
+    assert read_radiograph(encode(Image.fromarray(image))).colour == pytest.approx(0.25)
+
+
+def test_sixteen_bits_are_kept_for_the_viewer_and_eight_are_not() -> None:
+    levels = np.arange(SIDE * SIDE, dtype=np.uint16).reshape(SIDE, SIDE) * 40
+    stored = read_radiograph(encode(Image.fromarray(levels))).stored
+    assert stored
+    np.testing.assert_array_equal(stored.levels, levels)
+    assert (stored.black, stored.white, stored.window) == (0, 65_535, None)
+    assert read_radiograph(encode(solid("L", 51))).stored is None
+
+
+@pytest.mark.parametrize("shape", [(200, 31), (31, 200)])
+def test_the_shorter_side_has_to_show_a_lung(shape: tuple[int, int]) -> None:
+    with pytest.raises(UnsupportedRadiograph, match="are too few"):
+        read_radiograph(encode(Image.new("L", shape)), name="image")
+    assert read_radiograph(encode(Image.new("L", (200, 32)))).shape == (32, 200)
+
+
+def test_a_file_larger_than_any_radiograph_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = encode(solid("L", 51))
+    for source in (content, io.BytesIO(content)):
+        monkeypatch.setattr(reading, "MAX_BYTES", len(content))
+        assert read_radiograph(source).shape == (SIDE, SIDE)
+    for source in (content, io.BytesIO(content)):
+        monkeypatch.setattr(reading, "MAX_BYTES", len(content) - 1)
+        with pytest.raises(RadiographTooLarge, match="image: "):
+            read_radiograph(source, name="image")
 
 
 def test_exif_orientation_turns_the_image_upright() -> None:

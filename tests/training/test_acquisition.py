@@ -68,3 +68,15 @@ def test_no_patient_is_in_two_groups(images: Path) -> None:
         for record, group in zip(records, groups, strict=True):
             by_patient.setdefault(record.patient, set()).add(int(group))
         assert all(len(found) == 1 for found in by_patient.values())
+
+
+def test_a_patient_is_in_the_group_of_most_of_its_images() -> None:
+    features = np.array([[10.0], [0.0], [0.0], [0.1], [0.2], [10.1], [9.9]])
+    patients = ["a", "a", "a", "b", "c", "d", "e"]
+    records = [
+        Record(path=f"{i}.png", label=0, patient=patient, kind="normal", split="train", digest="")
+        for i, patient in enumerate(patients)
+    ]
+    groups = acquisition_groups(features, records, groups=2, seed=0)
+    assert groups[0] == groups[1] == groups[2] == groups[3] == groups[4]
+    assert groups[5] == groups[6] != groups[0]

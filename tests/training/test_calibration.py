@@ -12,6 +12,7 @@ from training.metrics.thresholds import (
     HIGH_SENSITIVITY,
     HIGH_SPECIFICITY,
     operating_points,
+    threshold_curve,
 )
 
 
@@ -41,15 +42,16 @@ def test_calibrated_logits_are_those_that_labels_were_drawn_from() -> None:
     assert points.probability(3.0) == pytest.approx(0.5, abs=0.02)
 
 
-def test_what_is_chosen_holds_in_the_worst_group() -> None:
+@pytest.mark.parametrize("shift", [2.0, -2.0])
+def test_what_is_chosen_holds_in_the_worst_group(shift: float) -> None:
     """One group of images has every logit raised: all is set halfway, for neither group alone."""
     labels, logits = drawn(1.0)
-    raised = [(labels, logits + np.float32(2))]
-    points = operating_points(labels, logits, source="drawn", conditions=raised)
-    assert points.probability(1.0) == pytest.approx(0.5, abs=0.02)
+    shifted = [(labels, logits + np.float32(shift))]
+    points = operating_points(labels, logits, source="drawn", conditions=shifted)
+    assert points.probability(shift / 2) == pytest.approx(0.5, abs=0.02)
     assert points.threshold == pytest.approx(0.5, abs=0.03)
     # The band leaves few images of either group called wrongly without it.
-    for group in [(labels, logits), *raised]:
+    for group in [(labels, logits), *shifted]:
         probabilities = sigmoid(calibrate(group[1], points))
         assert np.mean(probabilities[group[0] == 1] >= points.high_sensitivity) >= HIGH_ANYWHERE
         assert np.mean(probabilities[group[0] == 0] < points.high_specificity) >= HIGH_ANYWHERE
@@ -58,8 +60,9 @@ def test_what_is_chosen_holds_in_the_worst_group() -> None:
 def test_many_groups_as_they_are_do_not_outvote_one_that_is_not() -> None:
     labels, logits = drawn(1.0)
     groups = [(labels, logits)] * 9 + [(labels, logits + np.float32(2))]
-    points = operating_points(labels, logits, source="drawn", conditions=groups)
+    points = operating_points(labels, logits, source="drawn", conditions=groups[1:])
     assert points.probability(1.0) == pytest.approx(0.5, abs=0.02)
+    assert points.threshold == pytest.approx(0.5, abs=0.03)
 
 
 def test_separable_images_get_a_finite_temperature() -> None:
@@ -97,3 +100,26 @@ def test_luck_on_few_images_does_not_choose_the_threshold() -> None:
     logits = np.concatenate([normal, positive]).astype(np.float32)
     points = operating_points(labels, logits, source="few")
     assert points.threshold == pytest.approx(0.5, abs=0.15)
+
+
+def test_false_alarms_are_as_much_a_matter_of_chance_as_misses() -> None:
+    """Two false alarms anyway, so that one more is within the standard error of the best sum."""
+    normal = np.append(np.linspace(-3, -2.9, 47), [2, 5, 5])
+    labels = np.array([0] * 50 + [1] * 50)
+    logits = np.concatenate([normal, np.linspace(2.9, 3, 50)]).astype(np.float32)
+    points = operating_points(labels, logits, source="few")
+    assert points.threshold < points.probability(2) - 0.05
+
+
+def test_an_image_is_called_from_its_own_probability_on() -> None:
+    curve = threshold_curve(np.array([0, 1]), np.array([0.5, 0.5]))
+    called = [(point.true_positives, point.false_positives) for point in curve]
+    assert called == [(1, 1)] * 51 + [(0, 0)] * 50
+
+
+def test_where_no_threshold_is_specific_enough_everything_above_is_uncertain() -> None:
+    """Ten normal images are certain to have pneumonia."""
+    labels = np.array([0] * 50 + [1] * 50)
+    logits = np.concatenate([np.full(10, 2000), np.linspace(-4, -1, 40), np.linspace(1, 4, 50)])
+    points = operating_points(labels, logits.astype(np.float32), source="wrong")
+    assert points.high_specificity == 1

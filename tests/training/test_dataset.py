@@ -15,6 +15,7 @@ from cxr.errors import DatasetError
 from cxr.model.bundle import Bundle, load_bundle
 from cxr.preprocessing import Preprocessing
 from training.data.dataset import (
+    Record,
     count_trained_on,
     file_list_digest,
     fingerprints,
@@ -24,7 +25,7 @@ from training.data.dataset import (
 )
 from training.data.held_out import held_out_patients
 from training.data.images import load_images
-from training.data.patients import split_by_patient, without_held_out
+from training.data.patients import folds_digest, split_by_patient, without_held_out
 from training.fitting.loading import load_splits
 from training.fitting.presets import tiny
 
@@ -155,6 +156,52 @@ def test_too_few_patients_to_split(tmp_path: Path) -> None:
         split_by_patient(read_folder(tmp_path)[0], fraction=0.25, seed=1)
 
 
+def named(names: list[str], label: int) -> list[Record]:
+    return [
+        Record(path=f"{name}.jpeg", label=label, patient=name, kind="", split="train", digest=name)
+        for name in names
+    ]
+
+
+def test_many_images_of_a_patient_are_not_many_patients() -> None:
+    several = [
+        dataclasses.replace(record, patient="one")
+        for record in named([f"IM-{i:04}-0001" for i in range(9)], 0)
+    ]
+    others = named([f"person{i}_virus_1" for i in range(9)], 1)
+    with pytest.raises(DatasetError, match="NORMAL has 1 patients"):
+        split_by_patient([*several, *others], fraction=0.25, seed=1)
+
+
+def test_what_is_held_out_is_the_nearest_fraction() -> None:
+    """15 % are one seventh rather than one sixth."""
+    records = named([f"n{i}" for i in range(42)], 0) + named([f"p{i}" for i in range(42)], 1)
+    _, validation = split_by_patient(records, fraction=0.15, seed=1)
+    assert [sum(record.label == label for record in validation) for label in (0, 1)] == [6, 6]
+
+
+@pytest.mark.parametrize(("others", "left_out"), [(0, 1), (1, 1), (2, 0)])
+def test_a_folder_with_a_few_images_of_ones_own_is_still_the_published_set(
+    others: int, left_out: int
+) -> None:
+    """From nine in ten names on, patients that no fit may learn from are left out."""
+    patient = next(name for name in sorted(held_out_patients()) if name.startswith("NORMAL2"))
+    (held_out,) = named([f"{patient}-0001"], 0)
+    mine = named([f"mine-{i}" for i in range(others)], 0)
+    published = named([f"person{2000 + i}_virus_1" for i in range(9 - others)], 1)
+    records = [dataclasses.replace(held_out, patient=patient), *mine, *published]
+    assert len(records) - len(without_held_out(records)) == left_out
+
+
+def test_the_digest_of_folds_tells_folds_apart() -> None:
+    records = named(["a", "b", "c"], 0)
+    digests = {
+        folds_digest(records, np.array(folds)) for folds in ([0, 1, 2], [0, 1, 1], [1, 0, 2])
+    }
+    assert len(digests) == 3
+    assert folds_digest(records[::-1], np.array([2, 1, 0])) in digests
+
+
 def test_unreadable_files_are_listed_and_skipped_only_when_asked(
     chest_images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -168,7 +215,7 @@ def test_unreadable_files_are_listed_and_skipped_only_when_asked(
     with pytest.raises(DatasetError, match="4 of 52 files cannot be read"):
         load_images(tmp_path, records, Preprocessing(size=32))
     listed = capsys.readouterr().out
-    assert "train/NORMAL/IM-0500-0001.jpeg: this is not a picture" in listed
+    assert "train/NORMAL/IM-0500-0001.jpeg: this is not an image" in listed
     assert "train/NORMAL/IM-0501-0001.jpeg: the file is empty" in listed
     images, kept = load_images(tmp_path, records, Preprocessing(size=32), skip_unreadable=True)
     assert images.shape == (48, 32, 32)

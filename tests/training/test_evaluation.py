@@ -245,6 +245,19 @@ def test_images_without_a_mistake_leave_doubt() -> None:
     assert "f1" not in intervals
 
 
+def test_their_doubt_is_by_patients_of_the_class() -> None:
+    """Ten children without pneumonia, twenty with it, and two images of each."""
+    labels = np.repeat([0, 1], [20, 40])
+    logits = np.where(labels, 4, -4).astype(np.float32)
+    patients = [str(i // 2) for i in range(60)]
+    document = evaluate(labels, logits, patients, ["virus"] * 60, threshold=0.5, resamples=50)
+    intervals = document["intervals"]
+    assert intervals["specificity"] == pytest.approx([0.7225, 1], abs=1e-4)  # Wilson of 10 in 10
+    assert intervals["sensitivity"] == pytest.approx([0.8389, 1], abs=1e-4)  # of 20 in 20
+    assert intervals["precision"] == pytest.approx([0.8389, 1], abs=1e-4)
+    assert intervals["accuracy"] == pytest.approx([0.8865, 1], abs=1e-4)  # of 30 in 30
+
+
 def test_patients_of_both_classes_are_drawn_as_such() -> None:
     """All normal images are of patients who also had pneumonia; each resample has both classes."""
     labels = np.array([0, 0, 0] + [1] * 40)

@@ -34,6 +34,23 @@ def test_by_no_amount_nothing_changes() -> None:
     np.testing.assert_allclose(restyle(smooth(0, 4), smooth(1, 1), 0), smooth(0, 4), atol=1e-5)
 
 
+def test_half_the_amount_is_half_of_the_grey_levels() -> None:
+    image, donor = smooth(0, 4), 0.5 * smooth(1, 1) ** 2
+    halfway = (image.mean() + donor.mean()) / 2
+    assert restyle(image, donor, 0.5).mean() == pytest.approx(halfway, abs=0.02)
+
+
+def test_the_anatomy_keeps_its_contrast_whatever_the_donor_lacks() -> None:
+    """One wave across the image; the donor has fine grain of the same grey levels alone."""
+    wave = 0.5 + 0.2 * np.sin(2 * np.pi * np.arange(SIDE) / SIDE)
+    rng = np.random.default_rng(0)
+    image = np.tile(wave, (SIDE, 1)).astype(np.float32)
+    donor = rng.permutation(image.ravel()).reshape(SIDE, SIDE)
+    image += 0.02 * rng.standard_normal((SIDE, SIDE)).astype(np.float32)
+    styled = restyle(image, donor, 1)
+    assert np.ptp(styled.mean(axis=0)) > 0.8 * np.ptp(wave)
+
+
 def test_an_image_of_one_grey_level_stays_finite() -> None:
     flat = np.full((SIDE, SIDE), 0.5, np.float32)
     assert np.isfinite(restyle(flat, smooth(0, 2), 1)).all()
@@ -52,6 +69,16 @@ def test_the_lungs_stay_and_their_surroundings_change() -> None:
     mixed = exchange_outside(image, ours, donor, lungs(16, 20))
     assert np.abs(mixed[ours > 0] - 0.2).mean() < 0.02
     assert np.abs(mixed[:, 52:] - 0.9).max() < 0.02
+
+
+def test_the_surroundings_come_to_lie_beside_the_lungs_as_they_did() -> None:
+    """A marker to the lower right of the donor's lungs, which are higher and further right."""
+    image, donor = np.full((SIDE, SIDE), 0.2, np.float32), np.zeros((SIDE, SIDE), np.float32)
+    donor[44:48, 58:62] = 1  # 8 pixels below the lungs' end, and 8 right of it
+    mixed = exchange_outside(image, lungs(12, 16), donor, lungs(20, 6))
+    rows, columns = np.nonzero(mixed > 0.7)
+    assert (rows.min(), rows.max()) == (54, 57)
+    assert (columns.min(), columns.max()) == (50, 53)
 
 
 @pytest.mark.parametrize("which", ["ours", "theirs"])

@@ -122,6 +122,13 @@ def test_zero_stays_zero_on_the_images_own_grid() -> None:
     np.testing.assert_array_equal(heatmap, 0)
 
 
+def test_heat_rises_evenly_between_two_cells() -> None:
+    """As the page enlarges it, and without the edges of cells, which would look like findings."""
+    heatmap = scale_heatmap(np.array([[0, 1]], np.float32), reference=1, shape=(2, 8))
+    rising = [0, 0, 1 / 8, 3 / 8, 5 / 8, 7 / 8, 1, 1]
+    np.testing.assert_allclose(heatmap, [rising, rising], atol=1e-6)
+
+
 def test_a_hot_cell_stays_at_its_place() -> None:
     activation = np.zeros((12, 12), np.float32)
     activation[3, 8] = 1

@@ -61,6 +61,31 @@ def test_locality_is_the_fraction_of_the_lungs_that_is_hot() -> None:
     assert locality(maps[:0], lungs[:0]) == locality(np.zeros_like(maps), lungs) == 1
 
 
+def test_locality_is_of_the_middle_image_and_of_its_lungs_alone() -> None:
+    maps = np.zeros((3, 4, 4), np.float32)
+    maps[:, 0, 0] = 4
+    maps[1, 0, 1], maps[1, 0, 2] = 3, 1.5  # above half of 4, and below it
+    maps[1, 3] = 3  # beside the lungs
+    maps[2] = 4
+    lungs = np.zeros((3, 4, 4), np.float32)
+    lungs[:, :2] = 1
+    assert locality(maps, lungs) == pytest.approx(2 / 8)  # of 1/8, 2/8 and 8/8
+
+
+def test_others_maps_are_moved_from_their_lungs_to_the_images_own() -> None:
+    """Each map is hot in the upper left corner of its lungs, as each outline is."""
+    places = [(1, 2), (14, 16), (2, 14), (0, 0)]
+    lungs = np.stack([spot(*place, size=14) > 0 for place in places])
+    inside = np.stack([spot(*place) > 0 for place in places])
+    heat = inside.astype(np.float32)
+    heat[-1] = 0  # is left out
+    found = control(heat, inside, lungs)
+    own = SIDE * SIDE / 16
+    assert found["others_gain"] == pytest.approx(own)
+    assert found["factor"] == pytest.approx(1)
+    assert found["own_wins"] == 0
+
+
 def test_own_maps_beat_others_only_where_disease_differs_in_place() -> None:
     lungs = np.stack([(spot(2, 2, size=26)) > 0] * 6)
     places = [(4, 4), (4, 20), (20, 4), (20, 20), (12, 12), (12, 20)]

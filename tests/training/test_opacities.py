@@ -40,6 +40,27 @@ def test_what_is_planted_is_brighter_and_nothing_else_changes(
     assert planted.max() <= 1
 
 
+def test_every_opacity_is_planted_and_counted_as_covered(
+    image: np.ndarray, lungs: np.ndarray
+) -> None:
+    for seed in range(5):
+        planted, covered = plant(image, lungs, [BLOB] * 3, np.random.default_rng(seed))
+        change = planted - image
+        assert covered[np.abs(change) > 0.05].min() > 0.05
+        assert np.quantile(change[covered > 0.8], 0.05) > 0.1
+
+
+def test_vessels_lose_a_third_of_their_contrast_in_a_full_opacity(lungs: np.ndarray) -> None:
+    vessels = np.tile(0.02 * (-1.0) ** np.arange(SIDE), (SIDE, 1)).astype(np.float32)
+    image = np.asarray(0.7 - 0.5 * lungs + vessels, dtype=np.float32)
+    opacity = Opacity(diameter=0.6, strength=1.0)
+    planted, covered = plant(image, lungs, [opacity], np.random.default_rng(0))
+    inside = covered[:, 1:] > 0.98
+    assert inside.sum() > 100
+    steps = np.diff(planted, axis=1)[inside] / np.diff(vessels, axis=1)[inside]
+    assert np.median(steps) == pytest.approx(0.65, abs=0.06)
+
+
 @pytest.mark.parametrize("diameter", [0.1, 0.2, 0.3])
 def test_its_diameter_is_about_what_was_asked(
     lungs: np.ndarray, image: np.ndarray, diameter: float

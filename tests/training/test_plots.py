@@ -36,6 +36,17 @@ def test_a_model_may_have_any_name(name: str, tmp_path: Path) -> None:
     plots.save(figure, tmp_path / "roc.png")
 
 
+def test_a_roc_curve_rises_before_it_goes_right_where_a_model_is_good() -> None:
+    """Two of two with pneumonia at no false alarm, then one, then all."""
+    scores = {"model": np.array([0.1, 0.6, 0.8, 0.9])}
+    curve, chance = roc_curve(np.array([0, 0, 1, 1]), scores).axes[0].lines
+    steps = set(zip(*curve.get_data(), strict=True))
+    assert steps >= {(0, 0), (0, 1), (1, 1)}
+    assert (1, 0) not in steps
+    assert curve.get_label() == "model, AUC 1.0000"
+    assert list(chance.get_xdata()) == list(chance.get_ydata()) == [0, 1]
+
+
 def test_the_curve_of_counts_is_that_of_the_scores(points: OperatingPoints) -> None:
     """Of the fixture's counts: sensitivity 1 - t / 2, false positive rate 1 - t."""
     figure = operating_curve(points.curve, points.threshold)

@@ -269,10 +269,12 @@ def _read_opacities(table: Path, bundle: Bundle) -> _OpacityTable:
 def _measure_opacities(explain: Explain, table: _OpacityTable) -> OpacityFigures:
     _, evidence = explain(table.images)
     heatmaps = to_heatmaps(evidence, table.images.shape[1])
-    if (shown := int((heatmaps.max(axis=(1, 2)) > 0).sum())) < 2:
+    usable = (heatmaps.max(axis=(1, 2)) > 0) & table.lungs.any(axis=(1, 2))
+    if (shown := int(usable.sum())) < 2:
         raise DatasetError(
             f"The model shows evidence on {shown} of the {len(heatmaps)} images with outlined "
-            "opacities. Its heatmaps are compared with each other, so that two or more are needed."
+            "lungs and opacities. Its heatmaps are compared with each other, so that two or more are "
+            "needed."
         )
     in_lungs = fractions_inside(heatmaps, table.lungs)
     return {

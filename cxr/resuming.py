@@ -1,0 +1,125 @@
+"""The file of answers that ``cxr classify --resume`` goes on with."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+from filelock import FileLock, Timeout
+
+from cxr.classifier import Classifier
+from cxr.errors import CXRError, not_written
+from cxr.output.record import Record, rule
+
+_BEGINNING = b'{"file": '  # of a line with an answer
+
+
+@contextmanager
+def held(resume: str | None) -> Iterator[None]:
+    """Keep other processes from this file: their answers would be mixed with ours, or lost.
+
+    Raises:
+        CXRError: another process has it, or nothing can be written beside it.
+    """
+    if resume is None:
+        yield
+        return
+    path = Path(resume).resolve()  # it may be a link
+    try:
+        lock = FileLock(path.with_name(f".{path.name}.lock")).acquire(blocking=False)
+    except Timeout as error:
+        raise CXRError(
+            f"{resume}: another process is writing its answers there. Wait until it has ended, or "
+            "name another file to --resume."
+        ) from error
+    except OSError as error:
+        raise CXRError(not_written(resume, error)) from error
+    with lock:
+        yield
+
+
+def without_answers(files: Sequence[str], sources: Sequence[str], resume: str) -> list[str]:
+    """The files but the one with the answers, which a pattern may mean, too.
+
+    Raises:
+        CXRError: it is named as a radiograph.
+    """
+    answers = Path(resume).resolve()
+    if any(Path(source).resolve() == answers for source in sources):
+        raise CXRError(
+            f"{resume}: is to be classified, and the answers would overwrite it. Name another file "
+            "to --resume."
+        )
+    return [file for file in files if Path(file).resolve() != answers]
+
+
+def lacks(record: Record, result: Literal["overlay", "heatmap"]) -> bool:
+    """Whether an answer is without this file, or it has gone."""
+    path = record[result]
+    return record["status"] == "ok" and (path is None or not os.path.exists(path))
+
+
+def read_answers(
+    path: str,
+    classifier: Classifier,
+    threshold: float | None,
+    is_done: Callable[[Record], bool],
+) -> dict[str, Record]:
+    """The answers that a file has, by the name of the radiograph's file.
+
+    A line that was cut off, as by a kill, is removed; so are those of files that are to be answered
+    again. A file of anything else stays as it is.
+
+    Raises:
+        CXRError: it is no file of answers, or they are another model's or at another threshold.
+    """
+    try:
+        content = Path(path).read_bytes() if os.path.exists(path) else b""
+    except OSError as error:
+        raise CXRError(f"{path}: cannot be read ({error.strerror}).") from error
+    whole = content[: content.rfind(b"\n") + 1]
+    cut_off = content[len(whole) :]
+    expected = rule(classifier, threshold)
+    answers: dict[str, Record] = {}
+    lines = whole.splitlines()
+    if cut_off and not lines and not cut_off.startswith(_BEGINNING[: len(cut_off)]):
+        lines = [cut_off]  # it may be the only line of some other file
+    for number, line in enumerate(lines, 1):
+        try:
+            record: Record = json.loads(line)
+            same = record["model"] == classifier.identity()
+            by_rule = (record["threshold"], record.get("uncertain", expected[1])) == expected
+            answers[record["file"]] = record
+        except (ValueError, TypeError, KeyError) as error:
+            raise CXRError(
+                f"{path}, line {number}: expected an answer of `cxr classify --json`. Name another "
+                "file to --resume."
+            ) from error
+        if not same:
+            raise CXRError(
+                f"{path}, line {number}: was answered by another model. Name another file to "
+                "--resume, or give that --model."
+            )
+        if not by_rule:
+            raise CXRError(
+                f"{path}, line {number}: was answered at another threshold. Name another file to "
+                "--resume, or give that --threshold."
+            )
+    kept = {file: record for file, record in answers.items() if is_done(record)}
+    if cut_off or len(kept) < len(answers):
+        _replace(path, "".join(f"{json.dumps(record)}\n" for record in kept.values()))
+    return kept
+
+
+def _replace(path: str, content: str) -> None:
+    path = os.path.realpath(path)  # it may be a link
+    beside = f"{path}.partial"
+    try:
+        Path(beside).write_text(content, encoding="utf-8")
+        os.replace(beside, path)
+    except OSError as error:
+        raise CXRError(not_written(path, error)) from error
