@@ -273,8 +273,8 @@ def _measure_opacities(explain: Explain, table: _OpacityTable) -> OpacityFigures
     if (shown := int(usable.sum())) < 2:
         raise DatasetError(
             f"The model shows evidence on {shown} of the {len(heatmaps)} images with outlined "
-            "lungs and opacities. Its heatmaps are compared with each other, so that two or more are "
-            "needed."
+            "lungs and opacities. Its heatmaps are compared with each other, so that two or more "
+            "are needed."
         )
     in_lungs = fractions_inside(heatmaps, table.lungs)
     return {
