@@ -88,8 +88,8 @@ def classify_files(
             def is_done(record: Record) -> bool:
                 return record["file"] not in asked_for or (
                     not (retry_errors and record["status"] == "error")
-                    and not (overlays and lacks(record, "overlay"))
-                    and not (heatmaps and lacks(record, "heatmap"))
+                    and not (overlays and lacks(record, "overlay", overlays))
+                    and not (heatmaps and lacks(record, "heatmap", heatmaps))
                 )
 
             answered = read_answers(resume, classifier, threshold, is_done)

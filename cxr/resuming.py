@@ -57,10 +57,20 @@ def without_answers(files: Sequence[str], sources: Sequence[str], resume: str) -
     return [file for file in files if Path(file).resolve() != answers]
 
 
-def lacks(record: Record, result: Literal["overlay", "heatmap"]) -> bool:
-    """Whether an answer is without this file, or it has gone."""
-    path = record[result]
-    return record["status"] == "ok" and (path is None or not os.path.exists(path))
+def lacks(record: Record, result: Literal["overlay", "heatmap"], folder: str) -> bool:
+    """Whether an answer is without this file in a folder, where its radiograph is still there."""
+    if record["status"] != "ok" or not os.path.isfile(record["file"]):
+        return False
+    path = Path(record[result] or "")
+    return not path.is_file() or path.parent.resolve() != Path(folder).resolve()
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        json.loads(line)
+    except ValueError:
+        return False
+    return True
 
 
 def read_answers(
@@ -86,8 +96,9 @@ def read_answers(
     expected = rule(classifier, threshold)
     answers: dict[str, Record] = {}
     lines = whole.splitlines()
-    if cut_off and not lines and not cut_off.startswith(_BEGINNING[: len(cut_off)]):
-        lines = [cut_off]  # it may be the only line of some other file
+    may_be_ours = lines or cut_off.startswith(_BEGINNING[: len(cut_off)])
+    if cut_off and (_is_json(cut_off) or not may_be_ours):
+        lines.append(cut_off)  # nothing was cut off: it may be the last line of some other file
     for number, line in enumerate(lines, 1):
         try:
             record: Record = json.loads(line)

@@ -50,11 +50,15 @@ class OutputFolder:
                 raise CXRError(not_written(self.folder, error)) from error
             for stem in {Path(file).stem for file in files}:
                 path = self.folder / f"{stem}{suffix}"
-                if suffix == PNG and path.exists() and not is_ours(path):
+                if not self._may_write(path):
                     raise CXRError(
-                        f"{path}: is there already, and was not written by this program, or by an "
-                        "earlier version of it. Choose another folder."
+                        f"{path}: is there already, and was written by another program, or by an "
+                        "earlier version of this one. Choose another folder."
                     )
+
+    def _may_write(self, path: Path) -> bool:
+        """Whether nothing is there, or an earlier result; of arrays nobody can tell."""
+        return self.suffix != PNG or not path.exists() or is_ours(path)
 
     def take(self, path: str | None) -> None:
         """Leave the name of a result that is there already to it."""
@@ -70,11 +74,12 @@ class OutputFolder:
         stem, number = Path(file).stem, 1
         name = stem
         # On many disks, names that differ in large and small letters only are one file.
-        while name.casefold() in self.taken:
+        path = self.folder / f"{name}{self.suffix}"
+        while name.casefold() in self.taken or not self._may_write(path):
             number += 1
             name = f"{stem}-{number}"
+            path = self.folder / f"{name}{self.suffix}"
         self.taken.add(name.casefold())
-        path = self.folder / f"{name}{self.suffix}"
         try:
             path.write_bytes(encode(radiograph, prediction))
         except OSError as error:

@@ -30,6 +30,7 @@ from cxr.output.lettering import draw_lines
 from cxr.output.overlay import colour_table, draw_overlay
 from cxr.reading.radiograph import Radiograph
 
+_BACKWARDS = ("R", "AL")  # Unicode's classes of Hebrew and of Arabic letters
 MARGIN = 18 * mm
 WIDTH = A4[0] - 2 * MARGIN
 MUTED, RULE = HexColor("#475569"), HexColor("#cbd5e1")
@@ -54,6 +55,8 @@ def write(
     # They have the characters of Windows-1252, in which letters and accents are one, and no space
     # is thin.
     said = unicodedata.normalize("NFC", said.replace("\u202f", "\xa0"))
+    # What is written from right to left could only be drawn backwards.
+    said = "".join("?" if unicodedata.bidirectional(one) in _BACKWARDS else one for one in said)
     try:
         said.encode("cp1252")
     except UnicodeEncodeError:

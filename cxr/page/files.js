@@ -140,10 +140,11 @@ window.cxrFiles ??= (() => {
     download(uri, name);
     setTimeout(() => URL.revokeObjectURL(uri), 60_000);
   };
-  // Objects as the rows of a CSV file, for spreadsheets.
-  const downloadTable = (name, columns, rows) => {
+  // Objects as the rows of a CSV file, for spreadsheets: of the reader's language, or alike in all (`alike`), where the
+  // tables of several readers are put together.
+  const downloadTable = (name, columns, rows, { alike = false } = {}) => {
     // Spreadsheets in French take commas for those of decimals, and expect semicolons between the cells.
-    const french = window.cxr.language === "fr";
+    const french = !alike && window.cxr.language === "fr";
     const quote = (value) => {
       if (typeof value === "number") return french ? String(value).replace(".", ",") : String(value);
       // A spreadsheet would run a cell that begins like a formula, or a part of one where semicolons separate cells; an

@@ -57,8 +57,9 @@ const evidenceAt = (x, y) => {
   return reference * interpolate(map, (y / height) * map.length, (x / width) * map[0].length);
 };
 
-$(".legend").addEventListener("click", (event) => {
-  if (!event.target.matches("input")) $(".legend").toggleAttribute("data-open");
+// On narrow screens the scale opens the sliders; see stage.css.
+$(".legend .key").addEventListener("click", ({ currentTarget: key }) => {
+  key.setAttribute("aria-expanded", String(key.getAttribute("aria-expanded") === "false"));
 });
 const showLegend = () => {
   const { heatmap, contour } = state.pressed;

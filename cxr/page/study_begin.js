@@ -30,7 +30,6 @@ const show = () => {
   showProblem();
   $(".own-reading").hidden = !["read", "aid"].includes(phase);
   showTools();
-  for (const tool of ["heatmap", "contour"]) $(`[data-tool=${tool}]`).hidden = blinded();
   $("[data-tool=mark]").hidden = !blinded();
   stopAtSeen();
   showReading();

@@ -166,7 +166,7 @@ const called = (ending) => {
   const reader = (study.about.reader ?? "").replace(/[^\p{L}\p{N}_-]+/gu, "_");
   return ["reader-study", ...(reader ? [reader] : []), `${new Date().toLocaleDateString("sv")}.${ending}`].join("-");
 };
-const keepTable = () => cxrFiles.downloadTable(called("csv"), COLUMNS, study.items.map(rowOf));
+const keepTable = () => cxrFiles.downloadTable(called("csv"), COLUMNS, study.items.map(rowOf), { alike: true });
 const keepDocument = () => {
   const radiographs = study.items.map((item) => ({ ...rowOf(item), marks: item.first?.marks ?? [] }));
   const content = JSON.stringify({ ...study.about, figures: figuresOf(study.items), radiographs }, null, 1);

@@ -13,7 +13,7 @@ const READINGS = ["own", "own_label"];
 // A label in words, or one that says yes or no to what the column asks.
 const YES_OR_NO = ["1", "yes", "true", "oui", "positive", "positif", "0", "no", "false", "non", "negative", "négatif"];
 const labelIn = (text) => {
-  const known = text.trim().toLowerCase().normalize("NFC");
+  const known = text.trim().toLowerCase();
   if (POSITIVE.includes(known)) return "PNEUMONIA";
   return NEGATIVE.includes(known) ? "NORMAL" : null;
 };
@@ -61,7 +61,7 @@ const namesInPart = (row, path) => `/${row}`.endsWith(`/${path}`);
 // table of answers, none of whose rows count. A first row without a label is a heading. Under a heading that is not
 // known, as "no finding", nobody can tell what 1 means: there, only words count.
 const rowsIn = (text) => {
-  const rows = rowsOf(text.replace(/^\ufeff/, ""));
+  const rows = rowsOf(text.replace(/^\ufeff/, "").normalize("NFC"));
   const cells = (rows[0] ?? []).map((cell) => cell.trim().toLowerCase());
   const isHeading = cells.some((cell) => NAMED.includes(cell))
     || !(labelIn(cells[1] ?? "") || /\.[a-z0-9]{2,5}$/.test(cells[0] ?? ""));

@@ -15,7 +15,11 @@ const brushAt = (x, y) => {
   const { width, height } = answered();
   const at = [rounded(x / width), rounded(y / width)];
   const beyond = (value, most) => Math.max(-value, value - most, 0);
-  if (Math.hypot(beyond(at[0], 1), beyond(at[1], height / width)) >= radius) return; // beside the radiograph
+  if (Math.hypot(beyond(at[0], 1), beyond(at[1], height / width)) >= radius) {
+    // Beside the radiograph a stroke ends: else it would join where it left and where it came back.
+    if (points.length) marks.push({ radius, points: [] });
+    return;
+  }
   const last = points.at(-1);
   if (last && Math.hypot(at[0] - last[0], at[1] - last[1]) < radius / 4) return;
   points.push(at);

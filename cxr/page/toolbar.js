@@ -86,7 +86,11 @@ const showTools = () => {
   $(".stage").dataset.mode = mode;
   if (!answered()) return;
   const { turned, windows, evidence } = answered();
-  for (const button of element.querySelectorAll("[data-tool=erase], [data-tool=box]")) button.hidden = !evidence;
+  // Until the reader has read, the tools that would give the answer away are not there.
+  for (const name of ["heatmap", "contour", "erase", "box"]) {
+    const button = $(`[data-tool=${name}]`);
+    if (button) button.hidden = blinded() || (["erase", "box"].includes(name) && !evidence);
+  }
   stopAtSeen();
   const names = Object.keys(windows);
   const now = names.find((name) => String(windows[name]) === String(state.window)) ?? "own";

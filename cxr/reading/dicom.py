@@ -267,6 +267,7 @@ def _is_coded_lateral(dataset: Dataset) -> bool:
 
 
 def _age(dataset: Dataset) -> float | None:
+    unless_dated = None
     found = re.fullmatch(r"(\d{1,3})\s*([DWMY]?)", str(dataset.get("PatientAge") or "").strip())
     if found:
         days = {"D": 1.0, "W": 7.0, "M": _DAYS_A_YEAR / 12}.get(found[2], _DAYS_A_YEAR)
@@ -275,13 +276,14 @@ def _age(dataset: Dataset) -> float | None:
         may_be_months = not found[2] and years < _YEARS_FROM
         if not (is_placeholder or may_be_months):
             return years
+        unless_dated = 0.0 if is_placeholder else None  # or an infant's, in whole years
     try:
         born, taken = (
             date.fromisoformat(str(dataset.get(keyword)))
             for keyword in ("PatientBirthDate", "StudyDate")
         )
     except ValueError:
-        return None
+        return unless_dated
     # Whole on a birthday, which the mean length of a year would miss by hours.
     had_birthday = (taken.month, taken.day) >= (born.month, born.day)
     whole = taken.year - born.year - (not had_birthday)

@@ -70,8 +70,9 @@ class Radiograph:
 def read_radiograph(source: Source, *, name: str | None = None) -> Radiograph:
     """Decode a JPEG, PNG or DICOM file into a `Radiograph`.
 
-    Sixteen-bit grey is divided by 65,535 and eight-bit by 255. Colour becomes its luminance
-    (ITU-R BT.601); transparent pixels become black, as unexposed radiograph is.
+    Eight-bit grey is divided by 255, and sixteen-bit by the highest value of as many bits as are
+    used. Colour becomes its luminance (ITU-R BT.601); transparent pixels become black, as
+    unexposed radiograph is.
     DICOM: see `cxr.reading.dicom`.
 
     Args:

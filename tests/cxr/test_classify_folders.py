@@ -143,7 +143,10 @@ def test_a_folder_that_cannot_be_read_is_not_left_out(
     assert f"{closed}: cannot be read (Permission denied)" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("content", ['{"a": 1}', "line 1\nmy only copy", "\x89PNG\r\n\x1a\n\0"])
+@pytest.mark.parametrize(
+    "content",
+    ['{"a": 1}', '{"file": "a.png", "by": 1}', "line 1\nmy only copy", "\x89PNG\r\n\x1a\n\0"],
+)
 def test_a_file_of_anything_else_stays_as_it_is(
     folder: Path, tiny_bundle: Bundle, tmp_path: Path, content: str
 ) -> None:
@@ -178,6 +181,13 @@ def test_results_that_are_asked_for_later_are_made(
     records = [json.loads(line) for line in out.read_text().splitlines()]
     assert {Path(record["overlay"]).name for record in records} == {"a.png", "b.png"}
     assert {path.name for path in overlays.iterdir()} == {"a.png", "b.png"}
+    # In another folder, too; but not of a radiograph that is out of reach, whose answer stays.
+    (folder / "b.png").rename(folder / ".b.png")
+    (tmp_path / "another").mkdir()
+    assert not classify(capsys, folder / "b.png", *options, "--overlay", tmp_path / "another")
+    assert [path.name for path in (tmp_path / "another").iterdir()] == ["a.png"]
+    records = [json.loads(line) for line in out.read_text().splitlines()]
+    assert {record["status"] for record in records} == {"ok"}
 
 
 def test_no_picture_is_overwritten_but_an_earlier_result(
@@ -189,11 +199,19 @@ def test_no_picture_is_overwritten_but_an_earlier_result(
     other.write_bytes((folder / "b.png").read_bytes())
     options = [str(folder), "--model", str(tiny_bundle.folder), "--overlay", str(overlays)]
     assert main(["classify", *options]) == 2
-    assert f"{other}: is there already, and was not written" in capsys.readouterr().err
+    assert (
+        f"{other}: is there already, and was written by another program" in capsys.readouterr().err
+    )
     assert other.read_bytes() == (folder / "b.png").read_bytes()
     other.unlink()
     for _ in range(2):
         assert main(["classify", *options]) == 0
+    # Nor one of the name that a second radiograph of one name would have.
+    (folder / "deeper" / "b.png").write_bytes((folder / "b.png").read_bytes())
+    other.with_name("b-2.png").write_bytes((folder / "b.png").read_bytes())
+    assert main(["classify", *options]) == 0
+    assert other.with_name("b-2.png").read_bytes() == (folder / "b.png").read_bytes()
+    assert other.with_name("b-3.png").exists()
 
 
 def test_names_that_differ_in_letter_case_are_two_files(

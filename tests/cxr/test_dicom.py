@@ -110,7 +110,7 @@ def coded(value: str, meaning: str) -> Dataset:
         ("62", 62),  # of a public data set
         ("5Y", 5),
         ("5", None),  # or months
-        ("000Y", None),  # stands for an age that is not known
+        ("000Y", 0),  # of an infant, or not known: neither is in the model's range
         ("000D", 0),
         ("four", None),
         ("", None),
@@ -121,6 +121,12 @@ def test_ages(age: str, years: float | None) -> None:
     header(PatientAge=age)(dataset)
     found = read_radiograph(content(dataset), name="image").acquisition.age
     assert found == (None if years is None else pytest.approx(years, abs=0.001))
+
+
+def test_dates_say_more_than_no_years() -> None:
+    dataset = make()
+    header(PatientAge="000Y", PatientBirthDate="19800101", StudyDate="20200101")(dataset)
+    assert read_radiograph(content(dataset), name="image").acquisition.age == pytest.approx(40)
 
 
 @pytest.mark.parametrize(

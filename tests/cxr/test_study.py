@@ -285,6 +285,15 @@ def test_what_is_beside_the_radiograph_is_no_mark_and_what_is_unreadable_is_coun
         page.mouse.click(box["x"] + 3, box["y"] + 3)
         expect(page.locator("#study .marked")).to_have_text(EN["study_no_marks"])
         expect(page.locator("#study [data-do=undo]")).to_be_disabled()
+        # A stroke that leaves the radiograph and comes back is two: it marks nothing in between.
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        page.mouse.move(x, y)
+        page.mouse.down()
+        for across, down in ((0, 3 - y + box["y"]), (3 - x + box["x"], 3 - y + box["y"])):
+            page.mouse.move(x + across, y + down, steps=30)
+        page.mouse.move(x - 20, y, steps=60)
+        page.mouse.up()
+        expect(page.locator("#study .marked")).to_have_text("2 marks")
         read(page, "NORMAL", 80)
         submit(page)
         phase(page, "aid")

@@ -65,6 +65,8 @@ CASES = [
     (["file,said\na.png,normal\n"], {"a.png": "NORMAL"}, 0, []),
     # Some disks store a letter and its accent apart.
     (["L\u00e9a.png,n\u00e9gatif\n"], {"Le\u0301a.png": "NORMAL"}, 0, []),
+    (["file,patient,e\u0301tiquette\na.png,1,normal\n"], {"a.png": "NORMAL"}, 0, []),
+    (["file,effusion\na.png,ne\u0301gatif\n"], {"a.png": None}, 1, []),
 ]
 
 

@@ -154,7 +154,8 @@ def _overview_html(runs: list[Run], language: Language) -> str:
 
 def _splits(runs: list[Run]) -> dict[tuple[str, str], int]:
     """A number for each way in which the images of measured runs were divided."""
-    different = dict.fromkeys(run.split for run in runs if run.evaluation)
+    by_split = (run for run in runs if run.evaluation and "folds" not in run.evaluation)
+    different = dict.fromkeys(run.split for run in by_split if all(run.split))
     return {split: number for number, split in enumerate(different, 1)}
 
 
@@ -171,10 +172,10 @@ def _row(
     on = text("runs_state_unfinished", language)
     if evaluation and result:
         count = result["images"]
-        if split is None or "folds" in evaluation:
+        if "folds" in evaluation:
             on = text("compare_folds", language, count=count)
         else:
-            on = text("compare_split", language, count=count, split=split)
+            on = text("compare_split", language, count=count, split=split or "?")
     of = text("runs_progress", language, done=epochs, epochs=config.epochs)
     balance = text(f"balance_{config.balance}", language)
     return name, config.preset, config.network.input_size, of, balance, *figures, on
