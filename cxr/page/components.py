@@ -131,6 +131,7 @@ label {
   font-size: 0.82rem;
   line-height: 1.3;
 }
+input { appearance: auto; flex: none; accent-color: var(--accent); }
 @media (max-width: 60rem) {
   button, label { min-height: 44px; }
   /* Beside a radiograph there is room for it only where it changes what is shown. */
