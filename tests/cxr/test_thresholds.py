@@ -75,9 +75,16 @@ def test_what_to_expect_elsewhere_follows_the_slider_where_it_was_measured(
             found = [cells.all_inner_texts()]
             set_slider(page, ".threshold", 0.8)
             columns.append([*found, cells.all_inner_texts()])
+            only = page.locator(".elsewhere-only").inner_text()
+            assert only == (
+                ""
+                if bundle is bundles[0]
+                else "Acquired differently, it was measured at 50% only: sensitivity 75.0%, "
+                "specificity 50.0%."
+            )
     assert columns == [
         [["85.0%", "30.0%"], ["70.0%", "60.0%"]],
-        [["75.0%", "50.0%"], ["at 50% only", "at 50% only"]],
+        [["75.0%", "50.0%"], ["–", "–"]],
     ]
 
 
@@ -90,6 +97,12 @@ def test_the_models_three_thresholds(page: Page, image_file: Path, points: Opera
         value = f"{getattr(points, name):.0%}"
         whose = "the model's" if name == "threshold" else "yours"
         expect(page.locator(".threshold-control output")).to_have_text(f"{value} ({whose})")
+        # At the model's own, what is said below is of no verdict that the model gives.
+        between = page.locator(".uncertain-between")
+        if name == "threshold":
+            expect(between).to_contain_text("From 40% up to 70% the verdict is uncertain")
+        else:
+            expect(between).to_be_empty()
         own = page.locator(".own-threshold")
         expect(own).to_be_visible(visible=name != "threshold")
         expect(page.locator(".bar .band")).to_be_visible(visible=name == "threshold")
