@@ -54,11 +54,12 @@ _KEPT = (  # with identifiers
     "AccessionNumber",
     "ReferringPhysicianName",
 )
+_DATE = r"\d{4}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])"
 # What may be empty is empty where its form is wrong (PS3.5 section 6.2).
 _FORMS = {
-    "PatientBirthDate": r"\d{4}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])",
+    "PatientBirthDate": _DATE,
     "PatientSex": r"[MFO]",
-    "StudyDate": r"\d{4}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])",
+    "StudyDate": _DATE,
     "StudyTime": r"([01]\d|2[0-3])([0-5]\d([0-5]\d(\.\d{1,6})?)?)?",
 }
 _LOSSY = (  # of an image that was once compressed with loss, whatever became of it

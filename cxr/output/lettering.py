@@ -15,7 +15,7 @@ _BASELINE = 0.78  # of a line's height, from its top
 def draw_lines(
     said: str, *, width: int, size: int, colour: tuple[int, int, int], bold: bool = False
 ) -> Iterator[npt.NDArray[np.uint8]]:
-    """Draw a paragraph, black on white for instance, line by line.
+    """Draw a paragraph on white, line by line.
 
     Args:
         said: the words; what the font lacks becomes a question mark.

@@ -79,17 +79,13 @@ def rows(prediction: Prediction, bundle: Bundle, reading: Reading) -> list[tuple
     points = prediction.operating_points
     in_range = prediction.gate_result.in_range
     probability = (text("probability", language), _probability(prediction, reading))
-    # At the model's thresholds the headline says all of it.
-    verdict = [(text("verdict", language), _verdict(prediction, reading))]
-    if in_range and reading.threshold is None:
-        verdict = []
     warnings = sentences(prediction.gate_result.warnings, language)
     identity = bundle.identity()
     identity["sha256"] = identity["sha256"][:12]
     return [
         *_own_reading(reading),
         *([probability] if in_range else []),
-        *verdict,
+        *_verdict(prediction, reading),
         *([(text("evidence", language), _evidence(prediction, language))] if in_range else []),
         *_orientation(prediction, language),
         # Outside the model's range, what was measured does not hold.
@@ -133,17 +129,23 @@ def _figures(points: OperatingPoints, bundle: Bundle, reading: Reading) -> list[
     ]
 
 
-def _verdict(prediction: Prediction, reading: Reading) -> str:
-    """The verdict; at a threshold of the reader's own, what the model says by itself, too."""
+def _verdict(prediction: Prediction, reading: Reading) -> list[tuple[str, str]]:
+    """What the headline does not say of it.
+
+    That is, outside the model's range, what this means; and, at a threshold of the reader's own,
+    what the model says by itself.
+    """
     language, own = reading.language, reading.threshold
-    said, by_itself = (
+    shown, by_itself = (
         text(f"verdict_{prediction.shown_verdict(at)}", language) for at in (own, None)
     )
     if not prediction.gate_result.in_range:
-        return text("study_pair", language, name=said, value=text("report_outside", language))
-    if own is None:
-        return said
-    return text("report_own_threshold", language, verdict=said, by_itself=by_itself)
+        said = text("study_pair", language, name=shown, value=text("report_outside", language))
+    elif own is None:
+        return []
+    else:
+        said = text("report_own_threshold", language, verdict=shown, by_itself=by_itself)
+    return [(text("verdict", language), said)]
 
 
 def _own_reading(reading: Reading) -> list[tuple[str, str]]:

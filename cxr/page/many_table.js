@@ -50,8 +50,9 @@ const shownRows = () => {
   const filters = Object.entries(table.filters).filter(([, value]) => value !== "");
   const shown = rows().filter((row) => filters.every(([name, value]) => FILTERS[name](row, value)));
   // Rows without a number stay at the end, whichever way the others go.
-  const last = table.by === "probability" ? shown.filter((row) => !hasNumber(row)) : [];
-  const sorted = shown.filter((row) => !last.includes(row)).sort(ORDERS[table.by]);
+  const isSorted = (row) => table.by !== "probability" || hasNumber(row);
+  const sorted = shown.filter(isSorted).sort(ORDERS[table.by]);
+  const last = shown.filter((row) => !isSorted(row));
   return [...(table.reverse ? sorted.reverse() : sorted), ...last];
 };
 

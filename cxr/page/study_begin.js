@@ -130,7 +130,7 @@ $(".confidence").addEventListener("keydown", (event) => {
   leaveConfidence();
 });
 $(".stage").addEventListener("keydown", aim);
-$(".stage").addEventListener("pointerup", () => { if (state.mode === "mark") keepDraft(); });
+$(".stage").addEventListener("pointerup", () => { if (state.mode === "mark") endStroke(); });
 
 // Whoever uses the keyboard is where the next thing is to do.
 const focusOnNext = () => {

@@ -26,9 +26,14 @@ const brushAt = (x, y) => {
   showReading();
   draw();
 };
+// A stroke that was beside the radiograph throughout, or at its end, is no mark.
+const endStroke = () => {
+  marks = drawnMarks();
+  keepDraft();
+};
 const undo = () => {
   if (!blinded()) return;
-  marks = drawnMarks().slice(0, -1);
+  marks.pop();
   keepDraft();
   showReading();
   draw();
@@ -83,7 +88,7 @@ const aim = (event) => {
     const at = placeOnRadiograph(stage.pointer);
     beginStroke();
     brushAt(at.x, at.y);
-    keepDraft();
+    endStroke();
   } else return;
   event.preventDefault();
   event.stopPropagation();

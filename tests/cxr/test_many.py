@@ -210,25 +210,6 @@ def test_a_run_stops_without_a_connection_and_nothing_is_lost(page: Page, image_
     expect(page.locator("#many .notice")).to_be_hidden()
 
 
-def test_a_server_that_fails_uses_up_no_radiographs(page: Page, image_file: Path) -> None:
-    def fail(route: Route) -> None:
-        asks = ASKED.search(route.request.url)
-        route.fulfill(status=502) if asks or route.request.method == "HEAD" else route.continue_()
-
-    page.locator("button[data-view=many]").click()
-    page.route("**/*", fail)  # as a proxy does while the server behind it starts
-    page.set_input_files(".pick-files", image_file)
-    expect(page.locator("#many .notice")).to_contain_text(EN["state_offline"])
-    expect(row_of(page, "image.png")).to_contain_text(EN["status_waiting"])
-    page.unroute("**/*")
-    page.route(ASKED, lambda route: route.fulfill(status=502))  # of this file alone
-    page.locator("[data-do=resume]").click()
-    expect(row_of(page, "image.png")).to_contain_text(EN["state_failed"])
-    page.unroute(ASKED)
-    page.get_by_role("button", name="Try failed ones again (1)").click()
-    expect(many_status(page)).to_have_text("1 of 1 done, 0 left: 0 refused, 0 unreadable")
-
-
 def test_the_overlay_is_the_answers_own_map(
     tiny_classifier: Classifier,
     image_file: Path,

@@ -264,45 +264,6 @@ def test_no_name_is_shown_of_a_radiograph_that_is_still_to_be_read(
     expect(page.locator("#study [name=choice]").first).to_be_focused()
 
 
-def test_what_is_beside_the_radiograph_is_no_mark_and_what_is_unreadable_is_counted(
-    page: Page, radiographs: list[Path], tmp_path: Path
-) -> None:
-    broken = tmp_path / "broken.png"
-    broken.write_bytes(b"broken")
-    labels = tmp_path / "labels.csv"
-    labels.write_text(f"broken.png,pneumonia\n{radiographs[0].name},normal\n")
-    page.locator("nav [data-view=study]").click()
-    page.set_input_files("#study .pick-files", [radiographs[0], broken, labels])
-    page.locator("#study [data-do=start]").click()
-    while (found := settled(page)) != "results":
-        if found == "problem":
-            page.locator("#study [data-do=leave]").click()
-            page.wait_for_selector(".study:not([data-phase=problem])")
-            continue
-        page.locator("#study [data-do=mark]").click()
-        box = page.locator("#study .stage").bounding_box()
-        assert box
-        page.mouse.click(box["x"] + 3, box["y"] + 3)
-        expect(page.locator("#study .marked")).to_have_text(EN["study_no_marks"])
-        expect(page.locator("#study [data-do=undo]")).to_be_disabled()
-        # A stroke that leaves the radiograph and comes back is two: it marks nothing in between.
-        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-        page.mouse.move(x, y)
-        page.mouse.down()
-        for across, down in ((0, 3 - y + box["y"]), (3 - x + box["x"], 3 - y + box["y"])):
-            page.mouse.move(x + across, y + down, steps=30)
-        page.mouse.move(x - 20, y, steps=60)
-        page.mouse.up()
-        expect(page.locator("#study .marked")).to_have_text("2 marks")
-        read(page, "NORMAL", 80)
-        submit(page)
-        phase(page, "aid")
-        submit(page)
-        page.wait_for_selector(".study:not([data-phase=aid])")
-    results = page.locator("#study .results")
-    expect(results).to_contain_text("Of those left out, 1 had the label pneumonia and 0 the label")
-
-
 def test_a_reading_without_the_answer_is_said_and_exported_when_the_study_ends_there(
     page: Page, radiographs: list[Path], tmp_path: Path
 ) -> None:

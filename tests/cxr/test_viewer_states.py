@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -175,22 +174,6 @@ def test_without_a_connection(page: Page, image_file: Path) -> None:
     page.context.set_offline(False)
     page.locator(".again").click()
     page.wait_for_selector(ANSWERED)
-
-
-def test_a_call_that_the_server_does_not_answer_is_no_answer(page: Page, image_file: Path) -> None:
-    """Of such a call, Gradio's client makes no error but an answer that is undefined."""
-    calls = re.compile("/component_server")
-    answered(page, image_file)
-    page.route(calls, lambda route: route.fulfill(status=502))
-    page.locator("[data-keep=report]").click()
-    expect(page.locator(".not-kept")).to_have_text(f"{EN['state_offline']}.")
-    page.locator("#cases [data-case=hila]").click()
-    expect(page.locator(".problem .label")).to_have_text(EN["state_offline"])
-    page.unroute(calls)
-    page.locator(".problem .again").click()
-    expect(page.locator(".stage")).to_be_focused()
-    page.wait_for_selector(ANSWERED)
-    expect(page.locator(".not-kept")).to_be_empty()
 
 
 def test_a_measured_line_goes_with_its_radiograph(page: Page, image_file: Path) -> None:
