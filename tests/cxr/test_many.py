@@ -123,6 +123,11 @@ def test_filters_and_order(page: Page, archive: Path, tmp_path: Path) -> None:
     expect(page.locator("th", has_text="File")).to_have_attribute("aria-sort", "descending")
     page.locator(".sort").select_option("own")
     expect(names.first).to_have_text("ward/one.png")
+    page.locator(".sort").select_option("probability")
+    for _ in range(2):  # what has no number is last, whichever way the others go
+        expect(names.nth(3)).to_have_text("ward/broken.jpeg")
+        expect(names.nth(4)).to_have_text("ward/gradient.png")
+        page.locator("[data-do=reverse]").click()
 
 
 def test_from_one_radiograph_to_the_next_by_keyboard(
