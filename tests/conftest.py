@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import shutil
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -26,6 +27,13 @@ from training.fitting.presets import tiny
 
 # As `python -m training` sets it for the processes that tests start: equal fits have equal results.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+# Each of the processes that test side by side has its own ports and uploads. Gradio reads both
+# from here, the first when it is imported: it looks for a free port, and takes it a moment later.
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+os.environ["GRADIO_SERVER_PORT"] = str(7860 + 100 * _WORKER)
+_UPLOADS = tempfile.TemporaryDirectory(prefix="cxr-test-uploads-", ignore_cleanup_errors=True)
+os.environ["GRADIO_TEMP_DIR"] = _UPLOADS.name
 
 ROOT = Path(__file__).parents[1]
 _WITH_WINDOWS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
