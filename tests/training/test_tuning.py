@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import optuna
 import pandas as pd
 import pytest
@@ -121,8 +122,12 @@ def test_trials_are_recorded_and_the_best_becomes_a_preset(
         assert report["trials"]["complete"] + report["trials"]["pruned"] == 4
     assert set(report["importance"]) <= set(SEARCH_SPACE)
     other = dataclasses.replace(QUICK_FIT, batch_size=4)
-    with pytest.raises(RunError, match="another training"):
+    with pytest.raises(RunError, match="differs in its settings"):
         tune(other, splits, chest_images, tmp_path, trials=1, storage=None)
+    lungs = np.ones((len(splits.train.images), 1, 1), np.float32)
+    outlined = dataclasses.replace(splits, train=dataclasses.replace(splits.train, lungs=lungs))
+    with pytest.raises(RunError, match="differs in its outlines"):
+        tune(QUICK_FIT, outlined, chest_images, tmp_path, trials=1, storage=None)
 
 
 def test_nothing_is_tuned_without_images_held_out(chest_images: Path, tmp_path: Path) -> None:

@@ -25,6 +25,12 @@ _STARTUP_TRIALS = 5  # before any is pruned
 
 _FAILURES = (DBAPIError, optuna.exceptions.StorageInternalError)  # of a database
 _Space = dict[str, BaseDistribution]
+_WORDS = {  # for what trials of a study have in common
+    "training": "settings",
+    "images": "images",
+    "outlines": "outlines",
+    "space": "search space",
+}
 
 
 def open_study(url: str, described: dict[str, Any], *, seed: int | None) -> optuna.Study:
@@ -32,7 +38,8 @@ def open_study(url: str, described: dict[str, Any], *, seed: int | None) -> optu
 
     Args:
         url: of the database.
-        described: what its trials have in common, by name, as JSON values.
+        described: what its trials have in common, as JSON values by name, which is a key of
+            ``_WORDS``. What an earlier version did not write down is taken as it is now.
         seed: of what is drawn; None where several searches share the study, since they must not
             draw the same settings. A single search draws the same ones when it is repeated.
 
@@ -50,8 +57,8 @@ def open_study(url: str, described: dict[str, Any], *, seed: int | None) -> optu
             study.set_user_attr(name, value)
         elif before != value:
             raise RunError(
-                f"{_without_password(url)}: holds a study with another {name}. Choose another "
-                "--out or --storage."
+                f"{_without_password(url)}: holds a study that differs in its {_WORDS[name]}. Give "
+                "what it was begun with, or choose another --out or --storage."
             )
     return study
 

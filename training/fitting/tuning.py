@@ -109,7 +109,7 @@ def tune(
         The content of ``OUT/report.json``.
 
     Raises:
-        RunError: the storage cannot be used, or holds a study of other images or settings.
+        RunError: the storage cannot be used, or holds a study of other images, outlines or settings.
         DatasetError: no images are held out.
     """
     if not len(splits.validation.images):
@@ -179,6 +179,7 @@ class _Search:
         described = {
             "training": as_written_now(self.config.to_json()),
             "images": file_list_digest(images),
+            "outlines": self.splits.train.outlines_sha256 or "none",
             "space": sorted(SEARCH_SPACE),
         }
         return open_study(self.url, described, seed=self.seed)
