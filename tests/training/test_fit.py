@@ -222,7 +222,9 @@ def test_the_same_command_on_a_finished_run_trains_nothing(
 ) -> None:
     before = load_bundle(finished / "bundle").sha256
     assert main(arguments(finished)) == 0
-    assert "finished already" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "finished already" in printed
+    assert "eatmaps" in printed.partition("planted_hit")[0]  # measured on the validation split
     assert load_bundle(finished / "bundle").sha256 == before
 
 

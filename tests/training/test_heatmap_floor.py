@@ -1,8 +1,9 @@
-"""A model whose heatmaps fail on patients that it has not learned from is not written."""
+"""Heatmaps that fail on patients whom the network has not learned from."""
 
 from __future__ import annotations
 
 import dataclasses
+import re
 
 import keras
 import numpy as np
@@ -14,7 +15,7 @@ from training.data.images import Split
 from training.fitting.evidence_config import HeatmapFloor
 from training.fitting.presets import tiny
 from training.networks.network import build_network
-from training.validation.heatmap_floor import require_heatmap_floor
+from training.validation.heatmap_floor import check_heatmaps
 
 ANYTHING = HeatmapFloor(in_lungs=0, locality=1, planted_hit=0, normal_heat=1)
 
@@ -39,22 +40,23 @@ def network() -> keras.Model:
     return build_network(tiny.CONFIG.network)
 
 
-def test_what_was_reached_is_told(network: keras.Model, held_out: Split) -> None:
+def test_heatmaps_that_reach_the_floor(network: keras.Model, held_out: Split) -> None:
     config = dataclasses.replace(tiny.CONFIG, floor=ANYTHING)
-    reached = require_heatmap_floor(network, config, held_out)
-    assert set(reached) == {field.name for field in dataclasses.fields(HeatmapFloor)}
-    assert all(0 <= value <= 1 for value in reached.values())
+    said = check_heatmaps(network, config, held_out, required=True)
+    assert re.fullmatch(
+        r"Heatmaps: in_lungs 0\.\d\d, locality \d\.\d\d, planted_hit 0\.\d\d, normal_heat 1\.00",
+        said,
+    )
 
 
-def test_heat_on_normal_images_is_enough_to_be_refused(
-    network: keras.Model, held_out: Split
+@pytest.mark.parametrize(
+    "beyond", [{"in_lungs": 1.0}, {"locality": 0.0}, {"planted_hit": 1.1}, {"normal_heat": 0.5}]
+)
+def test_one_figure_below_the_floor_is_enough(
+    network: keras.Model, held_out: Split, beyond: dict[str, float]
 ) -> None:
-    floor = dataclasses.replace(ANYTHING, normal_heat=0.5)
-    config = dataclasses.replace(tiny.CONFIG, floor=floor)
-    with pytest.raises(RunError, match=r"normal_heat 1\.00"):
-        require_heatmap_floor(network, config, held_out)
-
-
-def test_a_network_that_knows_nothing_is_refused(network: keras.Model, held_out: Split) -> None:
-    with pytest.raises(RunError, match=r"fail on 5 images .*in_lungs .*No bundle was written"):
-        require_heatmap_floor(network, tiny.CONFIG, held_out)
+    config = dataclasses.replace(tiny.CONFIG, floor=dataclasses.replace(ANYTHING, **beyond))
+    said = check_heatmaps(network, config, held_out, required=False)
+    assert said.startswith("Warning: The heatmaps fail on 5 images")
+    with pytest.raises(RunError, match=r"fail on 5 images .*No bundle was written"):
+        check_heatmaps(network, config, held_out, required=True)

@@ -104,8 +104,8 @@ def run(options: argparse.Namespace) -> int:
         return 0
     from training.sharing.bundle import write_bundle
 
-    if options.cross_validation and config.network.architecture == "evidence":
-        _require_sound_heatmaps(network, config, options)
+    if config.network.architecture == "evidence":
+        _check_heatmaps(network, config, options, splits.validation)
     bundle = write_bundle(
         config,
         splits,
@@ -123,27 +123,31 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _require_sound_heatmaps(
-    network: keras.Model, config: TrainingConfig, options: argparse.Namespace
+def _check_heatmaps(
+    network: keras.Model, config: TrainingConfig, options: argparse.Namespace, validation: Split
 ) -> None:
-    """Stop before a bundle is written if its heatmaps fail on images that it was not trained on."""
-    from training.fitting.loading import load_held_out
-    from training.validation.heatmap_floor import require_heatmap_floor
+    """Measure heatmaps on images that were not trained on, before the bundle is written.
 
-    held_out = load_held_out(
-        config,
-        options.data,
-        outlines=read_outline_tables(options),
-        skip_unreadable=options.skip_unreadable,
-    )
-    if held_out is None:
+    Where they fail, that of all images, which is made to be used, is not written.
+    """
+    from training.fitting.loading import load_held_out
+    from training.validation.heatmap_floor import check_heatmaps
+
+    held_out: Split | None = validation.with_outlined_lungs()
+    if options.cross_validation:
+        held_out = load_held_out(
+            config,
+            options.data,
+            outlines=read_outline_tables(options),
+            skip_unreadable=options.skip_unreadable,
+        )
+    if held_out is None or set(held_out.labels) != {0, 1}:
         print(
             "The heatmaps were not checked: this data has no outlined lungs of held-out patients "
             "of both classes."
         )
         return
-    reached = require_heatmap_floor(network, config, held_out)
-    print("Heatmaps: " + ", ".join(f"{name} {value:.2f}" for name, value in reached.items()))
+    print(check_heatmaps(network, config, held_out, required=bool(options.cross_validation)))
 
 
 def _write_mistakes(

@@ -109,7 +109,7 @@ def tune(
         The content of ``OUT/report.json``.
 
     Raises:
-        RunError: the storage cannot be used, or holds a study of other images, outlines or settings.
+        RunError: the storage cannot be used, or its study has other images, outlines or settings.
         DatasetError: no images are held out.
     """
     if not len(splits.validation.images):
