@@ -2,24 +2,28 @@
 
 const LABELS = ["PNEUMONIA", "NORMAL", "UNSURE"];
 const sayLabel = (label) => (label === "UNSURE" ? say("quiz_unsure") : say(`verdict_${label}`));
-// The verdict at the threshold that holds now; why there is none for the others.
-const verdictOf = (row) => (row.status === "ok" ? cxr.verdict(row) : row.status);
+// The verdict at the threshold that holds now; why there is none for the others. Who reads first has not seen it yet.
+const verdictOf = (row) => {
+  if (row.status !== "ok") return row.status;
+  return cxr.readFirst && !row.own ? "unread" : cxr.verdict(row);
+};
 const sayVerdict = (verdict) =>
   (verdict === verdict.toUpperCase() ? say(`verdict_${verdict}`) : say(`status_${verdict}`));
 // Outside the model's range the number means little: it is there for who opens the radiograph.
-const hasNumber = (row) => row.status === "ok" && verdictOf(row) !== "OUTSIDE";
+const hasNumber = (row) => row.status === "ok" && !["OUTSIDE", "unread"].includes(verdictOf(row));
+const worthOf = (row) => (row.status === "ok" && verdictOf(row) !== "unread" ? row.worth : null);
 const remarks = (row) => cxr.sentences(row.messages, say);
 const DECIDED = ["PNEUMONIA", "NORMAL"];
 const differs = ({ own }, verdict) => DECIDED.includes(own) && DECIDED.includes(verdict) && own !== verdict;
 
 // --- Filters and order -------------------------------------------------------------------------------------
 
-const VERDICTS = ["PNEUMONIA", "UNCERTAIN", "NORMAL", "OUTSIDE", "refused", "error", "waiting"];
+const VERDICTS = ["PNEUMONIA", "UNCERTAIN", "NORMAL", "OUTSIDE", "unread", "refused", "error", "waiting"];
 const WORTHS = ["supported", "weak", "not_supported", "none"];
 const FILTERS = {
   search: (row, text) => `${row.name} ${remarks(row)}`.toLowerCase().includes(text.toLowerCase()),
   verdict: (row, verdict) => verdictOf(row) === verdict,
-  worth: (row, worth) => row.worth === worth,
+  worth: (row, worth) => worthOf(row) === worth,
   own: (row, own) => (own === "differs" ? differs(row, verdictOf(row)) : row.own === (own === "none" ? "" : own)),
   remarks: (row, some) => (some === "some") === row.messages.length > 0,
 };
@@ -31,7 +35,7 @@ const ORDERS = {
   added: () => 0,
   name: (a, b) => a.name.localeCompare(b.name, cxr.language, { numeric: true }),
   verdict: (a, b) => place(VERDICTS, verdictOf(a)) - place(VERDICTS, verdictOf(b)),
-  worth: (a, b) => place(WORTHS, a.worth) - place(WORTHS, b.worth),
+  worth: (a, b) => place(WORTHS, worthOf(a)) - place(WORTHS, worthOf(b)),
   own: (a, b) => place(LABELS, a.own) - place(LABELS, b.own),
   // Those without any come last.
   remarks: (a, b) => !a.messages.length - !b.messages.length
@@ -139,13 +143,13 @@ const line = (row) => {
   tr.dataset.verdict = verdict;
   tr.toggleAttribute("data-differs", differs(row, verdict));
   tr.setAttribute("aria-current", String(current));
-  const answered = row.status === "ok";
+  const worth = worthOf(row);
   tr.replaceChildren(
     cell("thumbnail", "", thumbnailOf(row)),
     cell("file", "", openButton(row)),
     cell("verdict", say("verdict"), sayVerdict(verdict)),
     cell("number", say("probability"), hasNumber(row) ? cxr.probability(row.probability) : "–"),
-    cell("worth", say("evidence"), answered ? say(`worth_${row.worth}`) : "–"),
+    cell("worth", say("evidence"), worth ? say(`worth_${worth}`) : "–"),
     cell("label", say("own_label"), labelChoice(row)),
     cell("remarks", "", remarks(row)),
   );

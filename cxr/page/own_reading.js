@@ -102,6 +102,8 @@ element.addEventListener("submit", (event) => {
   if (!own) return;
   state.own = own;
   note({ own, confidence: confidence() });
+  const row = cxrList.rows.get(cxrList.state.opened);
+  if (row && !row.own) cxrList.update(row.key, { own });
   show();
   $(".verdict").focus();
   showSourceCase();

@@ -55,7 +55,7 @@ FAMILIES = {
     "todo_": PROBLEMS,
     "tool_": {*TOOLS, *(f"{tool}_does" for tool in TOOLS)},
     "window_": {"file", "full", "lung", "bone", "own"},
-    "status_": {"refused", "error", "waiting"},
+    "status_": {"unread", "refused", "error", "waiting"},
     "kept_": {"all", "keeping", "forbidden", "full", "failed", "undeleted"},
     "sort_": {"probability", "added", "name", "verdict", "worth", "own", "remarks"},
     "stop_": {"high_sensitivity", "threshold", "high_specificity"},

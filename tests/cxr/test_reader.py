@@ -14,7 +14,17 @@ from pypdf import PdfReader
 from cxr.classifier import Classifier
 from cxr.page.notes import note_keeper
 from tests.conftest import PAGE_MARKS
-from tests.cxr.browser import EN, answered, choose, opened, served, set_slider
+from tests.cxr.browser import (
+    EN,
+    answered,
+    choose,
+    choose_many,
+    many_status,
+    opened,
+    row_of,
+    served,
+    set_slider,
+)
 
 pytestmark = PAGE_MARKS
 
@@ -108,6 +118,29 @@ def test_what_is_said_of_one_radiograph_is_not_said_of_the_next(
     expect(page.locator(".comment")).to_have_value("a comment that nobody saved")
     (mine,) = page.evaluate("JSON.parse(sessionStorage.getItem('cxr.notes'))")
     assert (mine["file"], mine["own"]) == ("another.png", "NORMAL")
+
+
+def test_who_reads_first_reads_first_in_the_list_too(
+    page: Page, archive: Path, image_file: Path
+) -> None:
+    page.evaluate("localStorage.setItem('cxr.read_first', 'true')")
+    choose_many(page, archive)
+    expect(many_status(page)).to_contain_text(" 0 left", timeout=30_000)
+    one, two = row_of(page, "ward/one.png"), row_of(page, "ward/=two.png")
+    for row in (one, two):
+        expect(row.locator(".verdict")).to_have_text(EN["status_unread"])
+        for cell in (".number", ".worth"):
+            expect(row.locator(cell)).to_have_text("–")
+    expect(row_of(page, "ward/gradient.png").locator(".verdict")).to_have_text(EN["status_refused"])
+    page.get_by_label("Your reading, ward/=two.png").select_option("NORMAL")
+    expect(two.locator(".number")).to_contain_text("%")
+    one.get_by_role("button").click()
+    page.locator("[name=own][value=UNSURE]").check()
+    page.locator(".own-reading button").click()  # in the viewer, which counts for the list
+    page.keyboard.press("a")
+    expect(page.get_by_label("Your reading, ward/one.png")).to_have_value("UNSURE")
+    expect(one.locator(".verdict")).not_to_have_text(EN["status_unread"])
+    expect(one.locator(".number")).to_contain_text("%")
 
 
 def test_notes_outlast_a_browser_that_keeps_nothing(page: Page, image_file: Path) -> None:
