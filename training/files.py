@@ -39,6 +39,7 @@ def write_atomically(path: Path, save: Callable[[Path], object]) -> None:
     _remove_left_overs(path.parent, f"{_PARTIAL}*-{glob.escape(path.name)}")
     try:
         save(partial)
+        _sync(partial)
         _rename(partial, path)
     except OSError as error:
         with suppress(OSError):  # on a full disk, what was begun would take what is left of it
@@ -60,6 +61,12 @@ def take_room(path: Path, size: int) -> None:
         left = size
         while left > 0:
             left -= file.write(bytes(min(left, 1 << 20)))
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file is on the disk: without power, its new name would lead to half of it."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
 
 
 def _rename(partial: Path, path: Path) -> None:
@@ -165,7 +172,8 @@ def _remove_left_overs(folder: Path, pattern: str) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file in one step."""
-    write_atomically(path, lambda partial: partial.write_text(text, encoding="utf-8"))
+    # As it is, on Windows too: tables of pandas have the line ends of the system already.
+    write_atomically(path, lambda new: new.write_text(text, encoding="utf-8", newline=""))
 
 
 def write_json(path: Path, document: object) -> None:
@@ -199,6 +207,21 @@ def as_cell(text: str) -> str:
 def of_cell(cell: str) -> str:
     """The text of a cell that `as_cell` made."""
     return _GUARDED.sub("", cell)
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """The JSON object of a file that an earlier command wrote.
+
+    Raises:
+        RunError: it cannot be read, or holds no JSON object.
+    """
+    try:
+        document = read_json(path)
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path}: cannot be read as JSON ({error}). Take another folder.") from error
+    if not isinstance(document, dict):
+        raise RunError(f"{path}: expected a JSON object. Take another folder.")
+    return document
 
 
 def read_json(path: Path) -> Any:

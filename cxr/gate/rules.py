@@ -222,10 +222,10 @@ def _lung_warnings(lungs: LungFields, limits: Limits, shape: tuple[int, int]) ->
     warnings = []
     if lungs.cut > limits.cut:
         warnings.append(Message("lungs_cut_off"))
-    # The fields are those of an image that was made a square.
-    height, width = shape
-    tilt = math.degrees(math.atan(math.tan(math.radians(abs(lungs.tilt))) * height / width))
-    if tilt > limits.tilt and lungs.areas[1] > MIN_FIELD_AREA:
+    if abs(lungs.tilt) > limits.tilt and lungs.areas[1] > MIN_FIELD_AREA:
+        # Fields and limit are of images made squares; the degrees are for who sees this one.
+        height, width = shape
+        tilt = math.degrees(math.atan(math.tan(math.radians(abs(lungs.tilt))) * height / width))
         warnings.append(Message("tilted", {"degrees": f"{tilt:.0f}"}))
     return warnings
 

@@ -59,7 +59,7 @@ FILES = (*_FILES, MANIFEST)  # all of a bundle
 
 
 # What reading a document of another shape than expected raises.
-_MALFORMED = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
+MALFORMED = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,11 +141,11 @@ def load_bundle(folder: str | os.PathLike[str] = BUNDLED_MODEL) -> Bundle:
         network = NetworkConfig.from_json(config["network"])
         preprocessing = Preprocessing(**config["preprocessing"])
         _check(config, network, preprocessing)
-    except _MALFORMED as error:
+    except MALFORMED as error:
         raise BundleError(f"{folder / CONFIG}: incomplete or malformed ({error!r}).") from error
     try:
         points = OperatingPoints.from_json(read(OPERATING_POINTS))
-    except _MALFORMED as error:
+    except MALFORMED as error:
         raise BundleError(f"{folder / OPERATING_POINTS}: malformed ({error!r}).") from error
     return Bundle(
         folder=folder,

@@ -8,6 +8,7 @@ from typing import Any, Literal
 # Beyond what a radiograph has detail for: a bundle from elsewhere must not ask for terabytes.
 _LARGEST = 2048
 _MOST_STAGES = 8
+_FEWEST_PLACES = 2  # a side of a map: heatmaps are drawn between them
 _SHARPEST = 100.0  # beyond, exponentials of logits overflow
 
 Architecture = Literal["published", "evidence"]
@@ -80,6 +81,11 @@ class NetworkConfig:
             raise ValueError(
                 f"Expected an input_size that {self.stride} divides, so that each feature sits at "
                 f"the centre of its patch. Received: input_size={self.input_size}"
+            )
+        if self.map_side < _FEWEST_PLACES:
+            raise ValueError(
+                f"Expected an input_size that leaves {_FEWEST_PLACES} places a side. Received: "
+                f"input_size={self.input_size}, which leaves {max(0, self.map_side)}"
             )
         if self.lungs_width and self.map_side % 2:
             raise ValueError(

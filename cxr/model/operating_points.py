@@ -64,21 +64,6 @@ class OperatingPoint:
         """95 % Wilson interval of the specificity."""
         return wilson_interval(self.true_negatives, self.true_negatives + self.false_positives)
 
-    def predictive_values(self, prevalence: float) -> Interval:
-        """Positive and negative predictive value, by Bayes' rule.
-
-        Args:
-            prevalence: share of pneumonia among the children who are examined, in (0, 1).
-
-        Returns:
-            The two values in [0, 1]; NaN where nobody would be called so.
-        """
-        found = self.sensitivity * prevalence
-        missed = (1 - self.sensitivity) * prevalence
-        cleared = self.specificity * (1 - prevalence)
-        false_alarms = (1 - self.specificity) * (1 - prevalence)
-        return _share(found, found + false_alarms), _share(cleared, cleared + missed)
-
 
 @dataclass(frozen=True, kw_only=True)
 class OperatingPoints:
@@ -193,7 +178,3 @@ def wilson_interval(successes: int, trials: int, *, z: float = 1.959964) -> Inte
     margin = z * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
     scale = 1 + z * z / trials
     return max(0.0, (centre - margin) / scale), min(1.0, (centre + margin) / scale)
-
-
-def _share(part: float, whole: float) -> float:
-    return part / whole if whole else math.nan

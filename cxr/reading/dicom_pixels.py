@@ -18,6 +18,8 @@ from cxr.errors import UnsupportedRadiograph
 from cxr.messages import Message
 from cxr.reading.stored_levels import WHITE, StoredLevels
 
+_BEYOND = 1e30  # no detector's value; differences of two such values are still finite in float32
+
 
 def grey_levels(
     dataset: Dataset, stored: npt.NDArray[Any], name: str
@@ -47,6 +49,8 @@ def grey_levels(
         raise UnsupportedRadiograph(name, Message("dicom_photometric"))
     inverted = photometric == "MONOCHROME1"
     values = np.asarray(apply_modality_lut(stored, dataset))
+    if not (np.abs(values) < _BEYOND).all():  # or NaN
+        raise ValueError("rescaled to no numbers")
     values, low, high = _without_padding(values, stored, dataset, inverted=inverted)
     pixels = _windowed(values, dataset)
     shown = _scaled(values, low, high) if pixels is None else pixels

@@ -115,6 +115,8 @@ def read_radiograph(source: Source, *, name: str | None = None) -> Radiograph:
     if min(height, width) < MIN_SIDE:
         sides = {"width": width, "height": height, "least": MIN_SIDE}
         raise UnsupportedRadiograph(name, Message("too_small", sides))
+    if not np.isfinite(pixels).all():
+        raise UnreadableRadiograph(name, Message("damaged", {"error": "no finite grey levels"}))
     pixels.setflags(write=False)
     return Radiograph(
         pixels=pixels, name=name, colour=colour, acquisition=acquisition, stored=stored

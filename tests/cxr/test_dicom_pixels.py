@@ -18,6 +18,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
+from cxr.errors import UnreadableRadiograph
 from cxr.reading.radiograph import read_radiograph
 from cxr.reading.stored_levels import WHITE
 from tests.cxr.dicom_files import RAMP, SIDE, Change, content, header, make
@@ -139,6 +140,18 @@ def test_grey_levels(change: Change, expected: np.ndarray[Any, Any]) -> None:
     dataset = make()
     change(dataset)
     np.testing.assert_allclose(row(dataset), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("slope", "intercept"),
+    [("nan", "0"), ("inf", "0"), ("1e400", "0"), ("1e36", "0"), ("1e300", "0"), ("1", "1e39")],
+)
+def test_a_rescale_to_no_numbers_is_damage(slope: str, intercept: str) -> None:
+    """Of one such file the engine would say that the model is broken, and end a whole folder."""
+    dataset = make()
+    header(RescaleSlope=slope, RescaleIntercept=intercept)(dataset)
+    with pytest.raises(UnreadableRadiograph):
+        read_radiograph(content(dataset))
 
 
 @pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ExplicitVRBigEndian])

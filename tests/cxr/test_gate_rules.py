@@ -133,11 +133,12 @@ def test_the_age_by_the_header_comes_before_that_by_the_image(
 @pytest.mark.parametrize(
     ("tilt", "correction", "degrees"),
     [
-        (30.0, UPRIGHT, None),  # 16 degrees of a radiograph twice as wide as high
+        (19.0, UPRIGHT, None),
+        (30.0, UPRIGHT, "16"),  # of a radiograph twice as wide as high; the limit is of squares
         (50.0, UPRIGHT, "31"),
         (-50.0, UPRIGHT, "31"),
         (30.0, Correction(turns=1), "49"),  # which is twice as high as wide once it is upright
-        (30.0, Correction(turns=2), None),
+        (30.0, Correction(turns=2), "16"),
     ],
 )
 def test_the_tilt_is_that_of_the_upright_radiograph(

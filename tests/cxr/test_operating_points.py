@@ -19,20 +19,6 @@ def test_sensitivity_and_specificity() -> None:
     assert POINT.specificity == 0.8
 
 
-def test_predictive_values_at_a_prevalence() -> None:
-    # Of 1,000 children 100 have pneumonia: 90 are found, 180 of 900 are false alarms.
-    positive, negative = POINT.predictive_values(0.1)
-    assert positive == pytest.approx(90 / 270)
-    assert negative == pytest.approx(720 / 730)
-
-
-def test_a_predictive_value_of_nobody_is_not_a_number() -> None:
-    nobody = dataclasses.replace(
-        POINT, true_positives=0, false_negatives=100, false_positives=0, true_negatives=100
-    )
-    assert math.isnan(nobody.predictive_values(0.5)[0])
-
-
 @pytest.mark.parametrize(
     ("successes", "trials", "low", "high"),
     # Newcombe 1998, Statistics in Medicine 17:857, table I, method 3.

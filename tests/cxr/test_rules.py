@@ -91,18 +91,6 @@ def test_nearest_point(points: OperatingPoints, threshold: float, nearest: float
     assert dataclasses.replace(points, curve=curve).at(threshold).threshold == nearest
 
 
-@pytest.mark.parametrize(
-    ("counts", "prevalence", "positive", "negative"), RULES["predictive_values"]
-)
-def test_predictive_values(
-    counts: dict[str, int], prevalence: float, positive: float | None, negative: float | None
-) -> None:
-    for value, expected in zip(
-        counted(**counts).predictive_values(prevalence), (positive, negative), strict=True
-    ):
-        assert math.isnan(value) if expected is None else value == pytest.approx(expected)
-
-
 @pytest.mark.parametrize(("probability", "prevalence", "expected"), RULES["at_prevalence"])
 def test_at_prevalence(probability: float, prevalence: float, expected: float) -> None:
     assert at_prevalence(probability, prevalence) == pytest.approx(expected)

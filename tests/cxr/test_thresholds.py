@@ -114,7 +114,9 @@ def test_of_a_thousand_children(page: Page, image_file: Path, points: OperatingP
     expect(page.locator(".prevalence input")).to_be_focused()
     page.locator(".prevalence input").fill("30")
     at = points.at(0.5)
-    positive, negative = at.predictive_values(0.3)
+    found, false_alarms = 0.3 * at.sensitivity, 0.7 * (1 - at.specificity)
+    missed, cleared = 0.3 * (1 - at.sensitivity), 0.7 * at.specificity
+    positive, negative = found / (found + false_alarms), cleared / (cleared + missed)
     expect(page.locator(".predictive")).to_contain_text(f"{positive:.1%}")
     expect(page.locator(".predictive")).to_contain_text(f"{negative:.1%}")
     said = page.locator(".frequencies")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,19 @@ def test_every_preset_has_a_file() -> None:
 def test_what_makes_no_fit(changes: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         dataclasses.replace(default.CONFIG, **changes)
+
+
+@pytest.mark.parametrize("size", [16, 20])
+def test_a_network_needs_places_to_draw_a_heatmap_between(size: int) -> None:
+    with pytest.raises(ValueError, match="leaves 2 places a side"):
+        dataclasses.replace(baseline.CONFIG.network, input_size=size)
+    assert dataclasses.replace(baseline.CONFIG.network, input_size=22).map_side == 2
+
+
+@pytest.mark.parametrize("floor", [math.nan, "0.35", -0.1, 1.1])
+def test_what_makes_no_floor(floor: Any) -> None:
+    with pytest.raises(ValueError, match="planted_hit from 0 to 1"):
+        dataclasses.replace(default.CONFIG.floor, planted_hit=floor)
 
 
 @pytest.mark.parametrize("changes", [{"flip": 1.1}, {"rotation": -1}, {"zoom": 1.0}])

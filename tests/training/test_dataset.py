@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import os
 import shutil
+import sys
 import zlib
 from pathlib import Path
 
@@ -23,6 +26,7 @@ from training.data.dataset import (
     read_folder,
     trained_fingerprints,
 )
+from training.data.digests import file_digest
 from training.data.held_out import held_out_patients
 from training.data.images import load_images
 from training.data.patients import folds_digest, split_by_patient, without_held_out
@@ -45,8 +49,8 @@ def add_image(path: Path, *, seed: int | None = None) -> None:
         ("PNEUMONIA/person1_virus_6_2.png", "person1", "virus"),
         ("NORMAL/NORMAL2-IM-0927-0001.jpeg", "NORMAL2-IM-0927", "normal"),
         ("NORMAL/IM-0539-0001-0002.jpeg", "IM-0539", "normal"),
-        ("NORMAL/somebody.JPG", "somebody", "normal"),
-        ("PNEUMONIA/case 12.png", "case 12", "pneumonia"),
+        ("NORMAL/somebody.JPG", "train/NORMAL/somebody", "normal"),
+        ("PNEUMONIA/case 12.png", "train/PNEUMONIA/case 12", "pneumonia"),
     ],
 )
 def test_patient_and_kind_come_from_the_name(
@@ -173,11 +177,52 @@ def test_many_images_of_a_patient_are_not_many_patients() -> None:
         split_by_patient([*several, *others], fraction=0.25, seed=1)
 
 
-def test_what_is_held_out_is_the_nearest_fraction() -> None:
-    """15 % are one seventh rather than one sixth."""
+@pytest.mark.parametrize(("fraction", "held_out"), [(0.15, 6), (0.2, 8), (0.4, 14), (0.5, 21)])
+def test_what_is_held_out_is_the_nearest_fraction(fraction: float, held_out: int) -> None:
+    """15 % are one seventh rather than one sixth, 40 % one third rather than one half."""
     records = named([f"n{i}" for i in range(42)], 0) + named([f"p{i}" for i in range(42)], 1)
-    _, validation = split_by_patient(records, fraction=0.15, seed=1)
-    assert [sum(record.label == label for record in validation) for label in (0, 1)] == [6, 6]
+    _, validation = split_by_patient(records, fraction=fraction, seed=1)
+    counts = [sum(record.label == label for record in validation) for label in (0, 1)]
+    assert counts == pytest.approx([held_out, held_out], abs=1)
+
+
+def test_a_patient_with_most_images_of_a_class_leaves_none_of_it_to_the_other_split() -> None:
+    images = []
+    for label, counts in enumerate([(28, 24, 8, 5, 3, 1), (517, 4, 2, 2, 1, 1, 1)]):
+        for patient, count in enumerate(counts):
+            names = [f"{label}-{patient}-{i}" for i in range(count)]
+            images += [
+                dataclasses.replace(record, patient=f"{label}-{patient}")
+                for record in named(names, label)
+            ]
+    with pytest.raises(DatasetError, match="no held-out images of class PNEUMONIA"):
+        split_by_patient(images, fraction=0.2, seed=1)
+
+
+def test_images_of_one_name_in_two_folders_are_of_two_patients(tmp_path: Path) -> None:
+    for folder in ("train/NORMAL", "train/PNEUMONIA", "val/NORMAL"):
+        for name in ("1.png", "1.jpeg", "2.png"):
+            add_image(tmp_path / folder / name)
+    records, _ = read_folder(tmp_path)
+    assert len(records) == 9
+    assert len({record.patient for record in records}) == 6
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of files are text there")
+def test_a_name_that_is_no_text_is_said(chest_images: Path, tmp_path: Path) -> None:
+    shutil.copytree(chest_images, tmp_path / "data")
+    image = next((tmp_path / "data/train/NORMAL").iterdir())
+    shutil.copy(image, os.fsencode(image.parent) + b"/caf\xe9.png")
+    with pytest.raises(DatasetError, match=r"caf\\xe9\.png': the name is not UTF-8"):
+        read_folder(tmp_path / "data")
+
+
+def test_a_digest_is_of_the_content(tmp_path: Path) -> None:
+    content = bytes(range(256)) * 5000
+    (tmp_path / "file").write_bytes(content)
+    (tmp_path / "empty").touch()
+    assert file_digest(tmp_path / "file") == hashlib.sha256(content).hexdigest()
+    assert [file_digest(tmp_path / name) for name in ("empty", "none")] == ["", ""]
 
 
 @pytest.mark.parametrize(("others", "left_out"), [(0, 1), (1, 1), (2, 0)])

@@ -383,6 +383,30 @@ def test_a_fit_that_diverges_says_so(
         fit(config, splits, folder)
 
 
+def test_a_damaged_checkpoint_is_said(chest_images: Path, tmp_path: Path) -> None:
+    """As a power cut may leave it."""
+    folder = RunFolder(tmp_path / "run")
+    config = dataclasses.replace(QUICK_FIT, epochs=2)
+    splits = load_splits(config, chest_images)
+    folder.start(config, chest_images, splits)
+    with pytest.raises(KeyboardInterrupt):
+        fit(config, splits, folder, callbacks=[InterruptAfter(1)])
+    (_, checkpoint) = folder.latest_checkpoint()
+    assert checkpoint
+    checkpoint.write_bytes(checkpoint.read_bytes()[:5000])
+    with pytest.raises(RunError, match=r"epoch-0001\.weights\.h5: is damaged .* Delete it"):
+        fit(config, splits, folder)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", '{"training": [], "data": {}}'])
+def test_a_folder_whose_config_is_none_of_a_run(
+    chest_images: Path, splits: Splits, tmp_path: Path, content: str
+) -> None:
+    (tmp_path / "config.json").write_text(content)
+    with pytest.raises(RunError, match=r"config\.json: "):
+        RunFolder(tmp_path).start(tiny.CONFIG, chest_images, splits)
+
+
 def test_two_processes_never_fit_one_run(
     chest_images: Path, splits: Splits, tmp_path: Path
 ) -> None:

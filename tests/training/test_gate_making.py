@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from pathlib import Path
 
 import cv2
@@ -14,6 +15,7 @@ from cxr.errors import BundleError, DatasetError, RunError, UnreadableRadiograph
 from cxr.gate.gate import Gate
 from cxr.gate.lungs import KINDS, LungNetworkConfig
 from cxr.reading.radiograph import read_radiograph
+from training.data.held_out import held_out_patients
 from training.data.masks import read_mask
 from training.fitting.augmentation import augment, augment_with_masks
 from training.fitting.presets import default
@@ -125,6 +127,23 @@ def test_kinds_come_from_a_column_or_from_names(chest_images: Path, folder: Path
         load_gate_images(chest_images, lungs, folder / "odd.csv", size=SIDE)
     with pytest.raises(DatasetError, match="expected images of adults, too"):
         load_gate_images(chest_images, [folder / "children.csv"], folder / "others.csv", size=SIDE)
+    pd.DataFrame({"path": ["photo_1.png", ""], "kind": "other"}).to_csv(folder / "gap.csv")
+    with pytest.raises(DatasetError, match="a row has no path"):
+        load_gate_images(chest_images, lungs, folder / "gap.csv", size=SIDE)
+
+
+def test_a_gate_does_not_learn_from_patients_who_are_held_out(
+    chest_images: Path, folder: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(chest_images, tmp_path / "data")
+    patient = min(name for name in held_out_patients() if name.startswith("person"))
+    for number, path in enumerate(sorted((tmp_path / "data/train/PNEUMONIA").iterdir())[:3]):
+        path.rename(path.with_name(f"{patient}_virus_{number}.jpeg"))
+    images = load_gate_images(
+        tmp_path / "data", [folder / "lungs.csv"], folder / "others.csv", size=SIDE
+    )
+    assert len(images.records) == 45
+    assert patient not in {record.patient for record in images.records}
 
 
 def test_each_kind_is_spread_over_the_folds() -> None:
@@ -206,3 +225,26 @@ def test_a_mask_is_read_at_another_size(folder: Path) -> None:
     assert mask.sum() == 2 * 8 * 4
     with pytest.raises(UnreadableRadiograph, match=r"broken\.png: cannot be read as a mask"):
         read_mask(folder / "broken.png", SIDE)
+
+
+@pytest.mark.parametrize(
+    "faintest",
+    [
+        np.uint8(1),
+        np.uint16(1),
+        np.array([1, 0, 0], np.uint8),
+        np.array([0, 0, 1], np.uint16),
+        np.array([0, 1, 0, 255], np.uint8),
+    ],
+    ids=["8 bits", "16 bits", "colour", "colour of 16 bits", "colour and transparent"],
+)
+def test_a_mask_is_what_is_not_black(tmp_path: Path, faintest: np.ndarray) -> None:
+    picture = np.zeros((8, 8, *faintest.shape), faintest.dtype)
+    if faintest.shape == (4,):
+        picture[..., 3] = 255
+    picture[2:4, 2:6] = faintest
+    path = tmp_path / "é.png"
+    cv2.imencode(".png", picture)[1].tofile(path)
+    mask = read_mask(path, 8)
+    np.testing.assert_array_equal(mask[2:4, 2:6], 1)
+    assert mask.sum() == 8

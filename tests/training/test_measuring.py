@@ -460,7 +460,7 @@ def test_thresholds_hold_for_images_taken_otherwise_too(
 
 @pytest.mark.parametrize("matches", [True, False], ids=["of this model", "of another"])
 def test_official_figures_are_taken_only_of_this_very_model(
-    retrained: Bundle, tmp_path: Path, matches: bool
+    retrained: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str], matches: bool
 ) -> None:
     folder = tmp_path / "bundle"
     shutil.copytree(retrained.folder, folder)
@@ -471,7 +471,10 @@ def test_official_figures_are_taken_only_of_this_very_model(
     }
     path = tmp_path / "official_test.json"
     path.write_text(json.dumps(figures))
-    assert main(["card", "--model", str(folder), "--official-test", str(path)]) == 0
+    code = main(["card", "--model", str(folder), "--official-test", str(path)])
+    assert code == (0 if matches else 2)
+    if not matches:
+        assert "was measured on another model" in capsys.readouterr().err
     card = (folder / "README.md").read_text(encoding="utf-8")
     assert ("AUC 0.9876" in card) is matches
     assert ("Official test split: not yet measured." in card) is not matches

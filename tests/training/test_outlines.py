@@ -102,6 +102,22 @@ def test_images_of_any_split_and_of_its_patients_do_not_come_from_elsewhere(
     assert read_elsewhere([table], root, records, Preprocessing(size=SIZE)) is None
 
 
+def test_other_images_of_one_name_do_come_from_elsewhere(
+    chest_images: Path, tables: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "data"
+    shutil.copytree(chest_images, root)
+    own = next((root / "train" / "NORMAL").iterdir())
+    own.rename(own.with_name("1.jpeg"))
+    records, _ = read_folder(root)
+    for name, level in (("1.jpeg", 55), ("2.jpeg", 66)):
+        cv2.imwrite(str(tables / name), np.full((48, 48), level, np.uint8))
+    table = write(tables, "lungs.csv", "image,lung_mask", "1.jpeg,mask.png", "2.jpeg,mask.png")
+    found = read_elsewhere([table], root, records, Preprocessing(size=SIZE))
+    assert found
+    assert [record.path for record in found.records] == ["1.jpeg", "2.jpeg"]
+
+
 def test_a_box_that_begins_before_the_image_is_cut_off_there(
     chest_images: Path, tables: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -30,7 +31,8 @@ class Record:
     Attributes:
         path: where it is, relative to the data folder, with forward slashes.
         label: 0 for normal, 1 for pneumonia.
-        patient: the patient's id from the file name; the name without suffix where it has none.
+        patient: the patient's id from the file name; where it tells none, the path without suffix,
+            since images of one name in two folders are of different patients.
         kind: ``"normal"``, ``"bacteria"``, ``"virus"``, or ``"pneumonia"`` where the name does not
             say which.
         split: ``"train"``, ``"val"`` or ``"test"``, as the folder has it.
@@ -125,13 +127,33 @@ def read_split(folder: Path, *, split: str, root: Path | None = None) -> list[Re
 
 
 def image_paths(folder: Path) -> list[tuple[Path, int]]:
-    """Files under ``folder/{NORMAL,PNEUMONIA}`` in order, with their labels; none is opened."""
-    return [
+    """Files under ``folder/{NORMAL,PNEUMONIA}`` in order, with their labels; none is opened.
+
+    Raises:
+        DatasetError: the name of one is not UTF-8.
+    """
+    found = [
         (path, label)
         for label, name in enumerate(CLASS_NAMES)
         for path in sorted((folder / name).rglob("*"))
         if path.suffix.lower() in _IMAGE_SUFFIXES and not path.is_dir()
     ]
+    for path, _ in found:
+        if not _is_utf8(str(path)):
+            raise DatasetError(
+                f"{os.fsencode(path)!r}: the name is not UTF-8, and could not be written into "
+                "tables. Rename the file or its folder."
+            )
+    return found
+
+
+def _is_utf8(text: str) -> bool:
+    """Whether text can be written as UTF-8; names of files may hold any bytes on Linux."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def make_record(root: Path, path: Path, label: int, *, split: str) -> Record:
@@ -143,17 +165,27 @@ def make_record(root: Path, path: Path, label: int, *, split: str) -> Record:
         label: 0 or 1.
         split: that it belongs to.
     """
-    match = _PNEUMONIA_NAME.match(path.name) or _NORMAL_NAME.match(path.name)
-    names = match.groupdict() if match else {}
+    names = _told_by(path.name)
     kind = "normal" if label == 0 else names.get("kind", "pneumonia")
+    relative = path.relative_to(root) if path.is_relative_to(root) else path
     return Record(
-        path=(path.relative_to(root) if path.is_relative_to(root) else path).as_posix(),
+        path=relative.as_posix(),
         label=label,
-        patient=names.get("patient", path.stem),
+        patient=names.get("patient", relative.as_posix().removesuffix(relative.suffix)),
         kind=kind,
         split=split,
         digest=file_digest(path),
     )
+
+
+def named_patient(record: Record) -> str | None:
+    """The patient whom the file's name tells, if it tells one."""
+    return _told_by(Path(record.path).name).get("patient")
+
+
+def _told_by(name: str) -> dict[str, str]:
+    match = _PNEUMONIA_NAME.match(name) or _NORMAL_NAME.match(name)
+    return match.groupdict() if match else {}
 
 
 def is_kermany(records: Iterable[Record]) -> bool:

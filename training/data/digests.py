@@ -13,10 +13,11 @@ import numpy.typing as npt
 def file_digest(path: Path) -> str:
     """Digest of a file's content; empty if it has none or cannot be opened."""
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256")
+            return digest.hexdigest() if file.tell() else ""
     except (OSError, ValueError):  # whoever reads the image reports what is wrong with it
         return ""
-    return hashlib.sha256(content).hexdigest() if content else ""
 
 
 def list_digest(entries: Iterable[str]) -> str:

@@ -64,11 +64,11 @@ def _of_csv(path: Path, positive: str | None) -> list[Record]:
         make_record(path.parent, path.parent / name, label, split=path.stem)
         for name, label in zip(table[column], labels, strict=True)
     ]
-    # Images of one name in two folders are of different patients.
-    ids = [r.path if r.patient == Path(r.path).stem else r.patient for r in records]
     if "patient" in table:
-        ids = [given.strip() or id_ for given, id_ in zip(table["patient"], ids, strict=True)]
-    records = [replace(record, patient=id_) for record, id_ in zip(records, ids, strict=True)]
+        records = [
+            replace(record, patient=given.strip() or record.patient)
+            for record, given in zip(records, table["patient"], strict=True)
+        ]
     for label, name in enumerate(CLASS_NAMES):
         if label not in labels:
             raise DatasetError(f"{path}: no image of class {name}.")

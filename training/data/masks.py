@@ -30,16 +30,23 @@ def read_mask(path: Path, size: int) -> npt.NDArray[np.float32]:
     """A mask as float32 (size, size), 0 or 1.
 
     Args:
-        path: of a grey or colour picture that is black outside.
+        path: of a picture, grey or in colour, of 8 or 16 bits, that is black outside.
         size: side of the result.
 
     Raises:
         UnreadableRadiograph: it cannot be read as a picture.
     """
-    mask = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    try:
+        # As it is: made grey or of 8 bits by OpenCV, faint values would become black.
+        mask = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+    except (OSError, ValueError, cv2.error):
+        mask = None
     if mask is None:
         raise UnreadableRadiograph(str(path), Message("no_mask"))
-    inside = (mask > 0).astype(np.float32)
+    colours = np.atleast_3d(mask)
+    if colours.shape[2] in (2, 4):
+        colours = colours[..., :-1]  # without what is transparent
+    inside = np.asarray(colours.any(axis=2), dtype=np.float32)
     fractions = cv2.resize(inside, (size, size), interpolation=cv2.INTER_AREA)
     return np.asarray(fractions >= 0.5, dtype=np.float32)
 

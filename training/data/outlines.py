@@ -19,7 +19,7 @@ from cxr.errors import DatasetError
 from cxr.gate.gate import Gate
 from cxr.preprocessing import Preprocessing
 from cxr.reading.radiograph import read_radiograph
-from training.data.dataset import ALL, Record, list_records, make_record
+from training.data.dataset import ALL, Record, list_records, make_record, named_patient
 from training.data.digests import file_digest
 from training.data.held_out import held_out_patients
 from training.data.images import Outlines, Split
@@ -95,14 +95,14 @@ def read_elsewhere(
     Returns:
         The images, with label 0 where they are known to be normal and 1 otherwise; None if there
         are none. Other copies of images of the data folder, whatever split they are in, and images
-        of its patients are left out.
+        of its patients, as far as names tell them, are left out.
 
     Raises:
         DatasetError: a table cannot be read or lacks a column.
         UnreadableRadiograph: an image or a mask cannot be read.
     """
     images, lungs, found = [], [], []
-    known: set[str] | None = None  # of the data folder: reading all of it takes a while
+    known: set[str | None] | None = None  # of the data folder: reading all of it takes a while
     for table in tables:
         rows = _read_table(table, LUNGS)
         if LUNGS not in rows:
@@ -117,7 +117,8 @@ def read_elsewhere(
             record = make_record(table.parent, path, 0 if normal else 1, split="elsewhere")
             if known is None:
                 known = _known(list_records(root, splits=ALL))
-            if {record.digest, record.patient} & known:
+            if {record.digest, named_patient(record)} & known:
+                tqdm.write(f"{path}: of the data folder, or of one of its patients; left out")
                 continue
             known.add(record.digest)  # another table may have it, too
             images.append(preprocessing.resize(read_radiograph(path)).astype(np.float16))
@@ -128,10 +129,10 @@ def read_elsewhere(
     return Split(np.stack(images), found, np.stack(lungs).astype(np.float16))
 
 
-def _known(records: Sequence[Record]) -> set[str]:
+def _known(records: Sequence[Record]) -> set[str | None]:
     """Digests and patients of a data folder, and the patients that no fit learns from."""
-    own = {value for record in records for value in (record.digest, record.patient)}
-    return own | held_out_patients()
+    own = {value for record in records for value in (record.digest, named_patient(record))}
+    return (own | held_out_patients()) - {"", None}
 
 
 def _read_table(table: Path, column: str) -> pd.DataFrame:

@@ -28,13 +28,16 @@ def split_by_patient(
 
     Args:
         records: the images to divide.
-        fraction: of the images to hold out, in (0, 0.5]; rounded to the nearest 1/n.
+        fraction: of the images to hold out, in (0, 0.5]; the nearest 1/n is.
         seed: of the shuffle.
 
     Raises:
         DatasetError: a class has too few patients to be in both splits.
     """
-    held_out = patient_folds(records, folds=round(1 / fraction), seed=seed) == 0
+    fewer = int(1 / fraction)
+    folds = min((fewer, fewer + 1), key=lambda n: abs(1 / n - fraction))
+    held_out = patient_folds(records, folds=folds, seed=seed) == 0
+    _require_both_classes(records, held_out)
     splits: tuple[list[Record], list[Record]] = ([], [])
     for record, out in zip(records, held_out, strict=True):
         splits[int(out)].append(record)
@@ -66,6 +69,21 @@ def patient_folds(records: Sequence[Record], *, folds: int, seed: int) -> npt.ND
     for number, (_, held_out) in enumerate(splitter.split(records, labels, patients)):
         numbers[held_out] = number
     return numbers
+
+
+def _require_both_classes(records: Sequence[Record], held_out: npt.NDArray[np.bool_]) -> None:
+    """Raise a `DatasetError` if a class is missing among the held-out images (N,), or the others.
+
+    A patient may have most of the images of a class.
+    """
+    labels = np.array([record.label for record in records])
+    for label, name in enumerate(CLASS_NAMES):
+        for there, which in ((held_out, "held-out"), (~held_out, "training")):
+            if not (labels[there] == label).any():
+                raise DatasetError(
+                    f"A split by patient left no {which} images of class {name}: few patients have "
+                    "most of its images. Add patients, or choose another fraction or seed."
+                )
 
 
 def folds_digest(records: Sequence[Record], folds: npt.NDArray[np.int64]) -> str:

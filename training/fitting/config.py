@@ -52,6 +52,9 @@ _LIMITS = {
     "validation_fraction": (0, 0.5),
     "seed": (0, 2**32 - 1),
 }
+# What a fit on all images may have otherwise than the cross-validations whose figures it takes. The
+# preset is a name, and the floor only decides whether a bundle is written.
+MAY_DIFFER = frozenset({"preset", "epochs", "seed", "validation_fraction", "floor"})
 _EXCLUDED = {"small_fraction": (1,), "learning_rate": (0,), "ema_momentum": (1,)}
 _WHOLE_NUMBERS = ("epochs", "small_size", "batch_size", "warmup_epochs", "seed")
 _CHOICES = {

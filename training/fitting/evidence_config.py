@@ -69,3 +69,8 @@ class HeatmapFloor:
     locality: float
     planted_hit: float
     normal_heat: float
+
+    def __post_init__(self) -> None:
+        for name, value in dataclasses.asdict(self).items():
+            if not isinstance(value, int | float) or not 0 <= value <= 1:
+                raise ValueError(f"Expected {name} from 0 to 1. Received: {value!r}")

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from pathlib import Path
 
 import keras
 from keras import ops
 from tqdm import tqdm
 
 from cxr.cores import cores
+from cxr.errors import RunError
 from training.data.images import Splits, resize_images, resize_split
 from training.fitting.batches import ImageBatches
 from training.fitting.callbacks import ProgressBar, RunRecorder
@@ -57,7 +59,7 @@ def _fit(
     keras.utils.set_random_seed(config.seed)
     network = build_network(config.network)
     if run.weights.exists():
-        network.load_weights(run.weights)
+        _load(network, run.weights)
         tqdm.write(f"{run.folder}: finished already; delete the folder to train again.")
         return network
 
@@ -69,9 +71,24 @@ def _fit(
     if config.select_by == LAST or kept is None:
         network.set_weights(trained.get_weights())
     else:
-        network.load_weights(run.best(kept))
+        _load(network, run.best(kept))
     run.save_result(network)
     return network
+
+
+def _load(model: keras.Model, path: Path) -> None:
+    """Load a file of the run.
+
+    Raises:
+        RunError: it is damaged.
+    """
+    try:
+        model.load_weights(path)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:  # the last is of HDF5
+        raise RunError(
+            f"{path}: is damaged ({error}). Delete it, and run the same command again: it is "
+            "trained anew."
+        ) from error
 
 
 def _fit_stage(
@@ -99,7 +116,7 @@ def _fit_stage(
     # Otherwise some backends take a batch of the epoch to do so.
     make_variables(trainee, *batches[0])
     if checkpoint:
-        trainee.load_weights(checkpoint)
+        _load(trainee, checkpoint)
         tqdm.write(f"{run.folder}: going on after epoch {epoch} of {config.epochs}, {size} pixels.")
     trainee.fit(
         batches,

@@ -43,7 +43,7 @@ def load_splits(
     """Read a data folder for a fit.
 
     Its train and val splits are pooled and split anew by patient, since the published val split has
-    16 images only. Its test split is not read.
+    16 images only. Of its test split no image is decoded, and none is used.
 
     Args:
         config: preprocessing, validation fraction and seed.

@@ -30,7 +30,7 @@ from filelock import FileLock, Timeout
 from cxr.errors import RunError, not_written
 from training.data.dataset import file_list_digest
 from training.data.images import Splits
-from training.files import make_folder, read_json, write_atomically, write_json, write_text
+from training.files import make_folder, read_object, write_atomically, write_json, write_text
 from training.fitting.config import TrainingConfig, as_written_now
 from training.metrics.documents import HistoryRow
 from training.networks.saving import save_weights
@@ -101,7 +101,7 @@ class RunFolder:
         """
         document = _describe(config, data, splits)
         if self.config.exists():
-            started = read_json(self.config)
+            started = read_object(self.config)
             _check_same(self.folder, started, document)
             floor = document["training"]["floor"]
             if started["training"].get("floor") != floor:
@@ -253,14 +253,15 @@ def _describe(config: TrainingConfig, data: Path, splits: Splits) -> RunDocument
 
 def _check_same(folder: Path, started: dict[str, Any], now: RunDocument) -> None:
     """Images and configuration must be equal; the folder may have moved, versions may differ."""
-    if not {"data", "training"} <= started.keys():
+    data, training = started.get("data"), started.get("training")
+    if not (isinstance(data, dict) and isinstance(training, dict) and "file_list_sha256" in data):
         raise RunError(f"{folder / 'config.json'}: does not describe a run. Choose another --out.")
-    if started["data"]["file_list_sha256"] != now["data"]["file_list_sha256"]:
+    if data["file_list_sha256"] != now["data"]["file_list_sha256"]:
         raise RunError(
-            f"{folder}: this run was started on other images "
-            f"({started['data']['images']}, now {now['data']['images']}). Choose another --out."
+            f"{folder}: this run was started on other images ({data.get('images')}, now "
+            f"{now['data']['images']}). Choose another --out."
         )
-    before, after = as_written_now(started["training"]), as_written_now(now["training"])
+    before, after = as_written_now(training), as_written_now(now["training"])
     # The floor decides only whether a bundle is written of what was trained.
     differing = sorted(key for key in after if before.get(key) != after[key] and key != "floor")
     if differing:
@@ -268,9 +269,9 @@ def _check_same(folder: Path, started: dict[str, Any], now: RunDocument) -> None
             f"{folder}: this run was started with another "
             f"{', '.join(differing)}. Choose another --out, or give the settings of that start."
         )
-    if started["data"].get("train_sha256") != now["data"]["train_sha256"]:
+    if data.get("train_sha256") != now["data"]["train_sha256"]:
         raise RunError(f"{folder}: this run was started on another split. Choose another --out.")
-    if started["data"].get("outlines_sha256") != now["data"]["outlines_sha256"]:
+    if data.get("outlines_sha256") != now["data"]["outlines_sha256"]:
         raise RunError(f"{folder}: this run was started with other outlines. Choose another --out.")
 
 

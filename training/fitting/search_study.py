@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import time
 import warnings
 from collections.abc import Iterator
@@ -13,7 +12,8 @@ from typing import Any
 import optuna
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from cxr.errors import RunError, not_written
 from training.fitting.config import as_written_now
@@ -121,7 +121,10 @@ def _open_once(url: str) -> optuna.Study:
 
 
 def _without_password(url: str) -> str:
-    return re.sub(r"://[^@/]*@", "://…@", url)
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except (ArgumentError, ValueError):  # who knows where a password is in it
+        return f"{url.partition(':')[0]}:…"
 
 
 class _SeededByTrial(optuna.samplers.BaseSampler):

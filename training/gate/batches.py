@@ -182,6 +182,8 @@ def _add_opacities(image: Image, mask: Image, rng: np.random.Generator) -> Image
     side = image.shape[0]
     opacity = np.zeros_like(image)
     places = np.argwhere(mask > 0.5)
+    if not len(places):
+        return image
     for _ in range(int(rng.integers(1, 5))):
         y, x = places[rng.integers(len(places))]
         axes = tuple(int(a) for a in rng.integers(side // 20, side // 5, size=2))

@@ -18,6 +18,7 @@ from cxr.reading.radiograph import read_radiograph
 from training.data.dataset import Record, read_folder
 from training.data.images import Outlines, StoredImages, load_images
 from training.data.outlines import LUNGS, read_elsewhere, read_outlines
+from training.data.patients import without_held_out
 
 # What an image shows, by the first word of its file's name; "other" for any other word.
 _KIND_BY_NAME: dict[str, Kind] = {
@@ -58,7 +59,8 @@ def load_gate_images(data: Path, lungs: Sequence[Path], others: Path, *, size: i
     """Read all images that a gate is made from.
 
     Args:
-        data: a data folder of children's images; its test split is never opened.
+        data: a data folder of children's images. Its test split is not read, and patients whom no
+            fit learns from are left out.
         lungs: CSVs with the columns image and lung_mask. Images of the data folder are children's,
             all others adults'.
         others: a CSV of images of anything else, with the column path. The optional column kind
@@ -71,7 +73,7 @@ def load_gate_images(data: Path, lungs: Sequence[Path], others: Path, *, size: i
         RadiographError: an adult's image or mask cannot be read.
     """
     preprocessing = Preprocessing(size=size)
-    records, _ = read_folder(data)
+    records = without_held_out(read_folder(data)[0])
     children, records = load_images(data, records, preprocessing)
     adults = read_elsewhere(lungs, data, records, preprocessing)
     if adults is None or adults.lungs is None:
@@ -97,6 +99,8 @@ def _read_others(
     rows = _read_table(table)
     images, names, kinds = [], [], []
     for _, row in rows.iterrows():
+        if not row["path"].strip():
+            raise DatasetError(f"{table}: a row has no path. Fill it in, or delete the row.")
         name = Path(row["path"]).name
         try:
             radiograph = read_radiograph(table.parent / row["path"])
@@ -127,7 +131,7 @@ def _read_table(table: Path) -> pd.DataFrame:
         DatasetError: it cannot be read, lacks the column path, or has no rows.
     """
     try:
-        rows = pd.read_csv(table, dtype=str)
+        rows = pd.read_csv(table, dtype=str, keep_default_na=False)
     except (OSError, ValueError) as error:
         raise DatasetError(f"{table}: cannot be read as CSV ({error}).") from error
     if "path" not in rows or not len(rows):

@@ -33,7 +33,7 @@ from training.data.patients import patient_folds
 from training.files import (
     as_json,
     make_folder,
-    read_json,
+    read_object,
     replaced_whole,
     write_atomically,
     write_json,
@@ -145,7 +145,7 @@ def _start(path: Path, images: GateImages, plan: GatePlan) -> None:
         "others_sha256": array_digest([images.adults, images.others]),
         "names_sha256": hashlib.sha256("\n".join(names).encode()).hexdigest(),
     }
-    if path.exists() and read_json(path) != as_json(document):
+    if path.exists() and read_object(path) != as_json(document):
         raise RunError(
             f"{path.parent}: holds a gate of another plan or of other images. Choose another --out."
         )

@@ -86,7 +86,7 @@ def _compare(traced: Compute, graph: Graph, images: npt.NDArray[np.float32], bat
         expected, found = traced(tf.constant(some)), graph.run(some)
         for name, value in found.items():
             difference = float(np.abs(value - expected[name].numpy()).max())
-            worst[name] = max(worst.get(name, 0.0), difference)
+            worst[name] = float(np.maximum(worst.get(name, 0.0), difference))  # or NaN
     tolerances = {name: LOGIT_TOLERANCE if name == "logit" else MAP_TOLERANCE for name in worst}
     if any(not worst[name] <= tolerances[name] for name in worst):
         figures = ", ".join(f"{name} by {difference:.2g}" for name, difference in worst.items())

@@ -13,7 +13,7 @@ from cxr.model.bundle import Bundle, load_bundle, save_evaluation
 from cxr.model.operating_points import OperatingPoints
 from cxr.templates import render, words
 from training.files import read_json
-from training.fitting.config import as_written_now
+from training.fitting.config import MAY_DIFFER, as_written_now
 from training.templates import FOLDER
 
 # The fields of another cross-validation that a bundle stores.
@@ -35,8 +35,8 @@ def update_bundle(folder: Path, sections: Mapping[str, Path]) -> Bundle:
 
     Args:
         folder: the bundle.
-        sections: JSON files, by the section of the evaluation that they are stored as. Figures on
-            the official test split are stored only if they were measured on this very model.
+        sections: JSON files, by the section of the evaluation that they are stored as. Figures of
+            the official test split that were stored before and are of another model go.
 
     Raises:
         DatasetError: a file does not hold what its section needs.
@@ -50,6 +50,8 @@ def update_bundle(folder: Path, sections: Mapping[str, Path]) -> Bundle:
             problem = _CHECKS[name](document, bundle)
             if problem:
                 raise DatasetError(f"{path}: {problem}")
+        if missing := [key for key in _KEPT.get(name, ()) if key not in document]:
+            raise DatasetError(f"{path}: lacks {', '.join(missing)}. Measure again.")
         evaluation[name] = {key: document[key] for key in _KEPT.get(name, document)}
     if not _is_of(evaluation.get("official_test"), bundle.sha256):
         evaluation.pop("official_test", None)
@@ -70,17 +72,14 @@ def _check_measured(document: dict[str, Any], bundle: Bundle) -> str:
     return f"was measured on another model. Measure {bundle.folder} and give that file."
 
 
-# What a fit on all images may have otherwise than its cross-validations.
-_MAY_DIFFER = {"preset", "epochs", "seed", "validation_fraction", "floor"}
-
-
 def _check_groups(by: str, document: dict[str, Any], bundle: Bundle) -> str:
     """Why a cross-validation is not one by these groups, of this model's settings; or empty."""
-    if document.get("plan", {}).get("by") != by:
+    plan, training = document.get("plan"), document.get("training")
+    if not (isinstance(plan, dict) and plan.get("by") == by and isinstance(training, dict)):
         return f"expected the result of cross-validate --by {by}."
     ours = as_written_now(bundle.config["training"])
-    theirs = as_written_now(document.get("training", {}))
-    keys = (ours.keys() | theirs.keys()) - _MAY_DIFFER
+    theirs = as_written_now(training)
+    keys = (ours.keys() | theirs.keys()) - MAY_DIFFER
     differing = sorted(key for key in keys if ours.get(key) != theirs.get(key))
     if not differing:
         return ""
@@ -89,7 +88,8 @@ def _check_groups(by: str, document: dict[str, Any], bundle: Bundle) -> str:
 
 def _check_baseline(document: dict[str, Any], bundle: Bundle) -> str:
     """Why a cross-validation is not the baseline's on this model's folds; or empty."""
-    if document.get("training", {}).get("preset") != "baseline":
+    training = document.get("training")
+    if not (isinstance(training, dict) and training.get("preset") == "baseline"):
         return "expected the result of cross-validate --preset baseline."
     same = document.get("folds_sha256") == bundle.evaluation.get("folds_sha256")
     return "" if same else "has other folds than this model's own cross-validation."
@@ -98,6 +98,7 @@ def _check_baseline(document: dict[str, Any], bundle: Bundle) -> str:
 _CHECKS: dict[str, Callable[[dict[str, Any], Bundle], str]] = {
     "explanation": _check_measured,
     "external": _check_measured,
+    "official_test": _check_measured,
     "typicality": partial(_check_groups, "typicality"),
     "acquisition": partial(_check_groups, "acquisition"),
     "baseline": _check_baseline,

@@ -29,7 +29,7 @@ from training.data.acquisition import acquisition_features, acquisition_groups, 
 from training.data.dataset import file_list_digest
 from training.data.images import Split, Splits
 from training.data.patients import folds_digest, patient_folds
-from training.files import as_json, make_folder, read_json, write_json
+from training.files import as_json, make_folder, read_json, read_object, write_json
 from training.fitting.config import TrainingConfig, as_written_now
 from training.fitting.fit import fit
 from training.fitting.run_folder import RunFolder
@@ -203,8 +203,9 @@ def _start(
     }
     now = as_json(document)
     if (out / _CONFIG).exists():
-        before = read_json(out / _CONFIG)
-        before["training"] = as_written_now(before.get("training", {}))
+        before = read_object(out / _CONFIG)
+        training = before.get("training")
+        before["training"] = as_written_now(training if isinstance(training, dict) else {})
         differing = sorted(key for key in now if before.get(key) != now[key])
         if differing:
             raise RunError(

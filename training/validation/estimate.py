@@ -15,7 +15,7 @@ from cxr.model.operating_points import OperatingPoints
 from training.data.dataset import file_list_digest
 from training.data.images import Split
 from training.files import read_json
-from training.fitting.config import TrainingConfig
+from training.fitting.config import MAY_DIFFER, TrainingConfig
 from training.metrics.documents import CrossValidation
 from training.validation.cross_validation import RESULT, Plan
 from training.validation.fold_figures import measure_folds
@@ -95,9 +95,7 @@ def _read(
             f"{path}: no finished cross-validation ({error!r}). Run cross-validate first."
         ) from error
     now = config.to_json()
-    # The fit on all images may take other epochs; the floor only decides whether it is kept.
-    may_differ = {"epochs", "seed", "floor"}
-    differing = sorted(key for key in now.keys() - may_differ if trained.get(key) != now[key])
+    differing = sorted(key for key in now.keys() - MAY_DIFFER if trained.get(key) != now[key])
     if differing:
         raise RunError(
             f"{path}: was fitted with another {', '.join(differing)}. Give the settings of that "

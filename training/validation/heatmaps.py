@@ -78,6 +78,11 @@ def check_heatmaps(
     if held_out:
         patients = held_out_patients()
         records = [record for record in records if record.patient in patients]
+        if not records:
+            raise DatasetError(
+                f"{data}: has none of the patients that --held-out means. They are of chest_xray, "
+                "by the names of its files."
+            )
     images, records = load_images(root, records, bundle.preprocessing)
     positive = np.flatnonzero([record.label == 1 for record in records])
     if not len(positive):

@@ -139,7 +139,7 @@ def write_report(
         "data": {
             "name": "/".join(data.resolve().parts[-2:]),  # without the rest of a private path
             "positive": positive or CLASS_NAMES[1],
-            "file_list_sha256": file_list_digest(records),
+            "file_list_sha256": file_list_digest(scored.records),
             "trained_on": count_trained_on(bundle, scored.records),
         },
         **_evaluate(scored),
