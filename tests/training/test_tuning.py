@@ -148,13 +148,13 @@ def test_nothing_is_tuned_without_images_held_out(chest_images: Path, tmp_path: 
     ["nosql://me:secret@nowhere", "nosql://me:se/cret@nowhere/db", "nosql://me:se@cret@nowhere/db"],
 )
 def test_a_storage_that_cannot_be_used(url: str) -> None:
-    with pytest.raises(RunError, match=r"nosql://me:\*\*\*@nowhere.*: cannot be used") as error:
+    with pytest.raises(RunError, match=r"^nosql:…@nowhere.*: cannot be used") as error:
         open_study(url, {}, seed=1)
     assert "cret" not in str(error.value)
 
 
 def test_what_is_no_address_of_a_storage_is_not_repeated() -> None:
-    with pytest.raises(RunError, match=r"^me:…: cannot be used") as error:
+    with pytest.raises(RunError, match=r"^me:…@nowhere: cannot be used") as error:
         open_study("me:secret@nowhere", {}, seed=1)
     assert "secret" not in str(error.value)
 
