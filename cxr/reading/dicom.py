@@ -20,7 +20,7 @@ import pydicom
 from pydicom.datadict import dictionary_has_tag, dictionary_keyword, dictionary_VR
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.encaps import get_frame
+from pydicom.encaps import encapsulate, get_frame
 from pydicom.filereader import read_dataset, read_preamble
 from pydicom.sequence import Sequence
 from pydicom.uid import (
@@ -28,12 +28,14 @@ from pydicom.uid import (
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
+    JPEGBaseline8Bit,
     RLELossless,
 )
 
 from cxr.errors import RadiographTooLarge, UnreadableRadiograph, UnsupportedRadiograph
 from cxr.messages import Message
 from cxr.reading.acquisition import Acquisition
+from cxr.reading.bare_pictures import bare_jpeg
 from cxr.reading.coded_size import coded_size
 from cxr.reading.dicom_decoding import decode_pixels
 from cxr.reading.dicom_pixels import grey_levels
@@ -215,6 +217,8 @@ def _check(dataset: Dataset, name: str, max_pixels: int) -> None:
         if coded_size(frame) != (rows, columns):
             # A decoder takes memory for what the picture says, whatever the header does.
             raise UnreadableRadiograph(name, Message("dicom_other_size"))
+        if syntax == JPEGBaseline8Bit:  # which Pillow decodes
+            dataset.PixelData = encapsulate([bare_jpeg(frame).content])
 
 
 # --- The header -----------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from cxr.messages import Message
 _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
 # Of frames of JPEG (tables and extensions are not among them) and JPEG-LS.
 _FRAME_HEADERS = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}
-_START_OF_SCAN, _END = 0xDA, 0xD9
+START_OF_SCAN, _END = 0xDA, 0xD9
 _MOST_SEGMENTS_BEFORE_FRAME = 10_000
 _MOST_SEGMENTS = 100_000
 _MOST_SCANS = 100  # a progressive picture has about ten
@@ -29,7 +29,7 @@ def frame_size(content: bytes) -> tuple[int, int] | None:
     Args:
         content: of the picture, from its first byte.
     """
-    for marker, at in islice(_segments(content), _MOST_SEGMENTS_BEFORE_FRAME):
+    for marker, at in islice(segments(content), _MOST_SEGMENTS_BEFORE_FRAME):
         if marker in _FRAME_HEADERS and at + 7 <= len(content):
             rows, columns = struct.unpack_from(">2H", content, at + 3)
             return rows, columns
@@ -47,13 +47,13 @@ def require_few_scans(content: bytes, name: str) -> None:
         UnsupportedRadiograph: it has more scans than any encoder writes.
     """
     scans = 0
-    for number, (marker, _) in enumerate(_segments(content)):
-        scans += marker == _START_OF_SCAN
+    for number, (marker, _) in enumerate(segments(content)):
+        scans += marker == START_OF_SCAN
         if scans > _MOST_SCANS or number >= _MOST_SEGMENTS:
             raise UnsupportedRadiograph(name, Message("scans"))
 
 
-def _segments(content: bytes) -> Iterator[tuple[int, int]]:
+def segments(content: bytes) -> Iterator[tuple[int, int]]:
     """Markers up to the end of the picture, and where the length of each segment is."""
     at = 0
     while (found := _MARKER.search(content, at)) and content[found.end() - 1] != _END:

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from cxr.errors import (
     RadiographError,
@@ -26,6 +26,7 @@ from cxr.errors import (
 )
 from cxr.messages import Message
 from cxr.reading.acquisition import UNKNOWN, Acquisition, is_dicom
+from cxr.reading.bare_pictures import JPEG_START, bare_picture, known_format
 from cxr.reading.jpeg_markers import require_few_scans
 from cxr.reading.stored_levels import StoredLevels
 
@@ -37,6 +38,16 @@ MIN_SIDE = 32  # no lung can be seen in fewer pixels
 
 _EIGHT_BIT_MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA"}
 _SIXTEEN_BIT_MODES = {"I;16", "I;16B", "I;16L", "I"}  # Pillow's names for a 16-bit grey PNG
+# What makes a picture upright, by its EXIF orientation.
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 Source = str | os.PathLike[str] | bytes | BinaryIO
 
@@ -96,7 +107,7 @@ def read_radiograph(source: Source, *, name: str | None = None) -> Radiograph:
 
             levels, stored, acquisition = read_dicom(content, name, max_pixels=MAX_PIXELS)
         else:
-            image = ImageOps.exif_transpose(_open(content, name))
+            image = _open(content, name)
             levels = _levels(image, name)
             if image.mode in _SIXTEEN_BIT_MODES:
                 white = _white_of(np.asarray(image))
@@ -147,23 +158,28 @@ def _read_bytes(source: Source, name: str | None) -> tuple[bytes, str]:
 
 
 def _open(content: bytes, name: str) -> Image.Image:
-    """The picture behind its header, refused before any pixel of it is decoded."""
+    """The picture behind its header, upright, refused before any pixel of it is decoded."""
+    if content.startswith(JPEG_START):
+        require_few_scans(content, name)
+    picture = bare_picture(content)
+    if picture is None:
+        if known := known_format(content):
+            raise UnsupportedRadiograph(name, Message("format", {"format": known}))
+        raise UnreadableRadiograph(name, Message("no_picture"))
+    if picture.pictures > 1:
+        count = {"count": picture.pictures}
+        raise UnsupportedRadiograph(name, Message("several_pictures", count))
     try:
-        image = Image.open(io.BytesIO(content))
+        # These alone: Pillow would try dozens of formats, each with its own ways to take time.
+        image = Image.open(io.BytesIO(picture.content), formats=("JPEG", "PNG"))
     except UnidentifiedImageError as error:
         raise UnreadableRadiograph(name, Message("no_picture")) from error
     width, height = image.size
     if width * height > MAX_PIXELS:
         sides = {"width": width, "height": height, "most": MAX_PIXELS}
         raise RadiographTooLarge(name, Message("too_many_pixels", sides))
-    if image.format not in {"JPEG", "MPO", "PNG"}:  # MPO: a JPEG that holds several pictures
-        raise UnsupportedRadiograph(name, Message("format", {"format": str(image.format)}))
-    if image.format != "PNG":
-        require_few_scans(content, name)
-    frames = getattr(image, "n_frames", 1)
-    if frames > 1:
-        raise UnsupportedRadiograph(name, Message("several_pictures", {"count": frames}))
-    return image
+    turn = _TURNS.get(picture.orientation)
+    return image if turn is None else image.transpose(turn)
 
 
 def _levels(image: Image.Image, name: str) -> npt.NDArray[np.float32]:
@@ -191,6 +207,9 @@ def _without_colour(
     """Luminance (H, W) in [0, 1], and how much colour it replaces."""
     if levels.ndim == 2:
         return levels, 0.0
-    colour = float(np.mean(levels.max(axis=2) - levels.min(axis=2)))
+    red, green, blue = cv2.split(np.ascontiguousarray(levels))
+    highest = np.maximum(np.maximum(red, green), blue)
+    lowest = np.minimum(np.minimum(red, green), blue)
+    colour = float(np.mean(highest - lowest))
     luminance = cv2.cvtColor(np.ascontiguousarray(levels), cv2.COLOR_RGB2GRAY)
     return np.asarray(luminance, dtype=np.float32), colour

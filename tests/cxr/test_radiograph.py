@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import io
+import struct
+import time
+import tracemalloc
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageOps
 
 from cxr.errors import (
     RadiographError,
@@ -126,6 +130,10 @@ def test_a_file_larger_than_any_radiograph_is_not_read(monkeypatch: pytest.Monke
             read_radiograph(source, name="image")
 
 
+def noise(side: int = 200) -> Image.Image:
+    return Image.fromarray(np.random.default_rng(0).integers(0, 255, (side, side), np.uint8))
+
+
 def test_exif_orientation_turns_the_image_upright() -> None:
     image = np.zeros((SIDE, 2 * SIDE), np.uint8)
     image[:, :SIDE] = 255  # bright on the left
@@ -135,6 +143,106 @@ def test_exif_orientation_turns_the_image_upright() -> None:
     assert radiograph.shape == (2 * SIDE, SIDE)
     assert radiograph.pixels[:SIDE].mean() > 0.95
     assert radiograph.pixels[SIDE:].mean() < 0.05
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_orientation_is_turned_as_pillow_does(orientation: int, kind: str) -> None:
+    image = Image.fromarray((np.arange(48 * 64).reshape(48, 64) // 16).astype(np.uint8))
+    exif = Image.Exif()
+    exif[0x010F] = "a maker, whose name stands before"
+    exif[0x0112] = orientation
+    content = encode(image, kind, exif=exif)
+    upright = ImageOps.exif_transpose(Image.open(io.BytesIO(content)))
+    pixels = read_radiograph(content).pixels
+    np.testing.assert_allclose(pixels * 255, np.asarray(upright), atol=1e-4)
+
+
+def segment(marker: int, payload: bytes) -> bytes:
+    return struct.pack(">BBH", 0xFF, marker, len(payload) + 2) + payload
+
+
+def chunk(name: bytes, payload: bytes) -> bytes:
+    crc = zlib.crc32(name + payload)
+    return struct.pack(">L", len(payload)) + name + payload + struct.pack(">L", crc)
+
+
+def tags(count: int, size: int) -> bytes:
+    """EXIF whose every tag is of the same bytes, which a reader copies for each."""
+    entries = [struct.pack("<HHLL", 0xA000 + i, 7, size, 8) for i in range(count)]
+    return b"II*\0" + struct.pack("<LH", 8, count) + b"".join(entries) + bytes(size)
+
+
+WHOLE_JPEG, WHOLE_PNG = encode(solid("L", 51), "JPEG"), encode(solid("L", 51), "PNG")
+TO_KEEP_BUSY = {
+    "EXIF of PNG": WHOLE_PNG[:33] + chunk(b"eXIf", tags(4000, 1_000_000)) + WHOLE_PNG[33:],
+    "EXIF of JPEG": WHOLE_JPEG[:2]
+    + segment(0xE1, b"Exif\0\0" + tags(2000, 40_000)) * 300
+    + WHOLE_JPEG[2:],
+    "comments of JPEG": WHOLE_JPEG[:2] + segment(0xFE, b"") * 99_000 + WHOLE_JPEG[2:],
+    "chunks of PNG": WHOLE_PNG[:33] + chunk(b"prVt", b"") * 99_000 + WHOLE_PNG[33:],
+    "text of PNG": WHOLE_PNG[:33]
+    + chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(10**6))) * 500
+    + WHOLE_PNG[33:],
+}
+
+
+@pytest.mark.parametrize("content", TO_KEEP_BUSY.values(), ids=TO_KEEP_BUSY)
+def test_what_is_told_about_a_picture_takes_no_time_and_no_memory(content: bytes) -> None:
+    started = time.process_time()
+    pixels = read_radiograph(content).pixels
+    assert time.process_time() - started < 2
+    tracemalloc.start()
+    try:
+        read_radiograph(content)
+        assert tracemalloc.get_traced_memory()[1] < 3 * len(content) + 20_000_000
+    finally:
+        tracemalloc.stop()
+    np.testing.assert_allclose(pixels, 0.2, atol=0.01)
+
+
+GIF = encode(noise(), "GIF")
+BEYOND_MEASURE = {
+    "comments of GIF": (GIF[:-1] + b"\x21\xfe\x01a\0" * 400_000 + GIF[-1:], "in GIF format"),
+    "EPS": (b"%!PS-Adobe-3.0 EPSF-3.0\n" + b"%%a: b\n" * 300_000, "in EPS format"),
+    "comments of JPEG": (
+        WHOLE_JPEG[:2] + segment(0xFE, b"") * 500_000 + WHOLE_JPEG[2:],
+        "more than 100 scans",
+    ),
+    "chunks of PNG": (WHOLE_PNG[:33] + chunk(b"prVt", b"") * 500_000 + WHOLE_PNG[33:], "damaged"),
+}
+
+
+@pytest.mark.parametrize(("content", "why"), BEYOND_MEASURE.values(), ids=BEYOND_MEASURE)
+def test_what_is_beyond_measure_is_refused_at_once(content: bytes, why: str) -> None:
+    started = time.process_time()
+    with pytest.raises(RadiographError, match=why):
+        read_radiograph(content)
+    assert time.process_time() - started < 2
+
+
+def test_the_first_of_several_pictures_is_not_taken_for_one() -> None:
+    """As phones write them: the second of two is behind the first."""
+    content = encode(noise(), "MPO", save_all=True, append_images=[noise(100)])
+    assert content.startswith(b"\xff\xd8")
+    with pytest.raises(UnsupportedRadiograph, match="2 images in one file"):
+        read_radiograph(content)
+    single = encode(noise(), "MPO")
+    assert read_radiograph(single).shape == (200, 200)
+
+
+@pytest.mark.parametrize(
+    ("start", "name"),
+    [
+        (b"RIFF\0\0\0\0WEBPVP8 ", "WebP"),
+        (b"\0\0\0\x20ftypheic", "HEIC"),
+        (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000"),
+        (b"BM", "BMP"),
+    ],
+)
+def test_other_formats_are_named(start: bytes, name: str) -> None:
+    with pytest.raises(UnsupportedRadiograph, match=f"in {name} format"):
+        read_radiograph(start + bytes(100))
 
 
 def test_content_decides_not_the_name(tmp_path: Path) -> None:
@@ -147,10 +255,6 @@ def test_pixels_cannot_be_changed() -> None:
     radiograph = read_radiograph(encode(solid("L", 51)))
     with pytest.raises(ValueError, match="read-only"):
         radiograph.pixels[0, 0] = 1
-
-
-def noise(side: int = 200) -> Image.Image:
-    return Image.fromarray(np.random.default_rng(0).integers(0, 255, (side, side), np.uint8))
 
 
 @pytest.mark.parametrize(
