@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from cxr.classifier import Classifier, Prediction
 from cxr.cores import cores
-from cxr.errors import CXRError, not_written
+from cxr.errors import CXRError, for_terminal, not_written
 from cxr.files_within import files_within
 from cxr.model.hub import find_bundle
 from cxr.outcome import Outcome, answer_file
@@ -208,11 +208,11 @@ def _lines(record: Record) -> str:
 
     OUTSIDE stands for a radiograph outside the model's range.
     """
-    file = record["file"]
+    file = for_terminal(record["file"].replace("\n", "\\n"))
     if record["probability"] is None or record["evidence"] is None:
         # The reason why a file cannot be read begins with its name, without the folder.
-        reasons = "; ".join(record["reasons"]).removeprefix(f"{Path(file).name}: ")
-        return f"{record['status']:<10} {file}: {reasons}"
+        reasons = "; ".join(record["reasons"]).removeprefix(f"{Path(record['file']).name}: ")
+        return f"{record['status']:<10} {file}: {for_terminal(reasons)}"
     label = record["label"] if record["in_range"] else "OUTSIDE"
     worth = record["evidence"]["worth"].replace("_", " ")
     lines = [f"{label:<10} {record['probability']:6.1%}  {file}"]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import cxr
 from cxr.arguments import positive
-from cxr.errors import CXRError
+from cxr.errors import CXRError, for_terminal
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             retry_errors=options.retry_errors,
         )
     except CXRError as error:
-        print(f"cxr: {error}", file=sys.stderr)
+        print(for_terminal(f"cxr: {error}"), file=sys.stderr)
         return 2
 
 

@@ -31,6 +31,17 @@ if TYPE_CHECKING:
     from cxr.language import Language
 
 
+def for_terminal(text: str) -> str:
+    """Text whose lines are its own: what else a file's name may hold is written as an escape.
+
+    A name could otherwise end a line and make up the next one, or have the terminal do things.
+    """
+    return "\n".join(
+        "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in line)
+        for line in text.split("\n")
+    )
+
+
 class CXRError(Exception):
     """Base of all errors below: catch this one to catch them all."""
 

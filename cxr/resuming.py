@@ -68,7 +68,7 @@ def lacks(record: Record, result: Literal["overlay", "heatmap"], folder: str) ->
 def _is_json(line: bytes) -> bool:
     try:
         json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return True
 
@@ -87,6 +87,8 @@ def read_answers(
     Raises:
         CXRError: it is no file of answers, or they are another model's or at another threshold.
     """
+    if os.path.exists(path) and not os.path.isfile(path):  # /dev/full would be read for ever
+        raise CXRError(f"{path}: is not a file. Name another one to --resume.")
     try:
         content = Path(path).read_bytes() if os.path.exists(path) else b""
     except OSError as error:
@@ -105,7 +107,7 @@ def read_answers(
             same = record["model"] == classifier.identity()
             by_rule = (record["threshold"], record.get("uncertain", expected[1])) == expected
             answers[record["file"]] = record
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise CXRError(
                 f"{path}, line {number}: expected an answer of `cxr classify --json`. Name another "
                 "file to --resume."

@@ -23,8 +23,8 @@ EXAMPLES = ROOT / "examples"
 _ATTEMPTS = 10
 _PARTIAL = "partial-"  # begins the names of files and folders that are being written
 _HOUR = 3600  # seconds
-_FORMULA = re.compile(r"(?:^|(?<=[;\t]))(?='*[=+\-@\t\r])")
-_GUARDED = re.compile(r"(?:^|(?<=[;\t]))'(?='*[=+\-@\t\r])")
+_FORMULA = re.compile(r"(?:^|(?<=[;\t]))(?='*[=+\-@\t\r\n＝＋－＠])")
+_GUARDED = re.compile(r"(?:^|(?<=[;\t]))'(?='*[=+\-@\t\r\n＝＋－＠])")
 
 
 def write_atomically(path: Path, save: Callable[[Path], object]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from cxr.classifier import Prediction
@@ -80,8 +81,12 @@ class OutputFolder:
             name = f"{stem}-{number}"
             path = self.folder / f"{name}{self.suffix}"
         self.taken.add(name.casefold())
+        beside = path.with_name(f"{path.name}.partial")
         try:
-            path.write_bytes(encode(radiograph, prediction))
+            beside.write_bytes(encode(radiograph, prediction))
+            beside.replace(path)
         except OSError as error:
+            with suppress(OSError):  # on a full disk, half of it would take what is left
+                beside.unlink(missing_ok=True)
             raise CXRError(not_written(path, error)) from error
         return str(path)

@@ -76,13 +76,19 @@ class _KnownNames:
 
     def _is_known(self, scope: Scope) -> bool:
         headers = Headers(scope=scope)
-        asked = {headers.get("host", "").partition(":")[0]}
-        if scope.get("method") not in ("GET", "HEAD", "OPTIONS") and "origin" in headers:
-            try:
-                asked.add(urlsplit(headers["origin"]).hostname or "")
-            except ValueError:  # not an address
-                return False
-        return asked <= self._names
+        host = headers.get("host", "")
+        name = host.partition(":")[0]
+        if scope.get("method") in ("GET", "HEAD", "OPTIONS") or "origin" not in headers:
+            return name in self._names
+        try:
+            origin = urlsplit(headers["origin"])
+            # Other pages of this machine are strangers, too.
+            same_port = origin.port == urlsplit(f"//{host}").port
+        except ValueError:  # not an address
+            return False
+        if not same_port and {name, origin.hostname} <= set(_LOCAL_NAMES):
+            return False
+        return {name, origin.hostname} <= self._names
 
 
 class _OwnScripts:

@@ -149,7 +149,7 @@ window.cxrFiles ??= (() => {
       if (typeof value === "number") return french ? String(value).replace(".", ",") : String(value);
       // A spreadsheet would run a cell that begins like a formula, or a part of one where semicolons separate cells; an
       // apostrophe makes it text.
-      const text = String(value ?? "").replace(/(?:^|(?<=[;\t]))(?='*[=+\-@\t\r])/g, "'");
+      const text = String(value ?? "").replace(/(?:^|(?<=[;\t]))(?='*[=+\-@\t\r\n＝＋－＠])/g, "'");
       return /[",;\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
     };
     const separator = french ? ";" : ",";

@@ -19,7 +19,7 @@ from cxr.language import Language
 from cxr.messages import as_sentence, text
 
 _JSON_BYTES = 1_000_000  # of a request that brings no file: a hundred names of uploads are 50,000
-_CALL_BYTES = 20_000_000  # of a call that brings a radiograph in base64
+CALL_BYTES = 20_000_000  # of a call that brings a radiograph in base64
 _FORM_BYTES = 100_000  # around the file of an upload
 _BURST = 1_000  # uploads of one client at once, ...
 _PER_SECOND = 20.0  # ... and from then on: about what two cores answer
@@ -76,6 +76,7 @@ class Limits:
         self._app = app
         self._file_bytes = file_bytes or 0
         self._allowance = allowance or Allowance()
+        self._coming = 0  # bytes of uploads that are under way
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it before its body is read."""
@@ -86,16 +87,22 @@ class Limits:
         is_upload = is_call or path.endswith(UPLOAD_PATH)
         limit = self._file_bytes + _FORM_BYTES if is_upload else _JSON_BYTES
         if is_call:
-            limit = _CALL_BYTES
+            limit = CALL_BYTES
         if _length(scope) > limit:
             return await _refusal(scope, 413)(scope, receive, send)
         if is_upload:
             client = scope.get("client") or ("",)
             if wait := self._allowance.take(client[0]):
                 return await _refusal(scope, 429, wait=wait)(scope, receive, send)
-            if _is_nearly_full():
+            if _is_nearly_full(self._coming):
                 return await _refusal(scope, 503, wait=60)(scope, receive, send)
-        return await self._within(limit, scope, receive, send, stores=is_upload and not is_call)
+        stores = is_upload and not is_call
+        coming = (_length(scope) or limit) if stores else 0
+        self._coming += coming
+        try:
+            await self._within(limit, scope, receive, send, stores=stores)
+        finally:
+            self._coming -= coming
 
     async def _within(
         self, limit: int, scope: Scope, receive: Receive, send: Send, *, stores: bool
@@ -138,10 +145,11 @@ def _length(scope: Scope) -> int:
     return int(said) if said.isascii() and said.isdigit() and len(said) < 20 else 0
 
 
-def _is_nearly_full() -> bool:
+def _is_nearly_full(coming: int = 0) -> bool:
+    """Whether the disk has too little room for others, once these bytes have come."""
     folder = Path(get_upload_folder())
     there = folder if folder.is_dir() else tempfile.gettempdir()
-    return shutil.disk_usage(there).free < _FREE_BYTES
+    return shutil.disk_usage(there).free - coming < _FREE_BYTES
 
 
 def _refusal(scope: Scope, status: int, *, wait: float = 0) -> PlainTextResponse:

@@ -13,8 +13,10 @@ import base64
 import binascii
 import json
 import logging
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from starlette.requests import Request
@@ -30,8 +32,8 @@ from cxr.outcome import answer_file
 from cxr.output.record import to_record
 from cxr.page.api import heatmap_png, overlay_png
 from cxr.page.failures import log_failure
-from cxr.page.limits import MCP_PATH
-from cxr.page.receiving import Full, Places, Slow, receive_whole
+from cxr.page.limits import CALL_BYTES, MCP_PATH
+from cxr.page.receiving import Full, Places, Slow, in_one_piece, receive_whole
 from cxr.page.waiting_turns import Busy, Turns
 
 _NOT_A_DEVICE = "For research and teaching on children of 1 to 5 years; no medical device."
@@ -46,6 +48,7 @@ _THRESHOLD = {
     "maximum": 1,
     "description": "Call pneumonia from this probability on, instead of the model's threshold.",
 }
+_MOST_VALUES = 1000  # of a request; a call has about ten
 _TOOLS: dict[str, tuple[str, dict[str, Any]]] = {  # what each does, and what it takes
     "classify": (
         "Classify a frontal chest radiograph of a child. Returns a JSON object with status (ok, "
@@ -65,6 +68,10 @@ _TOOLS: dict[str, tuple[str, dict[str, Any]]] = {  # what each does, and what it
         {"image": _IMAGE},
     ),
 }
+
+
+def _not_of_mcp(record: logging.LogRecord) -> bool:
+    return "mcp" not in Path(record.pathname).parts
 
 
 class _Refused(Exception):
@@ -89,8 +96,9 @@ def mcp_settings(classifier: Classifier, *, turns: Turns) -> dict[str, Any]:
     from mcp.server.lowlevel import Server
     from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 
-    # The library's log quotes what clients make up, of any length.
+    # The library's log quotes what clients make up, of any length; some of it under no name.
     logging.getLogger("mcp").setLevel(logging.CRITICAL)
+    logging.getLogger().addFilter(_not_of_mcp)
     server = Server("cxr", version=cxr.__version__)
 
     async def list_tools() -> list[types.Tool]:
@@ -121,7 +129,9 @@ def mcp_settings(classifier: Classifier, *, turns: Turns) -> dict[str, Any]:
 
     server.list_tools()(list_tools)
     server.call_tool()(call_tool)  # checks arguments against the schema
-    manager = StreamableHTTPSessionManager(app=server, json_response=True, stateless=True)
+    manager = StreamableHTTPSessionManager(
+        app=server, json_response=True, stateless=True, max_request_body_size=CALL_BYTES
+    )
 
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:
@@ -158,14 +168,44 @@ class _Endpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             with self._places.take(scope):
-                whole = await receive_whole(receive)
-                await self._manager.handle_request(scope, whole, send)
-            return
+                body = await receive_whole(receive)
+                if why := await asyncio.to_thread(_unexpected, body):
+                    refusal = _refusal(why, 400, {})
+                else:
+                    await self._manager.handle_request(scope, in_one_piece(body, receive), send)
+                    return
         except Full:
             refusal = _refusal("Busy.", 503, {"Retry-After": "10"})
         except Slow:
             refusal = _refusal("The request came too slowly.", 408, {})
         await refusal(scope, receive, send)
+
+
+def _unexpected(body: bytes) -> str:
+    """Why a request is none that a client sends; empty if it may be one.
+
+    The library would look at each of a million values, which holds up all others, and quote what
+    it does not expect in its log.
+    """
+    try:
+        message = json.loads(body)
+    except (ValueError, RecursionError):
+        return "Expected JSON."
+    if not isinstance(message, dict) or not isinstance(message.get("method"), str):
+        return "Expected a JSON-RPC request: an object with a method."
+    if not re.fullmatch(r"[a-z][a-zA-Z/_]{0,63}", message["method"]):
+        return "Expected the name of a method."
+    values, count = [message], 0
+    while values:
+        value = values.pop()
+        count += 1
+        if count > _MOST_VALUES:
+            return f"Expected at most {_MOST_VALUES} values."
+        if isinstance(value, dict):
+            values += value.values()
+        elif isinstance(value, list):
+            values += value
+    return ""
 
 
 def _refusal(why: str, status: int, headers: dict[str, str]) -> PlainTextResponse:

@@ -50,8 +50,8 @@ class Places:
             self._taken += Counter()  # who has none is forgotten
 
 
-async def receive_whole(receive: Receive) -> Receive:
-    """Receive a request's body; what calls the result gets it in one piece.
+async def receive_whole(receive: Receive) -> bytes:
+    """Receive a request's body.
 
     Raises:
         Slow: it took too long.
@@ -69,7 +69,12 @@ async def receive_whole(receive: Receive) -> Receive:
             raise ClientDisconnect
         body += message.get("body", b"")
         more = message.get("more_body", False)
-    pieces: list[Message] = [{"type": "http.request", "body": bytes(body), "more_body": False}]
+    return bytes(body)
+
+
+def in_one_piece(body: bytes, receive: Receive) -> Receive:
+    """What gives a body that was received to whoever reads it once more, then what follows."""
+    pieces: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def again() -> Message:
         return pieces.pop() if pieces else await receive()

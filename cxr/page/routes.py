@@ -59,6 +59,7 @@ ALLOWED: Mapping[str, tuple[str, ...]] = {
 # Where they are offered. A client may ask for a stream (GET) or end a session (DELETE): there are
 # none, and it has to be told so by status 405; by 404 it would think that its session is over.
 _TOOLS = {"GET": (f"{MCP_PATH}/schema", MCP_PATH), "DELETE": (MCP_PATH,), "POST": (MCP_PATH,)}
+_NO_FORM = "Expected a form with a file."
 
 
 class Routes:
@@ -141,10 +142,12 @@ async def take_upload(request: Request) -> Response:
             upload_dir=folder,
             max_file_size=math.inf if limit is None else limit,
         ).parse()
-    except (KeyError, MultiPartException) as error:  # no form, or not such a one
-        said = getattr(error, "message", "Expected a form with a file.")
+    except (LookupError, ValueError, MultiPartException) as error:  # no form, or not such a one
+        said = getattr(error, "message", _NO_FORM)
         return PlainTextResponse(said, 413 if "allowed size" in said else 400)
     files = [value for _, value in form.multi_items() if isinstance(value, GradioUploadFile)]
+    if not files:  # it ended before its file did
+        return PlainTextResponse(_NO_FORM, 400)
     return JSONResponse([await run_in_threadpool(_put, file, folder) for file in files])
 
 

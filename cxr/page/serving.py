@@ -25,6 +25,10 @@ from cxr.page.uploads import deleted_when_old
 
 _UPLOADS = "cxr-uploads-"  # and `_SPACE`, the process id, and a random part
 _LAUNCHES = 3
+# By which a page is ended: told to, and on POSIX, its terminal closed or Ctrl-\ pressed.
+_ENDINGS = [
+    getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGQUIT") if hasattr(signal, name)
+]
 _M_ARENA_MAX = -8  # in malloc.h of glibc
 
 # Arguments of `launch` for every page of ours; some of them keep radiographs private.
@@ -70,19 +74,23 @@ def private_uploads() -> Iterator[None]:
 
     Whatever writes to it must have ended before this does: see `served`.
     """
-    before = signal.signal(signal.SIGTERM, _end)
+    before = {number: signal.getsignal(number) for number in (*_ENDINGS, signal.SIGINT)}
+    for number in _ENDINGS:
+        if before[number] is not signal.SIG_IGN:  # as of nohup
+            signal.signal(number, _end)
     remove_left_uploads()
     try:
-        with (
-            tempfile.TemporaryDirectory(
-                prefix=f"{_UPLOADS}{_SPACE}-{os.getpid()}-", ignore_cleanup_errors=True
-            ) as folder,
-            _environment(GRADIO_TEMP_DIR=folder),
-            deleted_when_old(Path(folder)),
-        ):
-            yield
+        with tempfile.TemporaryDirectory(
+            prefix=f"{_UPLOADS}{_SPACE}-{os.getpid()}-", ignore_cleanup_errors=True
+        ) as folder:
+            try:
+                with _environment(GRADIO_TEMP_DIR=folder), deleted_when_old(Path(folder)):
+                    yield
+            finally:
+                _ignore_endings()
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _process_space() -> str:
@@ -122,9 +130,15 @@ def _is_running(process: int) -> bool:
 
 
 def _end(*_: object) -> None:
-    """End in order, so that the folder is removed, and once, so that nothing interrupts that."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    """End in order, so that the folder is removed."""
+    _ignore_endings()
     sys.exit(0)
+
+
+def _ignore_endings() -> None:
+    """Let nothing interrupt the removal of the folder."""
+    for number in (*_ENDINGS, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
 
 
 @contextlib.contextmanager

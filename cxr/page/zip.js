@@ -65,12 +65,16 @@ window.cxrZip ??= (() => {
     for (let at = 0, i = 0; i < count; i += 1) {
       if (list.getUint32(at, true) !== CENTRAL) throw new Error("damaged ZIP archive");
       const method = list.getUint16(at + 10, true);
+      const crc = list.getUint32(at + 16, true);
       const [name, extra, comment] = [28, 30, 32].map((offset) => list.getUint16(at + offset, true));
       const fields = at + 46 + name;
       const [size, packed, offset] = numbersOf(list, at, fields, fields + extra);
       const path = new TextDecoder().decode(new Uint8Array(list.buffer, at + 46, name));
       at += 46 + name + extra + comment;
-      if (path.endsWith("/") || path.split("/").some((part) => part.startsWith("."))) continue;
+      if (path.endsWith("/")) continue;
+      // Where an archive was packed, or would be unpacked, is no part of a name.
+      const parts = path.split("/").filter((part) => !["", ".", ".."].includes(part));
+      if (!parts.length || parts.some((part) => part.startsWith("."))) continue;
       const open = async () => {
         if (size > MAX_BYTES) throw new Error("too large");
         const head = await viewOf(file, offset, offset + 30);
@@ -78,9 +82,12 @@ window.cxrZip ??= (() => {
         const begin = offset + 30 + head.getUint16(26, true) + head.getUint16(28, true);
         const bytes = file.slice(begin, begin + packed);
         if (method !== 0 && method !== 8) throw new Error("unknown compression");
-        return new File([method === 8 ? await inflate(bytes) : bytes], path.split("/").pop());
+        const unpacked = new Uint8Array(await (method === 8 ? await inflate(bytes) : bytes).arrayBuffer());
+        // A decoder may make a picture, and another answer, of damaged bytes.
+        if (unpacked.length !== size || crc32(unpacked) !== crc) throw new Error("damaged entry");
+        return new File([unpacked], parts.at(-1));
       };
-      entries.push({ name: path, open });
+      entries.push({ name: parts.join("/"), open });
     }
     return entries;
   };

@@ -118,6 +118,42 @@ def test_answers_at_another_threshold_are_not_mixed(
     assert "line 1: was answered at another threshold" in capsys.readouterr().err
 
 
+def test_a_name_makes_up_no_line_and_drives_no_terminal(
+    tmp_path: Path, image_file: Path, tiny_bundle: Bundle, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "names"
+    folder.mkdir()
+    for name in ("a.png\nNORMAL       1.0%  b.png", "\x1b[31mred.png", "é.png"):
+        (folder / name).write_bytes(image_file.read_bytes())
+    (folder / "\x1b]0;title\a.png").write_bytes(b"no picture")
+    main(["classify", str(folder), "--model", str(tiny_bundle.folder)])
+    said = capsys.readouterr().out
+    assert "\x1b" not in said
+    assert "\a" not in said
+    assert "a.png\\nNORMAL       1.0%  b.png" in said
+    assert "\\x1b[31mred.png" in said
+    assert "é.png" in said
+    assert main(["classify", str(folder / "\x1b[1m"), "--model", str(tiny_bundle.folder)]) != 0
+    assert "\x1b" not in "".join(capsys.readouterr())
+
+
+@pytest.mark.parametrize("content", ["/dev/full", "nested"])
+def test_what_cannot_be_a_file_of_answers_is_said(
+    image_file: Path,
+    tiny_bundle: Bundle,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    content: str,
+) -> None:
+    path = Path("/dev/full")  # which never ends
+    if content == "nested":
+        path = tmp_path / "answers.jsonl"
+        path.write_text("[" * 100_000 + "\n")
+    options = ["--model", str(tiny_bundle.folder), "--resume", str(path)]
+    assert main(["classify", str(image_file), *options]) == 2
+    assert str(path) in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("option", ["--overlay", "--heatmaps", "--resume"])
 def test_results_do_not_lie_where_the_next_run_would_classify_them(
     folder: Path, tiny_bundle: Bundle, option: str, capsys: pytest.CaptureFixture[str]

@@ -40,6 +40,9 @@ def test_other_sites_change_nothing(url: str) -> None:
     path = "gradio_api/component_server"
     for origin in ("https://elsewhere.example", "null", "http://["):
         assert ask(url, path, method="POST", body=body, Origin=origin)[0] == 403
+    port = urlsplit(url).port
+    for origin in ("http://localhost:3000", "http://127.0.0.1", f"http://127.0.0.1:{port}0"):
+        assert ask(url, path, method="POST", body=body, Origin=origin)[0] == 403, origin
     asked = ask(url, "gradio_api/upload", method="POST", body=b"", Origin=url.rstrip("/"))
     assert asked[0] != 403
 
@@ -144,12 +147,12 @@ def test_a_name_with_markup_is_text_and_runs_nothing(
         absolute = zipfile.ZipInfo()
         absolute.filename = "/etc/passwd"
         packed.writestr(absolute, image_file.read_bytes())
-        packed.write(image_file, "../../up.png")  # left out, like all that begins with a dot
+        packed.write(image_file, "../../up.png")
     page.locator("nav [data-view=many]").click()
     page.set_input_files(".pick-files", archive)
-    expect(page.locator("#many tbody tr")).to_have_count(2, timeout=20_000)
+    expect(page.locator("#many tbody tr")).to_have_count(3, timeout=20_000)
     names = sorted(page.locator("#many tbody .file").all_inner_texts())
-    assert names == sorted([f"ward/{MARKUP}.png", "/etc/passwd"])
+    assert names == sorted([f"ward/{MARKUP}.png", "etc/passwd", "up.png"])
     assert page.locator("#many tbody .file img, .verdict .name img").count() == 0
     assert not said
     # What the policy is for: an event handler and a script that got into the page.

@@ -182,6 +182,36 @@ def test_odd_calls_are_refused(mcp_url: str, image_file: Path, tmp_path: Path) -
     assert json.loads(said(refused))["status"] == "refused"
 
 
+def test_a_radiograph_as_large_as_is_promised_is_taken(mcp_url: str, image_file: Path) -> None:
+    large = image_file.with_name("large.png")
+    large.write_bytes(image_file.read_bytes() + bytes(13_900_000 - image_file.stat().st_size))
+    (answer,) = call(mcp_url, ("classify", {"image": data_uri(large)}))
+    assert json.loads(said(answer))["status"] == "ok"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b"[" * 100_000,
+        b"[]",
+        json.dumps({"jsonrpc": "2.0", "id": 1, "method": "\x1b[31mJane Doe"}).encode(),
+        json.dumps(
+            {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": [[]] * 2000}
+        ).encode(),
+    ],
+    ids=["no JSON", "deep", "no object", "no method", "many values"],
+)
+def test_what_no_client_sends_does_not_reach_the_library(
+    mcp_url: str, caplog: pytest.LogCaptureFixture, body: bytes
+) -> None:
+    kind = {"Content_Type": "application/json", "Accept": "application/json, text/event-stream"}
+    status, _, said = ask(mcp_url, PATH, method="POST", body=body, **kind)
+    assert status == 400
+    assert said.startswith(b"Expected")
+    assert not caplog.text
+
+
 def test_browsers_get_no_page_there_and_other_sites_nothing(mcp_url: str) -> None:
     for path in (PATH, f"{PATH}/%3C/script%3E%3Cscript%3Ealert(1)%3C/script%3E/{PATH}"):
         status, _, body = ask(mcp_url, path, Accept="text/html")
@@ -206,6 +236,8 @@ def test_the_log_does_not_quote_clients(mcp_url: str, caplog: pytest.LogCaptureF
     kind = {"Content_Type": "application/json", "Accept": "application/json, text/event-stream"}
     named = {"name": "patient Jane Doe", "arguments": {}}
     asked = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": named}
+    ask(mcp_url, PATH, method="POST", body=json.dumps(asked).encode(), **kind)
+    asked = {"jsonrpc": "2.0", "id": 1, "method": "patients/Jane", "params": named}
     ask(mcp_url, PATH, method="POST", body=json.dumps(asked).encode(), **kind)
     assert "Jane" not in caplog.text
 

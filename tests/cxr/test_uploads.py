@@ -7,11 +7,13 @@ import os
 import socket
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from cxr.errors import UnreadableRadiograph
 from cxr.page import limits
-from cxr.page.uploads import delete_old
+from cxr.page.uploads import asked_name, delete_old, uploaded_file
 from tests.conftest import PAGE_MARKS
 from tests.cxr.asking import ask, upload
 
@@ -81,6 +83,41 @@ def test_a_client_that_names_another_file_or_address_gets_nothing(url: str, path
         assert b"root:" not in answer
         with pytest.raises(TimeoutError):
             server.accept()
+
+
+def test_a_path_of_many_parts_is_none_of_an_upload() -> None:
+    """Looking at each of its parts took seconds."""
+    started = time.process_time()
+    with pytest.raises(UnreadableRadiograph, match="no such upload"):
+        uploaded_file("/" + "a/" * 150_000, name="image")
+    assert time.process_time() - started < 0.1
+
+
+def test_names_are_as_long_as_those_of_files() -> None:
+    """Drawing one of a hundred thousand letters into a report took half a minute."""
+    assert asked_name({"name": "ward/é.png"}) == "é.png"
+    assert asked_name({"name": "é" * 100_000}) == "é" * 127
+    assert asked_name({}) == "the picture"
+
+
+def form(content: str, kind: str = "multipart/form-data; boundary=x") -> dict[str, Any]:
+    return {"body": content.encode(), "Content_Type": kind, "method": "POST"}
+
+
+FILE = '--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\ncontent'
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        form(FILE),  # cut off before its end
+        form(FILE + "\r\n--x--\r\n", "multipart/form-data; boundary=x; charset=punycode"),
+    ],
+    ids=["cut off", "punycode"],
+)
+def test_what_is_no_form_with_a_file_is_said(url: str, sent: dict[str, Any]) -> None:
+    status, _, said = ask(url, "gradio_api/upload", **sent)
+    assert (status, said) == (400, b"Expected a form with a file.")
 
 
 def test_uploads_are_deleted_when_they_are_old(tmp_path: Path) -> None:

@@ -41,6 +41,38 @@ def test_a_damaged_entry_is_said_and_the_others_are_answered(
     )
 
 
+def test_a_picture_that_is_damaged_within_an_archive_is_not_answered(
+    page: Page, image_file: Path, tmp_path: Path
+) -> None:
+    """A decoder may make another picture of it, and the model another answer."""
+    path = tmp_path / "images.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        archive.write(image_file, "a.png")
+        archive.write(image_file, "b.png")
+    content = bytearray(path.read_bytes())
+    content[35 + 4000] ^= 1
+    path.write_bytes(content)
+    choose_many(page, path)
+    expect(many_status(page)).to_have_text(
+        "2 of 2 done, 0 left: 0 refused, 1 unreadable", timeout=30_000
+    )
+    expect(page.locator("tr", has_text="a.png")).to_contain_text(
+        sentences([Message("state_not_unpacked")])
+    )
+
+
+def test_names_are_without_where_an_archive_was_packed(
+    page: Page, image_file: Path, tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(tmp_path / "images.zip", "w") as archive:
+        for name in ("./a.png", "../ward/b.png", "ward/./c.png", "./.hidden.png", "ward/.d/e.png"):
+            archive.write(image_file, name)
+    choose_many(page, tmp_path / "images.zip")
+    expect(many_status(page)).to_contain_text("3 of 3 done", timeout=30_000)
+    for name in ("a.png", "ward/b.png", "ward/c.png"):
+        expect(page.get_by_role("button", name=name, exact=True)).to_be_visible()
+
+
 def test_an_empty_archive_is_said(page: Page, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "empty.zip", "w"):
         pass
