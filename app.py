@@ -44,6 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             with served(page, _settings(options, tools), host_names=hosts) as share_url:
                 _announce(share_url, options)
                 page.block_thread()
+    except KeyboardInterrupt:  # a second one, while it was ending
+        return 130
     except PageError as error:
         print(f"app: {error}", file=sys.stderr)
         return 1
