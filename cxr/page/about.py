@@ -45,9 +45,9 @@ figure { margin: 0; width: min(21rem, 100vw - 4rem); }
 svg { width: 100%; }
 path { fill: none; stroke: var(--body-text-color); }
 .axes { stroke-width: 1; }
-.chance { stroke: var(--quiet); stroke-dasharray: 3 4; }
+.chance { stroke: var(--quiet); stroke-width: 2; stroke-dasharray: 0 6; stroke-linecap: round; }
 .line { stroke: #c2410c; stroke-width: 2.5; }
-.line.other { stroke: #0f766e; }
+.line.other { stroke: #0f766e; stroke-dasharray: 9 4; }
 circle { fill: #c2410c; }
 text { fill: var(--body-text-color); font-size: 12px; text-anchor: middle; }
 .beside { text-anchor: end; }

@@ -73,7 +73,8 @@ const showWorth = ({ worth, why, regions }) => {
   $(".regions").querySelectorAll("i").forEach((part, i) => { part.style.flexGrow = regions[i]; });
 };
 
-// The radiograph in small beside the words about its evidence: with the outline of its lungs, always with heat.
+// The radiograph in small beside the words about its evidence: with the outline of its lungs, and with heat unless that
+// is withheld.
 const drawBeside = () => {
   const canvas = $(".worth .small");
   const { width, height } = answered();
@@ -85,7 +86,7 @@ const drawBeside = () => {
   context.setTransform(scale, 0, 0, scale, left, (canvas.height - scale * height) / 2);
   context.imageSmoothingQuality = "high";
   context.drawImage(radiograph.canvas, 0, 0);
-  context.globalAlpha = 0.7;
+  context.globalAlpha = !notSupported() || state.forced ? 0.7 : 0;
   context.drawImage(heat.canvas, 0, 0, width, height);
   context.globalAlpha = 1;
   context.lineWidth = 1.5 / scale;

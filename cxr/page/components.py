@@ -78,6 +78,9 @@ button {
   /* Beside a radiograph its first sentences, with the ages; a touch shows the rest. */
   body[data-shown] & #disclaimer:not(:focus) .more { display: none; }
 }
+@media (forced-colors: active) {
+  nav button:not([aria-current="page"]) { border-color: Canvas !important; }
+}
 """
 _HEADER_SCRIPT = """
 const { cxr } = window;
@@ -90,8 +93,8 @@ cxr.onChange(() => {
   for (const button of element.querySelectorAll("[data-view]")) {
     const current = button.dataset.view === (document.body.dataset.view ?? "one");
     button.setAttribute("aria-current", current ? "page" : "false");
-    // On a phone it may be out of sight.
-    if (current) nav.scrollLeft = button.offsetLeft - nav.offsetLeft;
+    // On a phone it may be out of sight; it is shown beside the edge that fades.
+    if (current) nav.scrollLeft = button.offsetLeft - nav.offsetLeft - 56;
   }
 });
 element.addEventListener("click", (event) => {

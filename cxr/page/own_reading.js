@@ -118,6 +118,11 @@ element.addEventListener("input", (event) => {
     showSession();
   }
 });
+// Also where it is left as it stood.
+$(".confidence").addEventListener("pointerup", ({ target }) => {
+  target.removeAttribute("data-unset");
+  showReading();
+});
 element.addEventListener("click", async (event) => {
   const action = event.target.closest("[data-note]")?.dataset.note;
   if (action === "save") {

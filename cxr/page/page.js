@@ -57,14 +57,15 @@ window.cxr ??= (() => {
     if (text === undefined) throw new Error(`${key}: no such key in messages.toml`);
     return rules.fill(text, language, values);
   };
-  // data-t names an element's text, data-t-title its tooltip, data-t-label what is read out for it, too.
+  // data-t names an element's text, data-t-title its tooltip, data-t-label what is read out for it, which a button
+  // without words shows as its tooltip. Of other elements it would cover what is below them, as a radiograph.
   const translate = (root, say) => {
     for (const found of root.querySelectorAll("[data-t]")) found.textContent = say(found.dataset.t);
     for (const found of root.querySelectorAll("[data-t-title]")) found.title = say(found.dataset.tTitle);
     for (const found of root.querySelectorAll("[data-t-label]")) {
       const label = say(found.dataset.tLabel);
       found.setAttribute("aria-label", label);
-      found.title = label;
+      if (found.matches("button")) found.title = label;
     }
   };
 

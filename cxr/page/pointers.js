@@ -24,7 +24,7 @@ const fromMiddle = (at) => {
   return { x: x - clientWidth / 2, y: y - clientHeight / 2 };
 };
 const onStage = (event) => answered() && event.target.closest(".stage")
-  && !event.target.closest("button, .legend, .help");
+  && !event.target.closest("button, .help");
 const doingOf = (event) => (event.shiftKey || event.buttons === 2 ? "window" : state.mode);
 const isBrush = (doing) => BRUSHES.includes(doing);
 

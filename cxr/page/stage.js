@@ -6,6 +6,14 @@ const BRUSHES = ["erase", "box", "mark"]; // modes in which a pointer paints
 const LENS = { radius: 110, zoom: 2.5 }; // CSS pixels, and how much larger than around it
 const stage = { pointer: null, ruler: null, waiting: false };
 
+// As each radiograph begins: whole, upright, nothing measured, and the pointer moves it.
+const resetView = () => {
+  state.view = { ...FRESH_VIEW };
+  state.mode = "move";
+  Object.assign(state.pressed, { invert: false, lens: false });
+  stage.ruler = null;
+};
+
 // From the radiograph's pixels to a canvas's.
 const fitOf = (canvas) => {
   const { width, height } = answered();
@@ -45,6 +53,7 @@ const drawNow = () => {
     const plain = canvas.matches(".plain");
     drawRadiograph(context, matrix, { plain });
     if (state.pressed.lens && stage.pointer) drawLens(context, canvas, matrix, { plain });
+    else if (state.pressed.side && stage.pointer) drawPlace(context);
   }
   drawBeside();
   showReadout();
@@ -127,8 +136,27 @@ const drawRuler = (context, line) => {
   context.lineWidth = 4 * devicePixelRatio;
   context.strokeStyle = "#000";
   context.fillStyle = "#fde047";
-  context.strokeText(lengthOf(stage.ruler), at.x + 8, at.y - 8);
-  context.fillText(lengthOf(stage.ruler), at.x + 8, at.y - 8);
+  // Beside its end, where that can be seen.
+  const length = lengthOf(stage.ruler), gap = 8 * devicePixelRatio, { width, height } = context.canvas;
+  const across = context.measureText(length).width;
+  const x = Math.max(gap, at.x + gap + across > width ? at.x - gap - across : at.x + gap);
+  const y = Math.min(height - gap, Math.max(20 * devicePixelRatio, at.y - gap));
+  context.strokeText(length, x, y);
+  context.fillText(length, x, y);
+  context.restore();
+};
+
+// Side by side, the pointer's place in both panes: what lies below the heat is the same place in the other one.
+const drawPlace = (context) => {
+  const [x, y, arm] = [stage.pointer.x, stage.pointer.y, 9].map((length) => length * devicePixelRatio);
+  context.save();
+  context.resetTransform();
+  const cross = new Path2D(`M${x - arm} ${y}H${x + arm}M${x} ${y - arm}V${y + arm}`);
+  for (const [colour, width] of [["#000", 4], ["#fde047", 1.5]]) {
+    context.strokeStyle = colour;
+    context.lineWidth = width * devicePixelRatio;
+    context.stroke(cross);
+  }
   context.restore();
 };
 
@@ -165,6 +193,7 @@ const showReadout = () => {
       parts.push(say("readout_evidence", { evidence: onScale(evidenceAt(at.x, at.y)) }));
     }
   }
+  if (stage.ruler) parts.push(lengthOf(stage.ruler));
   $(".readout").textContent = parts.join(" · ");
 };
 

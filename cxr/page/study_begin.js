@@ -93,7 +93,7 @@ element.addEventListener("click", async (event) => {
   if (twice) await SURE[action]();
   showSure();
   showReading();
-  if (action === "again" || action === "leave") {
+  if (["start", "again", "leave"].includes(action)) {
     await doing;
     focusOnNext();
   }

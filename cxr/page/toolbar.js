@@ -22,10 +22,13 @@ const TOOLS = [
   ["closer", "+", "M3 8H13M8 3V13"],
   ["whole", "0", "M2 6V2H6M10 2H14V6M14 10V14H10M6 14H2V10"],
   ["actual", "1", "M4 5L6 3V13M10 5L12 3V13M8 6V6.5M8 9.5V10"],
+  ["reset", "backspace", "M3 8A5 5 0 1 0 5 4M5 1V4H8"],
   ["full", "u", "M1 5V1H5M11 1H15V5M15 11V15H11M5 15H1V11M5 5H11V11H5Z"],
   ["help", "?", "M5 6A3 3 0 1 1 8 9V11M8 13V13.5"],
 ];
 const MODES = ["window", "ruler", ...BRUSHES];
+// The evidence, and what it changes, would give the answer away before the reader's own reading.
+const WOULD_TELL = ["heatmap", "contour", "erase", "box", "erase_hottest"];
 // Who uses them says which are left out and which keys there are besides (OFFERED), and whether the evidence must
 // not be shown yet (blinded).
 // An iframe may forbid the full screen, and phones may not have it.
@@ -44,12 +47,20 @@ const toolbar = () => OFFERED_TOOLS.map(([name, key, icon]) => {
   button.setAttribute("aria-keyshortcuts", key);
   return button;
 });
-// Those from this one on stay together, so that where a line is full no tool stands alone in the next.
-const TOGETHER = "further";
+// Those from each of these on stay together, so that where a line is full no tool stands alone in the next.
+const TOGETHER = ["further", "reset"];
 const grouped = (tools) => {
-  const group = Object.assign(document.createElement("span"), { className: "group" });
-  group.append(...tools.splice(tools.findIndex(({ dataset }) => dataset.tool === TOGETHER)));
-  return [...tools, group];
+  const found = [];
+  let group = null;
+  for (const tool of tools) {
+    if (TOGETHER.includes(tool.dataset.tool)) {
+      group = Object.assign(document.createElement("span"), { className: "group" });
+      found.push(group);
+    }
+    if (group) group.append(tool);
+    else found.push(tool);
+  }
+  return found;
 };
 $(".tools").replaceChildren(...grouped(toolbar()));
 
@@ -77,17 +88,20 @@ $(".tools").addEventListener("keydown", (event) => {
 cxr.sayMore($(".tools")); // on a phone
 
 const showTools = () => {
+  // What was begun on another radiograph must not go on, unseen, on one that is still to be read.
+  if (answered() && blinded() && WOULD_TELL.includes(state.mode)) state.mode = "move";
   const { pressed, mode } = state;
   for (const button of element.querySelectorAll("[data-tool][aria-pressed]")) {
     const { tool } = button.dataset;
     button.setAttribute("aria-pressed", String(pressed[tool] ?? mode === tool));
   }
+  $("[data-tool=help]").setAttribute("aria-expanded", String(!$(".help").hidden));
   $(".tools").hidden = !answered();
   $(".stage").dataset.mode = mode;
   if (!answered()) return;
   const { turned, windows, evidence } = answered();
   // Until the reader has read, the tools that would give the answer away are not there.
-  for (const name of ["heatmap", "contour", "erase", "box"]) {
+  for (const name of WOULD_TELL.filter((one) => one !== "erase_hottest")) {
     const button = $(`[data-tool=${name}]`);
     if (button) button.hidden = blinded() || (["erase", "box"].includes(name) && !evidence);
   }
@@ -119,6 +133,10 @@ const ACTIONS = {
   further: () => zoom(1 / 1.3),
   whole: () => { state.view = { ...FRESH_VIEW }; },
   actual: () => zoom(1 / zoomFactor()),
+  reset: () => {
+    resetView();
+    state.window = [...Object.values(answered().windows)[0]];
+  },
   turn: () => { state.view.turn = (state.view.turn + 1) % 4; },
   flip: () => { state.view.flip = !state.view.flip; },
   preset: nextWindow,
@@ -130,8 +148,7 @@ const ACTIONS = {
 const use = (tool) => {
   const { pressed } = state;
   if (!answered() || $(`[data-tool=${tool}]`)?.hidden) return;
-  // The evidence would give the answer away before the reader's own reading.
-  if (blinded() && ["heatmap", "contour", "erase", "box", "erase_hottest"].includes(tool)) return;
+  if (blinded() && WOULD_TELL.includes(tool)) return;
   if (tool in pressed) pressed[tool] = !pressed[tool];
   // Beside the plain radiograph there is the heatmap, else both would be the same.
   if (tool === "side" && pressed.side && !pressed.contour && !blinded()) pressed.heatmap = true;
@@ -162,7 +179,10 @@ element.addEventListener("click", (event) => {
     showTools();
     draw();
   }
-  if (!$(".help").hidden && !button) $(".help").hidden = true;
+  if (!$(".help").hidden && !button) {
+    $(".help").hidden = true;
+    showTools();
+  }
 });
 
 const ARROWS = { ArrowLeft: [40, 0], ArrowRight: [-40, 0], ArrowUp: [0, 40], ArrowDown: [0, -40] };

@@ -24,11 +24,11 @@ const open = async (source) => {
   if (state.picture?.startsWith("blob:")) URL.revokeObjectURL(state.picture);
   const picture = source.file?.type.startsWith("image/") ? URL.createObjectURL(source.file) : null;
   // Nothing of the radiograph before stays: neither its verdict nor its heatmap.
-  Object.assign(state, { source, picture, asked: null, own: null, forced: false, view: { ...FRESH_VIEW } });
-  stage.ruler = null;
+  Object.assign(state, { source, picture, asked: null, own: null, forced: false });
+  resetView();
   $(".not-kept").textContent = "";
   beginReading();
-  Object.assign(state.pressed, { heatmap: false, contour: false, side: false, invert: false });
+  Object.assign(state.pressed, { heatmap: false, contour: false, side: false });
   if (source.file) cxrCases.show(null);
   cxrList.follow(source.file ?? null);
   become("reading");
@@ -51,8 +51,10 @@ const showSourceCase = () => {
 };
 
 document.addEventListener("cxr:open", ({ detail }) => {
+  const within = document.activeElement?.closest("#many"); // a line of the list, which goes out of sight
   cxr.setView("one");
   open({ name: detail.name, file: detail });
+  if (within) $(".stage").focus({ preventScroll: true });
 });
 cxrList.reopen();
 document.addEventListener("cxr:choose", () => $(".file").click());

@@ -20,7 +20,6 @@ import pydicom
 from pydicom.datadict import dictionary_has_tag, dictionary_keyword, dictionary_VR
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.encaps import encapsulate, get_frame
 from pydicom.filereader import read_dataset, read_preamble
 from pydicom.sequence import Sequence
 from pydicom.uid import (
@@ -28,18 +27,15 @@ from pydicom.uid import (
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
-    JPEGBaseline8Bit,
     RLELossless,
 )
 
 from cxr.errors import RadiographTooLarge, UnreadableRadiograph, UnsupportedRadiograph
 from cxr.messages import Message
 from cxr.reading.acquisition import Acquisition
-from cxr.reading.bare_pictures import bare_jpeg
-from cxr.reading.coded_size import coded_size
+from cxr.reading.coded_picture import check_coded_picture
 from cxr.reading.dicom_decoding import decode_pixels
 from cxr.reading.dicom_pixels import grey_levels
-from cxr.reading.jpeg_markers import require_few_scans
 from cxr.reading.quiet_pydicom import quietly
 from cxr.reading.stored_levels import StoredLevels
 
@@ -212,13 +208,7 @@ def _check(dataset: Dataset, name: str, max_pixels: int) -> None:
         raise RadiographTooLarge(name, Message("too_many_pixels", sides))
     syntax = dataset.file_meta.TransferSyntaxUID
     if syntax.is_encapsulated and syntax != RLELossless:
-        frame = get_frame(dataset.PixelData, 0, number_of_frames=1)
-        require_few_scans(frame, name)
-        if coded_size(frame) != (rows, columns):
-            # A decoder takes memory for what the picture says, whatever the header does.
-            raise UnreadableRadiograph(name, Message("dicom_other_size"))
-        if syntax == JPEGBaseline8Bit:  # which Pillow decodes
-            dataset.PixelData = encapsulate([bare_jpeg(frame).content])
+        check_coded_picture(dataset, name)
 
 
 # --- The header -----------------------------------------------------------------------------------

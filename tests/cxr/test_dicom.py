@@ -26,7 +26,7 @@ from cxr.errors import (
     UnreadableRadiograph,
     UnsupportedRadiograph,
 )
-from cxr.reading.coded_size import coded_size
+from cxr.reading.coded_picture import coded_size
 from cxr.reading.radiograph import read_radiograph
 from tests.cxr.dicom_files import SECRETS, SIDE, Change, content, header, make
 

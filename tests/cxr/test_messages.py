@@ -32,7 +32,7 @@ PAGE = ROOT / "cxr" / "page"
 HEADINGS = tomllib.loads((ROOT / "cxr" / "messages.toml").read_text(encoding="utf-8"))
 ENTRIES = {key: entry for entries in HEADINGS.values() for key, entry in entries.items()}
 SCRIPT = "\n".join(path.read_text(encoding="utf-8") for path in sorted(PAGE.glob("*.js")))
-TOOLS = set(re.findall(r'^  \["(\w+)", "."', SCRIPT, re.MULTILINE))
+TOOLS = set(re.findall(r'^  \["(\w+)", "[^"]+", "M', SCRIPT, re.MULTILINE))
 PROBLEMS = {"refused", "unreadable", "too_large", "missing", "busy", "offline", "failed"}
 SETTING_KEYS = {setting.name.replace(".", "_") for setting in SETTINGS}
 # Keys that are put together in code: how they begin, and each way in which they can end.

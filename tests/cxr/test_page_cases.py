@@ -260,7 +260,7 @@ def test_on_a_phone_what_a_case_teaches_follows_the_verdict(page: Page, url: str
         ends.append(box["y"] + box["height"])
     assert ends[3] <= 844  # radiograph and verdict are within one screen
     assert too_small(page) == []
-    page.locator(".session").scroll_into_view_if_needed()
+    page.locator(".feedback").scroll_into_view_if_needed()
     verdict = page.locator(".verdict").bounding_box()
     assert verdict
     assert verdict["y"] == 0  # it stays in sight

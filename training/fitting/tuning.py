@@ -7,8 +7,8 @@ OUT/report.json    the best trial, and the importance of each setting
 OUT/importance.png the same as a plot
 OUT/best.json      the best configuration, for fit --preset OUT/best.json
 
-A trial is measured by its AUC on images held out by patient. The best AUC of many is too high by
-chance: measure the configuration by `cross-validate --preset OUT/best.json` before using it.
+A trial's AUC is of images held out by patient. The best of many is too high by chance: measure the
+configuration by `cross-validate --preset OUT/best.json` before using it.
 """
 
 from __future__ import annotations
@@ -16,26 +16,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 
 import keras
 import optuna
-from optuna.importance import get_param_importances
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from cxr.errors import DatasetError
 from cxr.ray_processes import Spreading, spread
 from training.data.dataset import file_list_digest
 from training.data.images import Splits
-from training.files import make_folder, write_json, write_text
+from training.files import make_folder
 from training.fitting.callbacks import Diverged
 from training.fitting.config import TrainingConfig, as_written_now
 from training.fitting.fit import fit
 from training.fitting.run_folder import RunFolder
+from training.fitting.search_report import TUNED, SearchReport, write_report
 from training.fitting.search_study import open_study, study_errors
-from training.metrics import plots
-
-_TUNED = "tuned"  # preset name of the configurations that are tried
 
 # What is searched, in ranges that include the values of the preset default. Channels and the size
 # of images are not, so that all trials take about as long. A point separates section and field.
@@ -54,26 +51,6 @@ SEARCH_SPACE: dict[str, _Suggest] = {
     "augmentation.local_contrast": lambda trial, name: trial.suggest_float(name, 0.0, 0.5),
     "augmentation.erase": lambda trial, name: trial.suggest_float(name, 0.0, 0.5),
 }
-
-
-class BestTrial(TypedDict):
-    """The best trial of a search: its number, validation AUC, and settings by name."""
-
-    trial: int
-    val_auc: float
-    settings: dict[str, Any]
-
-
-class SearchReport(TypedDict):
-    """The content of a search's report.json.
-
-    trials: how many are in each of Optuna's states. best: None until a trial is complete.
-    importance: fraction of the validation AUC's variance by setting; empty until two trials differ.
-    """
-
-    trials: dict[str, int]
-    best: BestTrial | None
-    importance: dict[str, float]
 
 
 def tune(
@@ -103,7 +80,7 @@ def tune(
         storage: URL of a database that several processes may share; ``OUT/study.db`` by default.
         callbacks: further callbacks of a trial's fit, by the name of its run folder.
         spreading: over processes that run a trial each; by default, all run here. The first trials
-            have the same settings either way. Later ones follow from those that have ended by then.
+            have the same settings either way; later ones follow from those that have ended.
 
     Returns:
         The content of ``OUT/report.json``.
@@ -155,10 +132,10 @@ def _run(
         for _ in _run_trials(search, study, further(), spreading):
             finished += 1
             # After each trial, since a search may be stopped.
-            report = _write_report(study, config, out)
+            report = write_report(study, config, out)
         # A trial that has ended, but is not known here to have, was counted twice.
         if trials is not None or _ended(study) >= (until or 0):
-            return report or _write_report(study, config, out)
+            return report or write_report(study, config, out)
         finished = 0
 
 
@@ -191,7 +168,7 @@ class _Search:
     def run_trial(self, trial: Trial) -> float:
         """The validation AUC of a trial."""
         chosen = {name: suggest(trial, name) for name, suggest in SEARCH_SPACE.items()}
-        candidate = self.config.with_settings(chosen, preset=_TUNED)
+        candidate = self.config.with_settings(chosen, preset=TUNED)
         run = self.run_folder(trial)
         run.start(candidate, self.data, self.splits)
         further = self.callbacks(run.folder.name)
@@ -269,33 +246,3 @@ class _Pruning(keras.callbacks.Callback):  # type: ignore[misc]
         self.trial.report(float((logs or {})["val_auc"]), epoch)
         if self.trial.should_prune():
             raise optuna.TrialPruned
-
-
-# --- The report -----------------------------------------------------------------------------------
-
-
-def _write_report(study: optuna.Study, config: TrainingConfig, out: Path) -> SearchReport:
-    """Write what the study has found so far; returns the content of ``OUT/report.json``."""
-    table = study.trials_dataframe(attrs=("number", "state", "value", "params"))
-    write_text(out / "trials.csv", table.to_csv(index=False))
-    finished = study.get_trials(states=(TrialState.COMPLETE,))
-    counts = {state.name.lower(): 0 for state in TrialState}
-    for trial in study.trials:
-        counts[trial.state.name.lower()] += 1
-    report: SearchReport = {"trials": counts, "best": None, "importance": {}}
-    if finished:
-        best = study.best_trial
-        report["best"] = {
-            "trial": best.number,
-            "val_auc": study.best_value,
-            "settings": best.params,
-        }
-        write_json(out / "best.json", config.with_settings(best.params, preset=_TUNED).to_json())
-    if len({trial.value for trial in finished}) > 1:
-        importance = get_param_importances(
-            study, evaluator=optuna.importance.FanovaImportanceEvaluator(seed=config.seed)
-        )
-        report["importance"] = {name: float(fraction) for name, fraction in importance.items()}
-        plots.save(plots.importance(report["importance"]), out / "importance.png")
-    write_json(out / "report.json", report)
-    return report
