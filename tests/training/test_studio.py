@@ -193,9 +193,9 @@ def test_it_speaks_french_in_the_dark_too(
         )
         assert not violations(page, (FR["studio_tab_runs"], FR["studio_tab_look"]))
         expect(page.locator("#mistakes h3").first).to_have_text(FR["studio_false_negatives"])
-        tab(page, FR["studio_tab_compare"])
-        page.click("#measure")
-        expect(page.get_by_text(FR["studio_measure_none"])).to_be_visible()
+        page.click("#try")
+        expect(page.get_by_text(FR["studio_try_no_file"])).to_be_visible()
+        expect(page.get_by_text("Error")).to_be_hidden()
         tab(page, FR["studio_tab_data"])
         page.get_by_label(FR["studio_folder"]).fill(str(chest_images))
         page.locator("#check").click()
@@ -231,6 +231,41 @@ def test_the_worst_mistakes_of_a_run_are_looked_at(page: Page, looked_at: Path) 
     expect(figures.first.locator("code")).to_have_text(mistakes[0].path)
     expect(figures.first).to_contain_text(f"{100 * mistakes[0].probability:.1f}%")
     assert figures.first.locator("img").evaluate("image => image.naturalWidth") == 48
+
+
+def test_the_run_that_is_looked_at_is_kept_over_a_reload(page: Page, looked_at: Path) -> None:
+    """Else Stop would stop another one."""
+    others = [looked_at.with_name(name) for name in ("another", "yet-another")]
+    try:
+        for other in others:
+            shutil.copytree(looked_at, other)
+        page.reload()
+        tab(page, "3 Runs")
+        run = page.locator("#run input")
+        run.click()
+        page.get_by_role("option", name="yet-another", exact=True).click()
+        expect(page.locator("#about-run")).not_to_be_empty()
+        page.wait_for_timeout(500)
+        page.reload()
+        expect(run).to_have_value("yet-another")
+        page.wait_for_timeout(3000)  # an update later
+        expect(run).to_have_value("yet-another")
+    finally:
+        for other in others:
+            shutil.rmtree(other, ignore_errors=True)
+
+
+def test_another_radiograph_has_no_verdict_yet(
+    page: Page, looked_at: Path, gradient_file: Path, image_file: Path
+) -> None:
+    tab(page, "4 Look")
+    choose(page, "Finished run", "looked")
+    page.set_input_files("#tried-file input", gradient_file)
+    page.wait_for_timeout(500)
+    page.click("#try")
+    expect(page.locator("#tried .problem")).to_be_visible(timeout=60_000)
+    page.locator("#tried-file").get_by_label("Clear").click()
+    expect(page.locator("#tried")).to_be_empty()
 
 
 def test_a_run_is_tried_on_a_radiograph(page: Page, looked_at: Path, gradient_file: Path) -> None:
@@ -270,8 +305,8 @@ def test_a_report_is_named_in_the_readers_language(
     looked_at: Path, chest_images: Path, other: str | None, language: Language, name: str
 ) -> None:
     queue = JobQueue(looked_at.parent)
-    _, out = compare_tab._evaluation(queue, "looked", other, str(chest_images), language)
-    assert out.name == name.format(images=chest_images.name)
+    _, out = compare_tab._evaluation(queue, "looked", other, str(chest_images / "train"), language)
+    assert out.name == name.format(images="train")
 
 
 def test_a_curve_tells_its_values_under_the_pointer(page: Page, looked_at: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 from types import ModuleType
 
@@ -17,7 +18,8 @@ from training.data.dataset import FITTED, present_splits
 from training.fitting.loading import load_splits
 from training.fitting.presets import baseline, default, tiny
 from training.fitting.run_folder import RunFolder
-from training.studio.data_tab import chosen_folder
+from training.studio import tune_tab
+from training.studio.data_tab import chosen_folder, folder_to_fit, require_labelled
 from training.studio.settings import SETTINGS, changed, find_preset, preset_choices
 from training.studio.train_tab import preview_html
 
@@ -72,6 +74,34 @@ def test_a_run_may_be_called_as_a_preset_is(tmp_path: Path, chest_images: Path) 
 def test_what_is_no_data_folder(path: str) -> None:
     with pytest.raises(DatasetError):
         present_splits(chosen_folder(path), FITTED)
+
+
+def test_a_folder_without_a_class_is_said_before_anything_is_queued(
+    tmp_path: Path, chest_images: Path
+) -> None:
+    assert folder_to_fit(str(chest_images)) == chest_images
+    shutil.copytree(chest_images / "train" / "NORMAL", tmp_path / "train" / "NORMAL")
+    with pytest.raises(DatasetError, match="No image of class PNEUMONIA"):
+        folder_to_fit(str(tmp_path))
+    require_labelled(chest_images / "train")
+    for folder, said in ((tmp_path / "none", "no such folder"), (tmp_path / "train", "PNEUMONIA")):
+        with pytest.raises(DatasetError, match=said):
+            require_labelled(folder)
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("40.0", "40"),
+        ("0.0013292", "0,00133"),
+        ("1.1e-05", "0,0000110"),
+        ("0.0", "0"),
+        ("17.123", "17,1"),
+        ("", None),
+    ],
+)
+def test_a_setting_of_a_trial_has_three_digits_that_count(written: str, said: str | None) -> None:
+    assert tune_tab._setting_value(written, "fr") == said
 
 
 def test_the_preview_is_the_same_for_equal_settings() -> None:

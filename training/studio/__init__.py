@@ -32,7 +32,7 @@ from training.studio.data_tab import create_data_tab
 from training.studio.html_parts import QUIET
 from training.studio.jobs import JobQueue
 from training.studio.look_tab import create_look_tab
-from training.studio.memory import keep_over_reloads
+from training.studio.memory import keep_over_reloads, remembered
 from training.studio.runs_tab import create_runs_tab
 from training.studio.share_tab import create_share_tab
 from training.studio.train_tab import create_train_tab
@@ -63,14 +63,16 @@ def build_studio(runs: Path, data: Path | None = None) -> gr.Blocks:
         gr.Markdown(shown("studio_title"), elem_id="header")
         gr.Markdown(shown("studio_intro"))
         gr.HTML(f"<p><code>{html.escape(str(_short(queue.runs)))}</code></p>")
+        # Outside the tabs: within one, it would be there only once that was opened.
+        run = remembered("run")
         with gr.Tabs() as tabs:
             tab_of = {}
             with gr.Tab(shown("studio_tab_data"), id="data") as tab_of["data"]:
                 data_folder = create_data_tab(data)
             with gr.Tab(shown("studio_tab_train"), id="train") as tab_of["train"]:
-                train = create_train_tab(page, queue, data_folder)
+                train = create_train_tab(page, queue, data_folder, run)
             with gr.Tab(shown("studio_tab_runs"), id="runs") as tab_of["runs"]:
-                create_runs_tab(page, queue)
+                create_runs_tab(page, tab_of["runs"], queue, run)
             with gr.Tab(shown("studio_tab_look"), id="look") as tab_of["look"]:
                 create_look_tab(tab_of["look"], queue)
             with gr.Tab(shown("studio_tab_compare"), id="compare") as tab_of["compare"]:

@@ -230,7 +230,9 @@ def _epoch(
                 f'cy="{scale.y(found)}" r="4"/></g>'
             )
     width = 12 + 7 * max(map(len, said))
-    left = min(max(x + 10 if x < _WIDTH / 2 else x - width - 10, 0), _WIDTH - width)
+    # On the side with more room, and never on the values of the axis.
+    right_of = x + 10 if x - _LEFT < _WIDTH - x else x - width - 10
+    left = min(max(right_of, _LEFT), _WIDTH - width)
     height = _LINE * len(said) + 8
     texts = "".join(
         f'<text x="{left + 6}" y="{_TOP + _LINE * (i + 1)}">{html.escape(line)}</text>'

@@ -21,9 +21,10 @@ from training.fitting.runs import Run, images_to_compare_on, list_runs, read_run
 from training.metrics.documents import BundleEvaluation
 from training.studio.charts import Chart, chart_html, charts_html, points_of
 from training.studio.commands import run_command
-from training.studio.data_tab import chosen_folder
+from training.studio.data_tab import chosen_folder, require_labelled
 from training.studio.html_parts import QUIET, RunChoice, shown_errors, table
 from training.studio.jobs import JobQueue
+from training.studio.trying import finished_runs
 from training.studio.words import language_of, metric_choices, metric_name, shown
 from training.validation.report_page import report_body
 
@@ -69,10 +70,11 @@ def create_compare_tab(tab: gr.Tab, queue: JobQueue) -> None:
         models = [run.name for run in runs if run.bundle]
         every = [run.name for run in runs if run.history]
         kept = [name for name in names or [] if name in every] or every[-4:]
+        newest = next(iter(finished_runs(queue)), None)
         return [
             _overview_html(runs, language),
             gr.Dropdown(every, value=kept),
-            gr.Dropdown(models, value=of_first if of_first in models else None),
+            gr.Dropdown(models, value=of_first if of_first in models else newest),
             gr.Dropdown(
                 [
                     (text("compare_none", language), ""),
@@ -94,14 +96,15 @@ def create_compare_tab(tab: gr.Tab, queue: JobQueue) -> None:
 
     def compare(
         first: str | None, second: str | None, images: str, request: gr.Request
-    ) -> Iterator[tuple[Any, Any]]:
+    ) -> Iterator[tuple[Any, Any, Any]]:
         """Run the evaluation, and show its report when it has ended."""
         language = language_of(request)
         with shown_errors(language):
             arguments, out = _evaluation(queue, first, second, images.strip(), language)
         for printed, status in run_command(queue, *arguments):
             shown_report = _report_html(out, language) if status == 0 else ""
-            yield gr.Textbox(printed, visible=True), shown_report
+            ended = gr.Button(interactive=status is not None)
+            yield gr.Textbox(printed, visible=True), shown_report, ended
 
     event = tab.select(look, [chosen, first, second], [overview, chosen, first, second], **QUIET)
     event.then(draw, [chosen, where, metric], curves, **QUIET)
@@ -113,10 +116,18 @@ def create_compare_tab(tab: gr.Tab, queue: JobQueue) -> None:
         trigger_mode="always_last",
         **QUIET,
     )
+    # What was measured must not stand under another choice.
+    gr.on(
+        [first.input, second.input, images.input],
+        lambda: (gr.Textbox(visible=False), ""),
+        None,
+        [said, report],
+        **QUIET,
+    )
     measure.click(
         compare,
         [first, second, images],
-        [said, report],
+        [said, report, measure],
         concurrency_limit=1,
         show_progress_on=said,
         api_visibility="private",
@@ -208,6 +219,8 @@ def _evaluation(
     if images:
         named = {"report": report, "images": chosen_folder(images).name}
         report = text("studio_report_on", language, **named)
+    if images:
+        require_labelled(chosen_folder(images))
     out = queue.reports / report
     out.mkdir(parents=True, exist_ok=True)
     data = chosen_folder(images).resolve() if images else out / "images.csv"

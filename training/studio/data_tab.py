@@ -12,8 +12,9 @@ import gradio as gr
 from cxr.errors import DatasetError, RadiographError
 from cxr.language import Language, format_number
 from cxr.messages import Message, text
+from cxr.model.bundle import CLASS_NAMES
 from cxr.page.pictures import shrink
-from training.data.dataset import FITTED, present_splits
+from training.data.dataset import FITTED, image_paths, present_splits
 from training.data.images import read_images
 from training.data.inspection import INSPECTED, Inspection, Problem, inspect_folder
 from training.studio.html_parts import QUIET, images_html, shown_errors, table
@@ -93,7 +94,29 @@ def folder_to_fit(path: str | None, splits: Sequence[str] = FITTED) -> Path:
             raise DatasetError(Message("studio_folder_missing", named)) from error
         named["found"] = ", ".join(sorted(entry.name for entry in folder.iterdir())[:8]) or "–"
         raise DatasetError(Message("studio_folder_other", named)) from error
+    if splits == FITTED:
+        labels = {label for split in splits for _, label in image_paths(folder / split)}
+        for label, name in enumerate(CLASS_NAMES):
+            if label not in labels:
+                raise DatasetError(Message("inspect_no_image", {"name": name}))
     return folder
+
+
+def require_labelled(data: Path) -> None:
+    """Raise now, for a folder or table of labelled images, what measuring would raise later.
+
+    Raises:
+        DatasetError: there is no such folder or CSV file, or the folder lacks images of a class.
+    """
+    if data.is_file() and data.suffix.lower() == ".csv":
+        return
+    if not data.is_dir():
+        raise DatasetError(Message("studio_images_missing", {"folder": str(data)}))
+    labels = {label for _, label in image_paths(data)}
+    for label, name in enumerate(CLASS_NAMES):
+        if label not in labels:
+            named = {"folder": str(data), "name": name}
+            raise DatasetError(Message("studio_images_lack", named))
 
 
 def _inspect(

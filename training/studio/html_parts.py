@@ -29,13 +29,14 @@ def shown_errors(language: Language) -> Iterator[None]:
     try:
         yield
     except CXRError as error:
-        raise _as_message(error.say(language)) from error
+        raise as_message(error.say(language)) from error
     except OSError as error:
         found = {"path": str(error.filename or "–"), "why": error.strerror or str(error)}
-        raise _as_message(text("studio_no_access", language, **found)) from error
+        raise as_message(text("studio_no_access", language, **found)) from error
 
 
-def _as_message(said: str) -> gr.Error:
+def as_message(said: str) -> gr.Error:
+    """An error as a message over the page, to be raised."""
     # Gradio shows a message as HTML.
     return gr.Error(html.escape(said), duration=20, print_exception=False)
 
@@ -91,7 +92,7 @@ def create_command(label: str, *, elem_id: str) -> gr.Code:
     """A box with a command to copy; hidden until there is one."""
     return gr.Code(
         label=label,
-        language="shell",
+        language=None,
         interactive=False,
         visible=False,
         wrap_lines=True,

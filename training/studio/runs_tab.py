@@ -24,15 +24,21 @@ from training.studio.html_parts import (
     table,
 )
 from training.studio.jobs import Job, JobQueue
-from training.studio.memory import remembered
 from training.studio.words import language_of, metric_choices, metric_name, shown
 
 _INTERVAL = 2.0  # seconds between two updates
 _SHOWN = list(plots.WATCHED)  # at first
 
 
-def create_runs_tab(page: gr.Blocks, queue: JobQueue) -> None:
-    """Create the tab. It reads the runs every few seconds."""
+def create_runs_tab(page: gr.Blocks, tab: gr.Tab, queue: JobQueue, memory: gr.BrowserState) -> None:
+    """Create the tab. It reads the runs every few seconds.
+
+    Args:
+        page: the page.
+        tab: the tab.
+        queue: of the jobs.
+        memory: the run that is looked at, which a new one takes the place of.
+    """
     jobs = gr.HTML(elem_id="jobs")
     chosen = RunChoice([], label=shown("studio_run"), elem_id="run")
     about = gr.HTML(elem_id="about-run")
@@ -51,8 +57,6 @@ def create_runs_tab(page: gr.Blocks, queue: JobQueue) -> None:
     command = create_command(shown("studio_command"), elem_id="command")
     drawn = gr.State()  # what the curves show; they are drawn again only when that changes
 
-    memory = remembered("run")
-
     def look(name: str | None, known: Any, before: str | None, request: gr.Request) -> list[Any]:
         """Updates of what has changed about the jobs and the chosen run.
 
@@ -61,7 +65,7 @@ def create_runs_tab(page: gr.Blocks, queue: JobQueue) -> None:
         queue.start_worker()
         language = language_of(request)
         names = _names(queue)
-        name = name or before  # that was shown before the page was loaded again
+        name = name or before  # that was shown before the page was loaded again, or queued since
         if name not in names:
             name = names[0] if names else None
         job = queue.job(name) if name else None
@@ -75,7 +79,9 @@ def create_runs_tab(page: gr.Blocks, queue: JobQueue) -> None:
             "command": job.command if job else None,
             "stop": state in ("queued", "running"),
             "resume": state in ("stopped", "failed"),
-            "forget": state in ("stopped", "failed", "finished"),
+            # What has been trained can be resumed as long as it is in the list.
+            "forget": state == "finished"
+            or (state in ("stopped", "failed") and not (run and run.history)),
         }
         updates = {
             "jobs": now["jobs"],
@@ -113,8 +119,10 @@ def create_runs_tab(page: gr.Blocks, queue: JobQueue) -> None:
     details = [jobs, chosen, about, log, command, stop, resume, forget, known]
     plotted = [curves, drawn]
     timer = gr.Timer(_INTERVAL)
-    for event in (timer.tick, page.load, chosen.input):
-        event(look, [chosen, known, memory], details, trigger_mode="always_last", **QUIET).then(
+    # Who opens the tab sees what was queued last, or looked at.
+    looks = [(event, chosen) for event in (timer.tick, page.load, chosen.input)]
+    for event, name in (*looks, (tab.select, memory)):
+        event(look, [name, known, memory], details, trigger_mode="always_last", **QUIET).then(
             draw, [chosen, watch, drawn], plotted, **QUIET
         )
     chosen.input(lambda name: name, chosen, memory, **QUIET)

@@ -80,7 +80,9 @@ def _words(name: str) -> dict[str, Any]:
 def _slider(name: str, low: float, high: float, step: float) -> Setting:
     return Setting(
         name,
-        lambda value: gr.Slider(low, high, value, step=step, min_width=230, **_words(name)),
+        lambda value: gr.Slider(
+            low, high, value, step=step, min_width=230, buttons=[], **_words(name)
+        ),
         limits=(low, high),
     )
 

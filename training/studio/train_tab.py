@@ -61,8 +61,17 @@ class TrainControls:
     preview: dict[str, Any]
 
 
-def create_train_tab(page: gr.Blocks, queue: JobQueue, data: DataFolder) -> TrainControls:
-    """Create the tab."""
+def create_train_tab(
+    page: gr.Blocks, queue: JobQueue, data: DataFolder, run: gr.BrowserState
+) -> TrainControls:
+    """Create the tab.
+
+    Args:
+        page: the page.
+        queue: of the jobs.
+        data: the controls of the data folder.
+        run: which one 3 Runs shows; that which was queued last.
+    """
     begin = find_preset(queue.runs, _FIRST_PRESET)
     cards = create_preset_cards(page)
     with gr.Row():
@@ -75,7 +84,7 @@ def create_train_tab(page: gr.Blocks, queue: JobQueue, data: DataFolder) -> Trai
                     elem_id="preset",
                 )
                 name = gr.Textbox(
-                    _free_name(queue), label=shown("studio_run_name"), elem_id="run-name"
+                    free_name(queue, "run"), label=shown("studio_run_name"), elem_id="run-name"
                 )
             controls = [setting.create(setting.value(begin)) for setting in MAIN]
         with gr.Column(scale=4, min_width=340):
@@ -116,8 +125,8 @@ def create_train_tab(page: gr.Blocks, queue: JobQueue, data: DataFolder) -> Trai
         lungs: str | None,
         opacities: str | None,
         *chosen: Any,
-    ) -> tuple[Any, str]:
-        """Queue a training; returns its command, and a name for the next run."""
+    ) -> tuple[Any, str, str]:
+        """Queue a training; returns its command, a name for the next run, and its own."""
         with shown_errors(language_of(request)):
             config = changed(find_preset(queue.runs, preset), chosen)
             folder = folder_to_fit(path)
@@ -127,7 +136,7 @@ def create_train_tab(page: gr.Blocks, queue: JobQueue, data: DataFolder) -> Trai
             job = queue.add("fit", name, config, folder, *options)
             queue.start_worker()
         gr.Info(html.escape(text("studio_queued", language_of(request), name=job.name)))
-        return gr.Code(job.command, visible=True), _free_name(queue)
+        return gr.Code(job.command, visible=True), free_name(queue, "run"), job.name
 
     def show_preset(name: str | None, loaded: str, request: gr.Request) -> list[Any]:
         """Updates of the controls; none if the list was opened and closed without a change."""
@@ -160,7 +169,7 @@ def create_train_tab(page: gr.Blocks, queue: JobQueue, data: DataFolder) -> Trai
     start.click(
         queue_run,
         [data.path, data.skip_unreadable, preset, name, *outlines, *controls],
-        [command, name],
+        [command, name, run],
         preprocess=False,  # `changed` checks the values, with better messages than Gradio's
         **QUIET,
     )
@@ -181,7 +190,7 @@ def create_train_tab(page: gr.Blocks, queue: JobQueue, data: DataFolder) -> Trai
     ]
     moved = [control.input for control in seen_at_once]
     gr.on(moved, show_preview, trigger_mode="always_last", **show)
-    gr.on(None, lambda: _free_name(queue), None, name, **QUIET)  # when the page opens
+    gr.on(None, lambda: free_name(queue, "run"), None, name, **QUIET)  # when the page opens
     return TrainControls(preset, loaded, controls, outlines, {"fn": show_preview, **show})
 
 
@@ -206,12 +215,13 @@ def outline_options(lungs: str | None, opacities: str | None) -> list[str]:
     return options
 
 
-def _free_name(queue: JobQueue) -> str:
+def free_name(queue: JobQueue, stem: str) -> str:
+    """A name that begins with this and that no job and no run has yet."""
     taken = {job.name for job in queue.jobs()} | {run.name for run in list_runs(queue.runs)}
     number = 1
-    while f"run-{number}" in taken or (queue.runs / f"run-{number}").exists():
+    while f"{stem}-{number}" in taken or (queue.runs / f"{stem}-{number}").exists():
         number += 1
-    return f"run-{number}"
+    return f"{stem}-{number}"
 
 
 # --- The preview ----------------------------------------------------------------------------------

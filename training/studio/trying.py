@@ -17,7 +17,7 @@ from cxr.output.overlay import draw_overlay
 from cxr.page.pictures import grey_data_uri, picture_data_uri, shrink
 from cxr.reading.radiograph import Radiograph
 from training.fitting.runs import list_runs, read_run
-from training.studio.html_parts import RunChoice, shown_errors
+from training.studio.html_parts import QUIET, RunChoice, as_message, shown_errors
 from training.studio.jobs import JobQueue
 from training.studio.words import language_of, shown
 
@@ -44,15 +44,17 @@ def create_trying(queue: JobQueue) -> gr.Dropdown:
         language = language_of(request)
         found = read_run(queue.runs / name) if name in finished_runs(queue) and name else None
         if found is None or found.bundle is None:
-            raise gr.Error(text("studio_try_no_run", language), print_exception=False)
+            raise as_message(text("studio_try_no_run", language))
         if not path:
-            raise gr.Error(text("studio_try_no_file", language), print_exception=False)
+            raise as_message(text("studio_try_no_file", language))
         with shown_errors(language):
             manifest = (found.bundle / "manifest.json").stat()
             classifier = _classifier(found.bundle, manifest.st_mtime_ns)
             return _answer_html(Path(path), classifier, language)
 
     go.click(classify, [run, file], answer, concurrency_limit=1, api_visibility="private")
+    # What was said of one radiograph, or by one run, must not stand under another.
+    gr.on([file.change, run.input], lambda: "", None, answer, **QUIET)
     return run
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import html
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,14 @@ from typing import Any
 import gradio as gr
 
 from cxr.errors import RunError
-from cxr.language import Language
+from cxr.language import Language, format_decimal, format_number
 from cxr.messages import Message, text
 from training.studio.charts import bars_html, charts_html
 from training.studio.data_tab import DataFolder, folder_to_fit
 from training.studio.html_parts import QUIET, RunChoice, joined, shown_errors, table
 from training.studio.jobs import JobQueue, State
 from training.studio.settings import SETTINGS, find_preset, offer_presets, preset_choices
-from training.studio.train_tab import outline_options
+from training.studio.train_tab import free_name, outline_options
 from training.studio.words import language_of, shown
 
 _INTERVAL = 5.0  # seconds between two updates
@@ -46,13 +47,23 @@ def create_tune_tab(
             scale=2,
         )
         name = gr.Textbox(
-            "search", label=shown("studio_search_name"), scale=2, elem_id="search-name"
+            free_name(queue, "search"),
+            label=shown("studio_search_name"),
+            scale=2,
+            elem_id="search-name",
         )
         trials = gr.Slider(
-            1, 200, 20, step=1, label=shown("studio_trials"), scale=2, elem_id="trials"
+            1, 200, 20, step=1, label=shown("studio_trials"), scale=2, elem_id="trials", buttons=[]
         )
         epochs = gr.Slider(
-            1, 50, 10, step=1, label=shown("studio_trial_epochs"), scale=2, elem_id="trial-epochs"
+            1,
+            50,
+            10,
+            step=1,
+            label=shown("studio_trial_epochs"),
+            scale=2,
+            elem_id="trial-epochs",
+            buttons=[],
         )
     start = gr.Button(shown("studio_queue_search"), variant="primary", elem_id="queue-search")
     chosen = RunChoice(
@@ -66,16 +77,16 @@ def create_tune_tab(
         skip: bool,
         preset: str | None,
         name: str | None,
-        trials: int | None,
-        epochs: int | None,
+        trials: float | None,
+        epochs: float | None,
         lungs: str | None,
         opacities: str | None,
         request: gr.Request,
-    ) -> gr.Dropdown:
+    ) -> tuple[gr.Dropdown, str]:
         with shown_errors(language_of(request)):
             config = find_preset(queue.runs, preset)
             folder = folder_to_fit(path)
-            if not trials or not epochs:
+            if not trials or not epochs or trials != int(trials) or epochs != int(epochs):
                 raise RunError(Message("studio_needs_trials"))
             options = ["--until", str(int(trials)), "--epochs", str(int(epochs))]
             options += ["--skip-unreadable"] if skip else []
@@ -83,7 +94,7 @@ def create_tune_tab(
             job = queue.add("tune", (name or "").strip(), config, folder, *options)
             queue.start_worker()
         gr.Info(html.escape(text("studio_queued", language_of(request), name=job.name)))
-        return gr.Dropdown(_searches(queue), value=job.name)
+        return gr.Dropdown(_searches(queue), value=job.name), free_name(queue, "search")
 
     def look(name: str | None, drawn: Any, request: gr.Request) -> tuple[Any, Any, Any, Any]:
         """Updates of the list of searches, the table of trials and the plot, if they changed."""
@@ -104,7 +115,7 @@ def create_tune_tab(
     updated = [chosen, found, importance, drawn]
     inputs = [data.path, data.skip_unreadable, preset, name, trials, epochs, *outlines]
     asking: dict[str, Any] = {"preprocess": False, "api_visibility": "private"}
-    start.click(queue_search, inputs, chosen, **asking).success(
+    start.click(queue_search, inputs, [chosen, name], **asking).success(
         look, [chosen, drawn], updated, **QUIET
     )
     timer = gr.Timer(_INTERVAL)
@@ -117,6 +128,7 @@ def create_tune_tab(
         **QUIET,
     )
     offer_presets(queue.runs, preset)
+    gr.on(None, lambda: free_name(queue, "search"), None, name, **QUIET)  # when the page opens
 
 
 def _searches(queue: JobQueue) -> list[str]:
@@ -151,9 +163,10 @@ def _trials_html(folder: Path, state: State, language: Language) -> str:
     )
     rows = [
         (
-            int(row["number"]),
+            int(row["number"]) + 1,
             _state(row["state"], language),
-            *(_number(row[n]) for n in ("value", *settings)),
+            float(row["value"]) if row["value"] else None,
+            *(_setting_value(row[name], language) for name in settings),
         )
         for row in trials[:_MAX_ROWS]
     ]
@@ -171,8 +184,15 @@ def _setting_name(name: str, language: Language) -> str:
     return text(f"setting_{name.replace('.', '_')}", language) if known else name
 
 
-def _number(written: str) -> float | None:
-    return float(written) if written else None
+def _setting_value(written: str, language: Language) -> str | None:
+    """A setting of a trial with three digits that count; whole numbers as they are."""
+    if not written:
+        return None
+    value = float(written)
+    if value == int(value):
+        return format_number(int(value), language)
+    digits = max(0, 2 - math.floor(math.log10(abs(value))))
+    return format_decimal(value, language, digits=min(digits, 9))
 
 
 def _importance_html(folder: Path, language: Language) -> str:
