@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import errno
 import os
+import unicodedata
 from typing import TYPE_CHECKING
 
 from cxr.messages import Message, text
@@ -37,7 +38,10 @@ def for_terminal(text: str) -> str:
     A name could otherwise end a line and make up the next one, or have the terminal do things.
     """
     return "\n".join(
-        "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in line)
+        "".join(
+            sign if sign.isprintable() or unicodedata.category(sign) == "Zs" else ascii(sign)[1:-1]
+            for sign in line
+        )
         for line in text.split("\n")
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -81,7 +82,7 @@ class OutputFolder:
             name = f"{stem}-{number}"
             path = self.folder / f"{name}{self.suffix}"
         self.taken.add(name.casefold())
-        beside = path.with_name(f"{path.name}.partial")
+        beside = self.folder / f".{os.getpid()}.partial"  # short, however long the name is
         try:
             beside.write_bytes(encode(radiograph, prediction))
             beside.replace(path)

@@ -24,7 +24,8 @@ _FORM_BYTES = 100_000  # around the file of an upload
 _BURST = 1_000  # uploads of one client at once, ...
 _PER_SECOND = 20.0  # ... and from then on: about what two cores answer
 _FREE_BYTES = 1_000_000_000  # of the disk, that uploads leave to others, ...
-_LOOK_EVERY = 5_000_000  # ... which is looked at after each so many bytes of an upload
+# ... which is looked at after each so many bytes of an upload: a thousand may come at once.
+_LOOK_EVERY = 250_000
 UPLOAD_PATH = "/gradio_api/upload"
 MCP_PATH = "/gradio_api/mcp"  # where calls of tools go, see `cxr.page.mcp_server`
 _MAX_CLIENTS = 10_000  # that are remembered
@@ -76,7 +77,6 @@ class Limits:
         self._app = app
         self._file_bytes = file_bytes or 0
         self._allowance = allowance or Allowance()
-        self._coming = 0  # bytes of uploads that are under way
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it before its body is read."""
@@ -94,15 +94,9 @@ class Limits:
             client = scope.get("client") or ("",)
             if wait := self._allowance.take(client[0]):
                 return await _refusal(scope, 429, wait=wait)(scope, receive, send)
-            if _is_nearly_full(self._coming):
+            if _is_nearly_full():
                 return await _refusal(scope, 503, wait=60)(scope, receive, send)
-        stores = is_upload and not is_call
-        coming = (_length(scope) or limit) if stores else 0
-        self._coming += coming
-        try:
-            await self._within(limit, scope, receive, send, stores=stores)
-        finally:
-            self._coming -= coming
+        return await self._within(limit, scope, receive, send, stores=is_upload and not is_call)
 
     async def _within(
         self, limit: int, scope: Scope, receive: Receive, send: Send, *, stores: bool
@@ -145,11 +139,10 @@ def _length(scope: Scope) -> int:
     return int(said) if said.isascii() and said.isdigit() and len(said) < 20 else 0
 
 
-def _is_nearly_full(coming: int = 0) -> bool:
-    """Whether the disk has too little room for others, once these bytes have come."""
+def _is_nearly_full() -> bool:
     folder = Path(get_upload_folder())
     there = folder if folder.is_dir() else tempfile.gettempdir()
-    return shutil.disk_usage(there).free - coming < _FREE_BYTES
+    return shutil.disk_usage(there).free < _FREE_BYTES
 
 
 def _refusal(scope: Scope, status: int, *, wait: float = 0) -> PlainTextResponse:

@@ -6,8 +6,11 @@ const flat = (name) => name.replace(/[/\\:*?"<>|]/g, "_");
 const csv = () => {
   const columns = ["file", "status", "probability", "verdict", "threshold", "evidence", "own_label", "remarks", "model"];
   cxrFiles.downloadTable("radiographs.csv", columns, shownRows().map((row) => ({
-    file: row.name, status: row.status, probability: row.probability, own_label: row.own, remarks: remarks(row),
-    ...(row.status === "ok" && {
+    file: row.name, status: row.status, own_label: row.own, remarks: remarks(row),
+    // Of who reads first, and has not read it, the file hides what the table does.
+    ...(row.status === "ok" && verdictOf(row) === "unread" && { verdict: "unread" }),
+    ...(row.status === "ok" && verdictOf(row) !== "unread" && {
+      probability: row.probability,
       verdict: verdictOf(row),
       evidence: row.worth,
       threshold: cxr.ownThreshold(row.model) ?? row.operating_points.threshold,

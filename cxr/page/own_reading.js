@@ -41,6 +41,11 @@ const confidence = () => {
   const slider = $(".confidence");
   return chosenReading() === "UNSURE" || !isSet(slider) ? null : Number(slider.value) / 100;
 };
+// A reading of a radiograph that the list holds is the reader's there, too, unless there is one.
+const countInList = (own) => {
+  const row = cxrList.rows.get(cxrList.state.opened);
+  if (own && row && !row.own) cxrList.update(row.key, { own });
+};
 // For another radiograph.
 const beginReading = () => {
   $(".own-reading").reset();
@@ -102,8 +107,7 @@ element.addEventListener("submit", (event) => {
   if (!own) return;
   state.own = own;
   note({ own, confidence: confidence() });
-  const row = cxrList.rows.get(cxrList.state.opened);
-  if (row && !row.own) cxrList.update(row.key, { own });
+  countInList(own);
   show();
   $(".verdict").focus();
   showSourceCase();

@@ -41,6 +41,7 @@ const open = async (source) => {
   }
   // Whoever has read it first has seen its answer: the first reading counts.
   const own = noteOf(next.id)?.own ?? null;
+  countInList(own);
   become(next.kind, { value: next, asked, own, picture: next.picture ?? picture });
   if (!waiting()) showSourceCase();
   showNote();

@@ -1,4 +1,4 @@
-"""JPEG and PNG pictures without all that is told about them, before a decoder sees them.
+"""JPEG and PNG pictures without what is told about them, before a decoder sees them.
 
 Decoders parse comments, profiles and EXIF before anything can be checked, and some in time or
 memory that grows with the square of their size: a file of 1 MB took 4 GB, and one of 2 MB a minute.
@@ -20,6 +20,7 @@ PNG_START = b"\x89PNG\r\n\x1a\n"
 # of everything but the pixels, as are comments.
 _APPLICATION = {*range(0xE0, 0xF0), 0xFE} - {0xE0, 0xEE}
 _EXIF, _SEVERAL = (0xE1, b"Exif\0\0"), (0xE2, b"MPF\0")
+_XMP, _BRIGHTER = (0xE1, b"http://ns.adobe.com/xap/1.0/\0"), b' hdrgm:Version="'  # Ultra HDR
 _ORIENTATION, _NUMBER_OF_IMAGES = 0x0112, 0xB001
 _MOST_TAGS = 1000
 _WHOLE_NUMBERS = {3: "H", 4: "L"}  # types of TIFF 6.0, section 2, as `struct` knows them
@@ -41,10 +42,10 @@ _HEIF = {b"heic": "HEIC", b"heix": "HEIC", b"mif1": "HEIF", b"avif": "AVIF"}
 
 @dataclass(frozen=True)
 class BarePicture:
-    """A picture that holds nothing but its pixels.
+    """A picture without comments, profiles and EXIF before its pixels.
 
     Attributes:
-        content: of the file, without the rest.
+        content: what is left of the file.
         orientation: from 1, upright, to 8, as EXIF counts them.
         pictures: how many the file held.
     """
@@ -77,6 +78,7 @@ def bare_jpeg(content: bytes) -> BarePicture:
     """
     kept = [content[:2]]
     orientation = pictures = None  # of the first segment of each kind: there should be one
+    one = False  # picture, with a second that says only how bright it can be shown
     for marker, at in segments(content):
         if marker == START_OF_SCAN:
             kept.append(content[at - 2 :])
@@ -86,9 +88,11 @@ def bare_jpeg(content: bytes) -> BarePicture:
             kept.append(content[at - 2 : end])
         elif orientation is None and _is(_EXIF, marker, content, at):
             orientation = _tag(content[at + 8 : end], _ORIENTATION) or 1
+        elif _is(_XMP, marker, content, at):
+            one = one or _BRIGHTER in content[at:end]
         elif pictures is None and _is(_SEVERAL, marker, content, at):
             pictures = _tag(content[at + 6 : end], _NUMBER_OF_IMAGES) or 1
-    return BarePicture(b"".join(kept), orientation or 1, pictures or 1)
+    return BarePicture(b"".join(kept), orientation or 1, 1 if one else pictures or 1)
 
 
 def _is(kind: tuple[int, bytes], marker: int, content: bytes, at: int) -> bool:

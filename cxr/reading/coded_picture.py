@@ -15,10 +15,10 @@ from cxr.reading.jpeg_markers import frame_size, require_few_scans
 
 
 def check_coded_picture(dataset: Dataset, name: str) -> None:
-    """Refuse what would keep a decoder busy, and leave it the pixels alone.
+    """Refuse what would keep a decoder busy, and take it away before the pixels.
 
     Args:
-        dataset: with one frame, which is coded; without what else the frame holds afterwards.
+        dataset: with one frame, which is coded; changed where it is JPEG that Pillow decodes.
         name: what to call it in messages.
 
     Raises:

@@ -123,7 +123,7 @@ def test_a_name_makes_up_no_line_and_drives_no_terminal(
 ) -> None:
     folder = tmp_path / "names"
     folder.mkdir()
-    for name in ("a.png\nNORMAL       1.0%  b.png", "\x1b[31mred.png", "é.png"):
+    for name in ("a.png\nNORMAL       1.0%  b.png", "\x1b[31mred.png", "é\u3000胸.png"):
         (folder / name).write_bytes(image_file.read_bytes())
     (folder / "\x1b]0;title\a.png").write_bytes(b"no picture")
     main(["classify", str(folder), "--model", str(tiny_bundle.folder)])
@@ -132,9 +132,21 @@ def test_a_name_makes_up_no_line_and_drives_no_terminal(
     assert "\a" not in said
     assert "a.png\\nNORMAL       1.0%  b.png" in said
     assert "\\x1b[31mred.png" in said
-    assert "é.png" in said
+    assert "é\u3000胸.png" in said
     assert main(["classify", str(folder / "\x1b[1m"), "--model", str(tiny_bundle.folder)]) != 0
     assert "\x1b" not in "".join(capsys.readouterr())
+
+
+def test_the_longest_name_has_an_overlay_too(
+    tmp_path: Path, image_file: Path, tiny_bundle: Bundle, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "names"
+    folder.mkdir()
+    (folder / f"{'n' * 251}.png").write_bytes(image_file.read_bytes())
+    out = tmp_path / "overlays"
+    (record,) = classify(capsys, folder, "--model", tiny_bundle.folder, "--overlay", out)
+    assert record["status"] == "ok"
+    assert [len(path.name) for path in out.iterdir()] == [255]
 
 
 @pytest.mark.parametrize("content", ["/dev/full", "nested"])

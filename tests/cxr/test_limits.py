@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
-import httpx
 import pytest
 from playwright.sync_api import Page
-from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
-from starlette.types import Receive, Scope, Send
 
 from cxr.messages import as_sentence, text
 from cxr.page import limits
@@ -93,33 +88,11 @@ def test_no_upload_is_taken_when_the_disk_is_nearly_full(monkeypatch: pytest.Mon
 def test_an_upload_ends_when_the_disk_is_nearly_full(monkeypatch: pytest.MonkeyPatch) -> None:
     """Many at once would each have found enough when they began."""
     looks = iter((False, True))
-    monkeypatch.setattr(limits, "_is_nearly_full", lambda *_: next(looks))
+    monkeypatch.setattr(limits, "_is_nearly_full", lambda: next(looks))
     content = bytes(limits._LOOK_EVERY)
     refused = limited(file_bytes=len(content)).post("/gradio_api/upload", content=content)
     assert refused.status_code == 503
     assert refused.text == as_sentence(text("too_many_uploads", "en"))
-
-
-def test_uploads_that_come_at_once_leave_room_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each of them alone would."""
-    monkeypatch.setattr(limits, "_FREE_BYTES", 600)
-    monkeypatch.setattr(limits.shutil, "disk_usage", lambda _: SimpleNamespace(free=1500))
-    second = []
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        if not second:  # while the first is under way
-            second.append(await post())
-        await PlainTextResponse("")(scope, receive, send)
-
-    client = httpx.AsyncClient(
-        transport=httpx.ASGITransport(Limits(app, file_bytes=1000)), base_url="http://127.0.0.1"
-    )
-
-    async def post() -> int:
-        return (await client.post("/gradio_api/upload", content=bytes(1000))).status_code
-
-    assert asyncio.run(post()) == 200
-    assert second == [503]
 
 
 @pytest.mark.parametrize("path", ["call/upload", "run/upload", "stream/upload", "x/upload"])

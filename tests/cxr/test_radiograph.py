@@ -229,6 +229,10 @@ def test_the_first_of_several_pictures_is_not_taken_for_one() -> None:
         read_radiograph(content)
     single = encode(noise(), "MPO")
     assert read_radiograph(single).shape == (200, 200)
+    # Ultra HDR: the second says only how bright the first can be shown.
+    xmp = b'http://ns.adobe.com/xap/1.0/\0<rdf hdrgm:Version="1.0"/>'
+    brighter = content[:2] + segment(0xE1, xmp) + content[2:]
+    assert read_radiograph(brighter).shape == (200, 200)
 
 
 @pytest.mark.parametrize(

@@ -121,7 +121,7 @@ def test_what_is_said_of_one_radiograph_is_not_said_of_the_next(
 
 
 def test_who_reads_first_reads_first_in_the_list_too(
-    page: Page, archive: Path, image_file: Path
+    page: Page, archive: Path, tmp_path: Path
 ) -> None:
     page.evaluate("localStorage.setItem('cxr.read_first', 'true')")
     choose_many(page, archive)
@@ -141,6 +141,21 @@ def test_who_reads_first_reads_first_in_the_list_too(
     expect(page.get_by_label("Your reading, ward/one.png")).to_have_value("UNSURE")
     expect(one.locator(".verdict")).not_to_have_text(EN["status_unread"])
     expect(one.locator(".number")).to_contain_text("%")
+    page.get_by_label("Your reading, ward/one.png").select_option("")
+    with page.expect_download() as waiting:
+        page.locator("[data-do=csv]").click()
+    waiting.value.save_as(tmp_path / "table.csv")
+    with (tmp_path / "table.csv").open(encoding="utf-8-sig", newline="") as file:
+        table = {row["file"]: row for row in csv.DictReader(file)}
+    assert (table["ward/one.png"]["verdict"], table["ward/one.png"]["probability"]) == (
+        "unread",
+        "",
+    )
+    assert float(table["ward/=two.png"]["probability"]) > 0
+    one.get_by_role("button").click()  # it has been read: its answer is shown, and it counts again
+    expect(page.locator("#viewer .answer")).to_be_visible()
+    page.keyboard.press("a")
+    expect(page.get_by_label("Your reading, ward/one.png")).to_have_value("UNSURE")
 
 
 def test_notes_outlast_a_browser_that_keeps_nothing(page: Page, image_file: Path) -> None:

@@ -84,9 +84,9 @@ def test_a_network_needs_places_to_draw_a_heatmap_between(size: int) -> None:
     assert dataclasses.replace(baseline.CONFIG.network, input_size=22).map_side == 2
 
 
-@pytest.mark.parametrize("floor", [math.nan, "0.35", -0.1, 1.1])
+@pytest.mark.parametrize("floor", [math.nan, "0.35", None])
 def test_what_makes_no_floor(floor: Any) -> None:
-    with pytest.raises(ValueError, match="planted_hit from 0 to 1"):
+    with pytest.raises(ValueError, match="a number as planted_hit"):
         dataclasses.replace(default.CONFIG.floor, planted_hit=floor)
 
 

@@ -49,8 +49,8 @@ def add_image(path: Path, *, seed: int | None = None) -> None:
         ("PNEUMONIA/person1_virus_6_2.png", "person1", "virus"),
         ("NORMAL/NORMAL2-IM-0927-0001.jpeg", "NORMAL2-IM-0927", "normal"),
         ("NORMAL/IM-0539-0001-0002.jpeg", "IM-0539", "normal"),
-        ("NORMAL/somebody.JPG", "train/NORMAL/somebody", "normal"),
-        ("PNEUMONIA/case 12.png", "train/PNEUMONIA/case 12", "pneumonia"),
+        ("NORMAL/somebody.JPG", "somebody", "normal"),
+        ("PNEUMONIA/case 12.png", "case 12", "pneumonia"),
     ],
 )
 def test_patient_and_kind_come_from_the_name(

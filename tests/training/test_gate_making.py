@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from cxr.errors import BundleError, DatasetError, RunError, UnreadableRadiograph
 from cxr.gate.gate import Gate
@@ -225,6 +226,17 @@ def test_a_mask_is_read_at_another_size(folder: Path) -> None:
     assert mask.sum() == 2 * 8 * 4
     with pytest.raises(UnreadableRadiograph, match=r"broken\.png: cannot be read as a mask"):
         read_mask(folder / "broken.png", SIDE)
+
+
+def test_a_mask_is_upright_as_its_image_is(tmp_path: Path) -> None:
+    picture = np.zeros((8, 8), np.uint8)
+    picture[:2] = 255
+    exif = Image.Exif()
+    exif[0x0112] = 6  # its top is at the right
+    Image.fromarray(picture).save(tmp_path / "mask.png", exif=exif)
+    mask = read_mask(tmp_path / "mask.png", 8)
+    np.testing.assert_array_equal(mask[:, 6:], 1)
+    assert mask.sum() == 16
 
 
 @pytest.mark.parametrize(

@@ -145,7 +145,13 @@ def test_nothing_is_tuned_without_images_held_out(chest_images: Path, tmp_path: 
 
 @pytest.mark.parametrize(
     "url",
-    ["nosql://me:secret@nowhere", "nosql://me:se/cret@nowhere/db", "nosql://me:se@cret@nowhere/db"],
+    [
+        "nosql://me:secret@nowhere",
+        "nosql://me:se/cret@nowhere/db",
+        "nosql://me:se@cret@nowhere/db",
+        "nosql://me:se\ncret@nowhere/db",
+        "nosql://me:x@nowhere/db?password=secret",
+    ],
 )
 def test_a_storage_that_cannot_be_used(url: str) -> None:
     with pytest.raises(RunError, match=r"^nosql:…@nowhere.*: cannot be used") as error:

@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from cxr.errors import DatasetError
 from cxr.model.bundle import CLASS_NAMES, Bundle
@@ -31,8 +31,8 @@ class Record:
     Attributes:
         path: where it is, relative to the data folder, with forward slashes.
         label: 0 for normal, 1 for pneumonia.
-        patient: the patient's id from the file name; where it tells none, the path without suffix,
-            since images of one name in two folders are of different patients.
+        patient: the patient's id from the file name; the name without suffix where it tells none,
+            and the path without suffix where images in two folders have that name.
         kind: ``"normal"``, ``"bacteria"``, ``"virus"``, or ``"pneumonia"`` where the name does not
             say which.
         split: ``"train"``, ``"val"`` or ``"test"``, as the folder has it.
@@ -84,11 +84,11 @@ def list_records(root: Path, *, splits: Sequence[str]) -> list[Record]:
     Raises:
         DatasetError: the folder is missing, or has none of the splits.
     """
-    return [
+    return told_apart(
         record
         for split in present_splits(root, splits)
         for record in read_split(root / split, split=split, root=root)
-    ]
+    )
 
 
 def present_splits(root: Path, splits: Sequence[str]) -> list[str]:
@@ -171,11 +171,30 @@ def make_record(root: Path, path: Path, label: int, *, split: str) -> Record:
     return Record(
         path=relative.as_posix(),
         label=label,
-        patient=names.get("patient", relative.as_posix().removesuffix(relative.suffix)),
+        patient=names.get("patient", path.stem),
         kind=kind,
         split=split,
         digest=file_digest(path),
     )
+
+
+def told_apart(records: Iterable[Record]) -> list[Record]:
+    """Records in which images of one name in two folders are of two patients.
+
+    Only where the name tells the patient, they are of one.
+    """
+    records = list(records)
+    unnamed = [record for record in records if named_patient(record) is None]
+    places = {record.path: PurePosixPath(record.path) for record in unnamed}
+    folders: dict[str, set[PurePosixPath]] = defaultdict(set)
+    for record in unnamed:
+        folders[record.patient].add(places[record.path].parent)
+    return [
+        replace(record, patient=record.path.removesuffix(places[record.path].suffix))
+        if record.path in places and len(folders[record.patient]) > 1
+        else record
+        for record in records
+    ]
 
 
 def named_patient(record: Record) -> str | None:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from cxr.errors import DatasetError
 from cxr.model.bundle import CLASS_NAMES
-from training.data.dataset import Record, make_record, read_split, require_both_classes
+from training.data.dataset import Record, make_record, read_split, require_both_classes, told_apart
 
 
 def read_labelled(data: Path, *, positive: str | None = None) -> tuple[Path, list[Record]]:
@@ -44,7 +44,7 @@ def _of_folder(data: Path) -> list[Record]:
         # The last in the alphabet: train rather than test.
         hint = f" Did you mean {data / max(splits)}?" if splits else ""
         raise DatasetError(f"{data}: has neither {' nor '.join(CLASS_NAMES)} in it.{hint}")
-    records = read_split(data, split=data.name)
+    records = told_apart(read_split(data, split=data.name))
     require_both_classes(data.parent, (data.name,), (record.label for record in records))
     return records
 
@@ -60,10 +60,10 @@ def _of_csv(path: Path, positive: str | None) -> list[Record]:
             f"{path}: expected the columns path and label. Found: {', '.join(table.columns)}."
         )
     labels = _labels(path, table["label"], positive)
-    records = [
+    records = told_apart(
         make_record(path.parent, path.parent / name, label, split=path.stem)
         for name, label in zip(table[column], labels, strict=True)
-    ]
+    )
     if "patient" in table:
         records = [
             replace(record, patient=given.strip() or record.patient)

@@ -37,16 +37,14 @@ def read_mask(path: Path, size: int) -> npt.NDArray[np.float32]:
         UnreadableRadiograph: it cannot be read as a picture.
     """
     try:
-        # As it is: made grey or of 8 bits by OpenCV, faint values would become black.
-        mask = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+        # Upright, as its image is read; made grey or of 8 bits, faint values would become black.
+        as_it_is = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR
+        mask = cv2.imdecode(np.fromfile(path, np.uint8), as_it_is)
     except (OSError, ValueError, cv2.error):
         mask = None
     if mask is None:
         raise UnreadableRadiograph(str(path), Message("no_mask"))
-    colours = np.atleast_3d(mask)
-    if colours.shape[2] in (2, 4):
-        colours = colours[..., :-1]  # without what is transparent
-    inside = np.asarray(colours.any(axis=2), dtype=np.float32)
+    inside = np.asarray(np.atleast_3d(mask).any(axis=2), dtype=np.float32)
     fractions = cv2.resize(inside, (size, size), interpolation=cv2.INTER_AREA)
     return np.asarray(fractions >= 0.5, dtype=np.float32)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 
 
@@ -72,5 +73,5 @@ class HeatmapFloor:
 
     def __post_init__(self) -> None:
         for name, value in dataclasses.asdict(self).items():
-            if not isinstance(value, int | float) or not 0 <= value <= 1:
-                raise ValueError(f"Expected {name} from 0 to 1. Received: {value!r}")
+            if not isinstance(value, int | float) or not math.isfinite(value):
+                raise ValueError(f"Expected a number as {name}. Received: {value!r}")

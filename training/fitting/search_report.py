@@ -14,7 +14,7 @@ from training.fitting.config import TrainingConfig
 from training.metrics import plots
 
 TUNED = "tuned"  # the preset of all trials
-ENOUGH_TRIALS = 20  # that are finished; of fewer, the importance of eleven settings is chance
+ENOUGH_TRIALS = 12  # that are complete; of no more than there are settings, importance is chance
 
 
 class BestTrial(TypedDict):
@@ -73,5 +73,7 @@ def write_report(study: optuna.Study, config: TrainingConfig, out: Path) -> Sear
         )
         report["importance"] = {name: float(fraction) for name, fraction in importance.items()}
         plots.save(plots.importance(report["importance"]), out / "importance.png")
+    else:
+        (out / "importance.png").unlink(missing_ok=True)  # of an earlier version
     write_json(out / "report.json", report)
     return report

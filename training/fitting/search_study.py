@@ -121,8 +121,10 @@ def _open_once(url: str) -> optuna.Study:
 
 
 def _without_password(url: str) -> str:
-    # Up to the last sign, since a password may hold others; a file of SQLite has none.
-    return url if url.startswith("sqlite") else re.sub(r":.*@", ":…@", url)
+    if url.startswith("sqlite:///"):  # a file
+        return url
+    # Up to the last sign, since a password may hold others; it may also be among the options.
+    return re.sub(r":.*@", ":…@", url.partition("?")[0], flags=re.DOTALL)
 
 
 class _SeededByTrial(optuna.samplers.BaseSampler):

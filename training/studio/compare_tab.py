@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -96,15 +96,14 @@ def create_compare_tab(tab: gr.Tab, queue: JobQueue) -> None:
 
     def compare(
         first: str | None, second: str | None, images: str, request: gr.Request
-    ) -> Iterator[tuple[Any, Any, Any]]:
+    ) -> Iterator[tuple[Any, Any]]:
         """Run the evaluation, and show its report when it has ended."""
         language = language_of(request)
         with shown_errors(language):
             arguments, out = _evaluation(queue, first, second, images.strip(), language)
         for printed, status in run_command(queue, *arguments):
             shown_report = _report_html(out, language) if status == 0 else ""
-            ended = gr.Button(interactive=status is not None)
-            yield gr.Textbox(printed, visible=True), shown_report, ended
+            yield gr.Textbox(printed, visible=True), shown_report
 
     event = tab.select(look, [chosen, first, second], [overview, chosen, first, second], **QUIET)
     event.then(draw, [chosen, where, metric], curves, **QUIET)
@@ -124,14 +123,20 @@ def create_compare_tab(tab: gr.Tab, queue: JobQueue) -> None:
         [said, report],
         **QUIET,
     )
-    measure.click(
+    asked = [first, second, images]
+
+    def able(interactive: bool) -> Callable[[], list[Any]]:
+        return lambda: [gr.update(interactive=interactive)] * (len(asked) + 1)
+
+    # What is being measured is what stands above it.
+    measure.click(able(interactive=False), None, [*asked, measure], **QUIET).then(
         compare,
-        [first, second, images],
-        [said, report, measure],
+        asked,
+        [said, report],
         concurrency_limit=1,
         show_progress_on=said,
         api_visibility="private",
-    )
+    ).then(able(interactive=True), None, [*asked, measure], **QUIET)
 
 
 # --- The table ------------------------------------------------------------------------------------

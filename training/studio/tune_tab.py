@@ -163,7 +163,7 @@ def _trials_html(folder: Path, state: State, language: Language) -> str:
     )
     rows = [
         (
-            int(row["number"]) + 1,
+            int(row["number"]),
             _state(row["state"], language),
             float(row["value"]) if row["value"] else None,
             *(_setting_value(row[name], language) for name in settings),
