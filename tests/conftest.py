@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import shutil
+import signal
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -206,6 +207,17 @@ def write_bundle(tiny_bundle: Bundle) -> Callable[[Path], Bundle]:
         return load_bundle(folder)
 
     return write
+
+
+@pytest.fixture
+def _heeds_interrupts() -> Iterator[None]:
+    """Let processes that are started heed Ctrl-C, also where this one was told to ignore it.
+
+    A shell's background jobs ignore it, and what they start does, too.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

@@ -75,6 +75,7 @@ def test_the_page_answers_and_nothing_is_left_of_the_uploads(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("_heeds_interrupts")
 @pytest.mark.parametrize(
     ("first", "then"),
     [("SIGTERM", "SIGTERM"), ("SIGINT", "SIGINT"), ("SIGHUP", "SIGTERM")],
@@ -93,7 +94,10 @@ def test_nothing_is_left_of_uploads_that_are_on_their_way_when_the_page_ends(
         for _ in range(2):  # impatient
             time.sleep(0.05)
             process.send_signal(getattr(signal, then))
-        _, said = process.communicate(timeout=30)
+        try:
+            _, said = process.communicate(timeout=30)
+        finally:
+            process.kill()  # else its clients would be waited for without end
         assert sum(client.result() for client in begun) >= 300
     # The last may come after all is removed.
     assert process.returncode in {0, 130, *(-getattr(signal, name) for name in (first, then))}

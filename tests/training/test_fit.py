@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -93,17 +93,6 @@ def end(process: subprocess.Popen[str], stop: signal.Signals) -> str:
             return process.communicate(timeout=1)[0]
         except subprocess.TimeoutExpired:
             continue
-
-
-@pytest.fixture
-def _heeds_interrupts() -> Iterator[None]:
-    """Let processes that are started heed Ctrl-C, also where this one was told to ignore it.
-
-    A shell's background jobs ignore it, and what they start does, too.
-    """
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 class InterruptAfter(keras.callbacks.Callback):  # type: ignore[misc]
