@@ -66,7 +66,7 @@ def document(content: bytes) -> None:
         assert points.verdict(probability)
         point = points.at(probability)
         assert 0 <= point.sensitivity <= 1
-        assert len(point.predictive_values(0.5)) == 2
+        assert 0 <= point.specificity_interval()[0] <= point.specificity_interval()[1] <= 1
         assert len(point.sensitivity_interval()) == 2
 
 
