@@ -210,7 +210,7 @@ def of_cell(cell: str) -> str:
 
 
 def read_object(path: Path) -> dict[str, Any]:
-    """The JSON object of a file that an earlier command wrote.
+    """The JSON object of a file that a command wrote; see `read_json`.
 
     Raises:
         RunError: it cannot be read, or holds no JSON object.
@@ -218,9 +218,9 @@ def read_object(path: Path) -> dict[str, Any]:
     try:
         document = read_json(path)
     except (OSError, ValueError) as error:
-        raise RunError(f"{path}: cannot be read as JSON ({error}). Take another folder.") from error
+        raise RunError(f"{path}: cannot be read as JSON ({error}). Name another one.") from error
     if not isinstance(document, dict):
-        raise RunError(f"{path}: expected a JSON object. Take another folder.")
+        raise RunError(f"{path}: expected a JSON object. Name another file or folder.")
     return document
 
 

@@ -12,7 +12,7 @@ from cxr.errors import DatasetError
 from cxr.model.bundle import Bundle, load_bundle, save_evaluation
 from cxr.model.operating_points import OperatingPoints
 from cxr.templates import render, words
-from training.files import read_json
+from training.files import read_object
 from training.fitting.config import MAY_DIFFER, as_written_now
 from training.templates import FOLDER
 
@@ -40,12 +40,13 @@ def update_bundle(folder: Path, sections: Mapping[str, Path]) -> Bundle:
 
     Raises:
         DatasetError: a file does not hold what its section needs.
+        RunError: a file cannot be read, or holds no JSON object.
         BundleError: the folder holds no intact bundle.
     """
     bundle = load_bundle(folder)
     evaluation = dict(bundle.evaluation)
     for name, path in sections.items():
-        document = _read_json(path)
+        document = read_object(path)
         if name in _CHECKS:
             problem = _CHECKS[name](document, bundle)
             if problem:
@@ -110,13 +111,3 @@ def _is_of(document: dict[str, Any] | None, sha256: str) -> bool:
         return False
     model = document.get("model", document)
     return isinstance(model, dict) and model.get("sha256") == sha256
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        document = read_json(path)
-    except (OSError, ValueError) as error:
-        raise DatasetError(f"{path}: cannot be read as JSON ({error}).") from error
-    if not isinstance(document, dict):
-        raise DatasetError(f"{path}: expected a JSON object.")
-    return document
