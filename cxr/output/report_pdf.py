@@ -57,7 +57,8 @@ def pdf_report(
     page.setAuthor(f"{bundle.name} {bundle.version}")
     page.setSubject(disclaimer)
     file = text("report_file", language, name=radiograph.name)
-    today = text("report_date", language, date=date.today().isoformat())
+    year, month, day = date.today().isoformat().split("-")
+    today = text("report_date", language, year=year, month=month, day=day)
 
     def begin(*lines: str) -> float:
         y = write(page, A4[1] - MARGIN, title, size=16, bold=True)

@@ -99,10 +99,7 @@ const showThreshold = (at) => {
   const said = `${cxr.threshold(at)} (${whoseThreshold()})`;
   $(".threshold-control output").textContent = said;
   $(".threshold").setAttribute("aria-valuetext", said);
-  const { high_sensitivity: low, high_specificity: high } = points();
-  $(".uncertain-between").textContent = ownThreshold() === null ? say("report_thresholds", {
-    threshold: cxr.threshold(at), low: cxr.threshold(low), high: cxr.threshold(high),
-  }) : "";
+  $(".uncertain-between").textContent = ownThreshold() === null ? sayUncertain() : "";
   for (const button of element.querySelectorAll("[data-stop]")) {
     const stop = points()[button.dataset.stop];
     button.textContent = `${say(`stop_${button.dataset.stop}`)} ${cxr.threshold(stop)}`;
@@ -133,6 +130,24 @@ const showChecks = ({ warnings, checks, probability, variants }) => {
 const elsewhereAt = ({ elsewhere }, at) => {
   const found = elsewhere && cxrRules.nearestPoint(elsewhere.curve, at);
   return found && Math.abs(found.threshold - at) < 0.006 ? found : null;
+};
+
+// Between which probabilities the verdict is uncertain, and how often that is.
+const sayUncertain = () => {
+  const { high_sensitivity: low, high_specificity: high, curve } = points();
+  const shares = (at) => {
+    const [first, last] = [at(low), at(high)];
+    return first && last && {
+      positive: cxr.percent(first.sensitivity - last.sensitivity, 0),
+      negative: cxr.percent(last.specificity - first.specificity, 0),
+    };
+  };
+  const there = shares((threshold) => elsewhereAt(answered(), threshold));
+  return [
+    say("report_thresholds", reasonValues()),
+    there && say("uncertain_elsewhere", there),
+    say("uncertain_all", shares((threshold) => cxrRules.nearestPoint(curve, threshold))),
+  ].filter(Boolean).join(" ");
 };
 
 // Models of before 0.11 were measured there at their own threshold alone.

@@ -107,10 +107,16 @@ const showFilters = () => {
   }
 };
 
+// On a phone the radiographs come first, and the filters where they are asked for.
+const wide = matchMedia("(min-width: 40rem)");
+const openFilters = () => { $(".sift").open = wide.matches; };
+wide.addEventListener("change", openFilters);
+openFilters();
+
 // --- Lines --------------------------------------------------------------------------------------------------
 
 const showTable = (all) => {
-  for (const part of [".filters", "table"]) $(part).hidden = !all.length;
+  for (const part of [".sift", "table"]) $(part).hidden = !all.length;
   showFilters();
   const shown = seenRows();
   $(".shown").hidden = shown.length === all.length;

@@ -1,5 +1,5 @@
 // --- Pointers: one does what the chosen tool says; two fingers zoom about their middle, and move ----------
-// Who uses it says what a brush does: beginStroke, brushAt, and undo for the last stroke.
+// Who uses it says what a brush does: beginStroke, brushAt, endStroke, and undo for the last stroke.
 
 const pointers = new Map(); // those that are down, each by its id as it was last
 let pinched = false; // from the second finger on, until the last one is lifted
@@ -24,27 +24,35 @@ const fromMiddle = (at) => {
   return { x: x - clientWidth / 2, y: y - clientHeight / 2 };
 };
 const onStage = (event) => answered() && event.target.closest(".stage")
-  && !event.target.closest("button, .help");
+  && !event.target.closest("button, dialog");
 const doingOf = (event) => (event.shiftKey || event.buttons === 2 ? "window" : state.mode);
 const isBrush = (doing) => BRUSHES.includes(doing);
+
+// At a place of the radiograph; keyboard_pointer.js does the same by keys.
+const beginAt = (doing, at) => {
+  if (doing === "ruler") stage.ruler = [at, at];
+  if (isBrush(doing)) { beginStroke(at.x, at.y); brushAt(at.x, at.y); }
+};
+const goOn = (doing, at) => {
+  if (doing === "ruler") stage.ruler[1] = at;
+  else brushAt(at.x, at.y);
+  draw();
+};
+const endOf = (doing) => { if (isBrush(doing)) endStroke(); };
 
 const begin = (event) => {
   const { ruler } = stage;
   const { window: levels } = state;
-  const at = placeOnRadiograph(placeIn(event));
   const doing = doingOf(event);
   takeBack = isBrush(doing) ? undo : () => { stage.ruler = ruler; state.window = levels; };
-  if (doing === "ruler") stage.ruler = [at, at];
-  if (isBrush(doing)) { beginStroke(at.x, at.y); brushAt(at.x, at.y); }
+  beginAt(doing, placeOnRadiograph(placeIn(event)));
 };
 const drag = (event, last) => {
   const [dx, dy] = [event.clientX - last.clientX, event.clientY - last.clientY];
-  const at = placeOnRadiograph(placeIn(event));
   const doing = pinched ? "move" : doingOf(event); // the finger that is left after a pinch
   if (doing === "window") changeWindow(dx, dy);
-  else if (doing === "ruler") { stage.ruler[1] = at; draw(); }
-  else if (isBrush(doing)) brushAt(at.x, at.y);
-  else move(dx, dy);
+  else if (doing === "move") move(dx, dy);
+  else goOn(doing, placeOnRadiograph(placeIn(event)));
 };
 
 const twoFingers = () => {
@@ -64,6 +72,7 @@ element.addEventListener("pointerdown", (event) => {
   if (!onStage(event)) return;
   $(".stage").setPointerCapture(event.pointerId);
   $(".stage").focus({ preventScroll: true });
+  stage.held = false;
   pointers.set(event.pointerId, event);
   if (pointers.size === 1) begin(event);
   else if (!pinched) {
@@ -77,6 +86,7 @@ element.addEventListener("pointermove", (event) => {
   if (!answered()) return;
   const last = pointers.get(event.pointerId);
   stage.pointer = onStage(event) && pointers.size < 2 ? placeIn(event) : null;
+  Object.assign(stage, { byKeys: false, held: false });
   if (!last) return draw();
   if (pointers.size === 1) drag(event, last);
   const before = pointers.size > 1 && twoFingers();
@@ -85,7 +95,7 @@ element.addEventListener("pointermove", (event) => {
 });
 for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) {
   element.addEventListener(end, (event) => {
-    pointers.delete(event.pointerId);
+    if (pointers.delete(event.pointerId)) endOf(state.mode);
     if (!pointers.size) pinched = false;
   });
 }

@@ -4,14 +4,20 @@
 const MAX_ZOOM = 16;
 const BRUSHES = ["erase", "box", "mark"]; // modes in which a pointer paints
 const LENS = { radius: 110, zoom: 2.5 }; // CSS pixels, and how much larger than around it
-const stage = { pointer: null, ruler: null, waiting: false };
+const stage = {
+  pointer: null, // in CSS pixels of its pane
+  byKeys: false, // it was moved by keys, and has to be drawn
+  held: false, // the first end of a ruler or box was set by keys
+  ruler: null,
+  waiting: false,
+};
 
 // As each radiograph begins: whole, upright, nothing measured, and the pointer moves it.
 const resetView = () => {
   state.view = { ...FRESH_VIEW };
   state.mode = "move";
   Object.assign(state.pressed, { invert: false, lens: false });
-  stage.ruler = null;
+  Object.assign(stage, { ruler: null, held: false });
 };
 
 // From the radiograph's pixels to a canvas's.
@@ -53,7 +59,7 @@ const drawNow = () => {
     const plain = canvas.matches(".plain");
     drawRadiograph(context, matrix, { plain });
     if (state.pressed.lens && stage.pointer) drawLens(context, canvas, matrix, { plain });
-    else if (state.pressed.side && stage.pointer) drawPlace(context);
+    else if (stage.pointer && (state.pressed.side || stage.byKeys)) drawPlace(context);
   }
   drawBeside();
   showReadout();
@@ -146,7 +152,7 @@ const drawRuler = (context, line) => {
   context.restore();
 };
 
-// Side by side, the pointer's place in both panes: what lies below the heat is the same place in the other one.
+// The pointer's place, in each pane: side by side, what lies below the heat is the same place in the other one.
 const drawPlace = (context) => {
   const [x, y, arm] = [stage.pointer.x, stage.pointer.y, 9].map((length) => length * devicePixelRatio);
   context.save();

@@ -22,6 +22,7 @@ _SCRIPTS = (
     "heat.js",
     "stage.js",
     "pointers.js",
+    "keyboard_pointer.js",
     "toolbar.js",
     "study_reading.js",
     "study_figures.js",

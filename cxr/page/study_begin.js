@@ -129,8 +129,6 @@ $(".confidence").addEventListener("keydown", (event) => {
   event.preventDefault();
   leaveConfidence();
 });
-$(".stage").addEventListener("keydown", aim);
-$(".stage").addEventListener("pointerup", () => { if (state.mode === "mark") endStroke(); });
 
 // Whoever uses the keyboard is where the next thing is to do.
 const focusOnNext = () => {

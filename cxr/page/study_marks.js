@@ -2,7 +2,6 @@
 // As cxrStatistics.overlap takes them, in fractions of the radiograph's width.
 
 const MARK = "#4ade80";
-const AIM = { ArrowLeft: [-12, 0], ArrowRight: [12, 0], ArrowUp: [0, -12], ArrowDown: [0, 12] }; // CSS pixels
 const layer = document.createElement("canvas");
 let marks = []; // on the radiograph on the desk
 const brush = () => Number($(".brush").value);
@@ -71,25 +70,4 @@ const drawBrush = (context, { width, line }) => {
   context.beginPath();
   context.arc(x, y, brush() * width, 0, 2 * Math.PI);
   context.stroke();
-};
-
-// By keys: the arrows move the brush, and the space bar or Enter marks where it is.
-const aim = (event) => {
-  if (state.mode !== "mark" || !answered()) return;
-  const { clientWidth, clientHeight } = $("canvas.main");
-  const { x, y } = stage.pointer ?? { x: clientWidth / 2, y: clientHeight / 2 };
-  if (AIM[event.key]) {
-    const [dx, dy] = AIM[event.key];
-    const within = (value, most) => Math.min(most, Math.max(0, value));
-    stage.pointer = { x: within(x + dx, clientWidth), y: within(y + dy, clientHeight) };
-    draw();
-  } else if (event.key === " " || event.key === "Enter") {
-    stage.pointer = { x, y };
-    const at = placeOnRadiograph(stage.pointer);
-    beginStroke();
-    brushAt(at.x, at.y);
-    endStroke();
-  } else return;
-  event.preventDefault();
-  event.stopPropagation();
 };

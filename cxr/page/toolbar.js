@@ -63,6 +63,7 @@ const grouped = (tools) => {
   return found;
 };
 $(".tools").replaceChildren(...grouped(toolbar()));
+$("[data-tool=help]").setAttribute("aria-haspopup", "dialog");
 
 // One stop for Tab; the arrows, Home and End go from tool to tool (ARIA's pattern of a toolbar).
 const allTools = () => [...$(".tools").querySelectorAll("button")];
@@ -95,7 +96,6 @@ const showTools = () => {
     const { tool } = button.dataset;
     button.setAttribute("aria-pressed", String(pressed[tool] ?? mode === tool));
   }
-  $("[data-tool=help]").setAttribute("aria-expanded", String(!$(".help").hidden));
   $(".tools").hidden = !answered();
   $(".stage").dataset.mode = mode;
   if (!answered()) return;
@@ -141,7 +141,7 @@ const ACTIONS = {
   flip: () => { state.view.flip = !state.view.flip; },
   preset: nextWindow,
   full: () => (document.fullscreenElement ? document.exitFullscreen() : $(".desk").requestFullscreen()),
-  help: () => { $(".help").hidden = !$(".help").hidden; showHelp(); },
+  help: () => ($(".help").open ? $(".help").close() : showHelp()),
   erase_hottest: () => eraseHottest(),
   undo: () => undo(),
 };
@@ -149,6 +149,7 @@ const use = (tool) => {
   const { pressed } = state;
   if (!answered() || $(`[data-tool=${tool}]`)?.hidden) return;
   if (blinded() && WOULD_TELL.includes(tool)) return;
+  stage.held = false;
   if (tool in pressed) pressed[tool] = !pressed[tool];
   // Beside the plain radiograph there is the heatmap, else both would be the same.
   if (tool === "side" && pressed.side && !pressed.contour && !blinded()) pressed.heatmap = true;
@@ -162,13 +163,14 @@ const use = (tool) => {
 const showHelp = () => {
   const keys = [...OFFERED_TOOLS.map(([name, key]) => [key, `tool_${name}_does`]),
     ...Object.entries(OFFERED.keys).map(([key, name]) => [key, name])];
-  $(".help").replaceChildren(...keys.map(([key, text]) => {
+  $(".help .keys").replaceChildren(...keys.map(([key, text]) => {
     const row = document.createElement("p");
     row.innerHTML = "<kbd></kbd> <span></span>";
-    row.firstChild.textContent = key.toUpperCase();
+    row.firstChild.textContent = key === "backspace" ? "⌫" : key.toUpperCase();
     row.lastChild.textContent = say(text);
     return row;
   }));
+  $(".help").showModal();
 };
 
 element.addEventListener("click", (event) => {
@@ -179,13 +181,10 @@ element.addEventListener("click", (event) => {
     showTools();
     draw();
   }
-  if (!$(".help").hidden && !button) {
-    $(".help").hidden = true;
-    showTools();
-  }
+  // A click beside the dialogue counts as one on it; what it holds fills its area.
+  if (button?.matches(".help .close") || event.target === $(".help")) $(".help").close();
 });
 
-const ARROWS = { ArrowLeft: [40, 0], ArrowRight: [-40, 0], ArrowUp: [0, 40], ArrowDown: [0, -40] };
 const KEYS = Object.fromEntries([...OFFERED_TOOLS.map(([name, key]) => [key, name]), ["=", "closer"],
   ...Object.entries(OFFERED.keys)]);
 // Digits also by the key's place: some keyboards have them above signs.
@@ -195,16 +194,16 @@ document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || cxr.typing(event.target)) return;
   if (!element.isConnected || !element.offsetParent || !answered()) return;
   const tool = KEYS[event.key.toLowerCase()] ?? KEYS[DIGIT.exec(event.code)?.[1]];
+  if ($(".help").open && tool !== "help") return; // the dialogue's own keys are the browser's
   if (tool) {
     if (!event.repeat || REPEATABLE.includes(tool)) use(tool);
   }
   else if (event.key === "Escape") {
+    Object.assign(stage, { held: false, byKeys: false });
     state.mode = "move";
-    $(".help").hidden = true;
     showTools();
     draw();
   }
-  else if (ARROWS[event.key] && event.target.closest?.(".stage")) move(...ARROWS[event.key]);
   else return;
   event.preventDefault();
 });

@@ -108,6 +108,5 @@ const show = () => {
   showCase();
   showSession();
   showFlag();
-  if (!$(".help").hidden) showHelp();
   draw();
 };

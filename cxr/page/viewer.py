@@ -30,6 +30,7 @@ _SCRIPTS = (
     "heat.js",
     "stage.js",
     "pointers.js",
+    "keyboard_pointer.js",
     "toolbar.js",
     "whatif.js",
     "answer.js",

@@ -51,6 +51,8 @@ const drawBrush = (context, { width, height }) => {
   });
 };
 
+const endStroke = () => {};
+
 // The cell with the strongest evidence that still counts; null where none is left.
 const hottest = () => {
   const { evidence, weights } = answered().evidence;

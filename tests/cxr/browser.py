@@ -21,6 +21,7 @@ ANSWERED = ".viewer[data-state=answered]"
 EN, FR = all_texts()["en"], all_texts()["fr"]
 # What floats over the radiograph is left out of pictures, and stays where it is.
 _PLAIN = ".readout, .legend, .banner, .unsupported { opacity: 0 !important }"
+_READOUT = re.compile(r"([\d,]+)% · W ([\d,]+) L ([\d,]+)")
 
 
 @contextmanager
@@ -136,3 +137,12 @@ def show_heatmap(page: Page) -> None:
 def row_of(page: Page, name: str) -> Locator:
     """The line of the list with a file of this name."""
     return page.locator("#many tbody tr").filter(has=page.get_by_role("button", name=name))
+
+
+def readout(page: Page) -> tuple[int, int, int]:
+    """Zoom in per cent, and the window's width and level."""
+    page.wait_for_timeout(60)  # until the next frame
+    found = _READOUT.search(page.locator(".readout").text_content() or "")
+    assert found
+    zoom, width, level = (int(number.replace(",", "")) for number in found.groups())
+    return zoom, width, level

@@ -13,8 +13,10 @@ from playwright.sync_api import Browser, Page, expect
 
 from cxr.classifier import Classifier
 from cxr.model.bundle import Bundle
+from cxr.reading.radiograph import read_radiograph
 from tests.conftest import installed_browser
 from tests.cxr.browser import opened, served
+from tests.cxr.dicom_files import content, header, make
 from tests.loopback_hub import REPO, LoopbackHub
 from training.sharing.publish import publish
 
@@ -93,3 +95,14 @@ def radiographs(tmp_path: Path, image_file: Path, gradient_file: Path) -> list[P
         rows.append(f"{path.name};{'Pneumonia' if i % 2 else '0'}")
     (folder / "labels.csv").write_text("\r\n".join([*rows, "other.png;perhaps"]))
     return [*sorted(folder.glob("*.png")), gradient_file]
+
+
+@pytest.fixture
+def sixteen_bits(image_file: Path, tmp_path: Path) -> Path:
+    """A DICOM radiograph of 12 stored bits with a window, and 0.2 mm a pixel."""
+    pixels = read_radiograph(image_file).pixels
+    dataset = make(np.rint(pixels * 3000 + 500).astype(np.uint16), bits=12)
+    header(WindowCenter=1500, WindowWidth=1200, PixelSpacing=[0.2, 0.2])(dataset)
+    path = tmp_path / "image.dcm"
+    path.write_bytes(content(dataset))
+    return path

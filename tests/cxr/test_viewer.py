@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import cv2
@@ -17,11 +16,11 @@ from tests.cxr.browser import (
     Fingers,
     answered,
     colour,
+    readout,
     set_slider,
     shot,
     show_heatmap,
 )
-from tests.cxr.dicom_files import content, header, make
 
 pytestmark = PAGE_MARKS
 
@@ -142,18 +141,6 @@ def test_the_legend_says_its_unit_and_what_is_shown(page: Page, image_file: Path
     expect(page.locator(".scale-means")).to_contain_text(f"The top colour, {top}")
 
 
-READOUT = re.compile(r"([\d,]+)% · W ([\d,]+) L ([\d,]+)")
-
-
-def readout(page: Page) -> tuple[int, int, int]:
-    """Zoom in per cent, and the window's width and level."""
-    page.wait_for_timeout(60)  # until the next frame
-    found = READOUT.search(page.locator(".readout").text_content() or "")
-    assert found
-    zoom, width, level = (int(number.replace(",", "")) for number in found.groups())
-    return zoom, width, level
-
-
 def test_zoom_turn_and_flip(page: Page, image_file: Path) -> None:
     answered(page, image_file)
     whole, fit = shot(page), readout(page)[0]
@@ -182,14 +169,34 @@ def test_zoom_turn_and_flip(page: Page, image_file: Path) -> None:
     page.keyboard.press("m")  # the magnifier shows what is under the pointer
     page.locator(".stage").hover(position={"x": 200, "y": 200})
     assert np.abs(shot(page) - whole).mean() > 2
-    page.keyboard.press("?")
-    expect(page.locator(".help")).to_contain_text(EN["tool_lens_does"])
     # Keys belong to whoever is typing.
     before = readout(page)
     page.locator(".thousand summary").click()
     page.locator(".prevalence input").fill("")
     page.keyboard.type("10")
     assert readout(page) == before
+
+
+def test_the_keys_are_listed_in_a_dialogue(page: Page, image_file: Path) -> None:
+    answered(page, image_file)
+    dialogue = page.get_by_role("dialog", name=EN["tool_help"])
+    close = dialogue.get_by_role("button", name=EN["close"])
+    button = page.locator("[data-tool=help]")
+    button.focus()
+    page.keyboard.press("?")
+    expect(dialogue).to_contain_text(EN["tool_lens_does"])
+    expect(close).to_be_focused()
+    page.keyboard.press("i")  # what lies behind it stays as it is
+    expect(page.locator("[data-tool=invert]")).to_have_attribute("aria-pressed", "false")
+    page.keyboard.press("Escape")
+    expect(dialogue).to_be_hidden()
+    expect(button).to_be_focused()
+    button.click()
+    close.click()
+    expect(dialogue).to_be_hidden()
+    button.click()
+    page.mouse.click(5, 5)  # beside it
+    expect(dialogue).to_be_hidden()
 
 
 def test_two_fingers_zoom_about_their_middle_and_move(page: Page, image_file: Path) -> None:
@@ -230,17 +237,6 @@ def test_two_fingers_zoom_about_their_middle_and_move(page: Page, image_file: Pa
     assert readout(page)[0] == pytest.approx(fit, rel=0.02)
     # All this is the image's: the page was neither zoomed nor scrolled.
     assert page.evaluate("[visualViewport.scale, scrollY]") == [1, 0]
-
-
-@pytest.fixture
-def sixteen_bits(image_file: Path, tmp_path: Path) -> Path:
-    """A DICOM radiograph of 12 stored bits with a window, and 0.2 mm a pixel."""
-    pixels = read_radiograph(image_file).pixels
-    dataset = make(np.rint(pixels * 3000 + 500).astype(np.uint16), bits=12)
-    header(WindowCenter=1500, WindowWidth=1200, PixelSpacing=[0.2, 0.2])(dataset)
-    path = tmp_path / "image.dcm"
-    path.write_bytes(content(dataset))
-    return path
 
 
 def test_window_and_level_of_a_dicom_file(page: Page, sixteen_bits: Path) -> None:

@@ -137,3 +137,15 @@ def test_whoever_opens_a_line_of_the_list_is_at_the_radiograph(
     expect(many_status(page)).to_contain_text("1 of 1 done", timeout=30_000)
     page.get_by_role("button", name="image.png", exact=True).press("Enter")
     expect(page.locator("#viewer .stage")).to_be_focused()
+
+
+def test_on_a_phone_the_list_comes_before_its_filters(page: Page, image_file: Path) -> None:
+    choose_many(page, image_file)
+    sort = page.locator("#many select.sort")
+    expect(sort).to_be_visible()
+    page.set_viewport_size({"width": 390, "height": 844})
+    expect(sort).to_be_hidden()
+    page.locator("#many .sift summary").click()
+    expect(sort).to_be_visible()
+    page.set_viewport_size({"width": 1280, "height": 720})
+    expect(sort).to_be_visible()
