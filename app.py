@@ -6,23 +6,23 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cxr.arguments import port
-from cxr.classifier import Classifier
 from cxr.errors import CXRError, HubError, PageError
-from cxr.model.bundle import load_bundle
-from cxr.model.hub import find_bundle
-from cxr.page import LAUNCH_SETTINGS, build_page
-from cxr.page.defences import on_a_space
-from cxr.page.mcp_server import mcp_settings
-from cxr.page.serving import private_uploads, served, share_free_memory
-from cxr.page.waiting_turns import Turns
+
+if TYPE_CHECKING:
+    from cxr.classifier import Classifier
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve the page until interrupted, and return the exit status."""
     options = _parser().parse_args(arguments)
+    from cxr.page import build_page  # after what is wrong with the command, since it takes seconds
+    from cxr.page.mcp_server import mcp_settings
+    from cxr.page.serving import private_uploads, served, share_free_memory
+    from cxr.page.waiting_turns import Turns
+
     share_free_memory()
     try:
         classifier, notice = _load(options.model)
@@ -57,6 +57,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _load(model: str | None) -> tuple[Classifier, HubError | None]:
     """The classifier, and why it is not of the model that was asked for, if it is not."""
+    from cxr.classifier import Classifier
+    from cxr.model.bundle import load_bundle
+    from cxr.model.hub import find_bundle
+
     try:
         return Classifier(find_bundle(model)), None
     except HubError as error:
@@ -67,6 +71,9 @@ def _load(model: str | None) -> tuple[Classifier, HubError | None]:
 
 
 def _settings(options: argparse.Namespace, tools: dict[str, Any]) -> dict[str, Any]:
+    from cxr.page import LAUNCH_SETTINGS
+    from cxr.page.defences import on_a_space
+
     return {
         **LAUNCH_SETTINGS,
         "css": None if tools else LAUNCH_SETTINGS["css"],  # the API page shows the tools there are
@@ -97,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME",
         action="append",
         default=[],
-        help="also answer under this host name, as a proxy on this machine asks for it",
+        help="also accept requests for this host name, as a reverse proxy forwards them",
     )
     parser.add_argument(
         "--model",

@@ -32,7 +32,7 @@ _NAME = re.compile(r"[a-z]+(-[a-z]+)*")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class CaseAnswer:
     """What the bundled model says of a case, at its own thresholds.
 
     Attributes:
@@ -68,7 +68,7 @@ class Case:
     label: Label
     title: Texts
     look: Texts
-    answer: Answer
+    answer: CaseAnswer
     image: str = ""
     same_as: str = ""
 
@@ -168,7 +168,7 @@ def _case(entry: Mapping[str, Any], folder: Path) -> Case:
         label=entry["label"],
         title=_texts(entry["title"]),
         look=_texts(entry["look"]),
-        answer=Answer(**answer | {"reasons": tuple(answer.get("reasons", ()))}),
+        answer=CaseAnswer(**answer | {"reasons": tuple(answer.get("reasons", ()))}),
         image=entry.get("image", ""),
         same_as=entry.get("same_as", ""),
     )

@@ -103,7 +103,7 @@ class Checks:
 
     @property
     def why(self) -> Literal["means", "outside", "blurred"]:
-        """How the key of the sentence ends that says why it is worth that, ``worth_WORTH_WHY``."""
+        """Last part of the message's key, ``worth_WORTH_WHY``: why the heatmap is worth that."""
         least = {"not_supported": _HALF_LUNGS, "weak": _MOSTLY_LUNGS}.get(self.worth)
         if least is None:
             return "means"
@@ -247,7 +247,7 @@ def summarize(
     without: float | None,
     explained: float | None,
 ) -> Checks:
-    """What the network's answers to variants and blurred images say.
+    """The checks that follow from the network's answers to variants and blurred images.
 
     Args:
         evidence: float32 (h, w), at least 0.

@@ -23,10 +23,10 @@ from cxr.gate.result import GateResult
 from cxr.messages import Message
 from cxr.model.bundle import Bundle
 from cxr.model.evidence import EvidenceMap
-from cxr.model.heatmap import LEAST_SHOWN, scale_heatmap
+from cxr.model.heatmap import MIN_SHOWN, scale_heatmap
 from cxr.model.hub import find_bundle
 from cxr.model.operating_points import OperatingPoints, Verdict
-from cxr.model.session import Answer, ModelSession
+from cxr.model.session import ModelSession, NetworkOutput
 from cxr.reading.radiograph import Radiograph
 
 ShownVerdict = Verdict | Literal["OUTSIDE"]
@@ -41,7 +41,8 @@ class Prediction:
         probability: of pneumonia, calibrated, in [0, 1].
         heatmap: float32 of shape (H, W) in [0, 1] on the radiograph's own pixel grid: where the
             evidence for pneumonia lies, on one scale for all radiographs of a model.
-        map: the same of the upright radiograph as the network gives it, float32 (h, w), at least 0.
+        map: what `heatmap` is scaled from: the evidence on the network's grid of the upright
+            radiograph, in the unit of the logit or of Grad-CAM; float32 (h, w), at least 0.
         evidence: what the probability follows from; None for a network that has no such map.
         operating_points: of the model that answered.
         gate_result: what was found of the radiograph before it was classified: warnings, and
@@ -139,7 +140,7 @@ class Classifier:
         found = answer.maps[0]
         points, reference = self.bundle.operating_points, self.bundle.heatmap_reference
         evidence = self._session.evidence(answer)
-        shown = found >= LEAST_SHOWN * reference
+        shown = found >= MIN_SHOWN * reference
         logit_without = None if evidence is None else evidence.logit(shown.astype(np.float32))
         of_blurred = self._answer(blurred(image, found)).logits.tolist() if shown.any() else None
         return Prediction(
@@ -175,11 +176,11 @@ class Classifier:
         probability = self.bundle.operating_points.probability(float(answer.logits[0]))
         return probability, self._scale(answer.maps[0], radiograph)
 
-    def _answer(self, images: npt.NDArray[np.float32]) -> Answer:
+    def _answer(self, images: npt.NDArray[np.float32]) -> NetworkOutput:
         """Answers to images (N, S, S) in [0, 1], each on its own."""
         return self._session(self.bundle.preprocessing.normalize(images))
 
-    def _average(self, answers: Answer) -> Answer:
+    def _average(self, answers: NetworkOutput) -> NetworkOutput:
         """The answer to a radiograph, from those to it and its mirror image, the first two."""
         if not self.bundle.flip_tta:
             return answers.take(slice(0, 1))

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 import cxr
-from cxr.arguments import positive
+from cxr.arguments import fraction, positive
 from cxr.errors import CXRError, for_terminal
 
 
@@ -77,17 +77,21 @@ def _parser() -> argparse.ArgumentParser:
         "--json", action="store_true", help="one JSON object a line, and nothing else"
     )
     classify.add_argument("--overlay", metavar="DIR", help="write radiographs with heatmap, as PNG")
-    classify.add_argument("--heatmaps", metavar="DIR", help="write heatmaps as float32 .npy")
+    classify.add_argument(
+        "--heatmaps",
+        metavar="DIR",
+        help="write heatmaps as float32 .npy, in place of files that have their names",
+    )
 
     classify.add_argument(
         "--resume",
         metavar="FILE",
-        help="append JSON lines to this file, and leave out what it answers already",
+        help="append JSON lines to this file, and leave out radiographs that it has already",
     )
 
     archive = commands.add_parser(
         "archive",
-        help="answer a folder or a bucket of any size into a table",
+        help="classify all radiographs of a folder or bucket, and write a table",
         description="Answer every file of an archive, in several processes or on a cluster, and "
         "write a row for each into a folder of Parquet files. After an interruption, give the same "
         "command again: files that the table has are left out. Needs the packages of "
@@ -121,14 +125,14 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--retry-errors",
             action="store_true",
-            help="answer those files again that could not be read in an earlier run, as where a "
+            help="try files again that could not be read in an earlier run, for example because a "
             "folder was out of reach",
         )
         command.add_argument(
             "--threshold",
-            type=_share,
+            type=fraction,
             metavar="T",
-            help="call pneumonia from this probability on (0 to 1), and everything else normal, "
+            help="predict pneumonia from this probability on (0 to 1), and else normal, "
             "instead of the model's thresholds, between which a verdict is uncertain",
         )
     for command in (classify, archive, benchmark):
@@ -138,10 +142,3 @@ def _parser() -> argparse.ArgumentParser:
             help="a bundle, or a model of the Hugging Face Hub, instead of the bundled one",
         )
     return parser
-
-
-def _share(text: str) -> float:
-    value = float(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, received {text}")
-    return value

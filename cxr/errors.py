@@ -6,14 +6,14 @@
     │   ├── UnsupportedRadiograph  a picture, but of a kind that is not read here
     │   ├── RadiographTooLarge     more pixels or bytes than any detector makes
     │   └── NotAChestRadiograph    read, but not recognised as a frontal chest radiograph
-    ├── BundleError                a model folder is incomplete, altered or of another version
-    ├── HubError                   a model of the Hub cannot be found, fetched or published
+    ├── BundleError                a model or the gate is incomplete, altered or of another version
+    ├── HubError                   a repository of the Hub cannot be found, read or written
     ├── BackendError               Keras runs on a backend that cannot draw heatmaps
     ├── PageError                  a page cannot be served
     ├── CasesError                 the examples are damaged or incomplete
     ├── MissingPackage             an optional package is not installed
     ├── DatasetError               a training folder is not what was expected
-    └── RunError                   a training run cannot be started, resumed or exported
+    └── RunError                   a training command cannot start, go on or write its results
 
 A message names the file, says what was expected and what came, and what to do about it.
 """
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 def for_terminal(text: str) -> str:
-    """Text whose lines are its own: what else a file's name may hold is written as an escape.
+    """Text that is safe to print: control characters, as a file's name may hold, are escaped.
 
     A name could otherwise end a line and make up the next one, or have the terminal do things.
     """
@@ -50,7 +50,7 @@ class CXRError(Exception):
     """Base of all errors below: catch this one to catch them all."""
 
     def __init__(self, said: str | Message = "") -> None:
-        """With what is said; of a `Message`, the English sentence is the error's text."""
+        """Take the message: an English sentence, or a `Message`, which has every language."""
         super().__init__(str(said))
         self._said = said
 
@@ -68,7 +68,7 @@ class RadiographError(CXRError):
     """
 
     def __init__(self, name: str, message: Message) -> None:
-        """Of the file called `name`."""
+        """Take the name of the file and what is wrong with it."""
         super().__init__(f"{name}: {message}")
         self.name = name
         self.message = message
@@ -106,7 +106,7 @@ class NotAChestRadiograph(RadiographError):
 
 
 class BundleError(CXRError):
-    """A model bundle is incomplete, altered, or made for another version of the code."""
+    """A model or the gate is incomplete, altered, or made for another version of the code."""
 
     def say(self, language: Language) -> str:
         """What is said; in other languages than English, the rest is marked as a detail."""
@@ -117,7 +117,7 @@ class BundleError(CXRError):
 
 
 class HubError(CXRError):
-    """A model of the Hub cannot be found, fetched or published."""
+    """A repository of the Hub cannot be found, read or written."""
 
 
 class BackendError(CXRError):
@@ -141,7 +141,7 @@ class DatasetError(CXRError):
 
 
 class RunError(CXRError):
-    """A training run cannot be started, resumed or exported."""
+    """A training command cannot start, go on or write its results."""
 
 
 _FULL = {errno.ENOSPC, errno.EFBIG, *filter(None, [getattr(errno, "EDQUOT", None)])}

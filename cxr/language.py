@@ -21,8 +21,17 @@ _THOUSANDS = re.compile(r"(?<=\d) (?=\d{3}(?!\d))")  # in French
 _DASH = "–"  # where there is no number
 
 
+def asked_language(accepted: str) -> Language:
+    """The language that a browser's header ``Accept-Language`` names first; English for others.
+
+    What Gradio and our scripts write in the browser goes by the first one, too.
+    """
+    first = accepted.split(",")[0].split(";")[0].split("-")[0].strip().lower()
+    return next((language for language in LANGUAGES if language == first), "en")
+
+
 def is_singular(count: float, language: Language) -> bool:
-    """Whether a noun after this number is singular: after 0 it is in French, but not in English."""
+    """Whether a noun after this number is singular: below 2 in French, after 1 alone in English."""
     return abs(count) < 2 if language == "fr" else abs(count) == 1
 
 

@@ -170,7 +170,7 @@ def _call(folder: str, function: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def own_error(error: Exception) -> Exception:
-    """What to raise for one of Ray's errors: what a process raised; of one that ended, ours."""
+    """What to raise instead of Ray's error: what the process raised, or ours if it ended."""
     import ray
 
     if isinstance(error, ray.exceptions.RayTaskError):

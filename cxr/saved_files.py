@@ -24,7 +24,7 @@ def where_it_is(folder: Path) -> Path:
     return folder if folder.exists() or not former_of(folder).is_dir() else former_of(folder)
 
 
-def read_json(path: Path, *, sha256: str | None = None) -> dict[str, Any]:
+def read_model_json(path: Path, *, sha256: str | None = None) -> dict[str, Any]:
     """The JSON object of a file; fields of earlier versions get their present names.
 
     Args:
@@ -50,7 +50,7 @@ def read_json(path: Path, *, sha256: str | None = None) -> dict[str, Any]:
     return document
 
 
-def write_json(path: Path, document: Mapping[str, Any]) -> None:
+def write_model_json(path: Path, document: Mapping[str, Any]) -> None:
     """Write a JSON object; tuples become lists."""
     path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 

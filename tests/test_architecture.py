@@ -168,6 +168,7 @@ def test_importing_the_library_is_quick() -> None:
         "import cxr",
         "import cxr.cli as m\ntry: m.main(['--help'])\nexcept SystemExit: 0",
         "import cxr.archive",
+        "import app as m\ntry: m.main(['--port', 'none'])\nexcept SystemExit: 0",
     ],
 )
 def test_importing_and_helping_load_neither_tensorflow_nor_gradio_nor_ray(code: str) -> None:

@@ -23,10 +23,10 @@ from cxr.model.graph import GRAPH, Graph, Shape
 from cxr.saved_files import (
     combined_digest,
     file_digests,
-    read_json,
+    read_model_json,
     verify_digests,
     where_it_is,
-    write_json,
+    write_model_json,
 )
 
 FORMAT = 2
@@ -120,7 +120,7 @@ def read_gate(folder: str | os.PathLike[str] = BUNDLED_GATE) -> SavedGate:
             message names it.
     """
     folder = where_it_is(Path(folder))
-    config = read_json(folder / CONFIG)
+    config = read_model_json(folder / CONFIG)
     if config.get("format") != FORMAT or config.get("kinds") != list(KINDS):
         raise BundleError(
             f"{folder / CONFIG}: expected gate format {FORMAT} with the kinds {', '.join(KINDS)}. "
@@ -180,7 +180,7 @@ def write_gate(
     (folder / CONFIG).unlink(missing_ok=True)
     write_graph(folder / GRAPH)
     np.savez(folder / FEATURES, mean=features.mean, precision=features.precision)
-    write_json(
+    write_model_json(
         folder / CONFIG,
         {
             "format": FORMAT,

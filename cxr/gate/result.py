@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -45,10 +46,14 @@ class Correction:
         """
         if self == Correction():
             return image
-        turned = np.rot90(image, self.turns)
+        turned = self.turn(image)
         corrected = np.ascontiguousarray(np.float32(1) - turned if self.inverted else turned)
         corrected.setflags(write=False)
         return corrected
+
+    def turn(self, image: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """An image (H, W), or a map of it, turned upright; its values stay as they are."""
+        return np.ascontiguousarray(np.rot90(image, self.turns))
 
     def undo(self, heatmap: Image) -> Image:
         """A heatmap of the corrected image, on the pixel grid of the image as it came."""
@@ -79,6 +84,11 @@ class GateResult:
     correction: Correction = Correction()
     lungs: LungFields | None = None
     measurements: dict[str, float]
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the image may be classified; then there are lungs."""
+        return self.lungs is not None
 
     @property
     def in_range(self) -> bool:

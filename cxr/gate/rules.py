@@ -24,9 +24,11 @@ MIN_CONTRAST = 0.12  # between the 2nd and the 98th percentile
 _SAMPLED = 300  # pixels each way are enough for percentiles
 MAX_CLIPPED = 0.5  # fraction of the pixels in the middle that are black, or that are white
 BLACK, WHITE = 0.004, 0.996  # up to the second darkest, from the second brightest of 256 levels
-ADULT_AGE = 6.0  # years; the models are trained on children of 1-5 years
+MAX_AGE = 6.0  # years, from which on it is outside: the models learned from children of 1-5 years
 INFANT_AGE = 1.0  # years, below
-MIN_FIELD_AREA = 0.04  # of the smaller lung field, as a fraction of the image, to have a position
+# Of the smaller lung field, as a fraction of the image: below, where its middle lies is too
+# uncertain to measure a tilt.
+MIN_FIELD_AREA = 0.04
 # From this probability of a frontal radiograph, an accepted image is not tried in other
 # orientations; and only above it is an image turned or inverted.
 FRONTAL_CERTAIN = 0.98
@@ -123,7 +125,10 @@ def file_reasons(radiograph: Radiograph) -> list[Message]:
 
 
 def image_reasons(measured: Measurements, limits: Limits) -> list[Message]:
-    """Reasons from what the lung network finds in the image."""
+    """Reasons from what the lung network finds in the image.
+
+    `training.gate.scores.is_refused` says of a whole table which images have any.
+    """
     reasons = []
     has_lungs = measured.lungs.area >= limits.area
     if measured.frontal < limits.frontal:
@@ -234,6 +239,6 @@ def _age_warnings(age: float | None, *, probably_adult: bool) -> list[Message]:
     """From the age in the header; from the image where the header has none."""
     if age is None:
         return [Message("adult")] if probably_adult else []
-    if age >= ADULT_AGE:
+    if age >= MAX_AGE:
         return [Message("age", {"years": f"{int(age)}"})]
     return [Message("infant")] if age < INFANT_AGE else []

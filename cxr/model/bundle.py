@@ -30,10 +30,10 @@ from cxr.preprocessing import Preprocessing
 from cxr.saved_files import (
     combined_digest,
     file_digests,
-    read_json,
+    read_model_json,
     verify_digests,
     where_it_is,
-    write_json,
+    write_model_json,
 )
 
 FORMAT = 3
@@ -130,11 +130,11 @@ def load_bundle(folder: str | os.PathLike[str] = BUNDLED_MODEL) -> Bundle:
     folder = where_it_is(Path(folder))
     if not folder.is_dir():
         raise BundleError(Message("bundle_no_folder", {"folder": str(folder)}))
-    _check_format(read_json(folder / CONFIG), folder)
+    _check_format(read_model_json(folder / CONFIG), folder)
     digests = _verified_digests(folder)
 
     def read(name: str) -> dict[str, Any]:  # another folder may have taken the place since
-        return read_json(folder / name, sha256=digests[name])
+        return read_model_json(folder / name, sha256=digests[name])
 
     config = read(CONFIG)
     try:
@@ -216,11 +216,11 @@ def save_bundle(
     # First the manifest goes: an interrupted save leaves a folder that is refused, not a mixture.
     (folder / MANIFEST).unlink(missing_ok=True)
     write_network(folder)
-    write_json(folder / CONFIG, {"format": FORMAT, **config})
-    write_json(folder / OPERATING_POINTS, operating_points.to_json())
-    write_json(folder / EVALUATION, evaluation)
+    write_model_json(folder / CONFIG, {"format": FORMAT, **config})
+    write_model_json(folder / OPERATING_POINTS, operating_points.to_json())
+    write_model_json(folder / EVALUATION, evaluation)
     (folder / CARD).write_text(card, encoding="utf-8")
-    write_json(folder / MANIFEST, file_digests(folder, _FILES))
+    write_model_json(folder / MANIFEST, file_digests(folder, _FILES))
     return load_bundle(folder)
 
 
@@ -238,11 +238,11 @@ def save_evaluation(bundle: Bundle, *, evaluation: dict[str, Any], card: str) ->
     """
     folder = bundle.folder
     try:
-        write_json(folder / f"{_NEXT}{EVALUATION}", evaluation)
+        write_model_json(folder / f"{_NEXT}{EVALUATION}", evaluation)
         (folder / f"{_NEXT}{CARD}").write_text(card, encoding="utf-8")
         new = file_digests(folder, [f"{_NEXT}{name}" for name in _SAID])
         said = {name: new[f"{_NEXT}{name}"] for name in _SAID}
-        write_json(folder / f"{_NEXT}{MANIFEST}", {**file_digests(folder, _FILES), **said})
+        write_model_json(folder / f"{_NEXT}{MANIFEST}", {**file_digests(folder, _FILES), **said})
         (folder / f"{_NEXT}{MANIFEST}").replace(folder / MANIFEST)  # from here on the new ones hold
     except OSError as error:
         for name in (*_SAID, MANIFEST):
@@ -266,7 +266,7 @@ def _finish_replacement(folder: Path, digests: Mapping[str, str]) -> None:
 
 def _verified_digests(folder: Path) -> dict[str, str]:
     """The manifest's digests, each equal to that of the file as it is."""
-    manifest = read_json(folder / MANIFEST)
+    manifest = read_model_json(folder / MANIFEST)
     for name in _FILES:
         if name not in manifest:
             raise BundleError(f"{folder / MANIFEST}: does not list {name}.")

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 # Keeps the mean defined where the network finds no lung.
-LEAST_WEIGHT = 1e-6
+MIN_WEIGHT = 1e-6
 
 Maps = npt.NDArray[np.float32]
 
@@ -63,7 +63,7 @@ def pool_evidence(evidence: Maps, weights: Maps, *, sharpness: float) -> npt.NDA
     Returns:
         Logits (N,), float32, between the least and the greatest evidence of each radiograph.
     """
-    counts = weights.astype(np.float64) + LEAST_WEIGHT
+    counts = weights.astype(np.float64) + MIN_WEIGHT
     highest = evidence.max(axis=(1, 2), keepdims=True).astype(np.float64)
     powers = counts * np.exp(sharpness * (evidence - highest))
     mean = powers.sum(axis=(1, 2)) / counts.sum(axis=(1, 2))

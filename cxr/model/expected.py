@@ -12,7 +12,7 @@ import numpy as np
 from cxr.model.bundle import MALFORMED
 from cxr.model.operating_points import OperatingPoint
 
-_MOST_BINS = 100  # of a curve of calibration: ours have ten
+_MAX_BINS = 100  # of a reliability diagram; ours have 15
 # What reading a document of another shape than expected raises.
 _MALFORMED = (*MALFORMED, ZeroDivisionError)
 
@@ -103,7 +103,7 @@ def calibration_error_by_chance(result: dict[str, Any]) -> float | None:
     try:
         bins = result["reliability"]
         positive, images = int(result["pneumonia"]), int(result["images"])
-        if not (0 < positive < images and 0 < len(bins) <= _MOST_BINS):
+        if not (0 < positive < images and 0 < len(bins) <= _MAX_BINS):
             return None
         probability = np.array([row["probability"] for row in bins], dtype=np.float64)
         counts = np.array([row["images"] for row in bins], dtype=np.int64)

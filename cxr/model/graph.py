@@ -28,12 +28,14 @@ GRAPH = "network.onnx"
 INPUT = "image"
 MAX_BYTES = 100_000_000
 OPSET = 18  # the version of the standard's operators that we export
-_MOST_AT_ONCE = 8  # images; more are answered one such batch after the other
+_MAX_AT_ONCE = 8  # images; more are answered one such batch after the other
 # While as many are answered: of one array, 256 MB, and of all together, 1 GB. Ours have 3 and 27
 # million values.
 _MAX_VALUES, _MAX_VALUES_IN_ALL = 2**26, 2**28
 _MAX_NODES = 5000  # ours have 96
-_MOST = 1e6  # of the numbers that a graph gives: ours are logits and features of some hundreds
+_MAX_OUTPUT = (
+    1e6  # of the numbers that a graph gives: ours are logits and features of some hundreds
+)
 _MAX_ATTRIBUTE = 10_000  # of a whole number: axes, sides of windows, types
 _OPERATOR_NAMES = """
 Add AveragePool BatchNormalization Cast Clip Concat Constant Conv Div Equal Exp Expand Flatten
@@ -107,13 +109,13 @@ class Graph:
         Raises:
             BundleError: the graph fails on them, or gives what is no number or beyond a million.
         """
-        starts = range(0, max(len(images), 1), _MOST_AT_ONCE)
-        batches = [self._run(images[start : start + _MOST_AT_ONCE]) for start in starts]
+        starts = range(0, max(len(images), 1), _MAX_AT_ONCE)
+        batches = [self._run(images[start : start + _MAX_AT_ONCE]) for start in starts]
         found = dict(
             zip(self._outputs, map(np.concatenate, zip(*batches, strict=True)), strict=True)
         )
         for name, values in found.items():
-            if not (np.abs(values) <= _MOST).all():  # nor is NaN
+            if not (np.abs(values) <= _MAX_OUTPUT).all():  # nor is NaN
                 raise BundleError(
                     f"{self._path}: {name} is no number, or beyond a million. Such a model is not "
                     "used."
@@ -215,7 +217,7 @@ def _verify_sizes(path: Path, model: onnx.ModelProto) -> None:
     del sized.graph.value_info[:]  # what the file says of them; they are reckoned here
     batch = sized.graph.input[0].type.tensor_type.shape.dim[0]
     if not batch.dim_value:
-        batch.dim_value = _MOST_AT_ONCE
+        batch.dim_value = _MAX_AT_ONCE
     try:
         inferred = onnx.shape_inference.infer_shapes(
             sized, check_type=True, strict_mode=True, data_prop=True

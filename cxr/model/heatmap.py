@@ -13,7 +13,7 @@ METHODS: tuple[Method, ...] = get_args(Method)
 
 # Heat, on the scale from 0 to 1, from which a place is shown as evidence: weaker heat everywhere
 # would be a veil over the radiograph.
-LEAST_SHOWN = 0.1
+MIN_SHOWN = 0.1
 
 
 def scale_heatmap(

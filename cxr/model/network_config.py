@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 # Beyond what a radiograph has detail for: a bundle from elsewhere must not ask for terabytes.
-_LARGEST = 2048
-_MOST_STAGES = 8
-_FEWEST_PLACES = 2  # a side of a map: heatmaps are drawn between them
-_SHARPEST = 100.0  # beyond, exponentials of logits overflow
+_MAX_SIZE = 2048
+_MAX_STAGES = 8
+_MIN_PLACES = 2  # a side of a map: heatmaps are drawn between them
+_MAX_SHARPNESS = 100.0  # beyond, exponentials of logits overflow
 
 Architecture = Literal["published", "evidence"]
 
@@ -60,21 +60,24 @@ class NetworkConfig:
         numbers = (*sizes, *self.widths, *self.blocks)
         if not self.widths or not all(isinstance(n, int) and n > 0 for n in numbers):
             raise ValueError(f"Expected whole numbers above 0. Received: {self}")
-        if max(numbers) > _LARGEST or len(self.widths) > _MOST_STAGES:
+        if max(numbers) > _MAX_SIZE or len(self.widths) > _MAX_STAGES:
             raise ValueError(
-                f"Expected numbers up to {_LARGEST} and up to {_MOST_STAGES} stages. "
+                f"Expected numbers up to {_MAX_SIZE} and up to {_MAX_STAGES} stages. "
                 f"Received: {self}"
             )
-        if not 0 <= self.lungs_width <= _LARGEST or not 0 <= self.lungs_from < self.lungs_full <= 1:
+        if (
+            not 0 <= self.lungs_width <= _MAX_SIZE
+            or not 0 <= self.lungs_from < self.lungs_full <= 1
+        ):
             raise ValueError(
-                f"Expected lungs_width from 0 to {_LARGEST}, and lungs_from below lungs_full, both "
-                f"in [0, 1]. Received: {self}"
+                f"Expected lungs_width from 0 to {_MAX_SIZE}, and lungs_from below lungs_full, "
+                f"both in [0, 1]. Received: {self}"
             )
         if not 0 <= self.dropout < 1:
             raise ValueError(f"Expected a dropout in [0, 1). Received: dropout={self.dropout}")
-        if not 0 < self.sharpness <= _SHARPEST:
+        if not 0 < self.sharpness <= _MAX_SHARPNESS:
             raise ValueError(
-                f"Expected a sharpness above 0 and up to {_SHARPEST}. "
+                f"Expected a sharpness above 0 and up to {_MAX_SHARPNESS}. "
                 f"Received: sharpness={self.sharpness}"
             )
         if self.input_size % self.stride:
@@ -82,9 +85,9 @@ class NetworkConfig:
                 f"Expected an input_size that {self.stride} divides, so that each feature sits at "
                 f"the centre of its patch. Received: input_size={self.input_size}"
             )
-        if self.map_side < _FEWEST_PLACES:
+        if self.map_side < _MIN_PLACES:
             raise ValueError(
-                f"Expected an input_size that leaves {_FEWEST_PLACES} places a side. Received: "
+                f"Expected an input_size that leaves {_MIN_PLACES} places a side. Received: "
                 f"input_size={self.input_size}, which leaves {max(0, self.map_side)}"
             )
         if self.lungs_width and self.map_side % 2:

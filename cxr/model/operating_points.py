@@ -11,19 +11,19 @@ from typing import Any, Literal
 
 Verdict = Literal["NORMAL", "PNEUMONIA", "UNCERTAIN"]
 Interval = tuple[float, float]
-_MOST = 10**9  # radiographs
+_MAX_COUNT = 10**9  # radiographs
 
 
 @dataclass(frozen=True, kw_only=True)
 class OperatingPoint:
-    """How radiographs are called from one threshold on.
+    """How many radiographs of each class are predicted rightly and wrongly at one threshold.
 
     Attributes:
-        threshold: probability in [0, 1] from which a radiograph is called pneumonia.
-        true_positives: radiographs with pneumonia called so.
-        false_negatives: radiographs with pneumonia called normal.
-        true_negatives: normal radiographs called normal.
-        false_positives: normal radiographs called pneumonia.
+        threshold: probability in [0, 1] from which pneumonia is predicted.
+        true_positives: radiographs with pneumonia predicted so.
+        false_negatives: radiographs with pneumonia predicted normal.
+        true_negatives: normal radiographs predicted normal.
+        false_positives: normal radiographs predicted as pneumonia.
     """
 
     threshold: float
@@ -39,8 +39,8 @@ class OperatingPoint:
             self.true_negatives,
             self.false_positives,
         )
-        if not all(isinstance(count, int) and 0 <= count <= _MOST for count in counts):
-            raise ValueError(f"Expected counts from 0 to {_MOST:,} radiographs. Received others")
+        if not all(isinstance(count, int) and 0 <= count <= _MAX_COUNT for count in counts):
+            raise ValueError(f"Expected whole numbers of radiographs from 0 to {_MAX_COUNT:,}")
         if not (counts[0] + counts[1] and counts[2] + counts[3]):
             raise ValueError(f"Expected radiographs of both classes. Received: {counts}")
         if not 0 <= self.threshold <= 1:
@@ -48,12 +48,12 @@ class OperatingPoint:
 
     @property
     def sensitivity(self) -> float:
-        """Share of radiographs with pneumonia that are called so."""
+        """Fraction of the radiographs with pneumonia that are predicted so."""
         return self.true_positives / (self.true_positives + self.false_negatives)
 
     @property
     def specificity(self) -> float:
-        """Share of normal radiographs that are called normal."""
+        """Fraction of the normal radiographs that are predicted normal."""
         return self.true_negatives / (self.true_negatives + self.false_positives)
 
     def sensitivity_interval(self) -> Interval:

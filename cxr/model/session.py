@@ -23,24 +23,24 @@ Array = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
-class Answer:
+class NetworkOutput:
     """What a model makes of N images.
 
     Attributes:
         logits: (N,), float32, positive towards pneumonia.
         maps: (N, h, w), float32, at least 0: the evidence in the unit of the logit, or Grad-CAM.
-        places: of the evidence network, what the logits follow from: evidence of either sign and
-            how surely each place lies in a lung, in [0, 1]; (N, h, w) each.
+        places: of the evidence network, what the logits follow from: evidence of either sign, and
+            the weight with which each place counts, in [0, 1], 0 outside the lungs; (N, h, w) each.
     """
 
     logits: Array
     maps: Array
     places: tuple[Array, Array] | None = None
 
-    def take(self, rows: slice) -> Answer:
+    def take(self, rows: slice) -> NetworkOutput:
         """The answers to some of the images."""
         places = self.places and (self.places[0][rows], self.places[1][rows])
-        return Answer(self.logits[rows], self.maps[rows], places)
+        return NetworkOutput(self.logits[rows], self.maps[rows], places)
 
 
 class ModelSession:
@@ -74,7 +74,7 @@ class ModelSession:
             threads=threads,
         )
 
-    def __call__(self, images: Array) -> Answer:
+    def __call__(self, images: Array) -> NetworkOutput:
         """Answer each image on its own.
 
         Args:
@@ -85,7 +85,7 @@ class ModelSession:
             logits, maps = (
                 np.concatenate([one[name] for one in each]) for name in ("logit", "map")
             )
-            return Answer(logits, maps)
+            return NetworkOutput(logits, maps)
         found = self._graph.run(images)
         lungs = found["lungs"]
         if not (lungs.min() >= -_TOLERANCE and lungs.max() <= 1 + _TOLERANCE):
@@ -94,13 +94,13 @@ class ModelSession:
             )
         return self._from_places(found["evidence"], np.clip(lungs, 0, 1))
 
-    def average(self, answer: Answer, mirrored: Answer) -> Answer:
+    def average(self, answer: NetworkOutput, mirrored: NetworkOutput) -> NetworkOutput:
         """The mean of images' answers and those of their mirror images (flip TTA).
 
         Of the evidence network, evidence and lungs are averaged, and the logit follows.
         """
         if answer.places is None or mirrored.places is None:
-            return Answer(
+            return NetworkOutput(
                 _mean(answer.logits, mirrored.logits),
                 _mean(answer.maps, mirrored.maps[:, :, ::-1]),
             )
@@ -110,16 +110,16 @@ class ModelSession:
         )
         return self._from_places(evidence, lungs)
 
-    def evidence(self, answer: Answer) -> EvidenceMap | None:
+    def evidence(self, answer: NetworkOutput) -> EvidenceMap | None:
         """What the logit of the first image follows from; None for the published network."""
         if answer.places is None:
             return None
         evidence, weights = (maps[0] for maps in answer.places)
         return EvidenceMap(evidence=evidence, weights=weights, sharpness=self._network.sharpness)
 
-    def _from_places(self, evidence: Array, lungs: Array) -> Answer:
+    def _from_places(self, evidence: Array, lungs: Array) -> NetworkOutput:
         logits = pool_evidence(evidence, lungs, sharpness=self._network.sharpness)
-        return Answer(logits, np.maximum(evidence, 0), (evidence, lungs))
+        return NetworkOutput(logits, np.maximum(evidence, 0), (evidence, lungs))
 
 
 def _mean(one: Array, other: Array) -> Array:

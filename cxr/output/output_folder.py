@@ -59,7 +59,10 @@ class OutputFolder:
                     )
 
     def _may_write(self, path: Path) -> bool:
-        """Whether nothing is there, or an earlier result; of arrays nobody can tell."""
+        """Whether a result may go there: a picture of another program is kept.
+
+        Arrays are replaced, since nobody can tell an earlier result from another array.
+        """
         return self.suffix != PNG or not path.exists() or is_ours(path)
 
     def take(self, path: str | None) -> None:

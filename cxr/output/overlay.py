@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from cxr.checks import Worth
 from cxr.messages import text
-from cxr.model.heatmap import LEAST_SHOWN
+from cxr.model.heatmap import MIN_SHOWN
 from cxr.reading.radiograph import Radiograph
 
 _HEADER = 33  # bytes of a PNG file before its second chunk
@@ -57,9 +57,9 @@ def draw_overlay(
         rows = slice(top, top + _STRIP)
         image = radiograph.pixels[rows] * np.float32(255)
         overlay[rows] = np.rint(image).astype(np.uint8)[..., np.newaxis]
-        shown = heatmap[rows] > LEAST_SHOWN
+        shown = heatmap[rows] > MIN_SHOWN
         heat = heatmap[rows][shown]
-        seen = np.clip((heat - LEAST_SHOWN) / (FULL - LEAST_SHOWN), 0, 1) * opacity
+        seen = np.clip((heat - MIN_SHOWN) / (FULL - MIN_SHOWN), 0, 1) * opacity
         alpha = seen[:, np.newaxis].astype(np.float32)
         layer = colours[np.rint(heat * 255).astype(np.uint8)]
         mixed = image[shown][:, np.newaxis] * (1 - alpha) + layer * alpha

@@ -27,7 +27,7 @@ from cxr.classifier import Prediction
 from cxr.language import Language
 from cxr.messages import text
 from cxr.output.lettering import draw_lines
-from cxr.output.overlay import colour_table, draw_overlay
+from cxr.output.overlay import colour_table, draw_overlay, shrink
 from cxr.reading.radiograph import Radiograph
 
 _BACKWARDS = ("R", "AL")  # Unicode's classes of Hebrew and of Arabic letters
@@ -151,11 +151,7 @@ def draw_images(
 
 def _encode(image: npt.NDArray[np.uint8], most: int = _IMAGE_SIDE) -> ImageReader:
     """RGB (H, W, 3) as a JPEG, shrunk to at most so many pixels on the longer side."""
-    scale = most / max(image.shape[:2])
-    if scale < 1:
-        height, width = (max(1, round(side * scale)) for side in image.shape[:2])
-        shrunk = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-        image = np.asarray(shrunk, dtype=np.uint8)
+    image = shrink(image, most)
     # ReportLab would write the picture as text as well (ASCII85), in Python and a quarter longer.
     rl_config.useA85 = 0
     quality = [cv2.IMWRITE_JPEG_QUALITY, 92]

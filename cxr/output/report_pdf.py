@@ -27,15 +27,15 @@ from cxr.output.pdf_page import (
     height_of,
     write,
 )
-from cxr.output.report_words import Reading, headline, meaning, rows
+from cxr.output.report_words import ReportOptions, headline, meaning, rows
 from cxr.reading.radiograph import Radiograph
 
 _AMBER = HexColor("#b45309")
-_LEAST_PICTURES = 75 * mm  # captions and legend included
+_MIN_PICTURES = 75 * mm  # captions and legend included
 
 
 def pdf_report(
-    radiograph: Radiograph, prediction: Prediction, bundle: Bundle, reading: Reading
+    radiograph: Radiograph, prediction: Prediction, bundle: Bundle, options: ReportOptions
 ) -> bytes:
     """A report of one or two pages, A4.
 
@@ -43,12 +43,12 @@ def pdf_report(
         radiograph: the radiograph.
         prediction: its answer.
         bundle: the model that gave it.
-        reading: threshold and language.
+        options: what the reader chose.
 
     Returns:
         A PDF file.
     """
-    language = reading.language
+    language = options.language
     title, disclaimer = text("report_title", language), text("report_disclaimer", language)
     buffer = io.BytesIO()
     page = Canvas(buffer, pagesize=A4, lang=language)
@@ -70,19 +70,19 @@ def pdf_report(
     def draw_verdict(y: float) -> float:
         """What the page says largest, too; outside the model's range, that and why."""
         in_range = prediction.gate_result.in_range
-        said, why = headline(prediction, reading)
+        said, why = headline(prediction, options)
         y = write(page, y, said, size=14, bold=True, colour=INK if in_range else _AMBER)
         return write(page, y, why, colour=MUTED if in_range else _AMBER) - 2 * mm
 
     def draw_words(page: Canvas, y: float) -> float:
-        y = draw_table(page, y, rows(prediction, bundle, reading))
+        y = draw_table(page, y, rows(prediction, bundle, options))
         page.setStrokeColor(RULE)
         page.line(MARGIN, y, MARGIN + WIDTH, y)
         return write(page, y - 2 * mm, meaning(language), size=8, colour=MUTED)
 
     y = draw_verdict(begin(f"{file} · {today}"))
     lowest = MARGIN + height_of(draw_words)
-    on_one_page = y - lowest >= _LEAST_PICTURES
+    on_one_page = y - lowest >= _MIN_PICTURES
     with_heatmap = text("report_heatmap", language)
     if prediction.gate_result.in_range:
         worth = text(f"worth_{prediction.checks.worth}", language)

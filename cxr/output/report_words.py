@@ -28,7 +28,7 @@ OwnReading = Literal["NORMAL", "PNEUMONIA", "UNSURE"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reading:
+class ReportOptions:
     """What the reader chose on the page.
 
     Attributes:
@@ -46,15 +46,15 @@ class Reading:
     confidence: float | None = None
 
 
-def headline(prediction: Prediction, reading: Reading) -> tuple[str, str]:
+def headline(prediction: Prediction, options: ReportOptions) -> tuple[str, str]:
     """The verdict, and why it is that."""
-    language, points = reading.language, prediction.operating_points
-    verdict = prediction.shown_verdict(reading.threshold)
+    language, points = options.language, prediction.operating_points
+    verdict = prediction.shown_verdict(options.threshold)
     said = text(f"verdict_{verdict}", language)
     if not prediction.gate_result.in_range:
         why = sentences(prediction.gate_result.warnings, language)
         return said, why or as_sentence(text("report_outside", language))
-    own = reading.threshold
+    own = options.threshold
     by_model = own is None and verdict != "UNCERTAIN"
     reason = text(
         f"reason_{verdict}{'_model' if by_model else ''}",
@@ -73,30 +73,30 @@ def meaning(language: Language) -> str:
     return text("report_meaning", language, normal=normal, limits=limits)
 
 
-def rows(prediction: Prediction, bundle: Bundle, reading: Reading) -> list[tuple[str, str]]:
+def rows(prediction: Prediction, bundle: Bundle, options: ReportOptions) -> list[tuple[str, str]]:
     """The table: what each line is called, and what it says."""
-    language = reading.language
+    language = options.language
     points = prediction.operating_points
     in_range = prediction.gate_result.in_range
-    probability = (text("probability", language), _probability(prediction, reading))
+    probability = (text("probability", language), _probability(prediction, options))
     warnings = sentences(prediction.gate_result.warnings, language)
     identity = bundle.identity()
     identity["sha256"] = identity["sha256"][:12]
     return [
-        *_own_reading(reading),
+        *_own_reading(options),
         *([probability] if in_range else []),
-        *_verdict(prediction, reading),
+        *_verdict(prediction, options),
         *([(text("evidence", language), _evidence(prediction, language))] if in_range else []),
         *_orientation(prediction, language),
         # Outside the model's range, what was measured does not hold.
-        *(_figures(points, bundle, reading) if in_range else []),
+        *(_figures(points, bundle, options) if in_range else []),
         (
             text("report_warnings", language),
             warnings or text("report_no_warnings", language),
         ),
         (
             text("checks_title", language),
-            sentences(prediction.remarks(reading.threshold), language),
+            sentences(prediction.remarks(options.threshold), language),
         ),
         (text("report_model", language), ", ".join(identity.values())),
         # The number means little there.
@@ -104,9 +104,11 @@ def rows(prediction: Prediction, bundle: Bundle, reading: Reading) -> list[tuple
     ]
 
 
-def _figures(points: OperatingPoints, bundle: Bundle, reading: Reading) -> list[tuple[str, str]]:
+def _figures(
+    points: OperatingPoints, bundle: Bundle, options: ReportOptions
+) -> list[tuple[str, str]]:
     """The threshold, and what was measured at it."""
-    language, own = reading.language, reading.threshold
+    language, own = options.language, options.threshold
     threshold = points.threshold if own is None else own
     whose = text("model_threshold" if own is None else "reader_threshold", language)
     said = f"{format_threshold(threshold, language)} ({whose})"
@@ -129,13 +131,13 @@ def _figures(points: OperatingPoints, bundle: Bundle, reading: Reading) -> list[
     ]
 
 
-def _verdict(prediction: Prediction, reading: Reading) -> list[tuple[str, str]]:
+def _verdict(prediction: Prediction, options: ReportOptions) -> list[tuple[str, str]]:
     """What the headline does not say of it.
 
     That is, outside the model's range, what this means; and, at a threshold of the reader's own,
     what the model says by itself.
     """
-    language, own = reading.language, reading.threshold
+    language, own = options.language, options.threshold
     shown, by_itself = (
         text(f"verdict_{prediction.shown_verdict(at)}", language) for at in (own, None)
     )
@@ -148,33 +150,33 @@ def _verdict(prediction: Prediction, reading: Reading) -> list[tuple[str, str]]:
     return [(text("verdict", language), said)]
 
 
-def _own_reading(reading: Reading) -> list[tuple[str, str]]:
-    if reading.own is None:
+def _own_reading(options: ReportOptions) -> list[tuple[str, str]]:
+    if options.own is None:
         return []
-    language = reading.language
-    said = text("quiz_unsure" if reading.own == "UNSURE" else f"verdict_{reading.own}", language)
-    if reading.confidence is None:
+    language = options.language
+    said = text("quiz_unsure" if options.own == "UNSURE" else f"verdict_{options.own}", language)
+    if options.confidence is None:
         said = text("report_own", language, verdict=said)
     else:
-        sure = format_percent(reading.confidence, language, digits=0)
+        sure = format_percent(options.confidence, language, digits=0)
         said = text("report_own_sure", language, verdict=said, confidence=sure)
     return [(text("report_own_title", language), said)]
 
 
-def _probability(prediction: Prediction, reading: Reading) -> str:
+def _probability(prediction: Prediction, options: ReportOptions) -> str:
     """At equal frequency of both classes, and at the reader's prevalence."""
-    language, even = reading.language, prediction.probability
+    language, even = options.language, prediction.probability
     if not prediction.gate_result.in_range:
         return format_probability(even, language)
-    if reading.prevalence is None:
+    if options.prevalence is None:
         means = text("if_even", language)
     else:
-        here = at_prevalence(even, reading.prevalence)
+        here = at_prevalence(even, options.prevalence)
         means = text(
             "if_even_and_here",
             language,
             probability=format_probability(here, language),
-            prevalence=format_prevalence(reading.prevalence, language),
+            prevalence=format_prevalence(options.prevalence, language),
         )
     return f"{format_probability(even, language)} {means}"
 

@@ -18,17 +18,18 @@ from cxr.gate.lungs import Mask
 from cxr.messages import Message, Value
 from cxr.model import expected
 from cxr.model.bundle import Bundle
-from cxr.model.heatmap import LEAST_SHOWN
+from cxr.model.heatmap import MIN_SHOWN
 from cxr.model.operating_points import OperatingPoints
 from cxr.outcome import Outcome
-from cxr.page.pictures import grey_data_uri, shrink
+from cxr.output.overlay import shrink
+from cxr.page.pictures import grey_data_uri
 from cxr.reading.acquisition import UNKNOWN
 from cxr.reading.radiograph import Radiograph
 from cxr.reading.stored_levels import WHITE
 
 _MAX_SIDE = 4096  # longest side sent to the browser; detectors for children have fewer pixels
 _PICTURE_SIDE = 900  # of a picture that was refused
-_CONTOURS = (LEAST_SHOWN, 0.25, 0.5, 0.75)  # levels on the heatmap's scale
+_CONTOURS = (MIN_SHOWN, 0.25, 0.5, 0.75)  # levels on the heatmap's scale
 _CONTOUR_SIDE = 256
 _LUNG_WINDOW = (1, 99)  # percentiles of the grey levels within the lungs
 _BONE_WINDOW = (55, 99.8)  # percentiles of the whole radiograph, whose bright half holds the bones
@@ -52,7 +53,7 @@ def outcome_value(outcome: Outcome, bundle: Bundle) -> dict[str, Any]:
     """The viewer's state that an outcome leads to."""
     if outcome.answer:
         return {"kind": "answered", **answer_value(*outcome.answer, bundle)}
-    if outcome.status == "refused":
+    if outcome.status == "refused" and outcome.problem is None:  # read, and refused by the gate
         seen = outcome.radiograph
         return {
             "kind": "refused",
@@ -127,7 +128,7 @@ def _levels(
     if stored is None or max(radiograph.shape) > _MAX_SIDE:
         pixels = shrink(correction.apply(radiograph.pixels), _MAX_SIDE)
         return np.rint(pixels * 255).astype(np.uint8), 8, (0.0, 255.0)
-    levels = np.ascontiguousarray(np.rot90(stored.levels, correction.turns))
+    levels = correction.turn(stored.levels)
     if correction.inverted:
         return WHITE - levels, 16, (stored.white, stored.black)
     return levels, 16, (stored.black, stored.white)

@@ -21,7 +21,7 @@ from cxr.reading.radiograph import Radiograph
 
 # No postponed annotations here: Gradio reads the endpoints' types from them.
 
-_MOST = 100  # radiographs of one request
+_MAX_FILES = 100  # radiographs of one request
 
 
 def create_api(page: gr.Blocks, classifier: Classifier, *, turns: Turns) -> None:
@@ -51,7 +51,7 @@ def create_api(page: gr.Blocks, classifier: Classifier, *, turns: Turns) -> None
         Args:
             image: JPEG, PNG or DICOM, at most 100 MB. In Python handle_file(path), in JavaScript
                 a Blob; a path or an address that was not uploaded is refused.
-            threshold: call pneumonia from this probability on, for example 0.4. Without it, the
+            threshold: predict pneumonia from this probability on, for example 0.4. Without it, the
                 model's own threshold holds.
 
         Returns:
@@ -77,8 +77,8 @@ def create_api(page: gr.Blocks, classifier: Classifier, *, turns: Turns) -> None
             cannot be read.
         """
         _check(threshold)
-        if not isinstance(images, list) or not 0 < len(images) <= _MOST:
-            raise gr.Error(f"Expected a list of 1 to {_MOST} files.", print_exception=False)
+        if not isinstance(images, list) or not 0 < len(images) <= _MAX_FILES:
+            raise gr.Error(f"Expected a list of 1 to {_MAX_FILES} files.", print_exception=False)
         outcomes = (outcome_or_why_not(image) for image in images)
         return [dict(to_record(each, classifier, threshold=threshold)) for each in outcomes]
 

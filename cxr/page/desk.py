@@ -13,7 +13,7 @@ from typing import Any
 import gradio as gr
 
 from cxr.messages import page_texts
-from cxr.model.heatmap import LEAST_SHOWN
+from cxr.model.heatmap import MIN_SHOWN
 from cxr.output.overlay import FULL, colour_table
 from cxr.page.answers import Answers
 from cxr.reading.radiograph import MAX_BYTES
@@ -62,8 +62,8 @@ def create_desk(
         elem_id=elem_id,
         texts=page_texts(),
         colours=colour_table().tolist(),
-        least=LEAST_SHOWN,
-        ramp=FULL - LEAST_SHOWN,
+        least=MIN_SHOWN,
+        ramp=FULL - MIN_SHOWN,
         max_bytes=MAX_BYTES,
         server_functions=[answer_one, *server_functions],
         **props,

@@ -14,7 +14,8 @@ from cxr.errors import UnreadableRadiograph
 from cxr.language import Language
 from cxr.messages import Message
 from cxr.output.report_pdf import pdf_report
-from cxr.output.report_words import OwnReading, Reading
+from cxr.output.report_words import OwnReading, ReportOptions
+from cxr.page.uploads import asked_fraction
 from cxr.reading.radiograph import read_radiograph
 
 
@@ -44,9 +45,9 @@ def make_file(
         raise UnreadableRadiograph(name, Message("no_upload")) from error
     radiograph = read_radiograph(content, name=name)
     prediction = classifier.predict(radiograph)
-    reading = _reading(asked)
+    options = _options(asked)
     if asked.get("kind") != "dicom":
-        pdf = pdf_report(radiograph, prediction, classifier.bundle, reading)
+        pdf = pdf_report(radiograph, prediction, classifier.bundle, options)
         return _file(pdf, "application/pdf", f"{Path(name).stem}_report.pdf")
     # Imports highdicom, which takes most of a second: only who asks for DICOM files waits for it.
     from cxr.output.dicom import dicom_objects
@@ -56,8 +57,8 @@ def make_file(
         radiograph,
         prediction,
         classifier.bundle,
-        threshold=reading.threshold,
-        language=reading.language,
+        threshold=options.threshold,
+        language=options.language,
         keep_identifiers=asked.get("keep_identifiers") is True,
     )
     buffer = io.BytesIO()
@@ -67,23 +68,17 @@ def make_file(
     return _file(buffer.getvalue(), "application/zip", f"{Path(name).stem}_dicom.zip")
 
 
-def _reading(asked: Mapping[str, Any]) -> Reading:
+def _options(asked: Mapping[str, Any]) -> ReportOptions:
     """What the reader chose; whatever is not as expected counts as not chosen."""
     own = asked.get("own")
     language: Language = "fr" if asked.get("language") == "fr" else "en"
-    return Reading(
-        threshold=_fraction(asked.get("threshold")),
+    return ReportOptions(
+        threshold=asked_fraction(asked, "threshold"),
         language=language,
-        prevalence=_fraction(asked.get("prevalence")),
+        prevalence=asked_fraction(asked, "prevalence"),
         own=own if own in get_args(OwnReading) else None,
-        confidence=_fraction(asked.get("confidence")),
+        confidence=asked_fraction(asked, "confidence"),
     )
-
-
-def _fraction(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        return None
-    return float(value)
 
 
 def _file(content: bytes, media_type: str, name: str) -> dict[str, str]:

@@ -27,7 +27,7 @@ from cxr.reading.radiograph import Radiograph, read_radiograph
 
 Flagged = Literal["sent", "sent_with_radiograph", "not_sent"]
 
-_MOST_A_DAY = 500  # of all readers: nobody may fill the dataset through a public page
+_MAX_A_DAY = 500  # of all readers: nobody may fill the dataset through a public page
 _SIDE = 2048  # pixels, of a radiograph at most
 
 
@@ -63,7 +63,7 @@ def flag_sender(
             count = sent_on.get(today, 0) + 1
             sent_on.clear()
             sent_on[today] = count
-        return count > _MOST_A_DAY
+        return count > _MAX_A_DAY
 
     def flag(sent: Any) -> Flagged:
         note = kept_fields(sent, model=model) if isinstance(sent, dict) else {}

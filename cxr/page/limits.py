@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from cxr.language import Language
+from cxr.language import asked_language
 from cxr.messages import as_sentence, text
 
 _JSON_BYTES = 1_000_000  # of a request that brings no file: a hundred names of uploads are 50,000
@@ -41,7 +41,7 @@ class Allowance:
         per_second: float = _PER_SECOND,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """All that `burst` allows, for everybody."""
+        """Start with `burst` uploads for every client."""
         self._burst, self._per_second, self._clock = float(burst), per_second, clock
         self._left: dict[str, tuple[float, float]] = {}  # uploads, and when that was
 
@@ -147,8 +147,7 @@ def _is_nearly_full() -> bool:
 
 def _refusal(scope: Scope, status: int, *, wait: float = 0) -> PlainTextResponse:
     """An answer in the language that the browser asks for."""
-    wanted = Headers(scope=scope).get("accept-language", "")
-    language: Language = "fr" if wanted.lower().startswith("fr") else "en"
+    language = asked_language(Headers(scope=scope).get("accept-language", ""))
     said = text("request_too_large" if status == 413 else "too_many_uploads", language)
     headers = {"Retry-After": str(math.ceil(wait))} if wait else {}
     headers["Connection"] = "close"  # the rest of the body is not read

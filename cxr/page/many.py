@@ -23,10 +23,10 @@ from cxr.gate.result import Correction
 from cxr.messages import Message, page_texts
 from cxr.model.heatmap import scale_heatmap
 from cxr.outcome import Outcome, Status, answer_file
-from cxr.output.overlay import draw_overlay, png, with_caption
+from cxr.output.overlay import draw_overlay, png, shrink, with_caption
 from cxr.page.answer_values import map_value, message_values
 from cxr.page.failures import log_failure
-from cxr.page.pictures import shrink, thumbnail
+from cxr.page.pictures import thumbnail
 from cxr.page.uploads import asked_name, uploaded_file
 from cxr.page.waiting_turns import Busy, Turns
 from cxr.reading.radiograph import MAX_BYTES, Radiograph, read_radiograph

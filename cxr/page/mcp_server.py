@@ -46,9 +46,9 @@ _THRESHOLD = {
     "type": "number",
     "minimum": 0,
     "maximum": 1,
-    "description": "Call pneumonia from this probability on, instead of the model's threshold.",
+    "description": "Predict pneumonia from this probability on, instead of the model's threshold.",
 }
-_MOST_VALUES = 1000  # of a request; a call has about ten
+_MAX_VALUES = 1000  # of a request; a call has about ten
 _TOOLS: dict[str, tuple[str, dict[str, Any]]] = {  # what each does, and what it takes
     "classify": (
         "Classify a frontal chest radiograph of a child. Returns a JSON object with status (ok, "
@@ -199,8 +199,8 @@ def _unexpected(body: bytes) -> str:
     while values:
         value = values.pop()
         count += 1
-        if count > _MOST_VALUES:
-            return f"Expected at most {_MOST_VALUES} values."
+        if count > _MAX_VALUES:
+            return f"Expected at most {_MAX_VALUES} values."
         if isinstance(value, dict):
             values += value.values()
         elif isinstance(value, list):

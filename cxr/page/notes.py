@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, get_args
 
 from cxr.errors import CXRError, not_written
 from cxr.output.report_words import OwnReading
+from cxr.page.uploads import asked_fraction
 
 FILE = "notes.jsonl"
 _NUMBERS = ("probability", "threshold", "confidence")
@@ -74,9 +75,9 @@ def kept_fields(sent: Mapping[str, Any], *, model: str) -> dict[str, Any]:
     """
     kept: dict[str, Any] = {"day": datetime.now(UTC).date().isoformat(), "model": model}
     for name in _NUMBERS:
-        value = sent.get(name)
-        if isinstance(value, int | float) and 0 <= value <= 1:
-            kept[name] = round(float(value), 6)
+        fraction = asked_fraction(sent, name)
+        if fraction is not None:
+            kept[name] = round(fraction, 6)
     for name, known in _WORDS.items():
         value = sent.get(name)
         if isinstance(value, str) and value in known:

@@ -10,8 +10,6 @@ import numpy.typing as npt
 
 from cxr.output.overlay import png, shrink
 
-__all__ = ["grey_data_uri", "picture_data_uri", "shrink", "thumbnail"]
-
 _THUMBNAIL_QUALITY = 80  # of a JPEG
 
 

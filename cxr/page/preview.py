@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from cxr.language import Language
+from cxr.language import Language, asked_language
 from cxr.messages import text
 
 PICTURE = Path(__file__).with_name("preview.jpg")
@@ -32,7 +32,7 @@ class LinkPreview:
     """Middleware that puts our tags into a page, and gives out their picture and the manifest."""
 
     def __init__(self, app: ASGIApp) -> None:
-        """Stand before the page.
+        """Wrap the page.
 
         Args:
             app: answers with the page.
@@ -65,8 +65,7 @@ class LinkPreview:
 
 
 def _language(scope: Scope) -> Language:
-    wanted = Headers(scope=scope).get("accept-language", "")
-    return "fr" if wanted.lower().startswith("fr") else "en"
+    return asked_language(Headers(scope=scope).get("accept-language", ""))
 
 
 def _manifest(scope: Scope) -> JSONResponse:

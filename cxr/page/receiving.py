@@ -29,7 +29,7 @@ class Places:
     """How many requests are received or answered at a time, in all and of one client."""
 
     def __init__(self) -> None:
-        """All places are free."""
+        """Start with no request in progress."""
         self._taken: Counter[str] = Counter()
 
     @contextmanager

@@ -66,7 +66,7 @@ class Routes:
     """Middleware that lets through what has an answer, and answers uploads and calls itself."""
 
     def __init__(self, app: ASGIApp) -> None:
-        """Stand before Gradio.
+        """Wrap Gradio's application.
 
         Args:
             app: of Gradio.

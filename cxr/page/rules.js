@@ -66,12 +66,12 @@ window.cxrRules ??= (() => {
   };
 
   // The smooth maximum of the evidence over the lungs, log-mean-exp; weights say how much each place counts.
-  const LEAST_WEIGHT = 1e-6;
+  const MIN_WEIGHT = 1e-6;
   const pooled = (evidence, weights, sharpness) => {
     const highest = Math.max(...evidence);
     let [powers, total] = [0, 0];
     evidence.forEach((value, i) => {
-      const weight = weights[i] + LEAST_WEIGHT;
+      const weight = weights[i] + MIN_WEIGHT;
       powers += weight * Math.exp(sharpness * (value - highest));
       total += weight;
     });

@@ -95,11 +95,11 @@ window.cxrStatistics ??= (() => {
 
   // Two-sided p value of equal AUC on the same radiographs (DeLong 1988). Null with fewer than ten radiographs of a
   // class, of which its variance cannot be estimated well enough, or where the scores leave none.
-  const LEAST_OF_A_CLASS = 10;
+  const MIN_PER_CLASS = 10;
   const delong = (labels, first, second) => {
     const [ours, others] = [places(labels, first), places(labels, second)];
     const [positive, negative] = ours.map((values, side) => values.map((value, i) => value - others[side][i]));
-    if (Math.min(positive.length, negative.length) < LEAST_OF_A_CLASS) return null;
+    if (Math.min(positive.length, negative.length) < MIN_PER_CLASS) return null;
     const difference = Math.abs(mean(positive));
     if (difference < 1e-12) return 1;
     const squaredError = (values) =>

@@ -1,4 +1,4 @@
-"""Files that browsers and clients have uploaded; no other file is opened for them."""
+"""What browsers and clients send: files, of which no other is opened for them, names, numbers."""
 
 from __future__ import annotations
 
@@ -26,6 +26,14 @@ def asked_name(asked: Mapping[str, Any], key: str = "name") -> str:
     name = Path(str(asked.get(key) or "the picture")[-_LONGEST_PATH:]).name
     # Half a character, as some file systems allow it, cannot be sent back.
     return name.encode("utf-8", errors="replace")[:_LONGEST_NAME].decode(errors="ignore")
+
+
+def asked_fraction(asked: Mapping[str, Any], key: str) -> float | None:
+    """A number from 0 to 1 that a browser sends; None for anything else."""
+    value = asked.get(key)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        return None
+    return float(value)
 
 
 def uploaded_file(path: str, *, name: str) -> Path:

@@ -66,7 +66,7 @@ def create_viewer(
 
     def accepts(radiograph: Radiograph) -> bool:
         with answers.turns.take():
-            return classifier.gate.check(radiograph).lungs is not None
+            return classifier.gate.check(radiograph).accepted
 
     model = classifier.bundle.sha256
     source_of = answers.source_of

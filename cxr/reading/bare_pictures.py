@@ -22,10 +22,10 @@ _APPLICATION = {*range(0xE0, 0xF0), 0xFE} - {0xE0, 0xEE}
 _EXIF, _SEVERAL = (0xE1, b"Exif\0\0"), (0xE2, b"MPF\0")
 _XMP, _BRIGHTER = (0xE1, b"http://ns.adobe.com/xap/1.0/\0"), b' hdrgm:Version="'  # Ultra HDR
 _ORIENTATION, _NUMBER_OF_IMAGES = 0x0112, 0xB001
-_MOST_TAGS = 1000
+_MAX_TAGS = 1000
 _WHOLE_NUMBERS = {3: "H", 4: "L"}  # types of TIFF 6.0, section 2, as `struct` knows them
 _PNG_CHUNKS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
-_MOST_CHUNKS = 100_000  # of a picture of 100 MB in chunks of 8 KB, 12,000
+_MAX_CHUNKS = 100_000  # of a picture of 100 MB in chunks of 8 KB, 12,000
 _FORMATS = {  # how the files of others begin that people have pictures in
     b"GIF8": "GIF",
     b"II*\0": "TIFF",
@@ -103,7 +103,7 @@ def _bare_png(content: bytes) -> BarePicture:
     kept = [PNG_START]
     orientation = pictures = None
     at = len(PNG_START)
-    for _ in range(_MOST_CHUNKS):
+    for _ in range(_MAX_CHUNKS):
         if at + 8 > len(content):
             break
         length, name = struct.unpack_from(">L4s", content, at)
@@ -118,7 +118,7 @@ def _bare_png(content: bytes) -> BarePicture:
             break
         at = end
     else:
-        raise ValueError(f"more than {_MOST_CHUNKS} chunks")
+        raise ValueError(f"more than {_MAX_CHUNKS} chunks")
     return BarePicture(b"".join(kept), orientation or 1, pictures or 1)
 
 
@@ -131,7 +131,7 @@ def _tag(block: bytes, wanted: int) -> int | None:
     if at + 2 > len(block):
         return None
     (count,) = struct.unpack_from(f"{order}H", block, at)
-    for entry in range(at + 2, at + 2 + 12 * min(count, _MOST_TAGS), 12):
+    for entry in range(at + 2, at + 2 + 12 * min(count, _MAX_TAGS), 12):
         if entry + 12 > len(block):
             break
         tag, kind, values = struct.unpack_from(f"{order}HHL", block, entry)

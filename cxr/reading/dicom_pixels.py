@@ -128,7 +128,10 @@ def _window(dataset: Dataset) -> tuple[float, float]:
 
 
 def _window_ends(dataset: Dataset) -> tuple[float, float] | None:
-    """The values that the first window shows black and white; None where there is none."""
+    """Centre minus and plus half the width of the first window; None where there is none.
+
+    The viewer shows centre and width as the file states them. LINEAR is white one value earlier.
+    """
     try:
         centre, width = _window(dataset)
     except (ValueError, TypeError, IndexError, AttributeError):

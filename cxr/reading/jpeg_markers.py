@@ -18,9 +18,9 @@ _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
 # Of frames of JPEG (tables and extensions are not among them) and JPEG-LS.
 _FRAME_HEADERS = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}
 START_OF_SCAN, _END = 0xDA, 0xD9
-_MOST_SEGMENTS_BEFORE_FRAME = 10_000
-_MOST_SEGMENTS = 100_000
-_MOST_SCANS = 100  # a progressive picture has about ten
+_MAX_SEGMENTS_BEFORE_FRAME = 10_000
+_MAX_SEGMENTS = 100_000
+_MAX_SCANS = 100  # a progressive picture has about ten
 
 
 def frame_size(content: bytes) -> tuple[int, int] | None:
@@ -29,7 +29,7 @@ def frame_size(content: bytes) -> tuple[int, int] | None:
     Args:
         content: of the picture, from its first byte.
     """
-    for marker, at in islice(segments(content), _MOST_SEGMENTS_BEFORE_FRAME):
+    for marker, at in islice(segments(content), _MAX_SEGMENTS_BEFORE_FRAME):
         if marker in _FRAME_HEADERS and at + 7 <= len(content):
             rows, columns = struct.unpack_from(">2H", content, at + 3)
             return rows, columns
@@ -49,7 +49,7 @@ def require_few_scans(content: bytes, name: str) -> None:
     scans = 0
     for number, (marker, _) in enumerate(segments(content)):
         scans += marker == START_OF_SCAN
-        if scans > _MOST_SCANS or number >= _MOST_SEGMENTS:
+        if scans > _MAX_SCANS or number >= _MAX_SEGMENTS:
             raise UnsupportedRadiograph(name, Message("scans"))
 
 

@@ -15,7 +15,7 @@ from PIL import Image
 from cxr.checks import evidence_by_place
 from cxr.classifier import Classifier, Prediction
 from cxr.messages import Message, sentences
-from cxr.model.heatmap import LEAST_SHOWN
+from cxr.model.heatmap import MIN_SHOWN
 from cxr.outcome import answer_file
 from cxr.output.record import to_record
 from cxr.reading.radiograph import Radiograph, read_radiograph
@@ -49,7 +49,7 @@ def test_without_the_heat_the_places_that_are_shown_are_left_out_and_no_others(
     prediction: Prediction, tiny_classifier: Classifier
 ) -> None:
     bundle = tiny_classifier.bundle
-    shown = prediction.map >= LEAST_SHOWN * bundle.heatmap_reference
+    shown = prediction.map >= MIN_SHOWN * bundle.heatmap_reference
     assert prediction.evidence
     assert 0 < shown.sum() < shown.size
     left = prediction.evidence.logit(shown.astype(np.float32))

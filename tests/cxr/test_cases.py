@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cxr.cases import CASES, FOLDER, Answer, Case, read_cases
+from cxr.cases import CASES, FOLDER, Case, CaseAnswer, read_cases
 from cxr.classifier import Classifier
 from cxr.errors import CasesError
 from cxr.language import LANGUAGES
@@ -110,7 +110,7 @@ def positive(**answer: object) -> Case:
         label="viral",
         title={},
         look={},
-        answer=Answer(status="ok", **answer),  # type: ignore[arg-type]
+        answer=CaseAnswer(status="ok", **answer),  # type: ignore[arg-type]
     )
 
 

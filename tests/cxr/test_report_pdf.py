@@ -21,7 +21,7 @@ from cxr.model.expected import elsewhere
 from cxr.model.operating_points import OperatingPoints
 from cxr.output.pdf_page import MARGIN
 from cxr.output.report_pdf import pdf_report
-from cxr.output.report_words import Reading
+from cxr.output.report_words import ReportOptions
 from cxr.reading.radiograph import Radiograph
 
 
@@ -75,7 +75,7 @@ def lowest_line(pdf: bytes) -> float:
 def test_it_says_what_was_answered(
     radiograph: Radiograph, prediction: Prediction, tiny_bundle: Bundle
 ) -> None:
-    said = words(pdf_report(radiograph, prediction, tiny_bundle, Reading()))
+    said = words(pdf_report(radiograph, prediction, tiny_bundle, ReportOptions()))
     assert "Not a medical device" in said
     assert "File: <radiograph> & Sôn.png" in said
     assert "Probability of pneumonia 80.0%" in said
@@ -94,7 +94,7 @@ def test_it_says_what_was_answered(
 def test_the_readers_threshold_and_language(
     radiograph: Radiograph, prediction: Prediction, tiny_bundle: Bundle
 ) -> None:
-    reading = Reading(
+    reading = ReportOptions(
         threshold=0.9, language="fr", prevalence=0.2, own="PNEUMONIA", confidence=0.75
     )
     said = words(pdf_report(radiograph, prediction, tiny_bundle, reading))
@@ -114,13 +114,13 @@ def test_outside_the_models_range_and_as_it_came(
 ) -> None:
     gate = dataclasses.replace(prediction.gate_result, warnings=())
     unwarned = dataclasses.replace(prediction, gate_result=gate)
-    said = words(pdf_report(radiograph, unwarned, tiny_bundle, Reading()))
+    said = words(pdf_report(radiograph, unwarned, tiny_bundle, ReportOptions()))
     assert "Warnings about the image none" in said
     gate = dataclasses.replace(
         prediction.gate_result, warnings=(Message("adult"),), correction=Correction(turns=2)
     )
     answer = dataclasses.replace(prediction, gate_result=gate)
-    said = words(pdf_report(radiograph, answer, tiny_bundle, Reading()))
+    said = words(pdf_report(radiograph, answer, tiny_bundle, ReportOptions()))
     headline = "Outside the model's range This is probably an adult"
     assert headline in said
     # The number that means little comes last, and nothing says that its heatmap is supported.
@@ -138,17 +138,17 @@ def test_what_to_expect_elsewhere(
     figures = {"images": 1266, "sensitivity": 0.85, "specificity": 0.91}
     result = {"threshold": 0.5}
 
-    def said(figures: object, reading: Reading) -> str:
+    def said(figures: object, reading: ReportOptions) -> str:
         evaluation = {"result": result, "elsewhere": figures}
         bundle = dataclasses.replace(tiny_bundle, evaluation=evaluation)
         return words(pdf_report(radiograph, prediction, bundle, reading))
 
-    own = Reading(threshold=0.8)
+    own = ReportOptions(threshold=0.8)
     shipped = (
         "What to expect elsewhere sensitivity 85.0% and specificity 91.0% at a threshold of 50%"
     )
     # Models of before have figures at their own threshold only, and they are said to be of it.
-    assert shipped in said(figures, Reading())
+    assert shipped in said(figures, ReportOptions())
     assert shipped in said(figures, own)
     counts = {"true_positives": 60, "false_negatives": 40}
     counts |= {"true_negatives": 97, "false_positives": 3}
@@ -181,7 +181,7 @@ def test_no_word_runs_off_the_page(
         operating_points=bundle.operating_points,
         gate_result=gate,
     )
-    reading = Reading(language=language, prevalence=0.2, own="PNEUMONIA", confidence=0.75)
+    reading = ReportOptions(language=language, prevalence=0.2, own="PNEUMONIA", confidence=0.75)
     pdf = pdf_report(square, answer, bundle, reading)
     said = words(pdf, pages=2 if warnings == 30 else 1)
     assert text("limits", language).split()[-1] in said
@@ -193,7 +193,7 @@ def test_names_of_any_script_are_drawn_and_others_stay_words(
 ) -> None:
     def report(name: str) -> bytes:
         named = dataclasses.replace(radiograph, name=name)
-        return pdf_report(named, prediction, tiny_bundle, Reading())
+        return pdf_report(named, prediction, tiny_bundle, ReportOptions())
 
     # As some disks write accents: a letter of its own.
     assert "File: Bébé.png" in words(report(unicodedata.normalize("NFD", "Bébé.png")))
@@ -215,7 +215,7 @@ def test_any_image_fits_on_the_page(
 ) -> None:
     image = Radiograph(pixels=np.zeros(shape, dtype=np.float32), name="x" * 200 + "影")
     answer = dataclasses.replace(prediction, heatmap=np.zeros(shape, dtype=np.float32))
-    assert "Probability" in words(pdf_report(image, answer, tiny_bundle, Reading()))
+    assert "Probability" in words(pdf_report(image, answer, tiny_bundle, ReportOptions()))
 
 
 def test_markup_in_names_and_headers_is_plain_text(
@@ -231,7 +231,7 @@ def test_markup_in_names_and_headers_is_plain_text(
             prediction.gate_result, warnings=(Message("tilted", {"degrees": odd}),)
         ),
     )
-    pdf = pdf_report(named, warned, tiny_bundle, Reading())
+    pdf = pdf_report(named, warned, tiny_bundle, ReportOptions())
     said = words(pdf)
     assert f"File: {name}" in said
     assert f"The chest is tilted by about {odd}°." in said

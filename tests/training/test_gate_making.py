@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+from itertools import product
 from pathlib import Path
 
 import cv2
@@ -14,7 +15,8 @@ from PIL import Image
 
 from cxr.errors import BundleError, DatasetError, RunError, UnreadableRadiograph
 from cxr.gate.gate import Gate
-from cxr.gate.lungs import KINDS, LungNetworkConfig
+from cxr.gate.lungs import KINDS, LungFields, LungNetworkConfig
+from cxr.gate.rules import Limits, Measurements, image_reasons
 from cxr.reading.radiograph import read_radiograph
 from training.data.held_out import held_out_patients
 from training.data.masks import read_mask
@@ -23,6 +25,7 @@ from training.fitting.presets import default
 from training.gate.batches import LungBatches, LungData
 from training.gate.data import kind_folds, load_gate_images
 from training.gate.make import GatePlan, make_gate
+from training.gate.scores import is_refused
 
 SIDE = 32
 TINY = GatePlan(
@@ -260,3 +263,19 @@ def test_a_mask_is_what_is_not_black(tmp_path: Path, faintest: np.ndarray) -> No
     mask = read_mask(path, 8)
     np.testing.assert_array_equal(mask[2:4, 2:6], 1)
     assert mask.sum() == 8
+
+
+def test_a_table_is_refused_by_the_rules_of_the_gate() -> None:
+    limits = Limits(frontal=0.5, area=0.5, distance=0.5, cut=1, tilt=1, adult=1)
+    measures = ["frontal", "area", "distance"]
+    levels = (0.25, 0.5, 0.75)  # below each limit, at it, above
+    scores = pd.DataFrame(product(levels, repeat=3), columns=measures)
+    lungs = LungFields(mask=np.zeros((1, 1), bool), areas=(0, 0), cut=0, tilt=0, uncertainty=0)
+    one_by_one = []
+    for row in scores.to_dict("records"):
+        kinds = np.full(len(KINDS), 0.0, np.float32)
+        kinds[KINDS.index("frontal")] = row["frontal"]
+        fields = dataclasses.replace(lungs, areas=(row["area"], 0.0))
+        measured = Measurements(kinds=kinds, adult=0, lungs=fields, distance=row["distance"])
+        one_by_one.append(bool(image_reasons(measured, limits)))
+    assert is_refused(scores, limits).tolist() == one_by_one

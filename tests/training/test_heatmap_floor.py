@@ -15,7 +15,7 @@ from training.data.images import Split
 from training.fitting.evidence_config import HeatmapFloor
 from training.fitting.presets import tiny
 from training.networks.network import build_network
-from training.validation.heatmap_floor import check_heatmaps
+from training.validation.heatmap_floor import check_against_floor
 
 ANYTHING = HeatmapFloor(in_lungs=0, locality=1, planted_hit=0, normal_heat=1)
 
@@ -42,7 +42,7 @@ def network() -> keras.Model:
 
 def test_heatmaps_that_reach_the_floor(network: keras.Model, held_out: Split) -> None:
     config = dataclasses.replace(tiny.CONFIG, floor=ANYTHING)
-    said = check_heatmaps(network, config, held_out, required=True)
+    said = check_against_floor(network, config, held_out, required=True)
     assert re.fullmatch(
         r"Heatmaps: in_lungs 0\.\d\d, locality \d\.\d\d, planted_hit 0\.\d\d, normal_heat 1\.00",
         said,
@@ -56,7 +56,7 @@ def test_one_figure_below_the_floor_is_enough(
     network: keras.Model, held_out: Split, beyond: dict[str, float]
 ) -> None:
     config = dataclasses.replace(tiny.CONFIG, floor=dataclasses.replace(ANYTHING, **beyond))
-    said = check_heatmaps(network, config, held_out, required=False)
+    said = check_against_floor(network, config, held_out, required=False)
     assert said.startswith("Warning: The heatmaps fail on 5 images")
     with pytest.raises(RunError, match=r"fail on 5 images .*No bundle was written"):
-        check_heatmaps(network, config, held_out, required=True)
+        check_against_floor(network, config, held_out, required=True)

@@ -263,7 +263,7 @@ def test_a_report_is_whole_and_says_that_it_was_measured_on_its_own_images(
         rows = list(csv.DictReader(file))
     assert len(rows) == document["images"] == 48
     called = [float(row["probability"]) >= document["threshold"] for row in rows]
-    assert [bool(int(row["called"])) for row in rows] == called
+    assert [bool(int(row["predicted"])) for row in rows] == called
     mistakes = read_mistakes(measured.folder)
     assert mistakes
     for label in (1, 0):
@@ -306,7 +306,7 @@ def test_two_models_are_compared_on_the_same_images(measured: Measured) -> None:
     assert "Comparaison sur les mêmes images" in french
     assert f"{against['metrics']['auc']:.4f}".replace(".", ",") in french
     header = (measured.folder / "probabilities.csv").read_text().splitlines()[0]
-    assert header.endswith("probability_against,called_against")
+    assert header.endswith("probability_against,predicted_against")
 
 
 def test_a_csv_of_paths_and_labels_is_measured(

@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import argparse
 
-from cxr.arguments import positive
+from cxr.arguments import fold_count, positive
 from training.commands.options import (
     add_spreading_options,
     add_training_options,
-    fold_count,
     read_config,
     read_outline_tables,
     read_spreading,

@@ -59,9 +59,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Test the heatmaps, and print the figures."""
     from cxr.model.bundle import load_bundle
-    from training.validation.heatmaps import check_heatmaps
+    from training.validation.heatmaps import write_heatmap_report
 
-    document = check_heatmaps(
+    document = write_heatmap_report(
         load_bundle(options.model),
         options.data,
         options.out,

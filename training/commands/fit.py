@@ -2,7 +2,8 @@
 
 To continue an interrupted training, run the same command again: it starts after the last finished
 epoch. By default the images are split by patient, and thresholds and figures come from the
-validation split. With --cross-validation, all images are trained on, and they come from there.
+validation split. With --cross-validation, all images are trained on, and thresholds and figures are
+those of the cross-validation.
 """
 
 from __future__ import annotations
@@ -128,10 +129,11 @@ def _check_heatmaps(
 ) -> None:
     """Measure heatmaps on images that were not trained on, before the bundle is written.
 
-    Where they fail, that of all images, which is made to be used, is not written.
+    If they fail, a model of all images is not written, since it is made to be used; one of a split
+    is, with a warning.
     """
     from training.fitting.loading import load_held_out
-    from training.validation.heatmap_floor import check_heatmaps
+    from training.validation.heatmap_floor import check_against_floor
 
     held_out: Split | None = validation.with_outlined_lungs()
     if options.cross_validation:
@@ -147,7 +149,7 @@ def _check_heatmaps(
             "of both classes."
         )
         return
-    print(check_heatmaps(network, config, held_out, required=bool(options.cross_validation)))
+    print(check_against_floor(network, config, held_out, required=bool(options.cross_validation)))
 
 
 def _write_mistakes(

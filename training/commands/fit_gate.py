@@ -10,8 +10,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from cxr.arguments import positive
-from training.commands.options import fold_count
+from cxr.arguments import fold_count, positive
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -7,7 +7,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from cxr.arguments import positive
+from cxr.arguments import positive, rate, seed
 from cxr.errors import RunError
 from cxr.ray_processes import Spreading, require_packages
 from training.fitting.config import LAST, SELECTABLE, Balance, TrainingConfig
@@ -116,32 +116,6 @@ def add_measuring_options(parser: argparse.ArgumentParser, *, out: str) -> None:
         help="folder with NORMAL and PNEUMONIA, or CSV file with the columns path and label",
     )
     parser.add_argument("--out", type=Path, required=True, help=out)
-
-
-def rate(text: str) -> float:
-    """A number between 0 and 1."""
-    value = float(text)
-    if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"expected a number between 0 and 1, received {text}")
-    return value
-
-
-def seed(text: str) -> int:
-    """A seed: a whole number from 0 to 2**32 - 1."""
-    value = int(text)
-    if not 0 <= value < 2**32:
-        raise argparse.ArgumentTypeError(
-            f"expected a whole number from 0 to {2**32 - 1}, received {text}"
-        )
-    return value
-
-
-def fold_count(text: str) -> int:
-    """A number of folds, from 2 on."""
-    value = positive(text)
-    if value < 2:
-        raise argparse.ArgumentTypeError("expected 2 folds or more")
-    return value
 
 
 def read_config(options: argparse.Namespace) -> TrainingConfig:

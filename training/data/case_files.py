@@ -21,7 +21,7 @@ from pydicom.uid import (
     generate_uid,
 )
 
-from cxr.cases import CASES, Answer, Case, read_cases
+from cxr.cases import CASES, Case, CaseAnswer, read_cases
 from cxr.classifier import Classifier
 from cxr.errors import CasesError
 from cxr.outcome import answer_file
@@ -161,7 +161,7 @@ def drawing() -> Pixels:
     return paper
 
 
-def write_answers(examples: Path, classifier: Classifier) -> list[tuple[Case, Answer]]:
+def write_answers(examples: Path, classifier: Classifier) -> list[tuple[Case, CaseAnswer]]:
     """Write what the model says of each case into `cases.toml`; its other lines stay as they are.
 
     Returns:
@@ -182,21 +182,21 @@ def write_answers(examples: Path, classifier: Classifier) -> list[tuple[Case, An
     return list(zip(cases, answers, strict=True))
 
 
-def answer_of(case: Case, classifier: Classifier) -> Answer:
+def answer_of(case: Case, classifier: Classifier) -> CaseAnswer:
     """What a model says of a case at its own thresholds."""
     outcome = answer_file(case.path, classifier, file=case.path.name)
     if outcome.answer is None:
         reasons = tuple(reason.code for reason in outcome.reasons)
-        return Answer(status=outcome.status, reasons=reasons)
+        return CaseAnswer(status=outcome.status, reasons=reasons)
     _, prediction = outcome.answer
-    return Answer(
+    return CaseAnswer(
         status=outcome.status,
         probability=round(prediction.probability, 4),
         verdict=prediction.verdict(),
     )
 
 
-def _line(answer: Answer) -> str:
+def _line(answer: CaseAnswer) -> str:
     """An answer as TOML, on one line."""
 
     def fields() -> Iterator[str]:

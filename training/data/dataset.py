@@ -35,7 +35,8 @@ class Record:
             and the path without suffix where images in two folders have that name.
         kind: ``"normal"``, ``"bacteria"``, ``"virus"``, or ``"pneumonia"`` where the name does not
             say which.
-        split: ``"train"``, ``"val"`` or ``"test"``, as the folder has it.
+        split: ``"train"``, ``"val"`` or ``"test"`` in a data folder; of other images the name of
+            their folder or table, ``"validation"`` or ``"elsewhere"``.
         digest: SHA-256 of the file's content; empty where it has none or cannot be opened.
     """
 

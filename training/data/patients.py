@@ -28,7 +28,7 @@ def split_by_patient(
 
     Args:
         records: the images to divide.
-        fraction: of the images to hold out, in (0, 0.5]; the nearest 1/n is.
+        fraction: of the images to hold out, in (0, 0.5]; rounded to the nearest 1/n.
         seed: of the shuffle.
 
     Raises:

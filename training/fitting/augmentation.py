@@ -3,6 +3,9 @@
 All transforms that move pixels are one warp, so that an image is interpolated once. Those of the
 grey levels follow in the order in which they happen to a real image: exposure, processing, optics,
 noise. OpenCV and NumPy release the interpreter lock, so threads are enough to make batches in time.
+
+A new transform needs a field of `AugmentationConfig` with its limits, a value in each preset, its
+value in configurations saved before (`earlier_configs`), and its words in the studio's settings.
 """
 
 from __future__ import annotations

@@ -23,9 +23,10 @@ Array = npt.NDArray[np.float32]
 Targets = dict[str, Array]
 Batch = tuple[Array, Targets]
 
-# Fractions of a cell of the evidence map, from which it counts as lung, as covered by an opacity
-# and as known, and below which it counts as clear.
-_ORDER, _BATCH = 0, 1  # what random numbers are for
+_ORDER, _BATCH = 0, 1  # what random numbers are for: part of the seed
+
+# Fractions of a cell of the evidence map. From these on it counts as lung, as covered by an opacity
+# and as known; below the last it counts as clear.
 _LUNG, _COVERED, _KNOWN, _CLEAR = 0.3, 0.45, 0.7, 0.1
 
 
@@ -47,7 +48,7 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
 
         Args:
             split: N images of side S; with outlines of the lungs for the evidence network.
-            config: batch size, balance, augmentation, smoothing, mix-up, what is learned about
+            config: batch size, balance, augmentation, smoothing, mixup, what is learned about
                 places, seed.
             epoch: the epoch to begin with.
             workers: threads that augment.

@@ -22,7 +22,7 @@ from training.metrics.documents import HistoryRow
 from training.metrics.evaluation import classification_metrics
 
 _CURVES_EVERY = 10  # seconds
-_MOST_STEPS = 1_000_000  # in an epoch
+_MAX_STEPS = 1_000_000  # in an epoch
 
 
 class Diverged(RunError):
@@ -98,7 +98,7 @@ class RunRecorder(keras.callbacks.Callback):  # type: ignore[misc]
         for layer in self.model.layers:
             if isinstance(layer, keras.layers.Dropout) and layer.rate:
                 # Each step adds 1: the next epoch's steps must not repeat this one's.
-                layer.seed_generator.state.assign([self.config.seed, epoch * _MOST_STEPS])
+                layer.seed_generator.state.assign([self.config.seed, epoch * _MAX_STEPS])
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Record the epoch that has ended; Keras counts epochs from 0."""

@@ -200,7 +200,7 @@ def _weighted_mean(values: keras.KerasTensor, weights: keras.KerasTensor) -> ker
 
 
 def accuracy(pairs: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:
-    """Fraction of images predicted correctly at 0.5; of mixed-up images the larger part counts.
+    """Fraction of images predicted correctly at 0.5; of mixtures the larger part counts.
 
     Args:
         pairs: (…, 2), a target in [0, 1] and its weight; images of weight 0 are left out.

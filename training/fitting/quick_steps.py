@@ -17,7 +17,7 @@ from keras import ops
 
 _LEAST = 0.01  # of the highest rate, at the end
 _M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD = -3, -1  # in malloc.h of glibc
-_LARGEST_REUSED = 32 << 20  # bytes; the highest that glibc takes
+_MAX_REUSED = 32 << 20  # bytes; the highest that glibc takes
 _KEPT_FREE = 512 << 20  # bytes
 
 
@@ -80,5 +80,5 @@ class KeepMemory(keras.callbacks.Callback):  # type: ignore[misc]
     def on_train_batch_end(self, batch: int, logs: object = None) -> None:  # noqa: ARG002
         """Undo it."""
         if batch == 0 and sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
-            libc.mallopt(_M_MMAP_THRESHOLD, _LARGEST_REUSED)
+            libc.mallopt(_M_MMAP_THRESHOLD, _MAX_REUSED)
             libc.mallopt(_M_TRIM_THRESHOLD, _KEPT_FREE)

@@ -13,7 +13,7 @@ from training.metrics.evaluation import Logits, auc
 from training.metrics.intervals import Labels, bootstrap_intervals
 
 Predictions = npt.NDArray[np.bool_]
-LEAST_OF_A_CLASS = 10  # for DeLong's test
+MIN_PER_CLASS = 10  # for DeLong's test
 
 
 def compare(
@@ -60,11 +60,11 @@ def delong_test(labels: Labels, first: Logits, second: Logits) -> float | None:
     By ranks, as in Sun and Xu 2014, "Fast Implementation of DeLong's Algorithm".
 
     Returns:
-        None with fewer than `LEAST_OF_A_CLASS` images of a class, of which the test's variance
+        None with fewer than `MIN_PER_CLASS` images of a class, of which the test's variance
         cannot be estimated well enough, or where the scores leave none. As statistics.js has it.
     """
     positive, negative = labels == 1, labels == 0
-    if min(positive.sum(), negative.sum()) < LEAST_OF_A_CLASS:
+    if min(positive.sum(), negative.sum()) < MIN_PER_CLASS:
         return None
     positions = []  # of each image among those of the other class, for each model
     for logits in (first, second):

@@ -1,7 +1,8 @@
 """Metrics of a model from labels and logits, with confidence intervals.
 
 What each is called in reports and cards is in `cxr/messages.toml`, by `metric_` and its name;
-`loss` is `log_loss` there.
+`loss` is `log_loss` there. A new one may also belong into `training.fitting.config.SelectBy`,
+`cxr.templates` (how it is written) and `training.studio.words.METRICS`.
 """
 
 from __future__ import annotations

@@ -153,6 +153,7 @@ def _evidence_and_lungs(network: keras.Model) -> Compute:
 
     def compute(image: tf.Tensor) -> dict[str, tf.Tensor]:
         _, _, evidence, _, weights = network(image, training=False)
+        # What the graph calls lungs are the network's weights, not its lungs, which are logits.
         return {"evidence": evidence[..., 0], "lungs": weights[..., 0]}
 
     return compute

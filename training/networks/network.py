@@ -13,7 +13,7 @@ from __future__ import annotations
 import keras
 from keras import layers, ops
 
-from cxr.model.evidence import LEAST_WEIGHT
+from cxr.model.evidence import MIN_WEIGHT
 from cxr.model.network_config import NetworkConfig
 
 _LUNG_WIDTH = 32
@@ -114,7 +114,7 @@ def _standardize_within(x: keras.KerasTensor, weights: keras.KerasTensor) -> ker
 
 
 class EvidencePooling(layers.Layer):  # type: ignore[misc]
-    """`pool` with its sharpness, which whoever has the network can ask it for."""
+    """`pool` as a layer, which keeps the sharpness for Grad-CAM and prediction."""
 
     def __init__(self, sharpness: float, *, name: str) -> None:
         """Take the sharpness of `cxr.model.evidence.pool_evidence`."""
@@ -136,7 +136,7 @@ def pool(
     evidence: keras.KerasTensor, weights: keras.KerasTensor, sharpness: float
 ) -> keras.KerasTensor:
     """`cxr.model.evidence.pool_evidence` on tensors (N, h, w, 1) of any backend: logits (N, 1)."""
-    weights = weights + LEAST_WEIGHT
+    weights = weights + MIN_WEIGHT
     highest = ops.stop_gradient(ops.max(evidence, axis=(1, 2), keepdims=True))
     powers = weights * ops.exp(sharpness * (evidence - highest))
     mean = ops.sum(powers, axis=(1, 2)) / ops.sum(weights, axis=(1, 2))

@@ -22,7 +22,7 @@ from cxr.model.bundle import (
 )
 from cxr.model.network_config import NetworkConfig
 from cxr.model.operating_points import OperatingPoints
-from cxr.saved_files import read_json, verify_digests
+from cxr.saved_files import read_model_json, verify_digests
 from training.files import replaced_whole
 from training.networks.export import IMAGES, write_network
 from training.networks.loading import load_weights
@@ -42,14 +42,14 @@ def complete_bundle(folder: Path) -> Bundle:
             the network.
         RunError: the folder cannot be written.
     """
-    config = read_json(folder / CONFIG)
+    config = read_model_json(folder / CONFIG)
     if config.get("format") != WITHOUT_GRAPH:
         return load_bundle(folder)
-    manifest = read_json(folder / MANIFEST)
+    manifest = read_model_json(folder / MANIFEST)
     try:
         listed = {name: str(manifest[name]) for name in _FILES}
         network_config = NetworkConfig.from_json(config["network"])
-        points = OperatingPoints.from_json(read_json(folder / OPERATING_POINTS))
+        points = OperatingPoints.from_json(read_model_json(folder / OPERATING_POINTS))
         network = build_network(network_config)
     except (KeyError, TypeError, ValueError) as error:
         raise BundleError(f"{folder}: incomplete or malformed ({error!r}).") from error
@@ -69,7 +69,7 @@ def complete_bundle(folder: Path) -> Bundle:
             write_network=write,
             config={key: value for key, value in config.items() if key != "format"},
             operating_points=points,
-            evaluation=read_json(folder / EVALUATION),
+            evaluation=read_model_json(folder / EVALUATION),
             card=(folder / CARD).read_text(encoding="utf-8"),
         )
     return load_bundle(folder)

@@ -13,7 +13,7 @@ from cxr.errors import DatasetError, RadiographError
 from cxr.language import Language, format_number
 from cxr.messages import Message, text
 from cxr.model.bundle import CLASS_NAMES
-from cxr.page.pictures import shrink
+from cxr.output.overlay import shrink
 from training.data.dataset import FITTED, image_paths, present_splits
 from training.data.images import read_images
 from training.data.inspection import INSPECTED, Inspection, Problem, inspect_folder

@@ -13,8 +13,8 @@ from cxr.language import Language, format_probability, format_threshold
 from cxr.messages import sentences, text
 from cxr.model.bundle import load_bundle
 from cxr.outcome import answer_file
-from cxr.output.overlay import draw_overlay
-from cxr.page.pictures import grey_data_uri, picture_data_uri, shrink
+from cxr.output.overlay import draw_overlay, shrink
+from cxr.page.pictures import grey_data_uri, picture_data_uri
 from cxr.reading.radiograph import Radiograph
 from training.fitting.runs import list_runs, read_run
 from training.studio.html_parts import QUIET, RunChoice, as_message, shown_errors

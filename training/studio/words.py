@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from cxr.language import LANGUAGES, Language
+from cxr.language import Language, asked_language
 from cxr.messages import studio_texts, text
 
 METRICS = (
@@ -37,9 +37,7 @@ def shown(key: str) -> Any:
 
 def language_of(request: gr.Request | None) -> Language:
     """The language that a browser asks for; English if it is none of ours."""
-    asked = request.headers.get("accept-language", "") if request else ""
-    first = asked.split(",")[0].split("-")[0].strip().lower()
-    return next((language for language in LANGUAGES if language == first), "en")
+    return asked_language(request.headers.get("accept-language", "") if request else "")
 
 
 def metric_name(column: str, language: Language) -> str:

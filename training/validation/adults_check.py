@@ -60,14 +60,14 @@ def _measure(bundle: Bundle, explain: Explain, table: Path) -> AdultFigures:
         labels = pd.read_csv(table, dtype=str, keep_default_na=False)["label"].str.strip()
     except (OSError, ValueError, KeyError) as error:
         raise DatasetError(f"{table}: expected the columns image and label ({error}).") from error
-    ill = {label.casefold(): label for label in labels if label}
-    ill.pop("normal", None)
-    if len(ill) != 1:
+    diseases = {label.casefold(): label for label in labels if label}
+    diseases.pop("normal", None)
+    if len(diseases) != 1:
         raise DatasetError(
             f"{table}: expected the label normal and that of one disease. Found: "
-            f"{', '.join(sorted(ill)) or 'normal alone'}. Make a table for each disease."
+            f"{', '.join(sorted(diseases)) or 'normal alone'}. Make a table for each disease."
         )
-    (disease,) = ill.values()
+    (disease,) = diseases.values()
     root, records = read_labelled(table, positive=disease)
     images = np.stack(
         [bundle.preprocessing.resize(read_radiograph(root / record.path)) for record in records]

@@ -1,4 +1,4 @@
-"""The floor that a network's heatmaps have to reach before it becomes a bundle."""
+"""The figures that a network's heatmaps have to reach before it becomes a bundle."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from training.fitting.evidence_config import HeatmapFloor
 from training.validation.localization_check import explainer, measure_lungs, measure_planted
 
 
-def check_heatmaps(
+def check_against_floor(
     network: keras.Model, config: TrainingConfig, held_out: Split, *, required: bool
 ) -> str:
     """Measure whether a network's heatmaps reach the floor of its configuration.
@@ -41,8 +41,8 @@ def check_heatmaps(
         return f"Heatmaps: {_in_words(reached)}"
     failure = (
         f"The heatmaps fail on {len(held_out.records)} images that the network was not trained on: "
-        f"{_in_words(reached)}. Expected at least {_in_words(config.floor)} (locality and "
-        "normal_heat: at most). Train longer, or with better outlines of the lungs."
+        f"{_in_words(reached)}. Expected {_expected(config.floor)}. Train longer, or with better "
+        "outlines of the lungs."
     )
     if required:
         raise RunError(f"{failure} No bundle was written.")
@@ -55,6 +55,13 @@ def _is_reached(floor: HeatmapFloor, reached: HeatmapFloor) -> bool:
         and reached.locality <= floor.locality
         and reached.planted_hit >= floor.planted_hit
         and reached.normal_heat <= floor.normal_heat
+    )
+
+
+def _expected(floor: HeatmapFloor) -> str:
+    return ", ".join(
+        f"{name} {'≤' if name in ('locality', 'normal_heat') else '≥'} {value:.2f}"
+        for name, value in vars(floor).items()
     )
 
 

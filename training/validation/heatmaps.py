@@ -43,7 +43,7 @@ class HeatmapCheck(Faithfulness):
     localization: Localization
 
 
-def check_heatmaps(
+def write_heatmap_report(
     bundle: Bundle,
     data: Path,
     out: Path,

@@ -38,7 +38,7 @@ PICTURES = "mistakes"
 # Gives the heatmap of the image of a number, which is also given as it was read.
 Explain = Callable[[int, Radiograph], Heatmap]
 
-_MOST = 12  # of each class
+_MAX_PER_CLASS = 12  # of each class
 _SIDE = 512  # pixels, the longer side of a picture at most
 
 
@@ -103,7 +103,7 @@ def write_mistakes(
         for label in (1, 0):
             wrong = _most_confident(labels, logits, threshold, label)
             tiles = []
-            for rank, i in enumerate(wrong[:_MOST], 1):
+            for rank, i in enumerate(wrong[:_MAX_PER_CLASS], 1):
                 record = records[i]
                 radiograph = read_radiograph(root / record.path, name=record.path)
                 heatmap = explain(int(i), radiograph)
@@ -190,8 +190,7 @@ def _in_lungs(gate: Gate, radiograph: Radiograph, heatmap: Heatmap) -> float | N
     found = gate.check(radiograph)
     if found.lungs is None or not heatmap.any():
         return None
-    upright = np.ascontiguousarray(np.rot90(heatmap, found.correction.turns))
-    return round(evidence_by_place(upright, found.lungs)["lungs"], 4)
+    return round(evidence_by_place(found.correction.turn(heatmap), found.lungs)["lungs"], 4)
 
 
 # --- The table ------------------------------------------------------------------------------------

@@ -200,12 +200,12 @@ def _table(scored: _Scored, other: _Scored | None) -> pd.DataFrame:
             "kind": [record.kind for record in scored.records],
             "label": scored.labels,
             "probability": scored.probabilities.round(6),
-            "called": scored.predicted.astype(int),
+            "predicted": scored.predicted.astype(int),
         }
     )
     if other:
         table["probability_against"] = other.probabilities.round(6)
-        table["called_against"] = other.predicted.astype(int)
+        table["predicted_against"] = other.predicted.astype(int)
     return table
 
 
