@@ -112,7 +112,7 @@ def test_impossible_points_are_refused(
         ({"threshold": math.nan}, r"threshold in \[0, 1\]"),
         ({"true_positives": 0, "false_negatives": 0}, "both classes"),
         ({"true_negatives": 0, "false_positives": 0}, "both classes"),
-        ({"false_negatives": -10}, "counts from 0"),
+        ({"false_negatives": -10}, "numbers of radiographs from 0"),
     ],
 )
 def test_an_impossible_point_is_refused(fields: dict[str, float], message: str) -> None:

@@ -79,7 +79,7 @@ def test_it_says_what_was_answered(
     assert "Not a medical device" in said
     assert "File: <radiograph> & Sôn.png" in said
     assert "Probability of pneumonia 80.0%" in said
-    assert "Pneumonia: 80.0% At or above 70%, the model's threshold of high specificity." in said
+    assert "Pneumonia: 80.0% At or above 70%, the model's high-specificity threshold." in said
     assert "50% (the model's)" in said
     at = prediction.operating_points.at(0.5)
     low, high = at.sensitivity_interval()

@@ -1,8 +1,6 @@
 """Plots of runs and evaluations. Each takes data and returns a figure, which `save` writes.
 
-Those along the thresholds of a test (ROC, precision and recall) are in `training.metrics.roc`.
-
-Which of them a report shows is in `training.validation.report` and `report_page.PLOTS`.
+Those of ROC are in `roc`. Which of them a report shows is in `validation.report`, `report_page`.
 """
 
 from __future__ import annotations
@@ -48,8 +46,7 @@ def learning_curves(
 ) -> Figure:
     """One panel for each metric, by epoch.
 
-    Training metrics are measured on augmented images, and on mixtures of two: they may be
-    below validation's.
+    Training metrics are measured on augmented and mixed images: they may be below validation's.
 
     Args:
         history: one row for each epoch.
