@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import tempfile
-from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -48,6 +47,23 @@ QUICK_FIT = dataclasses.replace(
     epochs=1,
     small_fraction=0.0,
 )
+# The files of tests that take longest, as measured; the first about two minutes.
+_LONGEST = (
+    "test_studio_process",
+    "test_measuring",
+    "test_fit",
+    "test_studio",
+    "test_page_cases",
+    "test_tuning",
+    "test_publishing",
+    "test_archive",
+    "test_jobs",
+    "test_app",
+    "test_viewer_states",
+    "test_gate_making",
+    "test_page",
+    "test_walkthrough",
+)
 PAGE_MARKS = [
     pytest.mark.browser,
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of the web server's packages
@@ -58,9 +74,9 @@ PAGE_MARKS = [
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the files with the most slow tests first: a long one at the end would run alone."""
-    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
-    items.sort(key=lambda item: -slow[item.path])
+    """Put the files that take longest first: a long one at the end would run alone."""
+    rank = {name: number for number, name in enumerate(_LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))
 
 
 def pytest_sessionstart() -> None:

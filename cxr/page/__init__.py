@@ -5,6 +5,7 @@ from __future__ import annotations
 from cxr.page import gradio_without_stubs  # noqa: F401
 
 # isort: split
+import json
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from cxr.cases import read_cases
 from cxr.classifier import Classifier
 from cxr.errors import CXRError
 from cxr.language import LANGUAGES
-from cxr.messages import text
+from cxr.messages import page_texts, text
 from cxr.page.about import create_about
 from cxr.page.api import create_api, fetch_nothing
 from cxr.page.cases import create_cases, create_guide
@@ -39,7 +40,9 @@ from cxr.page.waiting_turns import Turns
 from cxr.reading.radiograph import MAX_BYTES
 
 _FOLDER = Path(__file__).parent
-# Scripts that all components use; each may use those before it.
+# What components say, in every language; within a script, nothing may look like its end.
+_TEXTS = json.dumps(page_texts(), ensure_ascii=False).replace("<", "\\u003c")
+# Scripts that all components use; each may use those before it, and the texts.
 _HEAD = (
     "rules.js",
     "page.js",
@@ -62,7 +65,11 @@ LAUNCH_SETTINGS: dict[str, Any] = {
     "footer_links": ["api"],
     "pwa": True,
     "head": "".join(
-        f"<script>{(_FOLDER / name).read_text(encoding='utf-8')}</script>" for name in _HEAD
+        f"<script>{script}</script>"
+        for script in (
+            f"window.cxrTexts = {_TEXTS};",
+            *((_FOLDER / name).read_text(encoding="utf-8") for name in _HEAD),
+        )
     ),
     "max_file_size": MAX_BYTES,
     "app_kwargs": {"middleware": [Middleware(LinkPreview), Middleware(Routes)]},

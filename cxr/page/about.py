@@ -7,7 +7,6 @@ from typing import Any
 import gradio as gr
 
 from cxr.card import CARD_ERRORS, write_card
-from cxr.messages import page_texts
 from cxr.model.bundle import CARD, Bundle
 from cxr.page.components import create_line
 
@@ -55,7 +54,7 @@ figcaption { font-size: 0.85rem; line-height: 1.45; color: var(--quiet); }
 """
 _SCRIPT = """
 const { cxr } = window;
-const say = cxr.speaker(props.texts);
+const { say } = cxr;
 cxr.onChange(() => {
   cxr.translate(element, say);
   for (const tick of element.querySelectorAll("[data-percent]")) {
@@ -76,7 +75,6 @@ def create_curves(bundle: Bundle, *, elem_id: str) -> gr.HTML:
         js_on_load=_SCRIPT,
         apply_default_css=False,
         elem_id=elem_id,
-        texts=page_texts(),
     )
 
 

@@ -1,6 +1,6 @@
 // The question of the quiz, and the sentence of the guided tour, above the radiograph.
 const { cxr, cxrCases } = window;
-const say = cxr.speaker(props.texts);
+const { say } = cxr;
 const { state } = cxrCases;
 const $ = (selector) => element.querySelector(selector);
 const title = (name) => props.cases[name].title[cxr.language];

@@ -1,6 +1,6 @@
 // The thumbnails of the cases, and the buttons that start the quiz and the tour.
 const { cxr, cxrCases } = window;
-const say = cxr.speaker(props.texts);
+const { say } = cxr;
 const { state } = cxrCases;
 
 const show = () => {

@@ -15,7 +15,6 @@ import gradio as gr
 import numpy as np
 
 from cxr.cases import Case, Cases
-from cxr.messages import page_texts
 from cxr.page.pictures import thumbnail
 from cxr.reading.radiograph import read_radiograph
 
@@ -82,7 +81,6 @@ def _component(value: Any, template: str, script: str, cases: Cases, *, elem_id:
         apply_default_css=False,
         elem_id=elem_id,
         visible=bool(cases.cases),
-        texts=page_texts(),
         cases={case.name: _to_json(case) for case in cases.cases},
         tour=[{"case": step.case, "say": step.say} for step in cases.tour],
     )

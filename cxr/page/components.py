@@ -13,7 +13,6 @@ from typing import NotRequired, TypedDict
 import gradio as gr
 
 from cxr.language import Language
-from cxr.messages import page_texts
 from cxr.model.bundle import Bundle
 
 _HEADER = """
@@ -84,7 +83,7 @@ button {
 """
 _HEADER_SCRIPT = """
 const { cxr } = window;
-const say = cxr.speaker(props.texts);
+const { say } = cxr;
 const nav = element.querySelector("nav");
 cxr.sayMore(nav);
 cxr.onChange(() => {
@@ -143,7 +142,7 @@ input { appearance: auto; flex: none; accent-color: var(--accent); }
 """
 _CHOOSE_SCRIPT = """
 const { cxr } = window;
-const say = cxr.speaker(props.texts);
+const { say } = cxr;
 const first = element.querySelector(".read-first");
 cxr.onChange(() => {
   cxr.translate(element, say);
@@ -172,7 +171,7 @@ button {
 """
 _API_SCRIPT = """
 const { cxr } = window;
-const say = cxr.speaker(props.texts);
+const { say } = cxr;
 cxr.onChange(() => cxr.translate(element, say));
 element.addEventListener("click", () => document.querySelector("footer button").click());
 """
@@ -180,7 +179,7 @@ element.addEventListener("click", () => document.querySelector("footer button").
 _LINE = '<div><p class="said"></p><p class="detail"></p></div>'
 _LINE_SCRIPT = """
 const { cxr } = window;
-const say = cxr.speaker(props.texts);
+const { say } = cxr;
 const show = () => {
   const line = props.value;
   const [said, detail] = element.querySelectorAll("p");
@@ -236,7 +235,6 @@ def _component(
         js_on_load=script,
         apply_default_css=False,
         elem_id=elem_id,
-        texts=page_texts(),
     )
 
 

@@ -2,7 +2,7 @@
 // `element`, `props`, `upload` and `server` into it.
 const { cxr, cxrCases, cxrFiles, cxrList, cxrRules } = window;
 const $ = (selector) => element.querySelector(selector);
-const say = cxr.speaker(props.texts);
+const { say } = cxr;
 
 const FRESH_VIEW = { zoom: 1, x: 0, y: 0, turn: 0, flip: false };
 const state = {

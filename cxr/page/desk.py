@@ -12,7 +12,6 @@ from typing import Any
 
 import gradio as gr
 
-from cxr.messages import page_texts
 from cxr.model.heatmap import MIN_SHOWN
 from cxr.output.overlay import FULL, colour_table
 from cxr.page.answers import Answers
@@ -60,7 +59,6 @@ def create_desk(
         js_on_load=script,
         apply_default_css=False,
         elem_id=elem_id,
-        texts=page_texts(),
         colours=colour_table().tolist(),
         least=MIN_SHOWN,
         ramp=FULL - MIN_SHOWN,

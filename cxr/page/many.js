@@ -2,7 +2,7 @@
 // sending the next. The list itself is in worklist.js; many_table.js and many_files.js follow in the same scope.
 const { cxr, cxrFiles, cxrList, cxrZip } = window;
 const $ = (selector) => element.querySelector(selector);
-const say = cxr.speaker(props.texts);
+const { say } = cxr;
 const MAX_FILES = 5000;
 const state = {
   running: false, // while radiographs are classified or heatmaps drawn

@@ -20,7 +20,7 @@ from cxr.checks import WORTHS
 from cxr.classifier import Classifier
 from cxr.errors import CXRError, RadiographError
 from cxr.gate.result import Correction
-from cxr.messages import Message, page_texts
+from cxr.messages import Message
 from cxr.model.heatmap import scale_heatmap
 from cxr.outcome import Outcome, Status, answer_file
 from cxr.output.overlay import draw_overlay, png, shrink, with_caption
@@ -103,7 +103,6 @@ def create_many(classifier: Classifier, *, turns: Turns, elem_id: str) -> gr.HTM
         js_on_load="".join((_FOLDER / name).read_text(encoding="utf-8") for name in _SCRIPTS),
         apply_default_css=False,
         elem_id=elem_id,
-        texts=page_texts(),
         max_bytes=MAX_BYTES,
         # What an answer depends on; rows that the browser kept of another are answered again.
         answers=f"{cxr.__version__} {classifier.bundle.sha256} {classifier.gate.sha256}",
@@ -119,7 +118,6 @@ def create_walk(*, elem_id: str) -> gr.HTML:
         js_on_load=(_FOLDER / "walk.js").read_text(encoding="utf-8"),
         apply_default_css=False,
         elem_id=elem_id,
-        texts=page_texts(),
     )
 
 

@@ -51,9 +51,9 @@ window.cxr ??= (() => {
     notify();
   };
 
-  // A function that says a text of these in the reader's language, with its values filled in.
-  const speaker = (texts) => (key, values) => {
-    const text = texts[language][key];
+  // A text of messages.toml in the reader's language, with its values filled in.
+  const say = (key, values) => {
+    const text = window.cxrTexts[language][key];
     if (text === undefined) throw new Error(`${key}: no such key in messages.toml`);
     return rules.fill(text, language, values);
   };
@@ -98,7 +98,7 @@ window.cxr ??= (() => {
     get language() { return language; },
     get dark() { return document.body.classList.contains("dark"); },
     get readFirst() { return recall("read_first") === true; },
-    remember, recall, setReadFirst, setLanguage, setDark, setView, speaker, translate, sayMore, ownThreshold, setThreshold,
+    remember, recall, setReadFirst, setLanguage, setDark, setView, say, translate, sayMore, ownThreshold, setThreshold,
     onChange: (listener) => { listeners.add(listener); listener(); },
     // At the reader's own threshold; OUTSIDE where the model's range does not reach.
     verdict: ({ probability, operating_points: points, model, in_range: inRange }) =>

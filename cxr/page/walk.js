@@ -1,7 +1,7 @@
 // Above the viewer, where a radiograph was opened from the list: the one before, the next, the reader's own label, and
 // the way back.
 const { cxr, cxrList } = window;
-const say = cxr.speaker(props.texts);
+const { say } = cxr;
 const $ = (selector) => element.querySelector(selector);
 const { state } = cxrList;
 

@@ -94,12 +94,19 @@ def number_in(text: str) -> float:
     return float(found[1]) / 100
 
 
-def violations(page: Page) -> list[object]:
-    """What axe finds of WCAG 2.1 A and AA."""
-    rules = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
-    results = Axe().run(page, options=rules)
+# Gradio fades in what has a new value, and colours change slowly; what waits turns without end.
+_STILL = """() => document.getAnimations().every(
+  (one) => one.playState !== "running" || one.effect.getTiming().iterations === Infinity)"""
+
+
+def violations(page: Page) -> list[tuple[str, list[str]]]:
+    """What axe finds of WCAG 2.1 A and AA, once nothing moves: the rule and the elements."""
+    page.wait_for_timeout(50)  # until what has just changed begins to
+    page.wait_for_function(_STILL)
+    rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
+    results = Axe().run(page, options={"runOnly": rules, "resultTypes": ["violations"]})
     return [
-        (violation["id"], [node["target"] for node in violation["nodes"]])
+        (violation["id"], [node["html"][:200] for node in violation["nodes"]])
         for violation in results.response["violations"]
     ]
 

@@ -139,7 +139,7 @@ def test_a_killed_process_loses_nothing(archive: Path, tiny_bundle: Bundle, tmp_
     found = rows(tmp_path / "table")
     assert found["once.png"]["status"] == "ok"
     assert found["always.png"]["reasons"] == [
-        "always.png: ends the process that reads it. Export or copy it again."
+        "always.png: crashes the program that decodes it. Export or copy it again."
     ]
 
 

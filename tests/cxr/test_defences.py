@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -99,7 +100,8 @@ def test_the_policy_allows_no_other_host_and_no_script_of_strangers(url: str) ->
     policy = dict(part.split(" ", 1) for part in headers["content-security-policy"].split("; "))
     assert policy["default-src"] == "'none'"
     assert "'unsafe-inline'" not in policy["script-src"]
-    assert not [name for name, sources in policy.items() if "//" in sources or "*" in sources]
+    hosts = {name: re.sub(r"'sha256-[^']+'", "", sources) for name, sources in policy.items()}
+    assert not [name for name, sources in hosts.items() if "//" in sources or "*" in sources]
     nonce = policy["script-src"].split("'nonce-")[1].split("'")[0]
     assert page.count(b"<script") == page.count(f'<script nonce="{nonce}"'.encode()) > 3
     assert nonce not in ask(url)[1]["content-security-policy"]  # another one each time

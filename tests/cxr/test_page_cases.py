@@ -198,11 +198,6 @@ def test_in_french(page: Page) -> None:
             assert EN[key] not in shown
 
 
-def settled_violations(page: Page) -> list[object]:
-    page.wait_for_timeout(800)  # Gradio fades a component in once it has a new value
-    return violations(page)
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_accessibility(browser: Browser, url: str, scheme: Literal["light", "dark"]) -> None:
     context = browser.new_context(
@@ -211,16 +206,16 @@ def test_accessibility(browser: Browser, url: str, scheme: Literal["light", "dar
     page = context.new_page()
     page.goto(f"{url}?case=hila")
     wait_for(page, "hila")
-    found = settled_violations(page)
+    found = violations(page)
     page.locator("[data-do=tour]").click()
     wait_for(page, ALL.tour[0].case)
-    found += settled_violations(page)
+    found += violations(page)
     page.locator("[data-do=quiz]").click()
     expect(page.locator("[data-choice]").first).to_have_attribute("aria-disabled", "false")
-    found += settled_violations(page)
+    found += violations(page)
     page.locator("[data-choice=NORMAL]").click()
     expect(page.locator("#guide .score")).to_be_visible()
-    found += settled_violations(page)
+    found += violations(page)
     assert found == []
     context.close()
 
