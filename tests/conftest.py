@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import os
 import shutil
@@ -21,7 +22,7 @@ from cxr.classifier import Classifier
 from cxr.model.bundle import LOCAL_MODEL, Bundle, load_bundle, save_bundle
 from cxr.model.network_config import NetworkConfig
 from cxr.model.operating_points import OperatingPoint, OperatingPoints
-from tests.loopback_hub import TOKEN, LoopbackHub, client_settings, serve
+from tests.loopback_hub import REPO, TOKEN, LoopbackHub, Repository, client_settings, serve
 from tests.tiny_config import TINY_CONFIG
 from training.fitting.presets import tiny
 
@@ -263,3 +264,22 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackHub
         monkeypatch.setenv("HF_TOKEN", TOKEN)
         monkeypatch.setenv("HF_HUB_DISABLE_PROGRESS_BARS", "1")
         yield server
+
+
+# What is on a Hub after the tiny bundle has been published to it: made by the first test that asks.
+_PUBLISHED: list[tuple[Repository, dict[str, bytes]]] = []
+
+
+@pytest.fixture
+def published(hub: LoopbackHub, tiny_bundle: Bundle) -> str:
+    """The commit of the published tiny bundle, tagged v1."""
+    if not _PUBLISHED:
+        from training.sharing.publish import publish
+
+        publish(tiny_bundle.folder, REPO, tag="v1")
+        _PUBLISHED.append((copy.deepcopy(hub.repositories[REPO]), dict(hub.large_files)))
+    repository, large_files = _PUBLISHED[0]
+    hub.repositories[REPO] = copy.deepcopy(repository)
+    hub.large_files.update(large_files)
+    hub.requests.clear()
+    return repository.tags["v1"]

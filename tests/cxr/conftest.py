@@ -17,8 +17,6 @@ from cxr.reading.radiograph import read_radiograph
 from tests.conftest import installed_browser
 from tests.cxr.browser import opened, served
 from tests.cxr.dicom_files import content, header, make
-from tests.loopback_hub import REPO, LoopbackHub
-from training.sharing.publish import publish
 
 
 @pytest.fixture(scope="module")
@@ -56,12 +54,6 @@ def page_on_disk(browser: Browser, url: str, tmp_path: Path) -> Iterator[Page]:
 @pytest.fixture
 def bundle(tmp_path: Path, write_bundle: Callable[[Path], Bundle]) -> Bundle:
     return write_bundle(tmp_path / "bundle")
-
-
-@pytest.fixture
-def published(hub: LoopbackHub, bundle: Bundle) -> str:
-    """The commit of a published bundle, tagged v1."""
-    return publish(bundle.folder, REPO, tag="v1").commit
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from urllib.request import urlopen
@@ -18,22 +17,15 @@ from packaging.utils import canonicalize_name
 from cxr.cases import read_cases
 from cxr.errors import HubError
 from cxr.gate.files import FILES as GATE_FILES
-from cxr.model.bundle import FILES, Bundle
+from cxr.model.bundle import FILES
 from tests.conftest import ROOT
 from tests.loopback_hub import REPO, LoopbackHub, Repository
 from tests.test_lock import pins
 from training.sharing.deploy import WRITTEN, app_files, deploy
-from training.sharing.publish import publish
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
 
 SPACE = "me/demo"
-
-
-@pytest.fixture
-def commit(hub: LoopbackHub, tmp_path: Path, write_bundle: Callable[[Path], Bundle]) -> str:
-    """A published model's commit."""
-    return publish(write_bundle(tmp_path / "bundle").folder, REPO, tag="v1").commit
 
 
 def files_of(hub: LoopbackHub) -> dict[str, bytes]:
@@ -46,7 +38,7 @@ def front_matter(readme: bytes) -> dict[str, object]:
     return front
 
 
-def test_the_space_holds_the_page_and_names_the_commit(hub: LoopbackHub, commit: str) -> None:
+def test_the_space_holds_the_page_and_names_the_commit(hub: LoopbackHub, published: str) -> None:
     deployment = deploy(SPACE, f"{REPO}@v1")
     files = files_of(hub)
     assert {"app.py", "requirements.txt", "README.md", "cxr/classifier.py"} <= files.keys()
@@ -57,16 +49,16 @@ def test_the_space_holds_the_page_and_names_the_commit(hub: LoopbackHub, commit:
     front = front_matter(files["README.md"])
     assert front["sdk"] == "gradio"
     assert front["models"] == [REPO]
-    assert front["preload_from_hub"] == [f"{REPO} {','.join(FILES)} {commit}"]
+    assert front["preload_from_hub"] == [f"{REPO} {','.join(FILES)} {published}"]
     assert {"sdk_version", "python_version", "app_file"} <= front.keys()
     assert front["app_file"] == "space.py"
-    assert f'"CXR_MODEL", "{REPO}@{commit}"' in files["space.py"].decode()
-    assert deployment.model == f"{REPO}@{commit}"
+    assert f'"CXR_MODEL", "{REPO}@{published}"' in files["space.py"].decode()
+    assert deployment.model == f"{REPO}@{published}"
     assert len(hub.spaces[SPACE].commits) == 2  # the empty one, and ours
 
 
 def test_deploying_again_updates_and_spares_what_is_not_ours(
-    hub: LoopbackHub, commit: str, monkeypatch: pytest.MonkeyPatch
+    hub: LoopbackHub, published: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deploy(SPACE, f"{REPO}@v1", hardware="zero")
     space = hub.spaces[SPACE]
@@ -81,7 +73,7 @@ def test_deploying_again_updates_and_spares_what_is_not_ours(
     assert b"@spaces.GPU" not in files["space.py"]
 
 
-def test_somebody_elses_space_is_left_alone(hub: LoopbackHub, commit: str) -> None:
+def test_somebody_elses_space_is_left_alone(hub: LoopbackHub, published: str) -> None:
     hub.spaces[SPACE] = Repository()
     hub.spaces[SPACE].commit({"app.py": b"print('mine')", "README.md": b""})
     with pytest.raises(HubError, match="none from an earlier deployment"):
@@ -89,14 +81,14 @@ def test_somebody_elses_space_is_left_alone(hub: LoopbackHub, commit: str) -> No
     assert files_of(hub) == {"app.py": b"print('mine')", "README.md": b""}
 
 
-def test_a_private_model_is_not_deployed(hub: LoopbackHub, commit: str) -> None:
+def test_a_private_model_is_not_deployed(hub: LoopbackHub, published: str) -> None:
     hub.repositories[REPO].private = True
     with pytest.raises(HubError, match="Make it public"):
         deploy(SPACE, f"{REPO}@v1")
     assert SPACE not in hub.spaces
 
 
-def test_a_gated_model_is_not_deployed(hub: LoopbackHub, commit: str) -> None:
+def test_a_gated_model_is_not_deployed(hub: LoopbackHub, published: str) -> None:
     """Everybody sees that it is there; a Space, which has no token, could not fetch it."""
     hub.repositories[REPO].gated = True
     with pytest.raises(HubError, match="is gated"):
@@ -104,7 +96,7 @@ def test_a_gated_model_is_not_deployed(hub: LoopbackHub, commit: str) -> None:
     assert SPACE not in hub.spaces
 
 
-def test_a_commit_that_fails_leaves_the_space_as_it_was(hub: LoopbackHub, commit: str) -> None:
+def test_a_commit_that_fails_leaves_the_space_as_it_was(hub: LoopbackHub, published: str) -> None:
     deploy(SPACE, f"{REPO}@v1")
     before = files_of(hub)
     hub.interfere = lambda request: 500 if "/commit/" in request else None
@@ -113,7 +105,7 @@ def test_a_commit_that_fails_leaves_the_space_as_it_was(hub: LoopbackHub, commit
     assert files_of(hub) == before
 
 
-def test_a_zero_gpu_space_declares_its_function(hub: LoopbackHub, commit: str) -> None:
+def test_a_zero_gpu_space_declares_its_function(hub: LoopbackHub, published: str) -> None:
     deploy(SPACE, f"{REPO}@v1", hardware="zero")
     files = files_of(hub)
     assert hub.hardware[SPACE] == "zero-a10g"
@@ -123,7 +115,9 @@ def test_a_zero_gpu_space_declares_its_function(hub: LoopbackHub, commit: str) -
 
 
 @pytest.mark.parametrize("status", [402, 403, 500])
-def test_a_refusal_leaves_the_space_as_it_was(hub: LoopbackHub, commit: str, status: int) -> None:
+def test_a_refusal_leaves_the_space_as_it_was(
+    hub: LoopbackHub, published: str, status: int
+) -> None:
     hub.interfere = lambda request: status if "/repos/create" in request else None
     with pytest.raises(HubError, match=str(status)):
         deploy(SPACE, f"{REPO}@v1")
@@ -131,7 +125,7 @@ def test_a_refusal_leaves_the_space_as_it_was(hub: LoopbackHub, commit: str, sta
 
 
 def test_a_model_that_is_not_there_is_said_before_a_space_is_made(
-    hub: LoopbackHub, commit: str
+    hub: LoopbackHub, published: str
 ) -> None:
     with pytest.raises(HubError, match="has no revision v9"):
         deploy(SPACE, f"{REPO}@v9")
@@ -150,7 +144,7 @@ def hide_all_but(packages: set[str], folder: Path) -> None:
     (folder / "sitecustomize.py").write_text(code)
 
 
-def test_the_space_installs_what_is_locked(hub: LoopbackHub, commit: str) -> None:
+def test_the_space_installs_what_is_locked(hub: LoopbackHub, published: str) -> None:
     deploy(SPACE, f"{REPO}@v1")
     requirements = files_of(hub)["requirements.txt"].decode()
     assert "--hash" not in requirements  # its builder adds packages that have none
@@ -159,10 +153,12 @@ def test_the_space_installs_what_is_locked(hub: LoopbackHub, commit: str) -> Non
 
 
 @pytest.mark.slow
-def test_the_deployed_page_starts_on_its_own(hub: LoopbackHub, commit: str, tmp_path: Path) -> None:
+def test_the_deployed_page_starts_on_its_own(
+    hub: LoopbackHub, published: str, tmp_path: Path
+) -> None:
     """With its own requirements, in its own folder, with the pinned model fetched from the Hub."""
     folder = tmp_path / "space"
-    for path, content in app_files(f"{REPO}@{commit}").items():
+    for path, content in app_files(f"{REPO}@{published}").items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(content)
     packages = set(pins((folder / "requirements.txt").read_text(encoding="utf-8")))
@@ -195,7 +191,7 @@ def test_the_deployed_page_starts_on_its_own(hub: LoopbackHub, commit: str, tmp_
             process.terminate()
             _, error = process.communicate(timeout=60)
     assert "bundled model is used instead" not in error
-    assert any(f"/resolve/{commit}/model.weights.h5" in request for request in hub.requests)
+    assert any(f"/resolve/{published}/model.weights.h5" in request for request in hub.requests)
 
 
 def test_nothing_of_the_machine_is_sent() -> None:
