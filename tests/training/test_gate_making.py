@@ -29,7 +29,7 @@ from training.gate.scores import is_refused
 
 SIDE = 32
 TINY = GatePlan(
-    network=LungNetworkConfig(size=SIDE, widths=(2, 4)), folds=2, epochs=(1, 1), batches=3
+    network=LungNetworkConfig(size=SIDE, widths=(2,)), folds=2, epochs=(1, 1), batches=3
 )
 OTHERS = ["ct_1.png", "ct_2.png", "lateral_1.png", "lateral_2.png", "photo_1.png", "hand_1.png"]
 

@@ -92,6 +92,7 @@ def test_from_a_data_folder_to_a_compared_model(
             choose(page, "Start from", "tiny")
             size = page.get_by_label("number input for Image size", exact=True)
             expect(size).to_have_value("32")  # the preset's have arrived
+            set_number(page, "Image size", 16)
             set_number(page, "Epochs", epochs)
             page.get_by_label("Name of the run").fill("mine")
             page.click("#queue")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,9 @@ import nbformat
 import pytest
 
 from cxr.errors import RunError
-from tests.conftest import ROOT
+from tests.conftest import QUICK_FIT, ROOT
 from training.commands.walkthrough import NOTEBOOK, write_walkthrough
 
-TINY = {"PRESET": "tiny", "IMAGE_SIZE": 16, "EPOCHS": 1}
 
 
 def code_cells(path: Path) -> list[Any]:
@@ -37,8 +37,10 @@ def pictures(cells: list[Any]) -> int:
 
 @pytest.mark.slow
 def test_it_runs_from_top_to_bottom(chest_images: Path, tmp_path: Path) -> None:
-    out = tmp_path / "run.ipynb"
-    write_walkthrough(out, data=chest_images, run=tmp_path / "fit", settings=TINY)
+    out, preset = tmp_path / "run.ipynb", tmp_path / "quick.json"
+    preset.write_text(json.dumps(QUICK_FIT.to_json()))
+    settings = {"PRESET": str(preset), "IMAGE_SIZE": 16, "EPOCHS": 1}
+    write_walkthrough(out, data=chest_images, run=tmp_path / "fit", settings=settings)
     cells = code_cells(out)
     assert pictures(cells) == 4  # variants, curves, confusion matrix, heatmaps
     said = words(cells)
