@@ -465,6 +465,23 @@ def test_thresholds_hold_for_images_taken_otherwise_too(
         read_estimate(cross_validation, config, images, elsewhere=tmp_path / "nowhere")
 
 
+def test_the_card_says_how_sure_the_figures_of_atypical_images_are(
+    cross_validation: Path, retrained: Bundle, tmp_path: Path
+) -> None:
+    folder = tmp_path / "bundle"
+    shutil.copytree(retrained.folder, folder)
+    document = json.loads((cross_validation / "cross_validation.json").read_text())
+    document["plan"]["by"] = "typicality"
+    document["folds"] = document["folds"][:1]
+    path = tmp_path / "typicality.json"
+    path.write_text(json.dumps(document))
+    assert main(["card", "--model", str(folder), "--typicality", str(path)]) == 0
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    auc = document["folds"][0]["auc"]
+    low, high = document["result"]["intervals"]["auc"]
+    assert f"{auc:.4f} ({low:.4f}–{high:.4f})" in card
+
+
 @pytest.mark.parametrize("matches", [True, False], ids=["of this model", "of another"])
 def test_official_figures_are_taken_only_of_this_very_model(
     retrained: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str], matches: bool

@@ -15,7 +15,6 @@ from tests.conftest import QUICK_FIT, ROOT
 from training.commands.walkthrough import NOTEBOOK, write_walkthrough
 
 
-
 def code_cells(path: Path) -> list[Any]:
     notebook = nbformat.read(path, as_version=4)
     return [cell for cell in notebook.cells if cell.cell_type == "code"]

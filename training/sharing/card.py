@@ -54,6 +54,9 @@ def update_bundle(folder: Path, sections: Mapping[str, Path]) -> Bundle:
         if missing := [key for key in _KEPT.get(name, ()) if key not in document]:
             raise DatasetError(f"{path}: lacks {', '.join(missing)}. Measure again.")
         evaluation[name] = {key: document[key] for key in _KEPT.get(name, document)}
+        if name == "typicality" and len(document["folds"]) == 1:
+            (group,) = document["folds"]
+            evaluation[name]["folds"] = [{**group, "intervals": _intervals(document)}]
     if not _is_of(evaluation.get("official_test"), bundle.sha256):
         evaluation.pop("official_test", None)
     try:
@@ -64,6 +67,12 @@ def update_bundle(folder: Path, sections: Mapping[str, Path]) -> Bundle:
             f"needs ({error}). Measure again with this version."
         ) from error
     return save_evaluation(bundle, evaluation=evaluation, card=card)
+
+
+def _intervals(document: dict[str, Any]) -> dict[str, Any]:
+    """Those of a cross-validation's only group: all that it measured is of that one."""
+    intervals = document["result"]["intervals"]
+    return {name: intervals[name] for name in ("auc", "sensitivity", "specificity")}
 
 
 def _check_measured(document: dict[str, Any], bundle: Bundle) -> str:
