@@ -165,7 +165,7 @@ def lungs_table(chest_images: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture(scope="session")
 def points() -> OperatingPoints:
-    """100 images of each class; the higher the threshold, the fewer are called."""
+    """100 images of each class; the higher the threshold, the fewer are predicted as pneumonia."""
     curve = tuple(
         OperatingPoint(
             threshold=t / 100,

@@ -116,11 +116,11 @@ def _figures(
         uncertain = text(
             "report_thresholds",
             language,
-            threshold=format_threshold(threshold, language),
             low=format_threshold(points.high_sensitivity, language),
             high=format_threshold(points.high_specificity, language),
         )
-        said = f"{said}. {uncertain}"
+        at = format_threshold(threshold, language)
+        said = f"{said}. {uncertain} {text('figures_decide', language, threshold=at)}"
     counts = expected.measured_on(bundle.evaluation)
     measured_on = text("measured_on", language, **counts) if counts else points.source
     return [

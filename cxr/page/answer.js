@@ -25,7 +25,7 @@ const showAnswer = () => {
   showWorth(value);
   showWhatIf();
   showThreshold(at);
-  showCost(cxrRules.nearestPoint(points().curve, at), elsewhereAt(value, at));
+  showCost(cxrRules.nearestPoint(points().curve, at), measuredAt(value.elsewhere?.curve, at));
   showChecks(value);
 };
 
@@ -126,27 +126,28 @@ const showChecks = ({ warnings, checks, probability, variants }) => {
     : "";
 };
 
-// What to expect at a threshold on radiographs acquired differently; null where it was not measured there.
-const elsewhereAt = ({ elsewhere }, at) => {
-  const found = elsewhere && cxrRules.nearestPoint(elsewhere.curve, at);
+// What was measured at a threshold; null where nothing was.
+const measuredAt = (curve, at) => {
+  const found = curve && cxrRules.nearestPoint(curve, at);
   return found && Math.abs(found.threshold - at) < 0.006 ? found : null;
 };
 
 // Between which probabilities the verdict is uncertain, and how often that is.
 const sayUncertain = () => {
   const { high_sensitivity: low, high_specificity: high, curve } = points();
-  const shares = (at) => {
-    const [first, last] = [at(low), at(high)];
+  const shares = (measured) => {
+    const [first, last] = [measuredAt(measured, low), measuredAt(measured, high)];
     return first && last && {
       positive: cxr.percent(first.sensitivity - last.sensitivity, 0),
       negative: cxr.percent(last.specificity - first.specificity, 0),
     };
   };
-  const there = shares((threshold) => elsewhereAt(answered(), threshold));
+  const [there, all] = [shares(answered().elsewhere?.curve), shares(curve)];
   return [
     say("report_thresholds", reasonValues()),
     there && say("uncertain_elsewhere", there),
-    say("uncertain_all", shares((threshold) => cxrRules.nearestPoint(curve, threshold))),
+    all && say("uncertain_all", all),
+    say("figures_decide", reasonValues()),
   ].filter(Boolean).join(" ");
 };
 

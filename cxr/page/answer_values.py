@@ -53,7 +53,7 @@ def outcome_value(outcome: Outcome, bundle: Bundle) -> dict[str, Any]:
     """The viewer's state that an outcome leads to."""
     if outcome.answer:
         return {"kind": "answered", **answer_value(*outcome.answer, bundle)}
-    if outcome.status == "refused" and outcome.problem is None:  # read, and refused by the gate
+    if outcome.status == "refused":
         seen = outcome.radiograph
         return {
             "kind": "refused",

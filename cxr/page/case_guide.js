@@ -77,6 +77,7 @@ element.addEventListener("click", (event) => {
 });
 document.addEventListener("keydown", (event) => {
   if (!state.mode || !element.isConnected || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (cxr.inDialogue()) return;
   if (event.key === "Escape") act("end");
   else if (state.mode !== "tour" || !element.contains(event.target)) return;
   else if (event.key === "ArrowRight" && state.step < state.steps.length - 1) act("next");

@@ -6,18 +6,20 @@
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const STEP = { move: -40, window: 12, point: 12 }; // CSS pixels; the radiograph goes the other way
 
-const pointsSomewhere = () => state.pressed.lens || !["move", "window"].includes(state.mode);
-const pointerNow = () => stage.pointer
-  ?? { x: $("canvas.main").clientWidth / 2, y: $("canvas.main").clientHeight / 2 };
-const movePointer = (dx, dy) => {
-  const { clientWidth, clientHeight } = $("canvas.main");
+const pointsSomewhere = () => state.mode !== "window" && (state.pressed.lens || state.mode !== "move");
+// Where the pointer is after so many CSS pixels, within its pane; at first in the middle.
+const pointerAfter = (dx, dy) => {
+  const { clientWidth: width, clientHeight: height } = $("canvas.main");
+  const { x, y } = stage.pointer ?? { x: width / 2, y: height / 2 };
   const within = (value, most) => Math.min(most, Math.max(0, value));
-  const { x, y } = pointerNow();
-  stage.pointer = { x: within(x + dx, clientWidth), y: within(y + dy, clientHeight) };
+  return { x: within(x + dx, width), y: within(y + dy, height) };
+};
+const movePointer = (dx, dy) => {
+  stage.pointer = pointerAfter(dx, dy);
   if (stage.held) goOn(state.mode, placeOnRadiograph(stage.pointer));
 };
 const pressButton = () => {
-  stage.pointer = pointerNow();
+  stage.pointer = pointerAfter(0, 0);
   const at = placeOnRadiograph(stage.pointer);
   if (!stage.held) beginAt(state.mode, at);
   stage.held = ["ruler", "box"].includes(state.mode) && !stage.held;
@@ -27,12 +29,12 @@ const pressButton = () => {
 $(".stage").addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target !== $(".stage") || !answered()) return;
   const arrow = ARROWS[event.key];
-  const pressed = [" ", "Enter"].includes(event.key) && pointsSomewhere();
+  const pressed = [" ", "Enter"].includes(event.key) && pointsSomewhere() && !event.shiftKey;
   if (!arrow && !pressed) return;
   event.preventDefault();
   event.stopPropagation();
   if (pressed && event.repeat) return;
-  const doing = pointsSomewhere() ? "point" : state.mode;
+  const doing = event.shiftKey ? "window" : pointsSomewhere() ? "point" : state.mode;
   const [dx, dy] = (arrow ?? [0, 0]).map((direction) => direction * STEP[doing]);
   if (pressed) pressButton();
   else if (doing === "point") movePointer(dx, dy);
@@ -42,4 +44,7 @@ $(".stage").addEventListener("keydown", (event) => {
   draw();
 });
 // What was begun and left is done.
-$(".stage").addEventListener("focusout", () => { stage.held = false; });
+$(".stage").addEventListener("focusout", () => {
+  Object.assign(stage, { held: false, byKeys: false });
+  draw();
+});

@@ -88,6 +88,9 @@ window.cxr ??= (() => {
     notify();
   };
 
+  // Whether a dialogue is open: keys are the browser's then, and what lies behind it stays as it is.
+  const inDialogue = () => Boolean(document.querySelector("dialog[open]"));
+
   // Whether the reader reads first: answers are shown after the reader's own reading.
   const setReadFirst = (first) => {
     remember("read_first", first);
@@ -110,7 +113,8 @@ window.cxr ??= (() => {
     probability: (value) => rules.probability(value, language),
     threshold: (value) => rules.threshold(value, language),
     // Whether a key is for what has the focus, and no shortcut.
-    typing: (target) => Boolean(target.closest?.("input:not([type=range]), textarea, select")),
+    typing: (target) => inDialogue() || Boolean(target.closest?.("input:not([type=range]), textarea, select")),
+    inDialogue,
     // Messages of Python, a code and its values each, as sentences one after the other.
     sentences: (messages, say) =>
       messages.map(({ code, values }) => rules.asSentence(say(code, values))).join(" "),

@@ -17,7 +17,7 @@ const resetView = () => {
   state.view = { ...FRESH_VIEW };
   state.mode = "move";
   Object.assign(state.pressed, { invert: false, lens: false });
-  Object.assign(stage, { ruler: null, held: false });
+  Object.assign(stage, { ruler: null, held: false, byKeys: false });
 };
 
 // From the radiograph's pixels to a canvas's.

@@ -78,9 +78,9 @@ const next = async () => {
   if (!tab.held) return null;
   const mine = ++asking;
   study.at = study.items.findIndex((item) => !item.kind);
-  Object.assign(state, { kind: "empty", value: null, forced: false, mode: "move", view: { ...FRESH_VIEW } });
-  Object.assign(state.pressed, { heatmap: false, contour: false, lungs: false, invert: false });
-  stage.ruler = null;
+  Object.assign(state, { kind: "empty", value: null, forced: false });
+  Object.assign(state.pressed, { heatmap: false, contour: false, lungs: false });
+  resetView();
   if (study.at < 0) return enter("results");
   state.kind = "reading";
   enter("loading");

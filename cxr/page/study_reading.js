@@ -51,7 +51,8 @@ const keepDraft = () => {
 const reveal = (begun = {}) => {
   const { first } = current();
   startReading({ ...first, seconds: 0, ...begun, marks: first.marks });
-  Object.assign(state, { mode: "move" });
+  state.mode = "move";
+  stage.byKeys = false;
   state.pressed.heatmap = true;
   enter("aid");
 };

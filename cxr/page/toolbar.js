@@ -89,6 +89,8 @@ $(".tools").addEventListener("keydown", (event) => {
 cxr.sayMore($(".tools")); // on a phone
 
 const showTools = () => {
+  // Nothing else on the page could be used behind keys of a desk that has gone.
+  if ($(".help").open && !(answered() && $(".stage").offsetParent)) $(".help").close();
   // What was begun on another radiograph must not go on, unseen, on one that is still to be read.
   if (answered() && blinded() && WOULD_TELL.includes(state.mode)) state.mode = "move";
   const { pressed, mode } = state;
@@ -141,7 +143,7 @@ const ACTIONS = {
   flip: () => { state.view.flip = !state.view.flip; },
   preset: nextWindow,
   full: () => (document.fullscreenElement ? document.exitFullscreen() : $(".desk").requestFullscreen()),
-  help: () => ($(".help").open ? $(".help").close() : showHelp()),
+  help: () => showHelp(),
   erase_hottest: () => eraseHottest(),
   undo: () => undo(),
 };
@@ -149,13 +151,15 @@ const use = (tool) => {
   const { pressed } = state;
   if (!answered() || $(`[data-tool=${tool}]`)?.hidden) return;
   if (blinded() && WOULD_TELL.includes(tool)) return;
-  stage.held = false;
+  // Zoom, heatmap and the like leave a line or box that was begun by keys as it is.
+  if (MODES.includes(tool) || ["undo", "reset", "erase_hottest"].includes(tool)) stage.held = false;
   if (tool in pressed) pressed[tool] = !pressed[tool];
   // Beside the plain radiograph there is the heatmap, else both would be the same.
   if (tool === "side" && pressed.side && !pressed.contour && !blinded()) pressed.heatmap = true;
   if (MODES.includes(tool)) state.mode = state.mode === tool ? "move" : tool;
   if (tool === "ruler") stage.ruler = null;
   ACTIONS[tool]?.();
+  if (!pointsSomewhere()) stage.byKeys = false;
   showTools();
   draw();
 };
@@ -171,6 +175,9 @@ const showHelp = () => {
     return row;
   }));
   $(".help").showModal();
+  // In a frame as high as its content, the middle may be out of sight.
+  const top = innerHeight > screen.availHeight ? Math.max(8, $(".stage").getBoundingClientRect().top) : null;
+  $(".help").style.marginTop = top === null ? "" : `${top}px`;
 };
 
 element.addEventListener("click", (event) => {
@@ -193,8 +200,8 @@ const REPEATABLE = ["closer", "further"]; // others would switch on and off whil
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || cxr.typing(event.target)) return;
   if (!element.isConnected || !element.offsetParent || !answered()) return;
+  if (pointers.size) return; // what is being drawn is not changed under the pointer
   const tool = KEYS[event.key.toLowerCase()] ?? KEYS[DIGIT.exec(event.code)?.[1]];
-  if ($(".help").open && tool !== "help") return; // the dialogue's own keys are the browser's
   if (tool) {
     if (!event.repeat || REPEATABLE.includes(tool)) use(tool);
   }

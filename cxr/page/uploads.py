@@ -15,17 +15,17 @@ from gradio.utils import get_upload_folder
 from cxr.errors import UnreadableRadiograph
 from cxr.messages import Message
 
-_LONGEST_PATH = 4096  # characters
-_LONGEST_NAME = 255  # bytes, as of the file systems in use
+_MAX_PATH = 4096  # characters
+_MAX_NAME = 255  # bytes, as of the file systems in use
 _EVERY = 30  # seconds between two looks at the uploads, ...
 _AGE = 300  # ... of which those that are older are deleted
 
 
 def asked_name(asked: Mapping[str, Any], key: str = "name") -> str:
     """What a browser calls a file: the last part of a name, which may be any value."""
-    name = Path(str(asked.get(key) or "the picture")[-_LONGEST_PATH:]).name
+    name = Path(str(asked.get(key) or "the picture")[-_MAX_PATH:]).name
     # Half a character, as some file systems allow it, cannot be sent back.
-    return name.encode("utf-8", errors="replace")[:_LONGEST_NAME].decode(errors="ignore")
+    return name.encode("utf-8", errors="replace")[:_MAX_NAME].decode(errors="ignore")
 
 
 def asked_fraction(asked: Mapping[str, Any], key: str) -> float | None:
@@ -48,7 +48,7 @@ def uploaded_file(path: str, *, name: str) -> Path:
     """
     try:
         # A longer one would take seconds to look at.
-        found = Path(path if len(path) <= _LONGEST_PATH else "").resolve()
+        found = Path(path if len(path) <= _MAX_PATH else "").resolve()
         if found.is_relative_to(Path(get_upload_folder()).resolve()) and found.is_file():
             return found
     except (OSError, ValueError):  # not a valid path

@@ -96,7 +96,8 @@ const showState = () => {
   $(".problem .name").textContent = source.name;
   $(".problem .label").textContent = say(`state_${kind}`);
   $(".problem .why").textContent = cxr.sentences(value?.reasons ?? [], say);
-  $(".problem .todo").textContent = say(`todo_${kind}`);
+  // What was not even read has not been checked.
+  $(".problem .todo").textContent = say(kind === "refused" && !value.picture ? "todo_unread" : `todo_${kind}`);
   $(".again").hidden = !CAN_BE_TRIED_AGAIN.includes(kind);
 };
 

@@ -139,7 +139,8 @@ def test_a_killed_process_loses_nothing(archive: Path, tiny_bundle: Bundle, tmp_
     found = rows(tmp_path / "table")
     assert found["once.png"]["status"] == "ok"
     assert found["always.png"]["reasons"] == [
-        "always.png: crashes the program that decodes it. Export or copy it again."
+        "always.png: ends the program that reads it (a crash, or too little memory). "
+        "Export or copy it again."
     ]
 
 

@@ -52,6 +52,21 @@ def test_a_line_that_was_begun_ends_with_its_tool(page: Page, sixteen_bits: Path
     assert not failures
 
 
+def test_a_line_goes_on_after_zooming_and_its_cross_goes_with_its_tool(
+    page: Page, sixteen_bits: Path
+) -> None:
+    answered(page, sixteen_bits)
+    page.locator(".stage").focus()
+    before = shot(page)
+    press(page, "d", "Enter", "+", *["ArrowRight"] * 3, "Enter")
+    zoom = readout(page)[0] / 100
+    # It began in the middle, which zooming leaves where it is.
+    assert float(length(page).split()[0]) == pytest.approx(3 * STEP / zoom * 0.2, rel=0.02)
+    press(page, "d", "0")
+    page.wait_for_timeout(60)
+    np.testing.assert_array_equal(shot(page), before)
+
+
 def test_the_window(page: Page, sixteen_bits: Path) -> None:
     answered(page, sixteen_bits)
     page.locator(".stage").focus()
@@ -62,6 +77,8 @@ def test_the_window(page: Page, sixteen_bits: Path) -> None:
     assert higher > level
     press(page, "ArrowLeft", "ArrowUp")
     assert readout(page)[1:] == (width, level)
+    press(page, "w", "m", "Shift+ArrowRight")  # at any time
+    assert readout(page)[1] == pytest.approx(wider, abs=1)
 
 
 def test_rubbing_out(page: Page, image_file: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.conftest import PAGE_MARKS
-from tests.cxr.browser import answered, choose_many, many_status, shot, show_heatmap
+from tests.cxr.browser import ANSWERED, answered, choose_many, many_status, shot, show_heatmap
 
 pytestmark = PAGE_MARKS
 
@@ -137,6 +137,25 @@ def test_whoever_opens_a_line_of_the_list_is_at_the_radiograph(
     expect(many_status(page)).to_contain_text("1 of 1 done", timeout=30_000)
     page.get_by_role("button", name="image.png", exact=True).press("Enter")
     expect(page.locator("#viewer .stage")).to_be_focused()
+
+
+def test_nothing_is_behind_keys_that_are_listed(page: Page, image_file: Path) -> None:
+    """A file that is pasted then leads to the list, where all can be used at once."""
+    choose_many(page, image_file)
+    expect(many_status(page)).to_contain_text("1 of 1 done", timeout=30_000)
+    page.get_by_role("button", name="image.png", exact=True).click()
+    expect(page.locator("#viewer .stage")).to_be_focused()
+    page.wait_for_selector(ANSWERED)
+    page.keyboard.press("?")
+    page.keyboard.press("3")  # the list's key for the reader's own label
+    page.keyboard.press("Escape")
+    expect(page.locator("#walk [aria-pressed=true]")).to_have_count(0)
+    page.keyboard.press("?")
+    expect(page.locator("#viewer .help")).to_be_visible()
+    page.evaluate("cxr.setView('many')")
+    expect(page.locator("#viewer .help")).to_be_hidden()
+    expect(page.locator("#many [data-do=files]")).to_be_enabled()
+    page.locator("#many .sift").get_by_role("searchbox").fill("image")
 
 
 def test_on_a_phone_the_list_comes_before_its_filters(page: Page, image_file: Path) -> None:

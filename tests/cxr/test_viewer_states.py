@@ -134,6 +134,7 @@ def test_what_is_no_chest_image_is_refused_in_words(
     problem = page.locator(".problem")
     expect(problem.locator(".name")).to_have_text("gradient.png")
     expect(problem).to_contain_text(sentences([Message("no_lungs")]))
+    expect(problem.locator(".todo")).to_have_text(EN["todo_refused"])
     expect(page.locator(".picture")).to_be_visible()  # the picture concerned
     nothing_is_left_of_the_answer(page)
     page.locator(".language").click()
@@ -149,6 +150,7 @@ def test_a_ct_slice_is_refused_and_not_unreadable(page: Page, tmp_path: Path) ->
     choose(page, path)
     expect(page.locator(".problem .label")).to_have_text(EN["state_refused"])
     expect(page.locator(".problem .why")).to_contain_text("gives the modality CT")
+    expect(page.locator(".problem .todo")).to_have_text(EN["todo_unread"])  # no check was made
     page.locator(".language").click()
     expect(page.locator(".problem .why")).to_contain_text("indique la modalité CT")
 

@@ -267,8 +267,8 @@ def test_a_report_is_whole_and_says_that_it_was_measured_on_its_own_images(
     with (measured.folder / "probabilities.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == document["images"] == 48
-    called = [float(row["probability"]) >= document["threshold"] for row in rows]
-    assert [bool(int(row["predicted"])) for row in rows] == called
+    predicted = [float(row["probability"]) >= document["threshold"] for row in rows]
+    assert [bool(int(row["predicted"])) for row in rows] == predicted
     mistakes = read_mistakes(measured.folder)
     assert mistakes
     probabilities = {row["path"]: row["probability"] for row in rows}
@@ -472,14 +472,15 @@ def test_the_card_says_how_sure_the_figures_of_atypical_images_are(
     shutil.copytree(retrained.folder, folder)
     document = json.loads((cross_validation / "cross_validation.json").read_text())
     document["plan"]["by"] = "typicality"
-    document["folds"] = document["folds"][:1]
+    document["folds"] = [document["folds"][0] | {"auc": 0.75}]  # the only group
+    document["result"]["intervals"]["auc"] = [0.625, 0.875]
     path = tmp_path / "typicality.json"
     path.write_text(json.dumps(document))
     assert main(["card", "--model", str(folder), "--typicality", str(path)]) == 0
     card = (folder / "README.md").read_text(encoding="utf-8")
-    auc = document["folds"][0]["auc"]
-    low, high = document["result"]["intervals"]["auc"]
-    assert f"{auc:.4f} ({low:.4f}–{high:.4f})" in card
+    assert "0.7500 (0.6250–0.8750)" in card
+    assert "shipped threshold.\nIn parentheses: 95%" in card
+    assert "\n\n| left out | images |" in card
 
 
 @pytest.mark.parametrize("matches", [True, False], ids=["of this model", "of another"])

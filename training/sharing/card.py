@@ -54,9 +54,8 @@ def update_bundle(folder: Path, sections: Mapping[str, Path]) -> Bundle:
         if missing := [key for key in _KEPT.get(name, ()) if key not in document]:
             raise DatasetError(f"{path}: lacks {', '.join(missing)}. Measure again.")
         evaluation[name] = {key: document[key] for key in _KEPT.get(name, document)}
-        if name == "typicality" and len(document["folds"]) == 1:
-            (group,) = document["folds"]
-            evaluation[name]["folds"] = [{**group, "intervals": _intervals(document)}]
+        if name == "typicality":
+            evaluation[name] |= _intervals(document)
     if not _is_of(evaluation.get("official_test"), bundle.sha256):
         evaluation.pop("official_test", None)
     try:
@@ -70,9 +69,11 @@ def update_bundle(folder: Path, sections: Mapping[str, Path]) -> Bundle:
 
 
 def _intervals(document: dict[str, Any]) -> dict[str, Any]:
-    """Those of a cross-validation's only group: all that it measured is of that one."""
-    intervals = document["result"]["intervals"]
-    return {name: intervals[name] for name in ("auc", "sensitivity", "specificity")}
+    """Those of a cross-validation, if all that it measured is one group; else, or without, none."""
+    result, groups = document.get("result"), document["folds"]
+    if not isinstance(result, dict) or "intervals" not in result or len(groups) != 1:
+        return {}
+    return {"intervals": result["intervals"]}
 
 
 def _check_measured(document: dict[str, Any], bundle: Bundle) -> str:
