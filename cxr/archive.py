@@ -26,6 +26,7 @@ from cxr.files_within import files_within
 from cxr.model.hub import find_bundle
 from cxr.output.table import Origin, Table, open_location, schema, to_rows
 from cxr.ray_processes import own_error, require_packages, running_ray
+from cxr.resuming import held
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -65,8 +66,8 @@ def answer_archive(
     Raises:
         MissingPackage: Ray or pyarrow are not installed.
         BundleError, HubError: the model cannot be used.
-        CXRError: the source cannot be read, the table cannot be written or has other answers, or
-            Ray cannot be used.
+        CXRError: the source cannot be read, the table cannot be written, has other answers or is
+            written by another process of this machine, or Ray cannot be used.
     """
     require_packages()
     filesystem, folder = open_location(source)
@@ -80,29 +81,38 @@ def answer_archive(
     }
     files = list_files(source)
     _check_apart(source, out)
-    table = Table(out, origin)
-    if retry_errors:
-        table.forget_errors()
-    waiting = [path for path in files if path not in table.status]
-    task = Task(
-        filesystem=filesystem,
-        folder=folder,
-        model=reference(bundle),
-        identity=identity,
-        threshold=threshold,
-    )
-    try:
-        if waiting:
-            _fill(table, task, waiting, workers=workers or cores(), address=address)
-    except KeyboardInterrupt:
-        print("Interrupted. To go on, run the same command again.", file=sys.stderr)
-        return 130
-    counts = Counter(table.status.values())
-    print(
-        f"{counts.total():,} files: {counts['ok']:,} answered, {counts['refused']:,} refused, "
-        f"{counts['error']:,} could not be read. Table: {out}"
-    )
-    return 0 if counts["ok"] == counts.total() else 1
+    with held(_folder_here(out), option="--out"):
+        table = Table(out, origin)
+        if retry_errors:
+            table.forget_errors()
+        waiting = [path for path in files if path not in table.status]
+        task = Task(
+            filesystem=filesystem,
+            folder=folder,
+            model=reference(bundle),
+            identity=identity,
+            threshold=threshold,
+        )
+        try:
+            if waiting:
+                _fill(table, task, waiting, workers=workers or cores(), address=address)
+        except KeyboardInterrupt:
+            print("Interrupted. To go on, run the same command again.", file=sys.stderr)
+            return 130
+        counts = Counter(table.status.values())
+        print(
+            f"{counts.total():,} files: {counts['ok']:,} answered, {counts['refused']:,} refused, "
+            f"{counts['error']:,} could not be read. Table: {out}"
+        )
+        return 0 if counts["ok"] == counts.total() else 1
+
+
+def _folder_here(out: str) -> str | None:
+    """The folder of a table on this machine; None for one that is elsewhere."""
+    from pyarrow.fs import LocalFileSystem
+
+    filesystem, folder = open_location(out)
+    return folder if isinstance(filesystem, LocalFileSystem) else None
 
 
 def _check_apart(source: str, out: str) -> None:

@@ -80,7 +80,7 @@ def classify_files(
     classifier = Classifier(find_bundle(model), threads=1 if workers > 1 else None)
     if not as_json and resume is None:
         print(f"Model: {', '.join(classifier.bundle.identity().values())}", file=sys.stderr)
-    with held(resume):
+    with held(resume, option="--resume"):
         answered: dict[str, Record] = {}
         if resume:
             asked_for = set(files)

@@ -19,25 +19,29 @@ _BEGINNING = b'{"file": '  # of a line with an answer
 
 
 @contextmanager
-def held(resume: str | None) -> Iterator[None]:
-    """Keep other processes from this file: their answers would be mixed with ours, or lost.
+def held(answers: str | None, *, option: str) -> Iterator[None]:
+    """Keep other processes from a file or folder: their answers would be mixed with ours, or lost.
+
+    Args:
+        answers: its path; None for one that cannot be kept from others.
+        option: of the command line, which names it.
 
     Raises:
         CXRError: another process has it, or nothing can be written beside it.
     """
-    if resume is None:
+    if answers is None:
         yield
         return
-    path = Path(resume).resolve()  # it may be a link
+    path = Path(answers).resolve()  # it may be a link
     try:
         lock = FileLock(path.with_name(f".{path.name}.lock")).acquire(blocking=False)
     except Timeout as error:
         raise CXRError(
-            f"{resume}: another process is writing its answers there. Wait until it has ended, or "
-            "name another file to --resume."
+            f"{answers}: another process is writing its answers there. Wait until it has ended, or "
+            f"name another place to {option}."
         ) from error
     except OSError as error:
-        raise CXRError(not_written(resume, error)) from error
+        raise CXRError(not_written(answers, error)) from error
     with lock:
         yield
 
