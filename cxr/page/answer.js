@@ -99,7 +99,10 @@ const showThreshold = (at) => {
   const said = `${cxr.threshold(at)} (${whoseThreshold()})`;
   $(".threshold-control output").textContent = said;
   $(".threshold").setAttribute("aria-valuetext", said);
-  $(".uncertain-between").textContent = ownThreshold() === null ? sayUncertain() : "";
+  const byModel = ownThreshold() === null;
+  $(".uncertain-between").textContent = byModel
+    ? `${say("report_thresholds", reasonValues())} ${say("figures_decide", reasonValues())}` : "";
+  $("p.uncertain").textContent = byModel ? sayUncertain() : "";
   for (const button of element.querySelectorAll("[data-stop]")) {
     const stop = points()[button.dataset.stop];
     button.textContent = `${say(`stop_${button.dataset.stop}`)} ${cxr.threshold(stop)}`;
@@ -132,7 +135,7 @@ const measuredAt = (curve, at) => {
   return found && Math.abs(found.threshold - at) < 0.006 ? found : null;
 };
 
-// Between which probabilities the verdict is uncertain, and how often that is.
+// How often the model leaves a verdict uncertain, where that was measured.
 const sayUncertain = () => {
   const { high_sensitivity: low, high_specificity: high, curve } = points();
   const shares = (measured) => {
@@ -143,12 +146,7 @@ const sayUncertain = () => {
     };
   };
   const [there, all] = [shares(answered().elsewhere?.curve), shares(curve)];
-  return [
-    say("report_thresholds", reasonValues()),
-    there && say("uncertain_elsewhere", there),
-    all && say("uncertain_all", all),
-    say("figures_decide", reasonValues()),
-  ].filter(Boolean).join(" ");
+  return [there && say("uncertain_elsewhere", there), all && say("uncertain_all", all)].filter(Boolean).join(" ");
 };
 
 // Models of before 0.11 were measured there at their own threshold alone.
