@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     from cxr.page import build_page  # after what is wrong with the command, since it takes seconds
     from cxr.page.mcp_server import mcp_settings
-    from cxr.page.serving import private_uploads, served, share_free_memory
+    from cxr.page.serving import private_uploads, served, share_free_memory, wait_for_the_end
     from cxr.page.waiting_turns import Turns
 
     share_free_memory()
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             tools = mcp_settings(classifier, turns=turns) if options.mcp else {}
             with served(page, _settings(options, tools), host_names=hosts) as share_url:
                 _announce(share_url, options)
-                page.block_thread()
+                wait_for_the_end()
     except KeyboardInterrupt:  # a second one, while it was ending
         return 130
     except PageError as error:

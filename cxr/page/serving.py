@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import ctypes
 import hashlib
@@ -13,6 +14,8 @@ import shutil
 import signal
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +28,7 @@ from cxr.page.uploads import deleted_when_old
 
 _UPLOADS = "cxr-uploads-"  # and `_SPACE`, the process id, and a random part
 _LAUNCHES = 3
+_SECONDS_TO_END = 20  # of the server, beside the five that Gradio waits
 # By which a page is ended: told to, and on POSIX, its terminal closed or Ctrl-\ pressed.
 _ENDINGS = [
     getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGQUIT") if hasattr(signal, name)
@@ -83,6 +87,8 @@ def private_uploads() -> Iterator[None]:
         with tempfile.TemporaryDirectory(
             prefix=f"{_UPLOADS}{_SPACE}-{os.getpid()}-", ignore_cleanup_errors=True
         ) as folder:
+            # What a thread of the server still had in hand, and wrote after all was removed.
+            atexit.register(shutil.rmtree, folder, ignore_errors=True)
             try:
                 with _environment(GRADIO_TEMP_DIR=folder), deleted_when_old(Path(folder)):
                     yield
@@ -133,6 +139,24 @@ def _end(*_: object) -> None:
     """End in order, so that the folder is removed."""
     _ignore_endings()
     sys.exit(0)
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Let nothing interrupt the end of the server, which takes seconds at most.
+
+    It would go on and store uploads beside the removal of their folder.
+    """
+    if threading.current_thread() is not threading.main_thread():  # where no signal arrives
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (*_ENDINGS, signal.SIGINT)}
+    _ignore_endings()
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _ignore_endings() -> None:
@@ -190,8 +214,19 @@ def served(
     finally:
         # Requests in progress are broken off: a browser would hold its connection for ever.
         page.server.force_exit = True
-        with _unlogged("uvicorn.error"):  # where each of them would leave a traceback
+        with _uninterrupted(), _unlogged("uvicorn.error"):  # each would leave a traceback there
             page.close(verbose=False)
+            page.server.thread.join(_SECONDS_TO_END)
+
+
+def wait_for_the_end() -> None:
+    """Wait until Ctrl-C is pressed.
+
+    Gradio's `block_thread` would begin to close the server itself, and write about it.
+    """
+    with contextlib.suppress(KeyboardInterrupt):
+        while True:
+            time.sleep(3600)
 
 
 def _launch(page: gr.Blocks, settings: dict[str, Any]) -> tuple[str, str | None]:

@@ -19,13 +19,13 @@ def tab(page: Page, name: str) -> None:
 def choose(page: Page, label: str, choice: str) -> None:
     box = page.locator("input:visible").and_(page.get_by_label(label, exact=True))
     option = page.get_by_role("option", name=choice, exact=True)
-    box.click()
-    try:
-        option.click(timeout=5_000)
-    except Late:  # Gradio placed the menu while the page moved: outside the window
-        page.keyboard.press("Escape")
+    for _ in range(5):
         box.click()
-        option.click()
+        try:
+            return option.click(timeout=5_000)
+        except Late:  # the menu was placed while the page moved, or renewed and closed
+            page.keyboard.press("Escape")
+    raise AssertionError(f"{label}: {choice} could not be chosen")
 
 
 def set_number(page: Page, label: str, value: float) -> None:

@@ -24,7 +24,7 @@ from cxr.errors import RunError
 from cxr.language import LANGUAGES
 from cxr.messages import text
 from cxr.page.defences import LOOPBACK, listens_here, on_a_space
-from cxr.page.serving import BASE_SETTINGS, private_uploads, served
+from cxr.page.serving import BASE_SETTINGS, private_uploads, served, wait_for_the_end
 from cxr.reading.radiograph import MAX_BYTES
 from training.files import make_folder
 from training.studio.compare_tab import create_compare_tab
@@ -144,4 +144,4 @@ def serve_studio(
     with private_uploads():
         page = build_studio(runs, data)
         with served(page, settings):
-            page.block_thread()
+            wait_for_the_end()
