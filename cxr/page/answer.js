@@ -100,8 +100,7 @@ const showThreshold = (at) => {
   $(".threshold-control output").textContent = said;
   $(".threshold").setAttribute("aria-valuetext", said);
   const byModel = ownThreshold() === null;
-  $(".uncertain-between").textContent = byModel
-    ? `${say("report_thresholds", reasonValues())} ${say("figures_decide", reasonValues())}` : "";
+  $(".uncertain-between").textContent = byModel ? say("report_thresholds", reasonValues()) : "";
   $("p.uncertain").textContent = byModel ? sayUncertain() : "";
   for (const button of element.querySelectorAll("[data-stop]")) {
     const stop = points()[button.dataset.stop];

@@ -78,12 +78,11 @@ def private_uploads() -> Iterator[None]:
 
     Whatever writes to it must have ended before this does: see `served`.
     """
-    before = {number: signal.getsignal(number) for number in (*_ENDINGS, signal.SIGINT)}
-    for number in _ENDINGS:
-        if before[number] is not signal.SIG_IGN:  # as of nohup
-            signal.signal(number, _end)
     remove_left_uploads()
-    try:
+    with _signals_put_back():
+        for number in _ENDINGS:
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as of nohup
+                signal.signal(number, _end)
         with tempfile.TemporaryDirectory(
             prefix=f"{_UPLOADS}{_SPACE}-{os.getpid()}-", ignore_cleanup_errors=True
         ) as folder:
@@ -94,9 +93,6 @@ def private_uploads() -> Iterator[None]:
                     yield
             finally:
                 _ignore_endings()
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _process_space() -> str:
@@ -150,8 +146,15 @@ def _uninterrupted() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():  # where no signal arrives
         yield
         return
+    with _signals_put_back():
+        _ignore_endings()
+        yield
+
+
+@contextlib.contextmanager
+def _signals_put_back() -> Iterator[None]:
+    """Put back, at the end, what this process does at the signals that end it."""
     before = {number: signal.getsignal(number) for number in (*_ENDINGS, signal.SIGINT)}
-    _ignore_endings()
     try:
         yield
     finally:
