@@ -25,6 +25,7 @@ def choose(page: Page, label: str, choice: str) -> None:
             return option.click(timeout=5_000)
         except Late:  # the menu was placed while the page moved, or renewed and closed
             page.keyboard.press("Escape")
+            box.blur()  # a box that keeps the focus does not open its menu again
     raise AssertionError(f"{label}: {choice} could not be chosen")
 
 
