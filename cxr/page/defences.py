@@ -3,7 +3,7 @@
 Browsers are told to load nothing from other hosts and to run only scripts that this server put into
 the page (Content Security Policy, https://www.w3.org/TR/CSP3/). A page on this machine answers only
 to the names that it is known by here: another site's name may be made to lead here (DNS rebinding).
-How much one client may send is in `cxr.page.limits`.
+How much one client may send is in `cxr.page.limits`, how slowly it may read in `cxr.page.in_time`.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from cxr.page.in_time import ReadInTime
 from cxr.page.limits import Limits
 
 LOOPBACK = "127.0.0.1"
@@ -51,14 +52,15 @@ def defences(settings: Mapping[str, Any], *, host_names: tuple[str, ...] = ()) -
     """
     shared = bool(settings.get("share"))
     found = [
+        Middleware(ReadInTime),
         Middleware(_Headers, head=str(settings.get("head") or ""), shared=shared),
         Middleware(Limits, file_bytes=settings.get("max_file_size")),
     ]
     if listens_here(settings) and not shared and not on_a_space():
-        found.insert(1, Middleware(_KnownNames, names={*_LOCAL_NAMES, *host_names}))
+        found.insert(2, Middleware(_KnownNames, names={*_LOCAL_NAMES, *host_names}))
     elif settings.get("auth"):
         # Whoever is logged in sends the page's cookie along, whichever site's script asks.
-        found.insert(1, Middleware(_OwnScripts))
+        found.insert(2, Middleware(_OwnScripts))
     return found
 
 

@@ -1,4 +1,4 @@
-"""How much one client may send: sizes before anything is read, and uploads in a time."""
+"""How much one client may send, and how slowly: sizes, uploads in a time, and the time of each."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cxr.language import asked_language
 from cxr.messages import as_sentence, text
+from cxr.page.in_time import Patience
 
 _JSON_BYTES = 1_000_000  # of a request that brings no file: a hundred names of uploads are 50,000
 CALL_BYTES = 20_000_000  # of a call that brings a radiograph in base64
@@ -29,6 +30,7 @@ _LOOK_EVERY = 250_000
 UPLOAD_PATH = "/gradio_api/upload"
 MCP_PATH = "/gradio_api/mcp"  # where calls of tools go, see `cxr.page.mcp_server`
 _MAX_CLIENTS = 10_000  # that are remembered
+_WHY = {408: "request_too_slow", 413: "request_too_large"}
 
 
 class Allowance:
@@ -62,7 +64,7 @@ class Allowance:
 
 
 class Limits:
-    """Middleware that refuses what is too large or too much, in words for people."""
+    """Middleware that refuses what is too large, too much or too slow, in words for people."""
 
     def __init__(
         self, app: ASGIApp, *, file_bytes: int | None, allowance: Allowance | None = None
@@ -101,22 +103,34 @@ class Limits:
     async def _within(
         self, limit: int, scope: Scope, receive: Receive, send: Send, *, stores: bool
     ) -> None:
-        """Answer a request that need not say how long it is, until it is too long."""
-        taken, refused, started = 0, False, False
+        """Answer a request that need not say how long it is, until it is too long or too slow."""
+        taken, complete, refused, started = 0, False, False, False
+        patience = Patience()
 
-        async def receive_some() -> Message:
-            nonlocal taken, refused
-            message = await receive()
-            before = taken
-            taken += len(message.get("body", b""))
-            full = stores and taken // _LOOK_EVERY > before // _LOOK_EVERY and _is_nearly_full()
-            if taken <= limit and not full:
-                return message
+        async def refuse(refusal: PlainTextResponse) -> Message:
+            nonlocal refused
             if not refused and not started:
                 refused = True
-                refusal = _refusal(scope, 503, wait=60) if full else _refusal(scope, 413)
                 await refusal(scope, receive, send)
             return {"type": "http.disconnect"}
+
+        async def receive_some() -> Message:
+            nonlocal taken, complete
+            if complete:  # what comes now is that the client has gone, whenever that is
+                return await receive()
+            try:
+                message = await patience.wait(receive())
+            except TimeoutError:
+                return await refuse(_refusal(scope, 408))
+            complete = not message.get("more_body", False)
+            came, before = len(message.get("body", b"")), taken
+            patience.went(came)
+            taken += came
+            if taken > limit:
+                return await refuse(_refusal(scope, 413))
+            if stores and taken // _LOOK_EVERY > before // _LOOK_EVERY and _is_nearly_full():
+                return await refuse(_refusal(scope, 503, wait=60))
+            return message
 
         async def send_unless_refused(message: Message) -> None:
             nonlocal started
@@ -148,7 +162,7 @@ def _is_nearly_full() -> bool:
 def _refusal(scope: Scope, status: int, *, wait: float = 0) -> PlainTextResponse:
     """An answer in the language that the browser asks for."""
     language = asked_language(Headers(scope=scope).get("accept-language", ""))
-    said = text("request_too_large" if status == 413 else "too_many_uploads", language)
+    said = text(_WHY.get(status, "too_many_uploads"), language)
     headers = {"Retry-After": str(math.ceil(wait))} if wait else {}
     headers["Connection"] = "close"  # the rest of the body is not read
     return PlainTextResponse(as_sentence(said), status_code=status, headers=headers)

@@ -33,7 +33,7 @@ from cxr.output.record import to_record
 from cxr.page.api import heatmap_png, overlay_png
 from cxr.page.failures import log_failure
 from cxr.page.limits import CALL_BYTES, MCP_PATH
-from cxr.page.receiving import Full, Places, Slow, in_one_piece, receive_whole
+from cxr.page.receiving import Full, Places, in_one_piece, receive_whole
 from cxr.page.waiting_turns import Busy, Turns
 
 _NOT_A_DEVICE = "For research and teaching on children of 1 to 5 years; no medical device."
@@ -160,7 +160,7 @@ async def _list_for_the_api_page(_: Request) -> JSONResponse:
 
 
 class _Endpoint:
-    """Answers a few calls at a time, since each is held in memory, and none that comes slowly."""
+    """Answers a few calls at a time, since each is held in memory."""
 
     def __init__(self, manager: Any) -> None:
         self._manager, self._places = manager, Places()
@@ -176,8 +176,6 @@ class _Endpoint:
                     return
         except Full:
             refusal = _refusal("Busy.", 503, {"Retry-After": "10"})
-        except Slow:
-            refusal = _refusal("The request came too slowly.", 408, {})
         await refusal(scope, receive, send)
 
 

@@ -1,9 +1,7 @@
-"""Receives whole requests that must not keep others waiting: in time, and a few of each client."""
+"""Receives whole requests that must not keep others waiting: a few of each client at a time."""
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,18 +9,12 @@ from contextlib import contextmanager
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope
 
-_SECONDS = 10  # that a request may take, ...
-_BYTES_PER_SECOND = 20_000  # ... and longer only as long as it comes at this rate
 _MAX_AT_ONCE = 16  # requests that are received or answered at a time, ...
 _MAX_OF_ONE = 8  # ... and of one client
 
 
 class Full(Exception):
     """As many requests are received or answered as may be."""
-
-
-class Slow(Exception):
-    """A request comes too slowly."""
 
 
 class Places:
@@ -54,17 +46,11 @@ async def receive_whole(receive: Receive) -> bytes:
     """Receive a request's body.
 
     Raises:
-        Slow: it took too long.
-        ClientDisconnect: the client has gone away.
+        ClientDisconnect: the client has gone away, or was sent away.
     """
-    body, since = bytearray(), time.monotonic()
-    more = True
+    body, more = bytearray(), True
     while more:
-        left = since + _SECONDS + len(body) / _BYTES_PER_SECOND - time.monotonic()
-        try:
-            message = await asyncio.wait_for(receive(), max(left, 0))
-        except TimeoutError as error:
-            raise Slow from error
+        message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
         body += message.get("body", b"")

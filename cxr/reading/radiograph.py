@@ -26,7 +26,7 @@ from cxr.errors import (
 )
 from cxr.messages import Message
 from cxr.reading.acquisition import UNKNOWN, Acquisition, is_dicom
-from cxr.reading.bare_pictures import JPEG_START, bare_picture, known_format
+from cxr.reading.bare_pictures import JPEG_START, PNG_START, bare_picture, known_format
 from cxr.reading.jpeg_markers import require_few_scans
 from cxr.reading.stored_levels import StoredLevels
 
@@ -171,15 +171,39 @@ def _open(content: bytes, name: str) -> Image.Image:
         raise UnsupportedRadiograph(name, Message("several_pictures", count))
     try:
         # These alone: Pillow would try dozens of formats, each with its own ways to take time.
-        image = Image.open(io.BytesIO(picture.content), formats=("JPEG", "PNG"))
+        image: Image.Image = Image.open(io.BytesIO(picture.content), formats=("JPEG", "PNG"))
     except UnidentifiedImageError as error:
         raise UnreadableRadiograph(name, Message("no_picture")) from error
     width, height = image.size
     if width * height > MAX_PIXELS:
         sides = {"width": width, "height": height, "most": MAX_PIXELS}
         raise RadiographTooLarge(name, Message("too_many_pixels", sides))
+    if _has_deep_colour(picture.content):
+        image.load()  # Pillow refuses what is damaged
+        image = _deep_colour(picture.content)
     turn = _TURNS.get(picture.orientation)
     return image if turn is None else image.transpose(turn)
+
+
+def _has_deep_colour(content: bytes) -> bool:
+    """Whether this is a PNG with 16 bits for each colour, of which Pillow keeps the upper eight."""
+    header = content[24:26] if content.startswith(PNG_START) else b""  # bits, and kind of colour
+    return header[:1] == b"\x10" and header != b"\x10\0"
+
+
+def _deep_colour(content: bytes) -> Image.Image:
+    """A colour PNG of 16 bits: all of them if it is grey, else the upper eight of those in use."""
+    values = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    if values is None:
+        raise ValueError("OpenCV cannot decode it")
+    colours, alpha = values[:, :, :3], values[:, :, 3:]
+    if (alpha < 65_535).any():
+        colours = (colours.astype(np.uint32) * alpha // 65_535).astype(np.uint16)
+    blue, green, red = cv2.split(colours)
+    if np.array_equal(blue, green) and np.array_equal(green, red):
+        return Image.fromarray(red)
+    upper = np.rint(colours[:, :, ::-1] * np.float32(255 / _white_of(colours)))
+    return Image.fromarray(upper.astype(np.uint8))
 
 
 def _levels(image: Image.Image, name: str) -> npt.NDArray[np.float32]:

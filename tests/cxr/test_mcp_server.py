@@ -28,7 +28,7 @@ from playwright.sync_api import Browser, expect
 
 import app
 from cxr.classifier import Classifier
-from cxr.page import LAUNCH_SETTINGS, build_page, receiving, serving
+from cxr.page import LAUNCH_SETTINGS, build_page, in_time, serving
 from cxr.page.mcp_server import mcp_settings
 from cxr.page.waiting_turns import Turns
 from cxr.reading.radiograph import read_radiograph
@@ -246,7 +246,7 @@ def test_slow_clients_keep_nobody_from_the_tools(
     mcp_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Sixteen that send a byte now and then; somebody else is answered, and they are sent away."""
-    monkeypatch.setattr(receiving, "_SECONDS", 1.5)
+    monkeypatch.setattr(in_time, "_SECONDS", 1.5)
     address = urlsplit(mcp_url)
     head = f"POST /{PATH} HTTP/1.1\r\nHost: {address.netloc}\r\nContent-Type: application/json"
     head += "\r\nAccept: application/json, text/event-stream\r\nContent-Length: 1000\r\n\r\n"

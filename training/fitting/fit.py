@@ -19,7 +19,12 @@ from training.data.images import Splits, resize_images, resize_split
 from training.fitting.batches import ImageBatches
 from training.fitting.callbacks import ProgressBar, RunRecorder
 from training.fitting.config import LAST, TrainingConfig
-from training.fitting.quick_steps import KeepMemory, WarmupCosine, make_variables
+from training.fitting.quick_steps import (
+    KeepMemory,
+    WarmupCosine,
+    make_variables,
+    run_steps_as_traced,
+)
 from training.fitting.run_folder import RunFolder
 from training.networks.network import build_network, has_evidence
 
@@ -46,6 +51,7 @@ def fit(
     Raises:
         RunError: another process is fitting this run.
     """
+    run_steps_as_traced()
     with run.held():
         return _fit(config, splits, run, callbacks)
 

@@ -11,7 +11,12 @@ from keras import ops
 from cxr.gate.lungs import LungNetworkConfig
 from training.data.images import Outlines
 from training.data.masks import predict_masks
-from training.fitting.quick_steps import KeepMemory, WarmupCosine, make_variables
+from training.fitting.quick_steps import (
+    KeepMemory,
+    WarmupCosine,
+    make_variables,
+    run_steps_as_traced,
+)
 from training.gate.batches import LungBatches, LungData
 from training.networks.lung_network import build_lung_network, lung_computer
 
@@ -43,6 +48,7 @@ def fit_lung_network(
     Returns:
         The fitted network, as `training.networks.lung_network.build_lung_network` builds it.
     """
+    run_steps_as_traced()
     keras.utils.set_random_seed(seed)
     network = build_lung_network(config)
     # The embedding has no target, so it is left out of what is fitted.

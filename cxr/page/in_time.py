@@ -1,0 +1,95 @@
+"""How slowly a client may send its request and read its answer, which is held in memory until then.
+
+The heatmap of a large radiograph is an answer of 270 MB: one client that read nothing of it would
+have kept as much, and some of them all that there is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable
+from typing import TypeVar
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_SECONDS = 20  # that a client may keep us waiting, ...
+_BYTES_PER_SECOND = 20_000  # ... and, with all that comes or goes, gets back at this rate
+_PIECE = 65_536  # bytes of an answer, as many as the server keeps on their way
+_T = TypeVar("_T")
+
+
+class Patience:
+    """How long one request or answer may still keep us waiting."""
+
+    def __init__(self) -> None:
+        """Begin with all of it."""
+        self._left = float(_SECONDS)
+
+    async def wait(self, step: Awaitable[_T]) -> _T:
+        """Wait for the client.
+
+        Raises:
+            TimeoutError: it is too slow.
+        """
+        since = time.monotonic()
+        async with asyncio.timeout(max(self._left, 0)):
+            done = await step
+        self._left -= time.monotonic() - since
+        return done
+
+    def went(self, count: int) -> None:
+        """So many bytes have come or gone.
+
+        Those of the past give no more than the time to begin with: what nobody reads goes quickly,
+        too, until the system's buffers are full.
+        """
+        self._left = min(_SECONDS, self._left + count / _BYTES_PER_SECOND)
+
+
+class ReadInTime:
+    """Middleware that ends an answer which its client does not read."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Stand before an application."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, as long as the answer is read."""
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        reader = _Reader(send)
+        try:
+            await self._app(scope, receive, reader.send)
+        except Exception:
+            if not reader.is_gone:
+                raise
+
+
+class _Reader:
+    """Sends an answer in pieces, of which the next waits until there is room for it."""
+
+    def __init__(self, send: Send) -> None:
+        self._send, self._patience = send, Patience()
+        self.is_gone = False
+
+    async def send(self, message: Message) -> None:
+        """Send a message of the server's protocol (ASGI).
+
+        Raises:
+            OSError: the client reads too slowly; applications stop at it.
+        """
+        if message["type"] != "http.response.body":
+            await self._send(message)
+            return
+        body, more = message.get("body", b""), message.get("more_body", False)
+        for start in range(0, max(len(body), 1), _PIECE):
+            piece = body[start : start + _PIECE]
+            is_last = start + _PIECE >= len(body)
+            part = {**message, "body": piece, "more_body": more or not is_last}
+            try:
+                await self._patience.wait(self._send(part))
+            except TimeoutError as error:
+                self.is_gone = True
+                raise OSError("The client reads too slowly.") from error
+            self._patience.went(len(piece))
