@@ -30,7 +30,6 @@ _LOOK_EVERY = 250_000
 UPLOAD_PATH = "/gradio_api/upload"
 MCP_PATH = "/gradio_api/mcp"  # where calls of tools go, see `cxr.page.mcp_server`
 _MAX_CLIENTS = 10_000  # that are remembered
-_WHY = {408: "request_too_slow", 413: "request_too_large"}
 
 
 class Allowance:
@@ -162,7 +161,9 @@ def _is_nearly_full() -> bool:
 def _refusal(scope: Scope, status: int, *, wait: float = 0) -> PlainTextResponse:
     """An answer in the language that the browser asks for."""
     language = asked_language(Headers(scope=scope).get("accept-language", ""))
-    said = text(_WHY.get(status, "too_many_uploads"), language)
+    too_slow = text("request_too_slow", language)
+    too_large = text("request_too_large", language)
+    said = {408: too_slow, 413: too_large}.get(status, text("too_many_uploads", language))
     headers = {"Retry-After": str(math.ceil(wait))} if wait else {}
     headers["Connection"] = "close"  # the rest of the body is not read
     return PlainTextResponse(as_sentence(said), status_code=status, headers=headers)

@@ -133,7 +133,7 @@ def test_settings_that_make_no_fit_are_refused_and_kept(page: Page, runs: Path) 
     page.get_by_label("Learning rate", exact=True).fill("7")
     page.click("#queue")
     expect(
-        page.get_by_text("learning_rate from 0 to 1, but not 0. Received: 7").last
+        page.get_by_text("Learning rate: expected a number above 0 and up to 1").last
     ).to_be_visible()
     page.get_by_label("Learning rate", exact=True).fill("0.001")
     page.click("#queue")

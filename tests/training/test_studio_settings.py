@@ -12,6 +12,8 @@ import pytest
 
 from cxr.cases import read_cases
 from cxr.errors import DatasetError, RunError
+from cxr.language import Language
+from cxr.messages import text
 from cxr.reading.radiograph import read_radiograph
 from tests.conftest import QUICK_FIT
 from training.data.dataset import FITTED, present_splits
@@ -44,10 +46,30 @@ def test_controls_change_what_they_name() -> None:
     assert not config.augmentation.shift_vertically
     whole = dataclasses.replace(default.CONFIG, small_fraction=0)  # as a preset file may have it
     assert changed(whole, list((values | {"small_fraction": 0.5}).values())).small_fraction == 0.5
-    wrong = (("network.input_size", 100), ("learning_rate", None), ("epochs", 2.5))
-    for name, value in wrong:
-        with pytest.raises(RunError, match=r"divides|learning_rate|whole number"):
-            changed(default.CONFIG, list((values | {name: value}).values()))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "english", "french"),
+    [
+        ("learning_rate", None, "expected a number.", "un nombre est attendu."),
+        ("learning_rate", 7, "above 0 and up to 1.", "supérieur à 0, et d'au plus 1, est attendu."),
+        ("seed", -1, "from 0 to 4,294,967,295.", "de 0 à 4 294 967 295 est attendu."),
+        ("epochs", 2.5, "expected a whole number.", "un nombre entier est attendu."),
+        ("network.input_size", 100, "Received: input_size=100", "Received: input_size=100 »"),
+    ],
+)
+def test_a_setting_that_is_refused_is_called_as_on_the_page(
+    name: str, value: float | None, english: str, french: str
+) -> None:
+    values = {setting.name: setting.value(default.CONFIG) for setting in SETTINGS}
+    with pytest.raises(RunError) as refused:
+        changed(default.CONFIG, list((values | {name: value}).values()))
+    languages: tuple[tuple[Language, str], ...] = (("en", english), ("fr", french))
+    for language, expected in languages:
+        said = refused.value.say(language).replace("\u202f", " ").replace("\u00a0", " ")
+        assert said.endswith(expected)
+        if "Received" not in expected:
+            assert said.startswith(text(f"setting_{name}", language))
 
 
 def test_sliders_reach_as_far_as_a_preset_does(tmp_path: Path) -> None:

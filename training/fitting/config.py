@@ -64,6 +64,18 @@ _CHOICES = {
 }
 
 
+class OutOfRange(ValueError):
+    """A field of a configuration, its `name`, is not from `low` to `high`, or one of `but`."""
+
+    def __init__(
+        self, name: str, value: Any, *, low: float, high: float, but: Sequence[float] = ()
+    ) -> None:
+        """Take these, and the value."""
+        excluded = f", but not {but[0]}" if but else ""
+        super().__init__(f"Expected {name} from {low} to {high}{excluded}. Received: {value!r}")
+        self.name, self.low, self.high, self.but = name, low, high, but
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainingConfig:
     """Everything that decides a fit apart from the images.
@@ -150,8 +162,7 @@ class TrainingConfig:
             value = getattr(self, name)
             excluded = _EXCLUDED.get(name, ())
             if not low <= value <= high or value in excluded:
-                but = f", but not {excluded[0]}" if excluded else ""
-                raise ValueError(f"Expected {name} from {low} to {high}{but}. Received: {value!r}")
+                raise OutOfRange(name, value, low=low, high=high, but=excluded)
             if name in _WHOLE_NUMBERS and not isinstance(value, int):
                 raise ValueError(f"Expected {name} to be a whole number. Received: {value!r}")
         for name, allowed in _CHOICES.items():

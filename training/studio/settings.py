@@ -13,7 +13,7 @@ import gradio as gr
 from cxr.errors import RunError
 from cxr.language import Language
 from cxr.messages import Message, text
-from training.fitting.config import LAST, SELECTABLE, Balance, Optimizer, TrainingConfig
+from training.fitting.config import LAST, SELECTABLE, Balance, Optimizer, OutOfRange, TrainingConfig
 from training.fitting.presets import PRESETS, load_preset
 from training.fitting.runs import list_runs
 from training.studio.html_parts import QUIET
@@ -22,6 +22,20 @@ from training.studio.words import language_of, shown
 IMAGE_SIZE = "network.input_size"  # sets the size in preprocessing and in early epochs too
 _RUN = "run:"  # before a run's name, since a run may have the name of a preset
 CUSTOM = "custom"  # name of a preset that was changed
+
+
+class SettingRefused(RunError):
+    """What a control holds cannot be; the control is called as on the page."""
+
+    def __init__(self, name: str, why: Message) -> None:
+        """Take the name of the setting, and what was expected of it."""
+        super().__init__(f"{name}: {why}")
+        self._name, self._why = name, why
+
+    def say(self, language: Language) -> str:
+        """The control's label, and what was expected of it."""
+        label = text(f"setting_{self._name.replace('.', '_')}", language)
+        return text("studio_setting", language, label=label, why=self._why.say(language))
 
 
 @dataclass(frozen=True)
@@ -47,16 +61,16 @@ class Setting:
         """A control's value in the field's type; a browser does not tell int from float.
 
         Raises:
-            ValueError: the control is empty, or does not hold a whole number where one is needed.
+            SettingRefused: the control is empty, or holds no whole number where one is needed.
         """
         if chosen is None or chosen == "":
-            raise ValueError(f"Expected a value for {self.name}. Received none.")
+            raise SettingRefused(self.name, Message("studio_number"))
         part, _, field = self.name.rpartition(".")
         owner = getattr(config, part) if part else config
         kinds = {found.name: found.type for found in dataclasses.fields(owner)}
         kind = str(kinds[field])
         if kind == "int" and float(chosen) != int(chosen):
-            raise ValueError(f"Expected {self.name} to be a whole number. Received: {chosen}")
+            raise SettingRefused(self.name, Message("studio_whole_number"))
         return {"bool": bool, "int": int, "float": float}.get(kind, str)(chosen)
 
     def update(self, config: TrainingConfig) -> Any:
@@ -222,6 +236,12 @@ def changed(config: TrainingConfig, chosen: Sequence[Any]) -> TrainingConfig:
         size = values.pop(IMAGE_SIZE)
         sized = config if size == config.network.input_size else config.with_image_size(size)
         result = sized.with_settings(values, preset=config.preset)
+    except OutOfRange as error:
+        limits = {"low": error.low, "high": error.high}
+        above = error.low in error.but  # the only limit of these controls that is not allowed
+        raise SettingRefused(
+            error.name, Message("studio_number_above" if above else "studio_number_from", limits)
+        ) from error
     except (TypeError, ValueError) as error:
         raise RunError(Message("studio_no_fit", {"reason": str(error)})) from error
     return result if result == config else dataclasses.replace(result, preset=CUSTOM)
