@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ from typing import Any
 from cxr.errors import BundleError
 from cxr.messages import Message
 from cxr.old_names import with_new_names
+
+MAX_JSON_BYTES = 4_000_000  # of a document; those of a model have some 100 KB
+MAX_BYTES = 100_000_000  # of weights, or of a graph
 
 
 def former_of(folder: Path) -> Path:
@@ -32,9 +36,10 @@ def read_model_json(path: Path, *, sha256: str | None = None) -> dict[str, Any]:
         sha256: of the file, if only that one will do.
 
     Raises:
-        BundleError: the file is missing, is another one, or holds no JSON object.
+        BundleError: the file is missing, too large or another one, or holds no JSON object.
     """
     try:
+        _require_size(path, MAX_JSON_BYTES)
         content = path.read_bytes()
         if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
             raise BundleError(f"{path}: was exchanged while the model was loaded. Try again.")
@@ -87,8 +92,23 @@ def combined_digest(digests: Mapping[str, str]) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
+def _require_size(path: Path, limit: int) -> None:
+    """Refuse what is no file, as a device without an end, or larger than any of ours.
+
+    Raises:
+        BundleError: it is.
+        OSError: it is missing, or cannot be looked at.
+    """
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise BundleError(f"{path}: expected a file.")
+    if found.st_size > limit:
+        raise BundleError(f"{path}: larger than {limit:,} bytes, which no file of a model is.")
+
+
 def _sha256(path: Path) -> str:
     try:
+        _require_size(path, MAX_BYTES)
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except FileNotFoundError as error:

@@ -20,13 +20,13 @@ import numpy.typing as npt
 
 from cxr.cores import cores
 from cxr.errors import BundleError
+from cxr.saved_files import MAX_BYTES
 
 if TYPE_CHECKING:
     import onnx
 
 GRAPH = "network.onnx"
 INPUT = "image"
-MAX_BYTES = 100_000_000
 OPSET = 18  # the version of the standard's operators that we export
 _MAX_AT_ONCE = 8  # images; more are answered one such batch after the other
 # While as many are answered: of one array, 256 MB, and of all together, 1 GB. Ours have 3 and 27

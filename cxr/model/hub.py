@@ -24,11 +24,11 @@ from cxr.errors import BundleError, HubError
 from cxr.messages import Message
 from cxr.model.bundle import BUNDLED_MODEL, FILES, LOCAL_MODEL, WEIGHTS, Bundle, load_bundle
 from cxr.model.graph import GRAPH
-from cxr.saved_files import where_it_is
+from cxr.saved_files import MAX_BYTES, MAX_JSON_BYTES, where_it_is
 
 _TOKEN = re.compile(r"Bearer [^'\"]+|\bhf_[\w.\-]{20,}|(?<=//)[^/@\s]+(?=@)")
 MODEL_VARIABLE = "CXR_MODEL"  # what is used where no model is named
-MAX_BYTES = dict.fromkeys(FILES, 4_000_000) | dict.fromkeys((GRAPH, WEIGHTS), 100_000_000)
+LIMITS = dict.fromkeys(FILES, MAX_JSON_BYTES) | dict.fromkeys((GRAPH, WEIGHTS), MAX_BYTES)
 
 _REFERENCE = re.compile(
     r"(?P<repo>\w[\w.-]*/\w[\w.-]*)(?:@(?P<revision>\w[\w.-]*(?:/\w[\w.-]*)*))?", re.ASCII
@@ -192,8 +192,8 @@ def _check_listing(reference: HubReference, sizes: dict[str, int | None]) -> Non
         named = {"reference": str(reference), "name": name}
         if size is None:
             raise HubError(Message("hub_lacks", named))
-        if size > MAX_BYTES[name]:
-            sizes_of = {"size": size, "limit": MAX_BYTES[name]}
+        if size > LIMITS[name]:
+            sizes_of = {"size": size, "limit": LIMITS[name]}
             raise HubError(Message("hub_too_large", {**named, **sizes_of}))
 
 

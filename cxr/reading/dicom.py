@@ -59,6 +59,10 @@ _MAX_ITEMS = 1000
 _ITEMS = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")  # tags of items in either order of bytes
 _SHORT = {"AS", "CS", "DA", "DS", "IS", "SS", "US", "US or SS"}  # kinds of what is looked at
 _MAX_SHORT = 10_000  # bytes
+# Tables of colours that are coded: six bytes may stand for 65,535 of them.
+_SEGMENTED = [
+    f"Segmented{colour}PaletteColorLookupTableData" for colour in ("Red", "Green", "Blue")
+]
 _LOOKED_INTO = (
     "ViewCodeSequence",
     "AnatomicRegionSequence",
@@ -206,6 +210,8 @@ def _check(dataset: Dataset, name: str, max_pixels: int) -> None:
     if rows * columns > max_pixels:
         sides = {"width": columns, "height": rows, "most": max_pixels}
         raise RadiographTooLarge(name, Message("too_many_pixels", sides))
+    if any(keyword in dataset for keyword in _SEGMENTED):
+        raise UnsupportedRadiograph(name, Message("dicom_photometric"))
     syntax = dataset.file_meta.TransferSyntaxUID
     if syntax.is_encapsulated and syntax != RLELossless:
         check_coded_picture(dataset, name)

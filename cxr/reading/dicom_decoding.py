@@ -3,11 +3,12 @@
 GDCM reads what no other library with a free licence does (JPEG lossless, 12-bit JPEG), but some
 damaged pictures end the process that it runs in. So it runs in a process of its own, which takes
 half a second, and there pydicom tries its other decoders after it. Pillow decodes JPEG here, and
-pydicom what is not coded, or by run lengths.
+pydicom what is not coded.
 
 A JPEG-LS picture of a few bytes can keep its decoder busy for seconds, and a JPEG 2000 picture for
-minutes: of 9 KB, with thousands of layers in each of its precincts. So the child may take only as
-much of a processor's time as a picture of its size needs.
+minutes: of 9 KB, with thousands of layers in each of its precincts. Run lengths become 64 times as
+much, whatever the header says. So the child may take only as much of a processor's time as a
+picture of its size needs, and so much memory.
 """
 
 from __future__ import annotations
@@ -54,8 +55,6 @@ def decode_pixels(dataset: Dataset, content: bytes) -> Pixels:
     syntax = dataset.file_meta.TransferSyntaxUID
     if not syntax.is_encapsulated:
         return pixel_array(dataset)
-    if syntax == RLELossless:
-        return pixel_array(dataset, decoding_plugin="pydicom")
     if syntax == JPEGBaseline8Bit:
         with suppress(Exception):  # GDCM takes some that Pillow does not
             return pixel_array(dataset, decoding_plugin="pillow")
@@ -84,7 +83,10 @@ def _decode_for_parent() -> None:
 
 
 def _decoded(dataset: Dataset) -> Pixels:
-    if dataset.file_meta.TransferSyntaxUID in _JPEG_2000:
+    syntax = dataset.file_meta.TransferSyntaxUID
+    if syntax == RLELossless:
+        return pixel_array(dataset, decoding_plugin="pydicom")
+    if syntax in _JPEG_2000:
         with suppress(Exception):  # GDCM takes some that Pillow does not
             return pixel_array(dataset, decoding_plugin="pillow")
     return pixel_array(dataset)

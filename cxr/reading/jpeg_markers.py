@@ -1,7 +1,8 @@
 """The markers of a coded JPEG picture: what it says of itself before it is decoded.
 
 ISO 10918-1 annex B: segments with their lengths, fill bytes before each. In coded pixels, 0 follows
-0xff, or one of the marks that have no length (TEM, RST0 to RST7).
+0xff, or one of the marks that have no length (TEM, RST0 to RST7). What is reserved (0x02 to 0xbf)
+has none either for decoders, which look for the next one.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from itertools import islice
 from cxr.errors import UnsupportedRadiograph
 from cxr.messages import Message
 
-_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
+_MARKER = re.compile(rb"\xff[\xc0-\xcf\xd9-\xfe]")
 # Of frames of JPEG (tables and extensions are not among them) and JPEG-LS.
 _FRAME_HEADERS = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}
 START_OF_SCAN, _END = 0xDA, 0xD9

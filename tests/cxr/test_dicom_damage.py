@@ -26,6 +26,7 @@ from pydicom.uid import (
     JPEGBaseline8Bit,
     JPEGExtended12Bit,
     JPEGLSLossless,
+    RLELossless,
 )
 
 from cxr.errors import (
@@ -180,6 +181,43 @@ def test_a_picture_of_hundreds_of_scans_is_refused_before_it_is_decoded() -> Non
     dataset["PixelData"].VR = "OB"
     with pytest.raises(UnsupportedRadiograph, match="more than 100 scans"):
         read_radiograph(content(dataset), name="image")
+
+
+def test_no_scan_is_hidden_behind_a_mark_that_has_no_length() -> None:
+    """Decoders skip the mark alone, and read what seems to be its segment: thousands of scans."""
+    whole = progressive(0)
+    last = whole[whole.rindex(b"\xff\xda") : -2]
+    hidden = last[:10] * 6000
+    mark = b"\xff\x02" + (len(hidden) + 2).to_bytes(2, "big")
+    with pytest.raises(UnsupportedRadiograph, match="more than 100 scans"):
+        read_radiograph(whole[:-2] + mark + hidden + whole[-2:], name="image")
+
+
+def test_colours_that_unpack_to_gigabytes_are_refused() -> None:
+    """Six bytes of a segmented table stand for 65,535 colours (PS3.3 section C.7.9.2)."""
+    dataset = make(RAMP.astype(np.uint8), bits=8)
+    dataset.PhotometricInterpretation = "PALETTE COLOR"
+    for colour in ("Red", "Green", "Blue"):
+        setattr(dataset, f"{colour}PaletteColorLookupTableDescriptor", [256, 0, 16])
+        ramps = struct.pack("<3H", 1, 65_535, 7) * 4000
+        coded = struct.pack("<3H", 0, 1, 7) + ramps
+        setattr(dataset, f"Segmented{colour}PaletteColorLookupTableData", coded)
+    began = time.process_time()
+    with pytest.raises(UnsupportedRadiograph, match="photometric interpretation"):
+        read_radiograph(content(dataset), name="image")
+    assert time.process_time() - began < 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit of processor time")
+def test_run_lengths_of_far_more_than_the_picture_do_not_keep_this_process_busy() -> None:
+    dataset = make(RAMP.astype(np.uint8), bits=8)
+    dataset.file_meta.TransferSyntaxUID = RLELossless
+    runs = bytes([129, 0]) * 10_000_000  # 128 zeros each
+    dataset.PixelData = encapsulate([struct.pack("<16L", 1, 64, *[0] * 14) + runs])
+    began = time.process_time()
+    with pytest.raises(UnreadableRadiograph, match=r"image: this DICOM file is damaged"):
+        read_radiograph(content(dataset), name="image")
+    assert time.process_time() - began < 2
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from huggingface_hub import hf_hub_download
 from cxr.errors import BundleError, HubError
 from cxr.model.bundle import FILES, Bundle
 from cxr.model.hub import (
-    MAX_BYTES,
+    LIMITS,
     fetch_bundle,
     find_bundle,
     first_line,
@@ -183,7 +183,7 @@ def test_a_repository_without_a_bundle_is_refused_before_anything_is_fetched(
 def test_a_file_too_large_for_a_model_is_not_fetched(
     published: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(MAX_BYTES, "model.weights.h5", 1000)
+    monkeypatch.setitem(LIMITS, "model.weights.h5", 1000)
     with pytest.raises(HubError, match="It was not fetched"):
         fetch(REPO)
 

@@ -104,6 +104,20 @@ def test_malformed_files_are_named(bundle: Bundle, name: str, content: str, mess
         load_bundle(bundle.folder)
 
 
+@pytest.mark.parametrize("name", ["manifest.json", "config.json", "model.weights.h5"])
+def test_what_is_no_file_or_too_large_is_not_read(bundle: Bundle, name: str) -> None:
+    path = bundle.folder / name
+    path.unlink()
+    with path.open("wb") as file:
+        file.truncate(100_000_001)  # takes no room
+    with pytest.raises(BundleError, match=rf"{name}: larger than"):
+        load_bundle(bundle.folder)
+    path.unlink()
+    path.symlink_to("/dev/zero")
+    with pytest.raises(BundleError, match=rf"{name}: expected a file"):
+        load_bundle(bundle.folder)
+
+
 @pytest.mark.parametrize("change", [{"source": []}, {"curve": [{"true_positives": 10**400}]}])
 def test_operating_points_that_cannot_be_shown_are_refused(
     bundle: Bundle, change: dict[str, object]
