@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from cxr.classifier import ShownVerdict
 from cxr.errors import CasesError
 from cxr.language import LANGUAGES, Language, keep_together
 from cxr.model.operating_points import Verdict
@@ -37,14 +38,14 @@ class CaseAnswer:
 
     Attributes:
         status: what became of the file.
-        probability: of pneumonia, if the file was answered.
-        verdict: if the file was answered.
+        probability: of pneumonia, if the file was answered and is within the model's range.
+        verdict: if the file was answered; OUTSIDE where the model's range does not reach.
         reasons: codes of the messages that say why the gate refused it, if it did.
     """
 
     status: Status
     probability: float | None = None
-    verdict: Verdict | None = None
+    verdict: ShownVerdict | None = None
     reasons: tuple[str, ...] = ()
 
 
@@ -86,9 +87,9 @@ class Case:
 
     @property
     def comparison(self) -> Comparison | None:
-        """The model's answer compared with the label; None if there is no answer or no label."""
+        """The model's answer compared with the label; None if there is no verdict or no label."""
         verdict = self.answer.verdict
-        if verdict is None or self.expected is None:
+        if verdict in (None, "OUTSIDE") or self.expected is None:
             return None
         positive = self.expected == "PNEUMONIA"
         if verdict == "UNCERTAIN":

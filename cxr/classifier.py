@@ -23,7 +23,7 @@ from cxr.gate.result import GateResult
 from cxr.messages import Message
 from cxr.model.bundle import Bundle
 from cxr.model.evidence import EvidenceMap
-from cxr.model.heatmap import MIN_SHOWN, scale_heatmap
+from cxr.model.heatmap import MIN_SEEN, MIN_SHOWN, scale_heatmap
 from cxr.model.hub import find_bundle
 from cxr.model.operating_points import OperatingPoints, Verdict
 from cxr.model.session import ModelSession, NetworkOutput
@@ -142,7 +142,8 @@ class Classifier:
         evidence = self._session.evidence(answer)
         shown = found >= MIN_SHOWN * reference
         logit_without = None if evidence is None else evidence.logit(shown.astype(np.float32))
-        of_blurred = self._answer(blurred(image, found)).logits.tolist() if shown.any() else None
+        is_seen = bool(found.max() >= MIN_SEEN * reference)
+        of_blurred = self._answer(blurred(image, found)).logits.tolist() if is_seen else None
         return Prediction(
             probability=points.probability(float(answer.logits[0])),
             heatmap=correction.undo(self._scale(found, upright)),

@@ -83,10 +83,10 @@ def pdf_report(
     y = draw_verdict(begin(f"{file} · {today}"))
     lowest = MARGIN + height_of(draw_words)
     on_one_page = y - lowest >= _MIN_PICTURES
-    with_heatmap = text("report_heatmap", language)
-    if prediction.gate_result.in_range:
-        worth = text(f"worth_{prediction.checks.worth}", language)
-        with_heatmap += f", {text('evidence_is', language, word=worth)}"
+    worth = text(f"worth_{prediction.checks.worth}", language)
+    with_heatmap = (
+        f"{text('report_heatmap', language)}, {text('evidence_is', language, word=worth)}"
+    )
     captions = [text("report_plain", language), with_heatmap]
     y = draw_images(
         page,

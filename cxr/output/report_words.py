@@ -86,7 +86,7 @@ def rows(prediction: Prediction, bundle: Bundle, options: ReportOptions) -> list
         *_own_reading(options),
         *([probability] if in_range else []),
         *_verdict(prediction, options),
-        *([(text("evidence", language), _evidence(prediction, language))] if in_range else []),
+        (text("evidence", language), _evidence(prediction, language)),
         *_orientation(prediction, language),
         # Outside the model's range, what was measured does not hold.
         *(_figures(points, bundle, options) if in_range else []),

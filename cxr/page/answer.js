@@ -18,7 +18,10 @@ const showAnswer = () => {
   $(".outside").hidden = value.in_range;
   // It is moved only if it is elsewhere: what is moved loses the focus.
   const [outside, number] = [$(".outside"), $(".number")];
-  if (value.in_range === outside.contains(number)) (value.in_range ? outside.after(number) : outside.append(number));
+  if (value.in_range === outside.contains(number)) {
+    (value.in_range ? outside.after(number) : outside.append(number));
+    (value.in_range ? $(".probability").after($(".worth")) : outside.before($(".worth")));
+  }
   for (const part of [".at-threshold", ".change-prevalence"]) $(part).hidden = !value.in_range;
   $(".dicom").hidden = !value.is_dicom;
   showBar(value.probability, at);
@@ -104,8 +107,10 @@ const showThreshold = (at) => {
   $("p.uncertain").textContent = byModel ? sayUncertain() : "";
   for (const button of element.querySelectorAll("[data-stop]")) {
     const stop = points()[button.dataset.stop];
-    button.textContent = `${say(`stop_${button.dataset.stop}`)} ${cxr.threshold(stop)}`;
-    button.setAttribute("aria-pressed", String(Math.abs(stop - at) < 0.005));
+    // By the model's rule a radiograph may be uncertain, which no single threshold says.
+    const isRule = button.dataset.stop === "threshold";
+    button.textContent = say(`stop_${button.dataset.stop}`) + (isRule ? "" : ` ${cxr.threshold(stop)}`);
+    button.setAttribute("aria-pressed", String(isRule ? byModel : !byModel && Math.abs(stop - at) < 0.005));
   }
 };
 
@@ -217,7 +222,8 @@ element.addEventListener("change", (event) => {
 });
 element.addEventListener("click", (event) => {
   const button = event.target.closest("button");
-  if (button?.dataset.stop) setThreshold(points()[button.dataset.stop]);
+  if (button?.dataset.stop === "threshold") setThreshold(null);
+  else if (button?.dataset.stop) setThreshold(points()[button.dataset.stop]);
   if (button?.matches(".reset")) setThreshold(null);
   if (button?.matches(".change-prevalence")) {
     $(".thousand").open = true;

@@ -2,6 +2,7 @@
 
 const saidOf = ({ verdict, probability, reasons, comparison }) => {
   if (!verdict) return `${say("case_refused")} ${cxr.sentences(reasons, say)}`;
+  if (verdict === "OUTSIDE") return say("said_OUTSIDE");
   const answer = say(`said_${verdict}`, { probability: cxr.probability(probability) });
   return `${answer} ${say(`compared_${comparison}`)}`;
 };

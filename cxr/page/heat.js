@@ -63,8 +63,9 @@ $(".legend .key").addEventListener("click", ({ currentTarget: key }) => {
 });
 const showLegend = () => {
   const { heatmap, contour } = state.pressed;
-  $(".legend").hidden = !answered() || !(heatmap || contour);
-  if ($(".legend").hidden) return;
+  if (!answered()) return;
+  // It keeps its room while there is nothing to explain: nothing moves when heat is switched.
+  $(".legend").classList.toggle("off", !(heatmap || contour));
   const stops = [0, 32, 64, 96, 128, 160, 192, 224, 255].map((level) => `rgb(${props.colours[level]})`);
   $(".scale").style.backgroundImage = `linear-gradient(90deg, ${stops})`;
   const top = topOfScale();

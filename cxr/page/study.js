@@ -8,7 +8,7 @@
 // study_reading.js, study_figures.js, study_results.js and study_begin.js follow in the same scope.
 const { cxrStatistics, cxrStore, cxrTabs } = window;
 const MAX_FILES = 500;
-const OFFERED = { without: ["erase", "box", "side", "grid", "reset"], keys: { z: "undo" } }; // see toolbar.js
+const OFFERED = { without: ["erase", "box", "side", "grid", "reset"], keys: { z: "undo" }, banner: () => null }; // see toolbar.js
 const store = cxrStore.open("study");
 const study = {
   phase: "loading",

@@ -29,8 +29,8 @@ const TOOLS = [
 const MODES = ["window", "ruler", ...BRUSHES];
 // The evidence, and what it changes, would give the answer away before the reader's own reading.
 const WOULD_TELL = ["heatmap", "contour", "erase", "box", "erase_hottest"];
-// Who uses them says which are left out and which keys there are besides (OFFERED), and whether the evidence must
-// not be shown yet (blinded).
+// Who uses them says which are left out, which keys there are besides, and what else the banner says (OFFERED), and
+// whether the evidence must not be shown yet (blinded).
 // An iframe may forbid the full screen, and phones may not have it.
 const OFFERED_TOOLS = TOOLS.filter(([name]) => !OFFERED.without.includes(name)
   && (name !== "full" || document.fullscreenEnabled));
@@ -98,7 +98,8 @@ const showTools = () => {
     const { tool } = button.dataset;
     button.setAttribute("aria-pressed", String(pressed[tool] ?? mode === tool));
   }
-  $(".tools").hidden = !answered();
+  $(".tools").hidden = !answered() && state.kind !== "reading"; // where the next one will have them
+  $(".tools").inert = !answered();
   $(".stage").dataset.mode = mode;
   if (!answered()) return;
   const { turned, windows, evidence } = answered();
@@ -116,6 +117,8 @@ const showTools = () => {
   if (state.view.flip) said.push(say("banner_mirrored"));
   const asked = pressed.heatmap || pressed.contour;
   if (notSupported() && asked) said.push(cxrRules.asSentence(say("evidence_is", { word: say("worth_not_supported") })));
+  const more = OFFERED.banner();
+  if (more) said.push(more);
   $(".banner").textContent = said.join(" · ");
   $(".banner").hidden = !said.length;
   $(".unsupported").hidden = !(asked && notSupported() && !state.forced);

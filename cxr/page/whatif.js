@@ -86,18 +86,21 @@ const probabilityWithout = () => {
   return cxrRules.calibrated(cxrRules.pooledWithout(evidence, weights, erased, sharpness), points());
 };
 
+// In words, what the probability would be; also on the radiograph, since on a phone and on a full screen the panel is
+// out of sight.
+const withoutErased = () => anyErased() ? say("without", {
+  before: cxr.probability(answered().probability), probability: cxr.probability(probabilityWithout()),
+}) : null;
+
 const showWhatIf = () => {
   const value = answered();
   if (!value) return;
   $(".what-if").hidden = !value.evidence;
   if (!value.evidence) return;
   const some = anyErased();
-  $(".without").textContent = some
-    ? say("without", {
-        before: cxr.probability(value.probability), probability: cxr.probability(probabilityWithout()),
-      })
-    : say(hottest() === null ? "no_spot" : "what_if");
+  $(".without").textContent = withoutErased() ?? say(hottest() === null ? "no_spot" : "what_if");
   $(".without").classList.toggle("some", some);
+  showTools();
   $("[data-what=hottest]").disabled = hottest() === null;
   $("[data-what=hottest]").textContent = say(some ? "erase_next" : "erase_hottest");
   for (const name of ["undo", "all"]) $(`[data-what=${name}]`).hidden = !some;

@@ -60,7 +60,7 @@ FAMILIES = {
     "sort_": {"probability", "added", "name", "verdict", "worth", "own", "remarks"},
     "stop_": {"high_sensitivity", "threshold", "high_specificity"},
     "label_": set(get_args(Label)),
-    "said_": set(get_args(Verdict)),
+    "said_": {*get_args(Verdict), "OUTSIDE"},
     "flag_": {"heading", "title", "consent", "send", "needs", "sending", *get_args(Flagged)},
     "compared_": set(get_args(Comparison)),
     "metric_": {*METRICS, "log_loss"},

@@ -42,6 +42,13 @@ def test_a_link_opens_its_case(page: Page, url: str) -> None:
     assert page.locator(".case .link").get_attribute("href") == f"?case={case.name}"
 
 
+def test_a_case_outside_the_models_range_has_no_verdict_beside_it(page: Page, url: str) -> None:
+    page.goto(f"{url}?case=grown-up")
+    wait_for(page, "grown-up")
+    expect(page.locator(".verdict .label")).to_have_text(EN["verdict_OUTSIDE"])
+    expect(page.locator(".case .model")).to_have_text(EN["said_OUTSIDE"])
+
+
 def test_labels_are_told_once_a_case_is_answered(page: Page) -> None:
     assert page.locator("#cases [data-case]").count() == len(ALL.cases)
     labels = page.locator("#cases .label")

@@ -35,6 +35,7 @@ def test_the_browsers_what_if_is_the_engines(
     answered(page, image_file)
     page.keyboard.press("x")
     said = page.locator(".without").inner_text()
+    expect(page.locator(".banner")).to_have_text(said)  # in sight on a phone and a full screen
     before, after = said.split(" → ")
     assert number_in(before) == pytest.approx(answer.probability, abs=0.0006)
     assert number_in(after) == pytest.approx(without_hottest(answer), abs=0.0006)

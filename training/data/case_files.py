@@ -191,8 +191,8 @@ def answer_of(case: Case, classifier: Classifier) -> CaseAnswer:
     _, prediction = outcome.answer
     return CaseAnswer(
         status=outcome.status,
-        probability=round(prediction.probability, 4),
-        verdict=prediction.verdict(),
+        probability=round(prediction.probability, 4) if prediction.gate_result.in_range else None,
+        verdict=prediction.shown_verdict(),
     )
 
 
@@ -203,6 +203,7 @@ def _line(answer: CaseAnswer) -> str:
         yield f'status = "{answer.status}"'
         if answer.probability is not None:
             yield f"probability = {answer.probability:.4f}"
+        if answer.verdict is not None:
             yield f'verdict = "{answer.verdict}"'
         if answer.reasons:
             yield f"reasons = {json.dumps(answer.reasons)}"
