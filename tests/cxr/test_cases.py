@@ -44,7 +44,7 @@ def test_they_show_what_a_reader_should_see_once() -> None:
     assert any(case.answer.status == "refused" for case in ALL.cases)
     threshold = load_bundle().operating_points.threshold
     answered = [case.answer.probability for case in ALL.radiographs]
-    assert any(abs(probability - threshold) < 0.05 for probability in answered if probability)
+    assert any(abs(probability - threshold) < 0.1 for probability in answered if probability)
 
 
 def test_they_are_of_patients_whom_no_training_includes() -> None:
