@@ -14,7 +14,7 @@ METHODS: tuple[Method, ...] = get_args(Method)
 # Heat, on the scale from 0 to 1, from which a place is shown as evidence: weaker heat everywhere
 # would be a veil over the radiograph.
 MIN_SHOWN = 0.1
-# And from which the eye tells it from grey: where a radiograph's strongest is weaker, there is none.
+# And from which the eye tells it from grey: where all is weaker, the heatmap shows none.
 MIN_SEEN = 0.13
 
 

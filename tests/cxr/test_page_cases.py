@@ -287,7 +287,7 @@ def test_on_a_phone_the_cases_are_in_a_drawer_once_there_is_a_radiograph(
     expect(drawer).to_be_hidden()
     expect(opener).to_be_focused()
     opener.click()
-    page.locator(".stage").click(position={"x": 10, "y": 380})  # anywhere else
+    page.locator(".stage").click(position={"x": 10, "y": 330})  # anywhere else
     expect(drawer).to_be_hidden()
     opener.click()
     page.locator("[data-case=leaning]").click()

@@ -38,6 +38,22 @@ def test_nothing_lies_on_the_radiograph_or_on_another_part(
     assert page.locator(".stage").get_attribute("title") is None
 
 
+@pytest.mark.parametrize("width", [1440, 820, 390])
+def test_nothing_moves_when_heat_is_switched_on(page: Page, image_file: Path, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 844})
+    answered(page, image_file)
+
+    def places() -> list[object]:
+        parts = (".stage", ".under", ".tools", ".verdict", ".worth")
+        return [page.locator(part).first.bounding_box() for part in parts]
+
+    before = places()
+    expect(page.locator(".legend")).to_be_hidden()
+    show_heatmap(page)
+    expect(page.locator(".legend")).to_be_visible()
+    assert places() == before
+
+
 def test_what_was_set_on_a_radiograph_is_not_set_on_the_next(
     page: Page, image_file: Path, tmp_path: Path
 ) -> None:

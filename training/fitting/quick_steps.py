@@ -60,9 +60,8 @@ def run_steps_as_traced() -> None:
     seconds, and the steps are no quicker for it.
     """
     if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+        tensorflow: Any = sys.modules["tensorflow"]  # Keras has imported it: a fit needs no other
+        tensorflow.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
 
 def make_variables(model: keras.Model, images: Any, *targets: Any) -> None:

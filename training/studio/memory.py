@@ -53,8 +53,8 @@ def keep_over_reloads(
         lambda name: gr.Tabs(selected=name) if name in tab_of else gr.skip(), tab, tabs, **QUIET
     )
 
+    texts = [data.path, *train.outlines]
     kept = [data.path, data.skip_unreadable, *train.outlines, train.loaded, *train.settings]
-    typed = [part for part in kept if part is not train.loaded]
 
     def keep(*values: Any) -> list[Any]:
         return [given, *values]
@@ -77,8 +77,10 @@ def keep_over_reloads(
         return [*of_folder, preset, *updates, gr.Dropdown(choices, value=preset)]
 
     keeping: dict[str, Any] = {"inputs": kept, "outputs": settings, "preprocess": False, **QUIET}
-    gr.on([part.input for part in typed], keep, trigger_mode="always_last", **keeping)
-    train.loaded.change(keep, **keeping)
+    # What is pasted into a text is a change of it, and no input.
+    written = [part.change for part in (*texts, train.loaded)]
+    chosen = [part.input for part in (data.skip_unreadable, *train.settings)]
+    gr.on([*written, *chosen], keep, trigger_mode="always_last", **keeping)
     page.load(show, settings, [*kept, train.preset], **QUIET).then(**train.preview)
 
 

@@ -218,6 +218,21 @@ def find_preset(runs: Path, name: str | None) -> TrainingConfig:
     return dataclasses.replace(config, validation_fraction=fraction)
 
 
+def _check_images(config: TrainingConfig, size: int, *, small_fraction: float) -> None:
+    """Raise a SettingRefused for sizes of images that the network cannot take."""
+    step = config.network.size_step
+    if size != config.network.input_size:
+        try:
+            config.with_image_size(size)
+        except ValueError as error:
+            raise SettingRefused(
+                IMAGE_SIZE,
+                Message("studio_size_step" if size % step else "studio_size_small", {"step": step}),
+            ) from error
+    if small_fraction and config.network.architecture == "published":
+        raise SettingRefused("small_fraction", Message("studio_one_size"))
+
+
 def changed(config: TrainingConfig, chosen: Sequence[Any]) -> TrainingConfig:
     """A configuration with the values of the controls.
 
@@ -234,6 +249,7 @@ def changed(config: TrainingConfig, chosen: Sequence[Any]) -> TrainingConfig:
             for setting, value in zip(SETTINGS, chosen, strict=True)
         }
         size = values.pop(IMAGE_SIZE)
+        _check_images(config, size, small_fraction=values["small_fraction"])
         sized = config if size == config.network.input_size else config.with_image_size(size)
         result = sized.with_settings(values, preset=config.preset)
     except OutOfRange as error:

@@ -96,8 +96,8 @@ CONFIG = TrainingConfig(
     ),
     # A model that fails one of these does not ship. The bundled one has 0.94, 0.22, 0.70 and 0.22.
     floor=HeatmapFloor(in_lungs=0.8, locality=0.4, planted_hit=0.35, normal_heat=0.5),
-    # After 28 the heatmaps point better than after 14, and after 36 a little better again; a fit has
-    # to end within 45 minutes on two cores.
+    # After 28 the heatmaps point better than after 14, and after 36 a little better again; a fit
+    # has to end within 45 minutes on two cores.
     epochs=36,
     select_by="last",  # so that validation chooses nothing, and its figures can be believed
     small_size=128,
