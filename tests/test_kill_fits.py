@@ -1,4 +1,4 @@
-"""Fits of the gate and searches are killed at any moment: `make kill`.
+"""Fits, cross-validations, searches and fits of the gate are killed at any moment: `make kill`.
 
 What they have written can be read, and the same command ends as if nothing had happened.
 """
@@ -18,6 +18,8 @@ import pandas as pd
 import pytest
 
 from cxr.gate.files import read_gate
+from cxr.model.bundle import load_bundle
+from tests.conftest import QUICK_FIT
 from tests.kill import fits
 from tests.kill.case import KilledCase, survive
 from tests.kill.process import OFTEN, Ending, Kill, run
@@ -29,6 +31,58 @@ from training.fitting.run_folder import RunFolder
 ROUNDS = int(os.environ.get("CXR_KILL_ROUNDS") or 2)
 TRIALS = 3
 pytestmark = pytest.mark.skipif(not OFTEN, reason="takes minutes: `make kill` does it")
+
+
+class Fit(KilledCase):
+    """A network is trained, and becomes a bundle."""
+
+    def __init__(self, folder: Path, chest_images: Path) -> None:
+        self.images = chest_images
+        super().__init__(folder)
+
+    def call(self, kill: Kill | None = None) -> Ending:
+        out = self.folder / "out"
+        return run(fits.fit_run, self.images, out, folder=self.folder, kill=kill)
+
+    def check(self) -> None:
+        out = self.folder / "out"
+        if not (out / "config.json").exists():
+            return
+        found = RunFolder(out)
+        epochs, checkpoint = found.latest_checkpoint()
+        assert len(found.read_history(QUICK_FIT.epochs)) >= epochs
+        assert checkpoint is None or checkpoint.exists()
+        if (out / "bundle").exists():
+            assert load_bundle(out / "bundle").name == "killed"
+
+    def files(self) -> dict[str, Any]:
+        bundle = load_bundle(self.folder / "out" / "bundle")
+        return dict.fromkeys(super().files(), "") | {"identity": bundle.sha256}
+
+
+class CrossValidate(KilledCase):
+    """A network is trained for each fold, and their scores are put together."""
+
+    def __init__(self, folder: Path, chest_images: Path) -> None:
+        self.images = chest_images
+        super().__init__(folder)
+
+    def call(self, kill: Kill | None = None) -> Ending:
+        out = self.folder / "out"
+        return run(fits.fit_folds, self.images, out, folder=self.folder, kill=kill)
+
+    def check(self) -> None:
+        for name in super().files():
+            path = self.folder / name
+            if path.suffix == ".csv":
+                assert len(pd.read_csv(path))
+            if path.suffix == ".json":
+                assert json.loads(path.read_text())
+
+    def files(self) -> dict[str, Any]:
+        scores = pd.read_csv(self.folder / "out" / "out_of_fold.csv")
+        assert len(scores)
+        return dict.fromkeys(super().files(), "") | {"scores": scores.round(4).to_csv()}
 
 
 class FitGate(KilledCase):
@@ -107,6 +161,24 @@ class Tune(KilledCase):
         assert report["best"]["val_auc"] == max(trial.value or 0 for trial in trials)
         assert list(pd.read_csv(out / "trials.csv")["value"]) == [trial.value for trial in trials]
         return dict.fromkeys(super().files(), "")
+
+
+@pytest.mark.slow
+def test_a_fit_that_is_killed_ends_with_the_same_model(chest_images: Path, tmp_path: Path) -> None:
+    survive(lambda folder: Fit(folder, chest_images), tmp_path, rounds=ROUNDS, seed=3, timed=True)
+
+
+@pytest.mark.slow
+def test_a_cross_validation_that_is_killed_scores_every_image_all_the_same(
+    chest_images: Path, tmp_path: Path
+) -> None:
+    survive(
+        lambda folder: CrossValidate(folder, chest_images),
+        tmp_path,
+        rounds=ROUNDS,
+        seed=4,
+        timed=True,
+    )
 
 
 @pytest.mark.slow

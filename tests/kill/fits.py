@@ -11,9 +11,29 @@ import training.networks.export
 import training.networks.keras_way  # noqa: F401  # here, so that no process has to import it anew
 from tests.conftest import QUICK_FIT
 from tests.training.test_gate_making import TINY
-from training.fitting.loading import load_splits
+from training.fitting.fit import fit
+from training.fitting.loading import load_splits, load_whole
+from training.fitting.run_folder import RunFolder
 from training.fitting.tuning import tune
 from training.gate.make import make_gate
+from training.sharing.bundle import write_bundle
+from training.validation.cross_validation import Plan, cross_validate
+
+
+def fit_run(data: Path, out: Path) -> None:
+    """`fit`."""
+    splits, run = load_splits(QUICK_FIT, data), RunFolder(out)
+    run.start(QUICK_FIT, data, splits)
+    network = fit(QUICK_FIT, splits, run)
+    write_bundle(QUICK_FIT, splits, network, run, name="killed", version="1")
+
+
+def fit_folds(data: Path, out: Path) -> None:
+    """`cross-validate`."""
+    whole, _ = load_whole(QUICK_FIT, data)
+    cross_validate(
+        QUICK_FIT, whole, data, out, Plan(by="patient", folds=2, perturbed_images=4, seed=1)
+    )
 
 
 def fit_gate(data: Path, lungs: Path, others: Path, out: Path) -> None:
