@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -15,6 +16,7 @@ from typing import Any
 
 import optuna
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from cxr.gate.files import read_gate
@@ -83,6 +85,32 @@ class CrossValidate(KilledCase):
         scores = pd.read_csv(self.folder / "out" / "out_of_fold.csv")
         assert len(scores)
         return dict.fromkeys(super().files(), "") | {"scores": scores.round(4).to_csv()}
+
+
+class Archive(KilledCase):
+    """Radiographs are answered on Ray, into a table of parts."""
+
+    def __init__(self, folder: Path, films: Path) -> None:
+        self.films = films
+        super().__init__(folder)
+
+    def call(self, kill: Kill | None = None) -> Ending:
+        out = self.folder / "out"
+        if kill and kill.size is not None:  # Ray's own processes would be held to it, too
+            kill = Kill(seconds=kill.size % 20)
+        return run(fits.archive, self.films, out, folder=self.folder, kill=kill)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Of all parts."""
+        parts = sorted((self.folder / "out").glob("part-*"))
+        return [row for part in parts for row in pq.read_table(part).to_pylist()]
+
+    def check(self) -> None:
+        paths = [row["path"] for row in self.rows()]
+        assert len(paths) == len(set(paths))
+
+    def files(self) -> dict[str, Any]:
+        return {row["path"]: row["probability"] for row in self.rows()}
 
 
 class FitGate(KilledCase):
@@ -179,6 +207,17 @@ def test_a_cross_validation_that_is_killed_scores_every_image_all_the_same(
         seed=4,
         timed=True,
     )
+
+
+@pytest.mark.slow
+def test_an_archive_that_is_killed_answers_every_file_once(
+    image_file: Path, tmp_path: Path
+) -> None:
+    films = tmp_path / "films"
+    films.mkdir()
+    for number in range(30):
+        shutil.copy(image_file, films / f"{number}.png")
+    survive(lambda folder: Archive(folder, films), tmp_path, rounds=ROUNDS, seed=5, timed=True)
 
 
 @pytest.mark.slow

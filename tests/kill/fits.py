@@ -1,4 +1,4 @@
-"""Commands that fit, at tiny size, which a test kills. They need Keras."""
+"""Commands that fit, at tiny size, and one that runs on Ray, which a test kills."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import optuna
 
+import cxr.cli
 import training.networks.export
 import training.networks.keras_way  # noqa: F401  # here, so that no process has to import it anew
 from tests.conftest import QUICK_FIT
@@ -34,6 +35,11 @@ def fit_folds(data: Path, out: Path) -> None:
     cross_validate(
         QUICK_FIT, whole, data, out, Plan(by="patient", folds=2, perturbed_images=4, seed=1)
     )
+
+
+def archive(films: Path, table: Path) -> None:
+    """`archive`."""
+    assert cxr.cli.main(["archive", str(films), "--out", str(table), "--workers", "1"]) == 0
 
 
 def fit_gate(data: Path, lungs: Path, others: Path, out: Path) -> None:
