@@ -81,9 +81,14 @@ class Case:
         return "NORMAL" if self.label == "normal" else "PNEUMONIA"
 
     @property
-    def in_quiz(self) -> bool:
-        """Whether readers are asked about it: each radiograph is asked about once."""
+    def shows_radiograph(self) -> bool:
+        """Whether it is a radiograph, and the first file that shows it."""
         return self.expected is not None and not self.same_as
+
+    @property
+    def in_quiz(self) -> bool:
+        """Whether readers are asked about it, and compared with the model, which has to answer."""
+        return self.shows_radiograph and self.answer.verdict != "OUTSIDE"
 
     @property
     def comparison(self) -> Comparison | None:
@@ -122,7 +127,7 @@ class Cases:
     @property
     def radiographs(self) -> tuple[Case, ...]:
         """The cases that show a radiograph of their own."""
-        return tuple(case for case in self.cases if case.in_quiz)
+        return tuple(case for case in self.cases if case.shows_radiograph)
 
     @cached_property
     def by_name(self) -> dict[str, Case]:

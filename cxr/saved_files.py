@@ -39,7 +39,7 @@ def read_model_json(path: Path, *, sha256: str | None = None) -> dict[str, Any]:
         BundleError: the file is missing, too large or another one, or holds no JSON object.
     """
     try:
-        _require_size(path, MAX_JSON_BYTES)
+        require_size(path, MAX_JSON_BYTES)
         content = path.read_bytes()
         if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
             raise BundleError(f"{path}: was exchanged while the model was loaded. Try again.")
@@ -92,7 +92,7 @@ def combined_digest(digests: Mapping[str, str]) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def _require_size(path: Path, limit: int) -> None:
+def require_size(path: Path, limit: int) -> None:
     """Refuse what is no file, as a device without an end, or larger than any of ours.
 
     Raises:
@@ -108,7 +108,7 @@ def _require_size(path: Path, limit: int) -> None:
 
 def _sha256(path: Path) -> str:
     try:
-        _require_size(path, MAX_BYTES)
+        require_size(path, MAX_BYTES)
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except FileNotFoundError as error:

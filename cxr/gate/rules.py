@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from cxr.gate.lettering import has_words
 from cxr.gate.lungs import KINDS, LungFields
 from cxr.gate.result import Correction
 from cxr.messages import Message
@@ -215,6 +216,8 @@ def _pixel_warnings(radiograph: Radiograph) -> list[Message]:
         warnings.append(Message("tinted"))
     if radiograph.acquisition.burned_in:
         warnings.append(Message("burned_in"))
+    elif has_words(radiograph.pixels):
+        warnings.append(Message("words_seen"))
     return warnings
 
 

@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from cxr.cores import cores
 from cxr.errors import BundleError
-from cxr.saved_files import MAX_BYTES
+from cxr.saved_files import MAX_BYTES, require_size
 
 if TYPE_CHECKING:
     import onnx
@@ -145,10 +145,7 @@ def _engine() -> Any:
 
 def _read(path: Path) -> bytes:
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise BundleError(
-                f"{path}: larger than {MAX_BYTES:,} bytes, which no model of ours is."
-            )
+        require_size(path, MAX_BYTES)
         return path.read_bytes()
     except OSError as error:
         raise BundleError(f"{path}: cannot be read ({error.strerror}).") from error

@@ -1,7 +1,8 @@
-"""How slowly a client may send its request and read its answer, which is held in memory until then.
+"""How slowly a client may send the body of its request, and read its answer.
 
-The heatmap of a large radiograph is an answer of 270 MB: one client that read nothing of it would
-have kept as much, and some of them all that there is.
+The heatmap of a large radiograph is an answer of 270 MB, which is held in memory until it is read:
+some clients that read nothing would take all that there is. The connection of one that is given up
+stays until the system ends it; a proxy has to limit these.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ _PIECE = 65_536  # bytes of an answer, as many as the server keeps on their way
 _T = TypeVar("_T")
 
 
-class Patience:
-    """How long one request or answer may still keep us waiting."""
+class WaitingTime:
+    """How long one request or answer may still keep the server waiting."""
 
     def __init__(self) -> None:
         """Begin with all of it."""
@@ -70,7 +71,7 @@ class _Reader:
     """Sends an answer in pieces, of which the next waits until there is room for it."""
 
     def __init__(self, send: Send) -> None:
-        self._send, self._patience = send, Patience()
+        self._send, self._left = send, WaitingTime()
         self.is_gone = False
 
     async def send(self, message: Message) -> None:
@@ -80,16 +81,18 @@ class _Reader:
             OSError: the client reads too slowly; applications stop at it.
         """
         if message["type"] != "http.response.body":
-            await self._send(message)
+            await self._wait(message)  # until an answer before it has been read, too
             return
         body, more = message.get("body", b""), message.get("more_body", False)
         for start in range(0, max(len(body), 1), _PIECE):
             piece = body[start : start + _PIECE]
             is_last = start + _PIECE >= len(body)
-            part = {**message, "body": piece, "more_body": more or not is_last}
-            try:
-                await self._patience.wait(self._send(part))
-            except TimeoutError as error:
-                self.is_gone = True
-                raise OSError("The client reads too slowly.") from error
-            self._patience.went(len(piece))
+            await self._wait({**message, "body": piece, "more_body": more or not is_last})
+            self._left.went(len(piece))
+
+    async def _wait(self, message: Message) -> None:
+        try:
+            await self._left.wait(self._send(message))
+        except TimeoutError as error:
+            self.is_gone = True
+            raise OSError("The client reads too slowly.") from error

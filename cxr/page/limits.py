@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cxr.language import asked_language
 from cxr.messages import as_sentence, text
-from cxr.page.in_time import Patience
+from cxr.page.in_time import WaitingTime
 
 _JSON_BYTES = 1_000_000  # of a request that brings no file: a hundred names of uploads are 50,000
 CALL_BYTES = 20_000_000  # of a call that brings a radiograph in base64
@@ -104,7 +104,7 @@ class Limits:
     ) -> None:
         """Answer a request that need not say how long it is, until it is too long or too slow."""
         taken, complete, refused, started = 0, False, False, False
-        patience = Patience()
+        waiting = WaitingTime()
 
         async def refuse(refusal: PlainTextResponse) -> Message:
             nonlocal refused
@@ -118,12 +118,12 @@ class Limits:
             if complete:  # what comes now is that the client has gone, whenever that is
                 return await receive()
             try:
-                message = await patience.wait(receive())
+                message = await waiting.wait(receive())
             except TimeoutError:
                 return await refuse(_refusal(scope, 408))
             complete = not message.get("more_body", False)
             came, before = len(message.get("body", b"")), taken
-            patience.went(came)
+            waiting.went(came)
             taken += came
             if taken > limit:
                 return await refuse(_refusal(scope, 413))

@@ -102,7 +102,7 @@ const showTools = () => {
   $(".tools").inert = !answered();
   $(".stage").dataset.mode = mode;
   if (!answered()) return;
-  const { turned, windows, evidence } = answered();
+  const { windows, evidence } = answered();
   // Until the reader has read, the tools that would give the answer away are not there.
   for (const name of WOULD_TELL.filter((one) => one !== "erase_hottest")) {
     const button = $(`[data-tool=${name}]`);
@@ -112,6 +112,12 @@ const showTools = () => {
   const names = Object.keys(windows);
   const now = names.find((name) => String(windows[name]) === String(state.window)) ?? "own";
   $("[data-tool=preset] [data-t]").textContent = say(`window_${now}`);
+  showBanner();
+  showLegend();
+};
+const showBanner = () => {
+  const { pressed } = state;
+  const { turned } = answered();
   const said = [];
   if (turned) said.push(say("banner_turned", { degrees: turned }));
   if (state.view.flip) said.push(say("banner_mirrored"));
@@ -122,7 +128,6 @@ const showTools = () => {
   $(".banner").textContent = said.join(" · ");
   $(".banner").hidden = !said.length;
   $(".unsupported").hidden = !(asked && notSupported() && !state.forced);
-  showLegend();
 };
 const notSupported = () => answered()?.worth === "not_supported";
 

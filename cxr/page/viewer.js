@@ -8,7 +8,7 @@ Object.assign(state, {
 });
 const ownThreshold = () => cxr.ownThreshold(answered().model);
 const threshold = () => ownThreshold() ?? points().threshold;
-const OFFERED = { without: ["mark"], keys: { x: "erase_hottest", z: "undo" }, banner: () => withoutErased() }; // see toolbar.js
+const OFFERED = { without: ["mark"], keys: { x: "erase_hottest", z: "undo" }, banner: () => answered().in_range && withoutErased() }; // see toolbar.js
 
 // --- From one state to the next -------------------------------------------------------------------------
 

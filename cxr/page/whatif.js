@@ -100,7 +100,7 @@ const showWhatIf = () => {
   const some = anyErased();
   $(".without").textContent = withoutErased() ?? say(hottest() === null ? "no_spot" : "what_if");
   $(".without").classList.toggle("some", some);
-  showTools();
+  showBanner();
   $("[data-what=hottest]").disabled = hottest() === null;
   $("[data-what=hottest]").textContent = say(some ? "erase_next" : "erase_hottest");
   for (const name of ["undo", "all"]) $(`[data-what=${name}]`).hidden = !some;

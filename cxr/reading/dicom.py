@@ -211,7 +211,7 @@ def _check(dataset: Dataset, name: str, max_pixels: int) -> None:
         sides = {"width": columns, "height": rows, "most": max_pixels}
         raise RadiographTooLarge(name, Message("too_many_pixels", sides))
     if any(keyword in dataset for keyword in _SEGMENTED):
-        raise UnsupportedRadiograph(name, Message("dicom_photometric"))
+        raise UnsupportedRadiograph(name, Message("dicom_segmented"))
     syntax = dataset.file_meta.TransferSyntaxUID
     if syntax.is_encapsulated and syntax != RLELossless:
         check_coded_picture(dataset, name)

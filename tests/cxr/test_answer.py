@@ -45,6 +45,18 @@ def test_the_probability_follows_from_the_map(
     np.testing.assert_array_equal(prediction.map, np.maximum(prediction.evidence.evidence, 0))
 
 
+def test_where_the_strongest_heat_cannot_be_told_from_grey_there_is_none(
+    tiny_classifier: Classifier, radiograph: Radiograph, prediction: Prediction
+) -> None:
+    strongest = float(prediction.map.max())
+    for seen, reference in ((False, strongest / 0.12), (True, strongest / 0.14)):
+        heatmap = {**tiny_classifier.bundle.config["heatmap"], "reference": reference}
+        config = {**tiny_classifier.bundle.config, "heatmap": heatmap}
+        bundle = dataclasses.replace(tiny_classifier.bundle, config=config)
+        checks = Classifier(bundle).predict(radiograph).checks
+        assert (checks.worth != "none") == seen
+
+
 def test_without_the_heat_the_places_that_are_shown_are_left_out_and_no_others(
     prediction: Prediction, tiny_classifier: Classifier
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 import time
@@ -13,7 +14,7 @@ import uvicorn
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, StreamingResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cxr.messages import as_sentence, text
 from cxr.page import in_time
@@ -21,6 +22,7 @@ from cxr.page.in_time import ReadInTime
 from cxr.page.limits import Limits
 
 LARGE = 30_000_000  # bytes, more than all the buffers between a server and its client hold
+CLOSE = "\r\nConnection: close\r\n\r\n"
 HEAD = "{} HTTP/1.1\r\nHost: here\r\nContent-Length: {}\r\n\r\n"
 
 
@@ -83,15 +85,28 @@ def test_an_answer_that_is_not_read_is_given_up(path: str) -> None:
         assert len(received(client)) < LARGE
 
 
+def test_an_answer_that_waits_behind_one_that_is_not_read_is_given_up_too() -> None:
+    """The server lets nothing of it go, not even its header, until the one before it has been."""
+    application = Application()
+
+    async def nothing_goes(_: Message) -> None:
+        await asyncio.Event().wait()
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    scope = {"type": "http", "method": "GET", "path": "/"}
+    asyncio.run(asyncio.wait_for(ReadInTime(application)(scope, receive, nothing_goes), 10))
+    assert application.ended.is_set()
+
+
 @pytest.mark.parametrize("path", ["/", "/pieces"])
 def test_an_answer_that_is_read_arrives_whole(path: str) -> None:
     with connected(Application()) as client:
-        client.sendall(HEAD.format(f"GET {path}", 0).encode())
+        client.sendall(HEAD.format(f"GET {path}", 0).replace("\r\n\r\n", CLOSE).encode())
         time.sleep(0.3)
-        taken = 0
-        while taken < LARGE:  # the header comes on top
-            taken += len(client.recv(1 << 16))
-        assert taken >= LARGE
+        _, body = received(client).split(b"\r\n\r\n", 1)
+        assert body.count(0) == LARGE
 
 
 def test_a_request_that_comes_too_slowly_is_refused() -> None:

@@ -159,6 +159,13 @@ def test_folder_settings_and_tab_are_kept_over_a_reload(page: Page, tmp_path: Pa
     expect(page.get_by_label("Data folder")).to_have_value(str(tmp_path))
 
 
+def test_a_folder_that_is_pasted_is_kept_over_a_reload(page: Page, tmp_path: Path) -> None:
+    page.get_by_label("Data folder").fill(str(tmp_path))  # one change, and no key
+    page.wait_for_timeout(2500)  # it is on its way
+    page.reload()
+    expect(page.get_by_label("Data folder")).to_have_value(str(tmp_path))
+
+
 def violations_in(page: Page, names: tuple[str, ...]) -> list[object]:
     """What axe finds in these tabs."""
     found = []

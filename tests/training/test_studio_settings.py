@@ -58,7 +58,12 @@ OF_THE_BASELINE = {("network.input_size", 16), ("small_fraction", 0.5)}
         ("learning_rate", 7, "above 0 and up to 1.", "supérieur à 0, et d'au plus 1, est attendu."),
         ("seed", -1, "from 0 to 4,294,967,295.", "de 0 à 4 294 967 295 est attendu."),
         ("epochs", 2.5, "expected a whole number.", "un nombre entier est attendu."),
-        ("network.input_size", 16, "of so few pixels.", "ce réseau ne laisse pas de carte."),
+        (
+            "network.input_size",
+            16,
+            "nothing is left of the network's map.",
+            "rien de la carte du réseau.",
+        ),
         ("small_fraction", 0.5, "one size of images only.", "qu'à une taille d'images."),
         ("network.input_size", 100, "expected a multiple of 16.", "un multiple de 16 est attendu."),
     ],

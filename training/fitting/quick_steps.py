@@ -56,8 +56,8 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):  # type: ig
 def run_steps_as_traced() -> None:
     """Have TensorFlow, where Keras uses it, run graphs as they were traced, in this process.
 
-    It would optimise each first (Grappler). For a step of the evidence network that takes five
-    seconds, and the steps are no quicker for it.
+    It would optimise each first (Grappler). For a step of the evidence network that takes eight to
+    ten seconds, and the steps are no quicker for it.
     """
     if keras.backend.backend() == "tensorflow":
         tensorflow: Any = sys.modules["tensorflow"]  # Keras has imported it: a fit needs no other

@@ -225,6 +225,8 @@ def _check_images(config: TrainingConfig, size: int, *, small_fraction: float) -
         try:
             config.with_image_size(size)
         except ValueError as error:
+            if size % step == 0 and size > config.network.input_size:
+                raise
             raise SettingRefused(
                 IMAGE_SIZE,
                 Message("studio_size_step" if size % step else "studio_size_small", {"step": step}),
@@ -258,6 +260,6 @@ def changed(config: TrainingConfig, chosen: Sequence[Any]) -> TrainingConfig:
         raise SettingRefused(
             error.name, Message("studio_number_above" if above else "studio_number_from", limits)
         ) from error
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise RunError(Message("studio_no_fit", {"reason": str(error)})) from error
     return result if result == config else dataclasses.replace(result, preset=CUSTOM)
