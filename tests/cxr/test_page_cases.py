@@ -16,7 +16,7 @@ from tests.cxr.browser import EN, FR, choose, violations
 
 pytestmark = PAGE_MARKS
 ALL = read_cases()
-QUIZ = [case.name for case in ALL.radiographs]
+QUIZ = [case.name for case in ALL.cases if case.in_quiz]
 SAID = "#guide .said"
 
 
