@@ -107,4 +107,4 @@ element.addEventListener("wheel", (event) => {
 }, { passive: false });
 element.addEventListener("contextmenu", (event) => { if (onStage(event)) event.preventDefault(); });
 // Two dabs of a brush are none.
-element.addEventListener("dblclick", (event) => { if (onStage(event) && !isBrush(state.mode)) fill(); });
+element.addEventListener("dblclick", (event) => { if (onStage(event) && !isBrush(state.mode)) fill(fromMiddle(event)); });

@@ -131,10 +131,10 @@ const showBanner = () => {
 };
 const notSupported = () => answered()?.worth === "not_supported";
 
-// Twice as wide and high as the whole, or the whole again.
-const fill = () => {
+// Twice as wide and high as the whole about a place, or the whole again.
+const fill = (at) => {
   if (state.view.zoom > 1) state.view = { ...state.view, zoom: 1, x: 0, y: 0 };
-  else zoom(2);
+  else zoom(2, at);
   draw();
 };
 

@@ -160,7 +160,11 @@ def load_images(
 
 
 def read_images(
-    root: Path, records: Sequence[Record], make: Callable[[Radiograph], Made]
+    root: Path,
+    records: Sequence[Record],
+    make: Callable[[Radiograph], Made],
+    *,
+    doing: str = "reading",
 ) -> list[Made | RadiographError]:
     """Read every image on all cores and apply a function to it.
 
@@ -168,6 +172,7 @@ def read_images(
         root: the folder that the records' paths are relative to.
         records: the images.
         make: what to do with each radiograph.
+        doing: what the progress bar says.
 
     Returns:
         For each record, in order, the function's result, or the error why it cannot be read.
@@ -180,7 +185,7 @@ def read_images(
             return error
 
     with ThreadPoolExecutor() as pool:
-        return list(tqdm(pool.map(read, records), total=len(records), desc="reading", unit="image"))
+        return list(tqdm(pool.map(read, records), total=len(records), desc=doing, unit="image"))
 
 
 def resize_split(split: Split, size: int) -> Split:

@@ -79,7 +79,7 @@ class Inspection:
         return chosen
 
 
-def inspect_folder(root: Path) -> Inspection:
+def inspect_folder(root: Path, *, doing: str = "reading") -> Inspection:
     """Count, compare and read the images of a data folder.
 
     Every file of train and val is decoded. Images of test are never decoded: they are counted, and
@@ -87,6 +87,7 @@ def inspect_folder(root: Path) -> Inspection:
 
     Args:
         root: a folder with train, val or test in it, each holding NORMAL and PNEUMONIA.
+        doing: what the progress bar says.
 
     Raises:
         DatasetError: it is no such folder.
@@ -95,7 +96,7 @@ def inspect_folder(root: Path) -> Inspection:
     problems = [
         *_missing_classes(records),
         *_contradictions(records),
-        *_unreadable(root, [record for record in records if record.split in FITTED]),
+        *_unreadable(root, [record for record in records if record.split in FITTED], doing),
         *_duplicates(records),
         *_shared_patients(records),
         *_held_out(records),
@@ -140,8 +141,8 @@ def _contradictions(records: Sequence[Record]) -> list[Problem]:
     return [Problem(Message("inspect_both_classes"), files, stops=True)] if files else []
 
 
-def _unreadable(root: Path, records: Sequence[Record]) -> list[Problem]:
-    results = read_images(root, records, lambda _: None)
+def _unreadable(root: Path, records: Sequence[Record], doing: str) -> list[Problem]:
+    results = read_images(root, records, lambda _: None, doing=doing)
     files = [str(result) for result in results if isinstance(result, RadiographError)]
     return [Problem(Message("inspect_unreadable"), files, stops=True)] if files else []
 

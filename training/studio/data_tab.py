@@ -127,7 +127,9 @@ def _inspect(
     """Tables, problems and contact sheet of a data folder."""
     language = language_of(request)
     with shown_errors(language):
-        inspection = inspect_folder(folder_to_fit(path, INSPECTED))
+        inspection = inspect_folder(
+            folder_to_fit(path, INSPECTED), doing=text("studio_reading", language)
+        )
         folder = html.escape(text("studio_checked", language, folder=str(inspection.root)))
         return (
             f"<p>{folder}</p>{_counts_html(inspection, language)}",
@@ -183,7 +185,12 @@ def _problem_html(problem: Problem, language: Language) -> str:
 def _sheet(inspection: Inspection, language: Language) -> str:
     """Some images of each class, with their kind and patient."""
     records = inspection.sample(_IMAGES)
-    images = read_images(inspection.root, records, lambda image: shrink(image.pixels, _SIDE))
+    images = read_images(
+        inspection.root,
+        records,
+        lambda image: shrink(image.pixels, _SIDE),
+        doing=text("studio_reading", language),
+    )
     found = [
         (image, f"{text(f'studio_kind_{record.kind}', language)}, {record.patient}")
         for image, record in zip(images, records, strict=True)
