@@ -40,7 +40,6 @@ _HEADER = """
 _HEADER_STYLE = """
 header { display: flex; gap: 1.5rem; justify-content: space-between; align-items: start; }
 h1 { font-size: 1.3rem; margin: 0; color: var(--body-text-color); }
-@media (max-width: 40rem) { h1 { font-size: 1.1rem; } }
 p { margin: 0.25rem 0 0; font-size: 0.85rem; line-height: 1.4; color: var(--quiet); }
 nav { display: flex; gap: 1.2rem; margin-top: 0.5rem; }
 nav button {
