@@ -21,6 +21,7 @@ _BRIGHTER = 70  # than what is around, of 255 levels
 _HEIGHTS = (5, 48)  # pixels of a letter
 _LINE = 6  # letters
 _LETTER = 0.75  # its width with the gap after it, in heights
+_MAX_MARKS = 2000  # of more, noise is made, and comparing all takes seconds
 _MAX_TOUCHING = 3  # letters that touch, as far as they are counted
 
 
@@ -50,6 +51,8 @@ def has_words(pixels: npt.NDArray[np.float32]) -> bool:
         pixels: of shape (H, W) in [0, 1].
     """
     marks = sorted(_marks(pixels), key=lambda mark: (mark.x, mark.y))
+    if len(marks) > _MAX_MARKS:
+        return False
     return any(_letters_from(i, marks) >= _LINE for i in range(len(marks)))
 
 
