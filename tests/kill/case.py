@@ -40,7 +40,9 @@ class KilledCase:
         return {
             path.relative_to(self.folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
             for path in sorted(self.folder.rglob("*"))
-            if path.is_file() and "partial-" not in str(path.relative_to(self.folder))
+            if path.is_file()
+            and "partial-" not in str(path.relative_to(self.folder))
+            and path.suffix != ".partial"
         }
 
 
