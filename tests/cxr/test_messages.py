@@ -185,7 +185,7 @@ def test_the_browser_gets_every_text_but_those_of_the_studio() -> None:
     of_studio = HEADINGS["studio"].keys()
     for language, texts in page_texts().items():
         assert texts.keys() == ENTRIES.keys() - of_studio - HEADINGS["plots"].keys()
-        assert texts["title"] == ENTRIES["title"][language]
+        assert texts["title"] == keep_together(ENTRIES["title"][language], language)
         assert studio_texts()[language].keys() == of_studio
     assert all_texts()["fr"].keys() == ENTRIES.keys()
 
