@@ -35,43 +35,40 @@ TRIALS = 3
 pytestmark = pytest.mark.skipif(not OFTEN, reason="takes minutes: `make kill` does it")
 
 
-class Fit(KilledCase):
-    """A network is trained, and becomes a bundle."""
+class OfImages(KilledCase):
+    """A command that reads a folder of images."""
 
-    def __init__(self, folder: Path, chest_images: Path) -> None:
-        self.images = chest_images
+    def __init__(self, folder: Path, images: Path) -> None:
+        self.images, self.out = images, folder / "out"
         super().__init__(folder)
 
+
+class Fit(OfImages):
+    """A network is trained, and becomes a bundle."""
+
     def call(self, kill: Kill | None = None) -> Ending:
-        out = self.folder / "out"
-        return run(fits.fit_run, self.images, out, folder=self.folder, kill=kill)
+        return run(fits.fit_run, self.images, self.out, folder=self.folder, kill=kill)
 
     def check(self) -> None:
-        out = self.folder / "out"
-        if not (out / "config.json").exists():
+        if not (self.out / "config.json").exists():
             return
-        found = RunFolder(out)
+        found = RunFolder(self.out)
         epochs, checkpoint = found.latest_checkpoint()
         assert len(found.read_history(QUICK_FIT.epochs)) >= epochs
         assert checkpoint is None or checkpoint.exists()
-        if (out / "bundle").exists():
-            assert load_bundle(out / "bundle").name == "killed"
+        if (self.out / "bundle").exists():
+            assert load_bundle(self.out / "bundle").name == "killed"
 
     def files(self) -> dict[str, Any]:
-        bundle = load_bundle(self.folder / "out" / "bundle")
+        bundle = load_bundle(self.out / "bundle")
         return dict.fromkeys(super().files(), "") | {"identity": bundle.sha256}
 
 
-class CrossValidate(KilledCase):
+class CrossValidate(OfImages):
     """A network is trained for each fold, and their scores are put together."""
 
-    def __init__(self, folder: Path, chest_images: Path) -> None:
-        self.images = chest_images
-        super().__init__(folder)
-
     def call(self, kill: Kill | None = None) -> Ending:
-        out = self.folder / "out"
-        return run(fits.fit_folds, self.images, out, folder=self.folder, kill=kill)
+        return run(fits.fit_folds, self.images, self.out, folder=self.folder, kill=kill)
 
     def check(self) -> None:
         for name in super().files():
@@ -82,27 +79,22 @@ class CrossValidate(KilledCase):
                 assert json.loads(path.read_text())
 
     def files(self) -> dict[str, Any]:
-        scores = pd.read_csv(self.folder / "out" / "out_of_fold.csv")
+        scores = pd.read_csv(self.out / "out_of_fold.csv")
         assert len(scores)
         return dict.fromkeys(super().files(), "") | {"scores": scores.round(4).to_csv()}
 
 
-class Archive(KilledCase):
+class Archive(OfImages):
     """Radiographs are answered on Ray, into a table of parts."""
 
-    def __init__(self, folder: Path, films: Path) -> None:
-        self.films = films
-        super().__init__(folder)
-
     def call(self, kill: Kill | None = None) -> Ending:
-        out = self.folder / "out"
         if kill and kill.size is not None:  # Ray's own processes would be held to it, too
             kill = Kill(seconds=kill.size % 20)
-        return run(fits.archive, self.films, out, folder=self.folder, kill=kill)
+        return run(fits.archive, self.images, self.out, folder=self.folder, kill=kill)
 
     def rows(self) -> list[dict[str, Any]]:
         """Of all parts."""
-        parts = sorted((self.folder / "out").glob("part-*"))
+        parts = sorted((self.out).glob("part-*"))
         return [row for part in parts for row in pq.read_table(part).to_pylist()]
 
     def check(self) -> None:
@@ -136,21 +128,15 @@ class FitGate(KilledCase):
         return dict.fromkeys(super().files(), "") | {"scores": scores.round(3).to_csv()}
 
 
-class Tune(KilledCase):
+class Tune(OfImages):
     """Settings are searched."""
 
-    def __init__(self, folder: Path, chest_images: Path) -> None:
-        self.images = chest_images
-        super().__init__(folder)
-
     def call(self, kill: Kill | None = None) -> Ending:
-        out = self.folder / "out"
-        return run(fits.tune_until, self.images, out, TRIALS, folder=self.folder, kill=kill)
+        return run(fits.tune_until, self.images, self.out, TRIALS, folder=self.folder, kill=kill)
 
     def trials(self) -> Iterator[optuna.trial.FrozenTrial]:
         """Of the study, each with what its folder holds if it has ended."""
-        out = self.folder / "out"
-        database = out / "study.db"
+        database = self.out / "study.db"
         if not database.exists():
             return
         with closing(sqlite3.connect(database)) as connection:
@@ -163,31 +149,31 @@ class Tune(KilledCase):
                 return
         for trial in optuna.load_study(study_name="cxr", storage=f"sqlite:///{database}").trials:
             if trial.state.is_finished():
-                run_folder = RunFolder(out / f"trial-{trial.number}")
+                run_folder = RunFolder(self.out / f"trial-{trial.number}")
                 assert run_folder.weights.exists()
                 assert trial.value == pytest.approx(run_folder.read_history(99)[-1]["val_auc"])
             yield trial
 
     def check(self) -> None:
-        out = self.folder / "out"
         ended = sum(trial.state.is_finished() for trial in self.trials())
-        if (out / "report.json").exists():
-            report = json.loads((out / "report.json").read_text())
+        if (self.out / "report.json").exists():
+            report = json.loads((self.out / "report.json").read_text())
             assert report["trials"]["complete"] <= ended
-        if (out / "trials.csv").exists():
-            assert len(pd.read_csv(out / "trials.csv"))
-        if (out / "best.json").exists():
-            assert isinstance(load_preset(str(out / "best.json")), TrainingConfig)
+        if (self.out / "trials.csv").exists():
+            assert len(pd.read_csv(self.out / "trials.csv"))
+        if (self.out / "best.json").exists():
+            assert isinstance(load_preset(str(self.out / "best.json")), TrainingConfig)
 
     def files(self) -> dict[str, Any]:
         trials = list(self.trials())
         assert [trial.number for trial in trials] == list(range(TRIALS))
         assert all(trial.state == optuna.trial.TrialState.COMPLETE for trial in trials)
-        out = self.folder / "out"
-        report = json.loads((out / "report.json").read_text())
+        report = json.loads((self.out / "report.json").read_text())
         assert report["trials"]["complete"] == TRIALS
         assert report["best"]["val_auc"] == max(trial.value or 0 for trial in trials)
-        assert list(pd.read_csv(out / "trials.csv")["value"]) == [trial.value for trial in trials]
+        assert list(pd.read_csv(self.out / "trials.csv")["value"]) == [
+            trial.value for trial in trials
+        ]
         return dict.fromkeys(super().files(), "")
 
 

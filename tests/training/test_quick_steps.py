@@ -10,7 +10,12 @@ import keras
 import numpy as np
 import pytest
 
-from training.fitting.quick_steps import KeepMemory, WarmupCosine, make_variables
+from training.fitting.quick_steps import (
+    KeepMemory,
+    WarmupCosine,
+    make_variables,
+    run_steps_as_traced,
+)
 
 
 @pytest.mark.parametrize(("warmup", "steps"), [(7, 40), (0, 9)])
@@ -48,6 +53,13 @@ def test_with_its_variables_made_a_step_is_traced_once(monkeypatch: pytest.Monke
         np.testing.assert_array_equal(value, expected)
     network.train_on_batch(*batch)
     assert len(traced) == 1
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="of TensorFlow's graphs")
+def test_graphs_are_run_as_they_were_traced() -> None:
+    run_steps_as_traced()
+    options = sys.modules["tensorflow"].config.optimizer.get_experimental_options()
+    assert options["disable_meta_optimizer"]
 
 
 class _Batches(keras.utils.PyDataset):  # type: ignore[misc]
