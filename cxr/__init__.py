@@ -11,24 +11,26 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cxr.classifier import Classifier, Prediction
-    from cxr.errors import CXRError
+    from cxr.errors import CXRError, NotAChestRadiograph, RadiographError
     from cxr.model.bundle import Bundle, load_bundle
     from cxr.model.operating_points import OperatingPoint, OperatingPoints
     from cxr.output.overlay import draw_overlay
     from cxr.preprocessing import Preprocessing
     from cxr.reading.radiograph import Radiograph, read_radiograph
 
-__version__ = "0.19.0"
+__version__ = "0.20.0"
 
 __all__ = [
     "Bundle",
     "CXRError",
     "Classifier",
+    "NotAChestRadiograph",
     "OperatingPoint",
     "OperatingPoints",
     "Prediction",
     "Preprocessing",
     "Radiograph",
+    "RadiographError",
     "__version__",
     "draw_overlay",
     "load_bundle",
@@ -39,11 +41,13 @@ _MODULE_OF = {
     "Bundle": "cxr.model.bundle",
     "CXRError": "cxr.errors",
     "Classifier": "cxr.classifier",
+    "NotAChestRadiograph": "cxr.errors",
     "OperatingPoint": "cxr.model.operating_points",
     "OperatingPoints": "cxr.model.operating_points",
     "Prediction": "cxr.classifier",
     "Preprocessing": "cxr.preprocessing",
     "Radiograph": "cxr.reading.radiograph",
+    "RadiographError": "cxr.errors",
     "load_bundle": "cxr.model.bundle",
     "draw_overlay": "cxr.output.overlay",
     "read_radiograph": "cxr.reading.radiograph",

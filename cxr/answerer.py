@@ -100,7 +100,7 @@ class Answerer:
             raise
         except OSError as error:
             return self.error_row(path, Message("unopened", {"reason": reason(error)}))
-        except Exception as error:  # what is overlooked shows in one of a million files
+        except Exception as error:  # must not end a run of a million files
             return self.error_row(path, Message("unforeseen", {"error": repr(error)}))
         return to_row(to_record(outcome, self._classifier, threshold=self._task.threshold), digest)
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
 _FILES = 64  # that a process is given at a time
 _FAILURE = "failure"
 _TIDYING = 30.0  # seconds that a thread of Ray Data may take to end
-_SHARES = 4  # that each process gets at least, where there are few files
+_MIN_GROUPS = 4  # for each process, where there are few files
 
 
 def answer_archive(
@@ -60,8 +59,7 @@ def answer_archive(
         retry_errors: answer those files again that could not be read in an earlier run.
 
     Returns:
-        0 if every file of the table was answered, 1 if some were refused or failed, 130 if the run
-        was interrupted.
+        0 if every file of the table was answered, 1 if some were refused or failed.
 
     Raises:
         MissingPackage: Ray or pyarrow are not installed.
@@ -93,12 +91,8 @@ def answer_archive(
             identity=identity,
             threshold=threshold,
         )
-        try:
-            if waiting:
-                _fill(table, task, waiting, workers=workers or cores(), address=address)
-        except KeyboardInterrupt:
-            print("Interrupted. To go on, run the same command again.", file=sys.stderr)
-            return 130
+        if waiting:
+            _fill(table, task, waiting, workers=workers or cores(), address=address)
         counts = Counter(table.status.values())
         print(
             f"{counts.total():,} files: {counts['ok']:,} answered, {counts['refused']:,} refused, "
@@ -201,7 +195,7 @@ def _answer(task: Task, paths: Sequence[str], workers: int) -> Iterator[pa.Table
     # What Ray Data has to say stays in its own log.
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)
     ray.data.DataContext.get_current().enable_progress_bars = False
-    size = max(1, min(_FILES, len(paths) // (_SHARES * workers)))
+    size = max(1, min(_FILES, len(paths) // (_MIN_GROUPS * workers)))
     groups = [pa.table({"path": paths[i : i + size]}) for i in range(0, len(paths), size)]
     answers = ray.data.from_arrow(groups).map_batches(
         _Worker,
@@ -236,8 +230,8 @@ class _Worker:
     def __call__(self, files: pa.Table) -> pa.Table:
         """Rows of the files whose paths are in the column ``path``.
 
-        Where the model cannot be used, the column `_FAILURE` says why: Ray Data buries what is
-        raised here in a text of its own.
+        Where the model cannot be used, the column `_FAILURE` says why: Ray Data wraps what is
+        raised here in a message of its own.
         """
         import pyarrow as pa
 

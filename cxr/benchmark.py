@@ -86,7 +86,7 @@ def run_benchmark(
     """Measure and print.
 
     Args:
-        model: a bundle's folder, or a model of the Hub; the bundled model if None.
+        model: see `cxr.model.hub.find_bundle`.
         image: a chest radiograph to classify; one of the examples if None.
         as_json: one JSON object instead of a table.
 

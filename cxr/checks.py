@@ -23,7 +23,7 @@ from cxr.gate.lungs import LungFields
 from cxr.messages import Message
 
 Image = npt.NDArray[np.float32]
-# What the heatmap is worth as an explanation of the answer; "none" where there is next to no heat.
+# What the heatmap is worth as an explanation of the answer; "none" where it shows no evidence.
 Worth = Literal["supported", "weak", "not_supported", "none"]
 Effect = Literal["matters", "matters_little", "does_not_matter"]  # of blurring, on the answer
 Place = Literal["lungs", "between", "above", "below", "beside", "edge"]
@@ -274,7 +274,7 @@ def summarize(
 def _strongest_tenth(evidence: Image, side: int) -> Image:
     """A soft mask in [0, 1], float32 (side, side), over the tenth with the strongest evidence.
 
-    Over less where less has any.
+    Where less than a tenth has any evidence, the mask covers only that.
     """
     smooth = np.asarray(cv2.resize(evidence, (side, side), interpolation=cv2.INTER_LINEAR))
     # A stable sort: where the evidence is equal, the pixels' order decides, so that the mask does

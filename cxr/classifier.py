@@ -106,7 +106,7 @@ class Classifier:
 
     @classmethod
     def load(cls, model: str | os.PathLike[str] | None = None) -> Classifier:
-        """The classifier of a model, by default of the bundled one.
+        """The classifier of a model, by default of the one that this machine uses.
 
         Args:
             model: a folder, or NAME/REPO[@REVISION] on the Hub; see `cxr.model.hub.find_bundle`.
@@ -130,7 +130,7 @@ class Classifier:
         """
         gate_result = self.gate.check(radiograph)
         if gate_result.lungs is None:
-            raise NotAChestRadiograph(radiograph.name, gate_result)
+            raise NotAChestRadiograph(gate_result, name=radiograph.name)
         correction = gate_result.correction
         upright = replace(radiograph, pixels=correction.apply(radiograph.pixels))
         image = self.bundle.preprocessing.resize(upright)

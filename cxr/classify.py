@@ -46,7 +46,7 @@ def classify_files(
     """Classify files and print a line for each, in order.
 
     Args:
-        sources: paths of radiographs, of folders of them, or patterns like ``"films/*.png"``.
+        sources: paths of radiographs, of folders of them, or patterns like ``"radiographs/*.png"``.
         model: see `cxr.model.hub.find_bundle`.
         threshold: the reader's own in [0, 1]; the model's if None.
         as_json: one JSON object a line on standard output, in the documented shape.
@@ -94,8 +94,8 @@ def classify_files(
 
             answered = read_answers(resume, classifier, threshold, is_done)
         for record in answered.values():
-            overlay_files.take(record["overlay"])
-            heatmap_files.take(record["heatmap"])
+            overlay_files.reserve(record["overlay"])
+            heatmap_files.reserve(record["heatmap"])
         all_ok = all(answered[file]["status"] == "ok" for file in files if file in answered)
         waiting = [file for file in files if file not in answered]
         with _opened(resume) as out:

@@ -49,6 +49,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CXRError as error:
         print(for_terminal(f"cxr: {error}"), file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        goes_on = options.command == "archive" or getattr(options, "resume", None)
+        again = " To go on, run the same command again." if goes_on else ""
+        print(f"\nInterrupted.{again}", file=sys.stderr)
+        return 130
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -65,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
         help="classify radiographs",
         description="Classify radiographs: JPEG, PNG or DICOM. What is no frontal chest "
         "radiograph is refused, with the reasons. Exit status: 0 if every file was classified, "
-        "1 if some were refused or failed, 2 for bad usage.",
+        "1 if some were refused or failed, 2 if it could not run, 130 after an interruption.",
     )
     classify.add_argument(
         "sources",
@@ -96,7 +101,7 @@ def _parser() -> argparse.ArgumentParser:
         "write a row for each into a folder of Parquet files. After an interruption, give the same "
         "command again: files that the table has are left out. Needs the packages of "
         "requirements-archive.txt. Exit status: 0 if every file was answered, 1 if some were "
-        "refused or failed, 2 for bad usage, 130 after an interruption.",
+        "refused or failed, 2 if it could not run, 130 after an interruption.",
     )
     archive.add_argument(
         "source",
@@ -139,6 +144,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--model",
             metavar="FOLDER | NAME/REPO[@REVISION]",
-            help="a bundle, or a model of the Hugging Face Hub, instead of the bundled one",
+            help="a bundle, or a model of the Hugging Face Hub (default: what CXR_MODEL names, "
+            "else what python -m training use chose, else the bundled model)",
         )
     return parser

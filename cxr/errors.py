@@ -4,7 +4,7 @@
     ├── RadiographError            one file is at fault; the others go on
     │   ├── UnreadableRadiograph   missing, empty, truncated or not a picture
     │   ├── UnsupportedRadiograph  a picture, but of a kind that is not read here
-    │   ├── RadiographTooLarge     more pixels or bytes than any detector makes
+    │   ├── RadiographTooLarge     more pixels, bytes or memory than the reader takes
     │   └── NotAChestRadiograph    read, but not recognised as a frontal chest radiograph
     ├── BundleError                a model or the gate is incomplete, altered or of another version
     ├── HubError                   a repository of the Hub cannot be found, read or written
@@ -63,19 +63,24 @@ class RadiographError(CXRError):
     """A file cannot be taken as a radiograph.
 
     Attributes:
-        name: what the file is called.
         message: why, and what to do about it.
+        name: what the file is called; "" within `cxr.reading`, until `read_radiograph` names it.
     """
 
-    def __init__(self, name: str, message: Message) -> None:
-        """Take the name of the file and what is wrong with it."""
-        super().__init__(f"{name}: {message}")
-        self.name = name
+    def __init__(self, message: Message, *, name: str = "") -> None:
+        """Take what is wrong with a file, and the file's name where it is known."""
+        super().__init__(message)
         self.message = message
+        self.name = name
+
+    def __str__(self) -> str:
+        """What the file is called, and why it cannot be taken."""
+        return self.say("en")
 
     def say(self, language: Language) -> str:
         """What the file is called, and why it cannot be taken."""
-        return f"{self.name}: {self.message.say(language)}"
+        said = self.message.say(language)
+        return f"{self.name}: {said}" if self.name else said
 
 
 class UnreadableRadiograph(RadiographError):
@@ -87,22 +92,25 @@ class UnsupportedRadiograph(RadiographError):
 
 
 class RadiographTooLarge(RadiographError):
-    """The file has more pixels or bytes than the reader decodes."""
+    """The file has more pixels or bytes than the reader takes, or needs more memory."""
 
 
 class NotAChestRadiograph(RadiographError):
     """The picture is not recognised as a frontal chest radiograph.
 
     Attributes:
-        name: what the picture is called.
         gate_result: what was found, with the reasons.
     """
 
-    def __init__(self, name: str, gate_result: GateResult) -> None:
-        """Of the picture called `name`."""
-        reasons = "; ".join(str(reason) for reason in gate_result.reasons)
-        CXRError.__init__(self, f"{name}: not classified: {reasons}.")
-        self.name, self.message, self.gate_result = name, gate_result.reasons[0], gate_result
+    def __init__(self, gate_result: GateResult, *, name: str) -> None:
+        """Take what the gate found, and what the picture is called."""
+        super().__init__(gate_result.reasons[0], name=name)
+        self.gate_result = gate_result
+
+    def say(self, language: Language) -> str:
+        """What the picture is called, and each reason why it is not recognised."""
+        reasons = "; ".join(reason.say(language) for reason in self.gate_result.reasons)
+        return f"{self.name}: {reasons}"
 
 
 class BundleError(CXRError):

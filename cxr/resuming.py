@@ -62,7 +62,7 @@ def without_answers(files: Sequence[str], sources: Sequence[str], resume: str) -
 
 
 def lacks(record: Record, result: Literal["overlay", "heatmap"], folder: str) -> bool:
-    """Whether an answer is without this file in a folder, where its radiograph is still there."""
+    """Whether an answered radiograph that still exists has no such result in a folder."""
     if record["status"] != "ok" or not os.path.isfile(record["file"]):
         return False
     path = Path(record[result] or "")

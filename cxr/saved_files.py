@@ -23,8 +23,8 @@ def former_of(folder: Path) -> Path:
 
 
 def where_it_is(folder: Path) -> Path:
-    """The folder; where it waits instead, if a process was killed while another took its place."""
-    # In this order, since another process may end the exchange between the two questions.
+    """The folder; its former version, if a process was killed while replacing it."""
+    # In this order, since another process may finish replacing it between the two questions.
     return folder if folder.exists() or not former_of(folder).is_dir() else former_of(folder)
 
 

@@ -46,7 +46,7 @@ _COMMANDS = {
     "cases": cases,
     "walkthrough": walkthrough,
 }
-_RESUMABLE = (fit, cross_validate)  # these keep every epoch
+_RESUMABLE = (fit, tune, cross_validate, fit_gate)  # these go on where they stopped
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"training: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        again = " To continue after the last finished epoch, run the same command again."
+        again = " To continue, run the same command again."
         print(f"\nInterrupted.{again if options.command in _RESUMABLE else ''}", file=sys.stderr)
         return 130
 

@@ -47,8 +47,8 @@ def write_atomically(path: Path, save: Callable[[Path], object]) -> None:
         raise RunError(not_written(path, error)) from error
 
 
-def take_room(path: Path, size: int) -> None:
-    """Write a file of zeros, for what is worse at noticing that there is too little room.
+def reserve_space(path: Path, size: int) -> None:
+    """Fill a file with zeros before a writer that would crash on a full disk writes it.
 
     Args:
         path: of the file, which others then write anew.

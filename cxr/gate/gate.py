@@ -23,7 +23,7 @@ from cxr.gate.rules import (
     answer_warnings,
     file_reasons,
     image_reasons,
-    refused_in_words,
+    name_few_levels,
 )
 from cxr.preprocessing import Preprocessing
 from cxr.reading.radiograph import Radiograph
@@ -71,9 +71,7 @@ class Gate:
             measured, correction = self._correct(image, measured)
         # Where the file says by itself that it is something else, the network's guesses would only
         # contradict it.
-        reasons = reasons or refused_in_words(
-            image_reasons(measured, self.saved.limits), radiograph
-        )
+        reasons = reasons or name_few_levels(image_reasons(measured, self.saved.limits), radiograph)
         measurements = {
             "colour": radiograph.colour,
             "frontal": measured.frontal,
@@ -97,7 +95,7 @@ class Gate:
     def _correct(
         self, image: npt.NDArray[np.float32], measured: Measurements
     ) -> tuple[Measurements, Correction]:
-        """The best correction of an image (S, S), with its measurements; none if not certain.
+        """Measurements of the best correction, and that; of the image as it is if none is certain.
 
         Args:
             image: float32 (S, S) in [0, 1].

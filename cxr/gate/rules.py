@@ -144,8 +144,8 @@ def image_reasons(measured: Measurements, limits: Limits) -> list[Message]:
     return reasons
 
 
-def refused_in_words(reasons: list[Message], radiograph: Radiograph) -> list[Message]:
-    """The reasons to refuse an image, with a better word for what has hardly any grey levels.
+def name_few_levels(reasons: list[Message], radiograph: Radiograph) -> list[Message]:
+    """The reasons, with `few_levels` for the guessed kind of what has hardly any grey levels.
 
     The network knows no masks and no drawings; it takes white lungs on black for a CT slice.
 

@@ -53,7 +53,7 @@ MANIFEST = "manifest.json"
 # What an answer depends on; the card may be rewritten without making another model of it.
 _ANSWERING_FILES = (CONFIG, GRAPH, OPERATING_POINTS)
 _FILES = (CARD, CONFIG, EVALUATION, WEIGHTS, GRAPH, OPERATING_POINTS)
-_SAID = (EVALUATION, CARD)  # what is said of the model
+_DESCRIBING = (EVALUATION, CARD)  # no part of the model's identity
 _NEXT = "next-"  # begins the names of files that are to replace others
 FILES = (*_FILES, MANIFEST)  # all of a bundle
 
@@ -240,12 +240,12 @@ def save_evaluation(bundle: Bundle, *, evaluation: dict[str, Any], card: str) ->
     try:
         write_model_json(folder / f"{_NEXT}{EVALUATION}", evaluation)
         (folder / f"{_NEXT}{CARD}").write_text(card, encoding="utf-8")
-        new = file_digests(folder, [f"{_NEXT}{name}" for name in _SAID])
-        said = {name: new[f"{_NEXT}{name}"] for name in _SAID}
+        new = file_digests(folder, [f"{_NEXT}{name}" for name in _DESCRIBING])
+        said = {name: new[f"{_NEXT}{name}"] for name in _DESCRIBING}
         write_model_json(folder / f"{_NEXT}{MANIFEST}", {**file_digests(folder, _FILES), **said})
         (folder / f"{_NEXT}{MANIFEST}").replace(folder / MANIFEST)  # from here on the new ones hold
     except OSError as error:
-        for name in (*_SAID, MANIFEST):
+        for name in (*_DESCRIBING, MANIFEST):
             with suppress(OSError):
                 (folder / f"{_NEXT}{name}").unlink(missing_ok=True)
         raise BundleError(not_written(folder, error)) from error
@@ -254,7 +254,7 @@ def save_evaluation(bundle: Bundle, *, evaluation: dict[str, Any], card: str) ->
 
 def _finish_replacement(folder: Path, digests: Mapping[str, str]) -> None:
     """Give files of `save_evaluation` their names, where the manifest lists them already."""
-    for name in _SAID:
+    for name in _DESCRIBING:
         waiting = folder / f"{_NEXT}{name}"
         if waiting.exists() and file_digests(folder, [waiting.name])[waiting.name] == digests[name]:
             try:

@@ -40,8 +40,9 @@ class EvidenceMap:
         """
         evidence, weights = self.evidence, self.weights
         if erased is not None:
-            # Every place keeps the least weight, which a lot of evidence would make itself felt by;
-            # and so would places outside the lungs where all of the lungs are left out.
+            # Every place counts with the least weight at least, so strong evidence would still be
+            # felt in the mean. Places that are left out get the least evidence instead, and so do
+            # places outside the lungs.
             silent = (erased > 0) | ((weights <= 0) & (erased > 0).any())
             evidence = np.where(silent, evidence.min(), evidence)
             weights = weights * (1 - erased)

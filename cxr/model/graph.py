@@ -29,13 +29,11 @@ GRAPH = "network.onnx"
 INPUT = "image"
 OPSET = 18  # the version of the standard's operators that we export
 _MAX_AT_ONCE = 8  # images; more are answered one such batch after the other
-# While as many are answered: of one array, 256 MB, and of all together, 1 GB. Ours have 3 and 27
-# million values.
+# Values of one array, and of all together, for a batch of so many images: 256 MB and 1 GB. Ours
+# have 3 and 27 million.
 _MAX_VALUES, _MAX_VALUES_IN_ALL = 2**26, 2**28
 _MAX_NODES = 5000  # ours have 96
-_MAX_OUTPUT = (
-    1e6  # of the numbers that a graph gives: ours are logits and features of some hundreds
-)
+_MAX_OUTPUT = 1e6  # of any output; ours are logits and features of some hundreds
 _MAX_ATTRIBUTE = 10_000  # of a whole number: axes, sides of windows, types
 _OPERATOR_NAMES = """
 Add AveragePool BatchNormalization Cast Clip Concat Constant Conv Div Equal Exp Expand Flatten

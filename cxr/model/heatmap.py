@@ -11,15 +11,16 @@ import numpy.typing as npt
 Method = Literal["gradcam", "hirescam", "gradcam++"]
 METHODS: tuple[Method, ...] = get_args(Method)
 
-# Heat, on the scale from 0 to 1, from which a place is shown as evidence: weaker heat everywhere
-# would be a veil over the radiograph.
+# On the heatmap's scale from 0 to 1: from here on a place is coloured, since weaker colours
+# everywhere would be a veil over the radiograph.
 MIN_SHOWN = 0.1
-# And from which the eye tells it from grey: where all is weaker, the heatmap shows none.
+# And from here on the eye tells the colour from grey: if every place is weaker, the heatmap shows
+# no evidence.
 MIN_SEEN = 0.13
 
 
 def scale_heatmap(
-    activation: npt.NDArray[np.float32], *, reference: float, shape: tuple[int, int]
+    evidence: npt.NDArray[np.float32], *, reference: float, shape: tuple[int, int]
 ) -> npt.NDArray[np.float32]:
     """Bring one map to [0, 1] and onto a radiograph's pixel grid.
 
@@ -28,14 +29,14 @@ def scale_heatmap(
     show stays dark; dividing each map by its own maximum would make every radiograph glow.
 
     Args:
-        activation: float32 of shape (h, w), at least 0.
-        reference: the activation that becomes 1, above 0.
+        evidence: float32 of shape (h, w), at least 0.
+        reference: the evidence that becomes 1, above 0.
         shape: height and width of the radiograph.
 
     Returns:
         float32 of shape `shape` in [0, 1]; zero stays zero.
     """
     height, width = shape
-    scaled = activation / np.float32(reference)
+    scaled = evidence / np.float32(reference)
     resized = cv2.resize(scaled, (width, height), interpolation=cv2.INTER_LINEAR)
     return np.clip(np.asarray(resized, dtype=np.float32), 0, 1)  # afterwards, as the page does

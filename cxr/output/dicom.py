@@ -124,7 +124,7 @@ def dicom_objects(
             return DicomObjects(capture=_bytes(capture), report=_bytes(report))
     except Exception as error:
         message = Message("header_not_kept", {"error": type(error).__name__})
-        raise UnreadableRadiograph(radiograph.name, message) from None
+        raise UnreadableRadiograph(message, name=radiograph.name) from None
 
 
 def _study(content: bytes, *, keep_identifiers: bool) -> Dataset:

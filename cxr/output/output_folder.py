@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -13,7 +14,17 @@ from cxr.output.overlay import is_ours
 from cxr.reading.radiograph import Radiograph
 
 PNG = ".png"
+_ENDING = re.compile(r"\.(jpe?g|png|dcm|dicom)$", re.IGNORECASE)
 Encoder = Callable[[Radiograph, Prediction], bytes]
+
+
+def stem_of(file: str) -> str:
+    """What results of a radiograph are called: its name without folders, and without its ending.
+
+    DICOM files are often called by a UID, whose last part is no ending.
+    """
+    name = Path(file).name
+    return _ENDING.sub("", name) or name
 
 
 class OutputFolder:
@@ -50,7 +61,7 @@ class OutputFolder:
                 self.folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise CXRError(not_written(self.folder, error)) from error
-            for stem in {Path(file).stem for file in files}:
+            for stem in {stem_of(file) for file in files}:
                 path = self.folder / f"{stem}{suffix}"
                 if not self._may_write(path):
                     raise CXRError(
@@ -65,8 +76,8 @@ class OutputFolder:
         """
         return self.suffix != PNG or not path.exists() or is_ours(path)
 
-    def take(self, path: str | None) -> None:
-        """Leave the name of a result that is there already to it."""
+    def reserve(self, path: str | None) -> None:
+        """Keep the name of a result that exists already from being given to another."""
         if path is not None:
             self.taken.add(Path(path).stem.casefold())
 
@@ -76,7 +87,7 @@ class OutputFolder:
         """Write the result of a radiograph and return its path; None where none is asked for."""
         if self.folder is None:
             return None
-        stem, number = Path(file).stem, 1
+        stem, number = stem_of(file), 1
         name = stem
         # On many disks, names that differ in large and small letters only are one file.
         path = self.folder / f"{name}{self.suffix}"

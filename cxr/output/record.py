@@ -19,8 +19,8 @@ class Evidence(TypedDict):
         worth: what the heatmap is worth as an explanation; see `cxr.checks.Worth`.
         text: in words, in English.
         places: fraction of the evidence in each of `cxr.checks.PLACES`.
-        blurring: by how much blurring the tenth of the radiograph with the most evidence lowers
-            the logit, and as much elsewhere; None where the heatmap shows no evidence.
+        blurring: by how much blurring the strongest evidence, up to a tenth of the radiograph,
+            lowers the logit, and as much elsewhere; None where the heatmap shows no evidence.
         variants: probability of each single view: as it is, mirrored, moved up (and to the left)
             and moved down (and to the right).
         verdict_holds: whether each of them gives the same verdict at this threshold.

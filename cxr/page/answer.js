@@ -115,12 +115,7 @@ const showThreshold = (at) => {
 };
 
 const showChecks = ({ warnings, checks, probability, variants }) => {
-  $(".warnings").replaceChildren(...warnings.map((warning) => {
-    const item = document.createElement("li");
-    item.textContent = cxr.sentences([warning], say);
-    return item;
-  }));
-  $(".warnings").hidden = !warnings.length;
+  showWarnings(warnings);
   const all = [probability, ...variants];
   const between = { low: cxrRules.shownPercent(Math.min(...all)), high: cxrRules.shownPercent(Math.max(...all)) };
   const agree = cxrRules.viewsAgree(probability, variants, points(), ownThreshold());
@@ -254,7 +249,7 @@ const keep = async (kind) => {
     }
   } catch { /* said below */ }
   if (made.uri) cxrFiles.download(made.uri, made.name);
-  else $(".not-kept").textContent = `${cxrRules.asSentence(say(made.problem))} ${cxr.sentences(made.reasons ?? [], say)}`;
+  else if (state.source === source) $(".not-kept").textContent = `${cxrRules.asSentence(say(made.problem))} ${cxr.sentences(made.reasons ?? [], say)}`;
 };
 
 // Radiograph and heatmap as the reader has set them, at the radiograph's own size, with a caption below.
@@ -284,5 +279,9 @@ const keepOverlay = () => {
   write(`${say("legend_low")} – ${say("legend_high")} · `
     + `${say("evidence_is", { word: say(`worth_${answered().worth}`) })} · ${model}`,
     1, "#e2e8f0", line + width / 4);
-  cxrFiles.download(canvas.toDataURL("image/png"), `${stem}_overlay.png`);
+  // Some browsers have no canvas of so many pixels.
+  canvas.toBlob((blob) => {
+    if (blob) cxrFiles.downloadBlob(blob, `${stem}_overlay.png`);
+    else $(".not-kept").textContent = cxrRules.asSentence(say("not_kept"));
+  });
 };

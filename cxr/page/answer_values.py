@@ -6,7 +6,6 @@ import base64
 import hashlib
 import zlib
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any, TypedDict
 
 import cv2
@@ -21,6 +20,7 @@ from cxr.model.bundle import Bundle
 from cxr.model.heatmap import MIN_SHOWN
 from cxr.model.operating_points import OperatingPoints
 from cxr.outcome import Outcome
+from cxr.output.output_folder import stem_of
 from cxr.output.overlay import shrink
 from cxr.page.pictures import grey_data_uri
 from cxr.reading.acquisition import UNKNOWN
@@ -75,7 +75,7 @@ def answer_value(radiograph: Radiograph, prediction: Prediction, bundle: Bundle)
     return {
         "id": hashlib.sha256(levels.tobytes()).hexdigest(),
         "name": radiograph.name,
-        "stem": Path(radiograph.name).stem,
+        "stem": stem_of(radiograph.name),
         "is_dicom": radiograph.acquisition is not UNKNOWN,
         "width": width,
         "height": height,

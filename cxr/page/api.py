@@ -52,7 +52,7 @@ def create_api(page: gr.Blocks, classifier: Classifier, *, turns: Turns) -> None
             image: JPEG, PNG or DICOM, at most 100 MB. In Python handle_file(path), in JavaScript
                 a Blob; a path or an address that was not uploaded is refused.
             threshold: predict pneumonia from this probability on, for example 0.4. Without it, the
-                model's own threshold holds.
+                model's thresholds decide, and between them the label is UNCERTAIN.
 
         Returns:
             the object of "python -m cxr classify --json", with status (ok, refused or error),

@@ -34,7 +34,7 @@ const showQuiz = () => {
   if (asking) said.push(title(state.chosen), say("quiz_question"));
   else if (mine) {
     const { label } = props.cases[state.chosen];
-    const choice = mine === "UNSURE" ? say("quiz_unsure") : say(`verdict_${mine}`);
+    const choice = cxr.nameOf(mine, say);
     said.push(say("quiz_answer", { choice, label: say(`label_${label}`) }));
   }
   if (done) said.push(say("quiz_done"));
@@ -77,7 +77,7 @@ element.addEventListener("click", (event) => {
 });
 document.addEventListener("keydown", (event) => {
   if (!state.mode || !element.isConnected || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (cxr.inDialogue()) return;
+  if (event.defaultPrevented || cxr.typing(event.target)) return;
   if (event.key === "Escape") act("end");
   else if (state.mode !== "tour" || !element.contains(event.target)) return;
   else if (event.key === "ArrowRight" && state.step < state.steps.length - 1) act("next");

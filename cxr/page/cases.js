@@ -67,7 +67,7 @@ window.cxrCases ??= (() => {
     if (name) {
       state.seen.add(name);
     } else {
-      Object.assign(state, { chosen: null, mode: null });
+      Object.assign(state, { chosen: null, mode: null, unknown: null });
       writeAddress(null);
     }
     notify();

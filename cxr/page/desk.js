@@ -19,6 +19,7 @@ const state = {
   window: [0, 1], // the levels shown black and white
   forced: false, // whether the reader asked for a heatmap that does not support the answer
 };
+const CAN_BE_TRIED_AGAIN = ["missing", "busy", "offline", "failed"]; // kinds of states
 const answered = () => (state.kind === "answered" ? state.value : null);
 const points = () => answered().operating_points;
 
@@ -30,18 +31,34 @@ const handOver = async ({ name, file, case: ofCase }) => {
   return { name, path };
 };
 
-// Asks the server for an answer: the kind of state that it leads to, with its values (see cxr/page/answer_values.py), and
-// `asked`, by which the server knows the radiograph.
-const ask = async (source) => {
+// Asks the server for an answer: the kind of state that it leads to, with its values (see cxr/page/answer_values.py),
+// unpacked levels, and `asked`, by which the server knows the radiograph. Once the answer is not wanted any more, the
+// server is asked no further.
+const ask = async (source, isWanted) => {
   const { file } = source;
   if (file?.size > props.max_bytes) return { kind: "too_large" };
   try {
-    return await cxrFiles.patiently(async () => {
-      const asked = await handOver(source);
-      return { asked, ...(await cxrFiles.reply(server.answer_one(asked))) };
-    }, (answer) => answer.kind === "busy");
+    const answer = await cxrFiles.patiently(async () => {
+      const asked = isWanted() ? await handOver(source) : null;
+      return isWanted() ? { asked, ...(await cxrFiles.reply(server.answer_one(asked))) } : { kind: "unwanted" };
+    }, ({ kind }) => kind === "busy");
+    return answer.kind === "answered" ? await withLevels(answer) : answer;
   } catch (error) {
     if (file && !(await cxrFiles.isThere(file))) return { kind: "missing" };
     return { kind: cxrFiles.isBusy(error) ? "busy" : "offline" };
   }
+};
+
+// Where the browser has no memory for it, or cannot inflate, there is nothing to show.
+const withLevels = async (answer) => {
+  try {
+    return { ...answer, levels: await unpackLevels(answer) };
+  } catch {
+    return { kind: "failed" };
+  }
+};
+const showWarnings = (warnings) => {
+  $(".warnings").hidden = !warnings.length;
+  $(".warnings").replaceChildren(...warnings.map((warning) =>
+    Object.assign(document.createElement("li"), { textContent: cxr.sentences([warning], say) })));
 };

@@ -13,6 +13,7 @@ from cxr.classifier import Classifier
 from cxr.errors import UnreadableRadiograph
 from cxr.language import Language
 from cxr.messages import Message
+from cxr.output.output_folder import stem_of
 from cxr.output.report_pdf import pdf_report
 from cxr.output.report_words import OwnReading, ReportOptions
 from cxr.page.uploads import asked_fraction
@@ -42,13 +43,13 @@ def make_file(
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise UnreadableRadiograph(name, Message("no_upload")) from error
+        raise UnreadableRadiograph(Message("no_upload"), name=name) from error
     radiograph = read_radiograph(content, name=name)
     prediction = classifier.predict(radiograph)
     options = _options(asked)
     if asked.get("kind") != "dicom":
         pdf = pdf_report(radiograph, prediction, classifier.bundle, options)
-        return _file(pdf, "application/pdf", f"{Path(name).stem}_report.pdf")
+        return _file(pdf, "application/pdf", f"{stem_of(name)}_report.pdf")
     # Imports highdicom, which takes most of a second: only who asks for DICOM files waits for it.
     from cxr.output.dicom import dicom_objects
 
@@ -65,7 +66,7 @@ def make_file(
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("secondary_capture.dcm", objects.capture)
         archive.writestr("structured_report.dcm", objects.report)
-    return _file(buffer.getvalue(), "application/zip", f"{Path(name).stem}_dicom.zip")
+    return _file(buffer.getvalue(), "application/zip", f"{stem_of(name)}_dicom.zip")
 
 
 def _options(asked: Mapping[str, Any]) -> ReportOptions:

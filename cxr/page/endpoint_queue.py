@@ -1,8 +1,8 @@
-"""Gradio's queue of the endpoints, so that it neither ends nor grows, whatever clients send.
+"""Bounds what Gradio's queue keeps for its clients, so that it neither ends nor grows.
 
-It keeps what is to be said to each client until that client asks, in dictionaries of its own. When
-one of them no longer has a client for whom something waits, it ends for good; what nobody asks for
-stays; and it keeps the names that clients give themselves, of any length.
+Gradio keeps messages to a client until they are fetched, however long that takes; it keeps the
+names that clients give themselves, of any length; and its queue ends for good if a client is gone
+for whom a message waits.
 """
 
 from __future__ import annotations

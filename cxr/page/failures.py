@@ -1,4 +1,4 @@
-"""Logs what nobody foresaw without its message, which may name a file, and so a child."""
+"""Logs unexpected errors by type and place: a message may name a file, and so a child."""
 
 from __future__ import annotations
 

@@ -36,17 +36,19 @@ window.cxrFiles ??= (() => {
     handOver(files, [], { asList: needsList(files) });
   });
 
-  // What was chosen or dropped, folders with all their subfolders: [{ name, file }], the name with its folders.
+  // What was chosen or dropped, folders with all their subfolders: [{ name, file }], the name with its folders; no file
+  // where the disk does not give it.
   const filesIn = async (entry) => {
     if (entry.isFile) {
-      const file = await new Promise((found, failed) => entry.file(found, failed));
+      const file = await new Promise((found) => entry.file(found, () => found(null)));
       return [{ name: entry.fullPath.replace(/^\//, ""), file }];
     }
     const reader = entry.createReader();
     const files = [];
     for (;;) {
-      const batch = await new Promise((found, failed) => reader.readEntries(found, failed));
-      if (!batch.length) return files;
+      const batch = await new Promise((found) => reader.readEntries(found, () => found(null)));
+      if (!batch) files.push({ name: entry.fullPath.replace(/^\//, ""), file: null });
+      if (!batch?.length) return files;
       for (const inner of batch) files.push(...(await filesIn(inner)));
     }
   };
@@ -70,12 +72,13 @@ window.cxrFiles ??= (() => {
     [files.filter(({ name }) => names.test(name)), files.filter(({ name }) => !names.test(name))];
   // The files that may be radiographs among these of listFiles, those in ZIP files, too: each with a function that opens
   // it, and with its place in the ZIP file, or null; apart from them, the tables, and the other files that are no
-  // images. `damaged` are the names of ZIP files that cannot be read.
+  // images. `damaged` are the names of ZIP files, files and folders that cannot be read.
   const gather = async (files) => {
     const sources = [];
     const damaged = [];
     for (const { name, file } of files) {
-      if (!/\.zip$/i.test(file.name)) sources.push({ name, file, entry: null, open: async () => file });
+      if (!file) damaged.push(name);
+      else if (!/\.zip$/i.test(file.name)) sources.push({ name, file, entry: null, open: async () => file });
       else {
         try {
           const entries = await window.cxrZip.read(file);
@@ -147,9 +150,9 @@ window.cxrFiles ??= (() => {
     const french = !alike && window.cxr.language === "fr";
     const quote = (value) => {
       if (typeof value === "number") return french ? String(value).replace(".", ",") : String(value);
-      // A spreadsheet would run a cell that begins like a formula, or a part of one where semicolons separate cells; an
-      // apostrophe makes it text.
-      const text = String(value ?? "").replace(/(?:^|(?<=[;\t]))(?='*[=+\-@\t\r\n＝＋－＠])/g, "'");
+      // A spreadsheet would run a cell that begins like a formula, or a part of one where semicolons separate cells, or a
+      // line of it; an apostrophe makes it text.
+      const text = String(value ?? "").replace(/(?:^|(?<=[;\t\r\n]))(?='*[=+\-@\t\r\n＝＋－＠])/g, "'");
       return /[",;\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
     };
     const separator = french ? ";" : ",";

@@ -2,8 +2,8 @@
 
 Whenever Gradio is imported, it parses the source of its eighty components and writes a stub beside
 each, for editors: more than a third of the time that the import takes. It leaves out classes whose
-file is not known, so while it is imported here, none of its own is. Should a later version do
-without the question, nothing is lost but the time.
+file is not known, so while it is imported here, none of its own is. Should a later version not
+ask, only the time is lost.
 
 Packages that import Gradio import this before.
 """

@@ -52,9 +52,9 @@ const cellAt = (x, y) => {
   return map[row]?.[column] === undefined ? null : { row, column };
 };
 const evidenceAt = (x, y) => {
-  const { map, width, height, reference } = answered();
+  const { map, width, height } = answered();
   if (!cellAt(x, y)) return null;
-  return reference * interpolate(map, (y / height) * map.length, (x / width) * map[0].length);
+  return topOfScale() * interpolate(map, (y / height) * map.length, (x / width) * map[0].length);
 };
 
 // On narrow screens the scale opens the sliders; see stage.css.

@@ -40,10 +40,9 @@ class WaitingTime:
         return done
 
     def went(self, count: int) -> None:
-        """So many bytes have come or gone.
+        """Earn time by so many bytes that have come or gone, never more than there was at first.
 
-        Those of the past give no more than the time to begin with: what nobody reads goes quickly,
-        too, until the system's buffers are full.
+        Of an answer that nobody reads, the first bytes go quickly, too: into the system's buffers.
         """
         self._left = min(_SECONDS, self._left + count / _BYTES_PER_SECOND)
 

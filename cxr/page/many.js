@@ -130,18 +130,21 @@ const tryAgain = () => {
 const run = async () => {
   if (state.running) return;
   Object.assign(state, { running: true, cancelled: false, notice: null });
-  show();
-  for (;;) {
-    const [row] = waiting();
-    if (!row || state.cancelled) break;
-    const found = await classify(row);
-    if (typeof found === "string") {
-      state.notice = () => `${say(`state_${found}`)}. ${say(`todo_${found}`)}`;
-      break;
+  try {
+    show();
+    for (;;) {
+      const [row] = waiting();
+      if (!row || state.cancelled) break;
+      const found = await classify(row);
+      if (typeof found === "string") {
+        state.notice = () => `${say(`state_${found}`)}. ${say(`todo_${found}`)}`;
+        break;
+      }
+      cxrList.update(row.key, { ...found, by: props.answers });
     }
-    cxrList.update(row.key, { ...found, by: props.answers });
+  } finally {
+    state.running = false;
   }
-  state.running = false;
   show();
 };
 
@@ -162,7 +165,7 @@ const add = async (chosen) => {
   else if (!sources.length && !left.length) left.push(() => say("many_nothing"));
   state.left = left;
   show();
-  if (sources.length && !tooMany) {
+  if (sources.length && !tooMany && !cxrList.state.elsewhere) { // meanwhile another tab may have taken it over
     await cxrList.add(sources.sort((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true })));
     await run();
   }
@@ -185,6 +188,8 @@ const ACTIONS = {
   keep_all: () => { state.asking = false; show(); $("[data-do=delete]").focus(); },
   delete_all: () => {
     Object.assign(state, { asking: false, notice: null, left: [] });
+    table.filters = { ...NO_FILTERS };
+    remember();
     cxrList.clear();
     show();
     $("[data-do=files]").focus();

@@ -23,6 +23,7 @@ from cxr.gate.result import Correction
 from cxr.messages import Message
 from cxr.model.heatmap import scale_heatmap
 from cxr.outcome import Outcome, Status, answer_file
+from cxr.output.output_folder import stem_of
 from cxr.output.overlay import draw_overlay, png, shrink, with_caption
 from cxr.page.answer_values import map_value, message_values
 from cxr.page.failures import log_failure
@@ -86,16 +87,18 @@ def create_many(classifier: Classifier, *, turns: Turns, elem_id: str) -> gr.HTM
     def overlay_of(asked: Any) -> dict[str, str | bool | None]:
         """The radiograph with the heatmap of its row, a PNG in base64; null if there is none now.
 
+        ``stem`` is its name without the ending of the file's.
         ``busy`` says whether there may be one a little later.
         """
         try:
             with turns.take():
-                drawn = base64.b64encode(_overlay(asked, classifier)).decode()
-                return {"overlay": drawn, "busy": False}
+                name, content = _overlay(asked, classifier)
+                drawn = base64.b64encode(content).decode()
+                return {"overlay": drawn, "stem": stem_of(name), "busy": False}
         except Busy:
-            return {"overlay": None, "busy": True}
+            return {"overlay": None, "stem": None, "busy": True}
         except (CXRError, _NoMapError):  # its row says why; a log would name the file
-            return {"overlay": None, "busy": False}
+            return {"overlay": None, "stem": None, "busy": False}
 
     return gr.HTML(
         html_template=(_FOLDER / "many.html").read_text(encoding="utf-8"),
@@ -176,8 +179,8 @@ class _NoMapError(Exception):
     """What the browser sent is not the map of an answer."""
 
 
-def _overlay(asked: Any, classifier: Classifier) -> bytes:
-    """Draw the map that the browser was sent with the answer.
+def _overlay(asked: Any, classifier: Classifier) -> tuple[str, bytes]:
+    """The radiograph's name, and a PNG of it with the map that the browser was sent.
 
     Raises:
         RadiographError: there is no such upload.
@@ -194,7 +197,8 @@ def _overlay(asked: Any, classifier: Classifier) -> bytes:
     overlay = draw_overlay(Radiograph(pixels=pixels, name=name), heatmap)
     model = f"{classifier.bundle.name} {classifier.bundle.version}"
     worth = asked.get("worth")
-    return png(with_caption(overlay, model=model, worth=worth if worth in WORTHS else None))
+    known = worth if worth in WORTHS else None
+    return name, png(with_caption(overlay, model=model, worth=known))
 
 
 def _map(sent: Any) -> npt.NDArray[np.float32]:

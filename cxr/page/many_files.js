@@ -19,16 +19,18 @@ const csv = () => {
   })));
 };
 
-// The server draws what it has answered already: only the radiograph and its map are sent.
+// The server draws what it has answered already: only the radiograph and its map are sent. What it draws has a name
+// without the ending of the file's.
 const overlayOf = async (row) => {
   const file = await cxrList.fileOf(row);
   const { map, turns, name, worth } = row;
-  const { overlay } = await cxrFiles.patiently(async () => {
+  const { overlay, stem } = await cxrFiles.patiently(async () => {
     const { path } = await upload(file);
     return cxrFiles.reply(server.overlay_of({ path, name, map, turns, worth }));
   }, ({ busy }) => busy);
   if (!overlay) throw new Error("the server has none");
-  return Uint8Array.from(atob(overlay), (char) => char.charCodeAt(0));
+  const folder = name.slice(0, name.lastIndexOf("/") + 1);
+  return { stem: flat(folder + stem), content: Uint8Array.from(atob(overlay), (char) => char.charCodeAt(0)) };
 };
 // Downloads files as one ZIP or, where they are too large for that, as several.
 const packer = (name) => {
@@ -49,7 +51,10 @@ const packer = (name) => {
 const overlays = async () => {
   const pack = packer("overlays");
   const taken = new Set();
-  const answered = shownRows().filter((row) => row.status === "ok");
+  const found = shownRows().filter((row) => row.status === "ok");
+  const answered = found.filter((row) => verdictOf(row) !== "unread"); // as in the table
+  const unread = found.length - answered.length;
+  const left = waiting().length;
   Object.assign(state, { running: true, cancelled: false, notice: null });
   let failed = 0;
   for (const [done, row] of answered.entries()) {
@@ -57,18 +62,23 @@ const overlays = async () => {
     state.drawn = done / answered.length;
     state.packing = () => say("many_packing", { done: done + 1, total: answered.length });
     show();
-    const stem = cxrFiles.distinct(flat(row.name).replace(/\.[^.]*$/, ""), taken, (name) => name.toLowerCase());
     try {
-      pack.add(`${stem}.png`, await overlayOf(row));
+      const { stem, content } = await overlayOf(row);
+      pack.add(`${cxrFiles.distinct(stem, taken, (name) => name.toLowerCase())}.png`, content);
     } catch {
       failed += 1;
     }
   }
   Object.assign(state, { running: false, packing: null });
-  if (failed) state.notice = () => say("many_not_drawn", { failed });
-  if (!answered.length) state.notice = () => say("many_none_to_draw");
+  const said = [
+    failed && (() => say("many_not_drawn", { failed })),
+    unread && (() => say("many_not_read", { unread })),
+    !found.length && (() => say("many_none_to_draw")),
+  ].filter(Boolean);
+  if (said.length) state.notice = () => said.map((one) => one()).join(" ");
   show();
   if (!state.cancelled) pack.close();
+  if (!state.cancelled && waiting().length > left) await run(); // files that were added meanwhile
 };
 Object.assign(ACTIONS, { csv, overlays });
 

@@ -1,7 +1,6 @@
 // --- The table: which rows are shown in which order, and what is said of each; in the scope of many.js ---------
 
 const LABELS = ["PNEUMONIA", "NORMAL", "UNSURE"];
-const sayLabel = (label) => (label === "UNSURE" ? say("quiz_unsure") : say(`verdict_${label}`));
 // The verdict at the threshold that holds now; why there is none for the others. Who reads first has not seen it yet.
 const verdictOf = (row) => {
   if (row.status !== "ok") return row.status;
@@ -68,13 +67,20 @@ const seenRows = () => {
   return [...stay, ...shownRows().filter(({ key }) => !before.has(key))];
 };
 const isLabel = (target) => Boolean(target?.matches("[data-of=label]"));
-element.addEventListener("focusout", ({ target }) => {
-  if (isLabel(target)) setTimeout(() => {
-    if (!table.order || isLabel(document.activeElement)) return;
-    table.order = null;
-    show();
+let pressing = false; // between the two, a click would meet another line
+const sortAgain = () => {
+  if (!table.order || pressing || isLabel(document.activeElement)) return;
+  table.order = null;
+  show();
+};
+element.addEventListener("focusout", ({ target }) => { if (isLabel(target)) setTimeout(sortAgain); });
+element.addEventListener("pointerdown", () => { pressing = true; });
+for (const end of ["pointerup", "pointercancel"]) {
+  document.addEventListener(end, () => {
+    pressing = false;
+    setTimeout(sortAgain); // after the click
   });
-});
+}
 
 // Options [value, text]; written anew only in another language, since the menu may be open.
 const offer = (select, options, value) => {
@@ -89,7 +95,7 @@ const showFilters = () => {
   const options = {
     verdict: VERDICTS.map((one) => [one, sayVerdict(one)]),
     worth: WORTHS.map((one) => [one, say(`worth_${one}`)]),
-    own: [...LABELS.map((one) => [one, sayLabel(one)]), ["none", say("own_label_none")],
+    own: [...LABELS.map((one) => [one, cxr.nameOf(one, say)]), ["none", say("own_label_none")],
       ["differs", say("own_label_differs")]],
     remarks: [["some", say("remarks_some")], ["none", say("remarks_none")]],
   };
@@ -182,7 +188,7 @@ const labelChoice = (row) => {
   const select = document.createElement("select");
   Object.assign(select.dataset, { of: "label", key: row.key });
   select.setAttribute("aria-label", `${say("own_label")}, ${row.name}`);
-  offer(select, [["", "–"], ...LABELS.map((label) => [label, sayLabel(label)])], row.own);
+  offer(select, [["", "–"], ...LABELS.map((label) => [label, cxr.nameOf(label, say)])], row.own);
   return select;
 };
 
@@ -200,7 +206,7 @@ const sortBy = (by) => {
 };
 element.addEventListener("click", (event) => {
   const { key, sort, do: action } = event.target.closest("button")?.dataset ?? {};
-  if (key) cxrList.open(key, shownRows().map((row) => row.key));
+  if (key) cxrList.open(key, seenRows().map((row) => row.key));
   if (sort) sortBy(sort);
   if (action === "reverse") sortBy(table.by);
   if (action === "all") {

@@ -53,8 +53,9 @@ _TOOLS: dict[str, tuple[str, dict[str, Any]]] = {  # what each does, and what it
     "classify": (
         "Classify a frontal chest radiograph of a child. Returns a JSON object with status (ok, "
         "refused or error), probability of pneumonia (0 to 1), label (NORMAL, PNEUMONIA or "
-        "UNCERTAIN), in_range, threshold, uncertain (between which probabilities it is), reasons, "
-        "warnings, and evidence: how far to trust it. " + _NOT_A_DEVICE,
+        "UNCERTAIN), in_range, threshold, uncertain (the two probabilities between which the "
+        "label is UNCERTAIN), reasons, warnings, and evidence: what the answer is worth. "
+        + _NOT_A_DEVICE,
         {"image": _IMAGE, "threshold": _THRESHOLD},
     ),
     "heatmap": (

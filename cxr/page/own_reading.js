@@ -71,7 +71,7 @@ const showSession = () => {
   $(".feedback").hidden = !answered()?.in_range; // there is no verdict to agree with
   const all = notes();
   const read = all.filter((one) => one.own && one.verdict !== "OUTSIDE"); // where the model gives no verdict
-  const agreed = read.filter((one) => one.own === (one.verdict === "UNCERTAIN" ? "UNSURE" : one.verdict)).length;
+  const agreed = read.filter((one) => one.own === cxrRules.asReading(one.verdict)).length;
   const unsure = read.filter((one) => one.own === "UNSURE").length;
   const uncertain = read.filter((one) => one.verdict === "UNCERTAIN").length;
   const said = [];
@@ -85,13 +85,15 @@ const showSession = () => {
 // Where the note is kept that was saved last.
 const SAVED = { here: () => say("feedback_saved"), sent: () => say("feedback_sent"), nowhere: () => "" };
 let saved = "nowhere";
+let saving = 0; // only of the note that is shown it is said where it is
+const forgetSaved = () => { saved = "nowhere"; saving += 1; };
 const showNote = () => {
   const mine = answered() && noteOf(answered().id);
   for (const choice of element.querySelectorAll("[name=agree]")) {
     choice.checked = choice.value === mine?.feedback;
   }
   $(".comment").value = mine?.comment ?? "";
-  saved = "nowhere";
+  forgetSaved();
   showSession();
   beginFlag(mine);
 };
@@ -118,7 +120,7 @@ element.addEventListener("input", (event) => {
   // What is written stays if another radiograph is opened.
   if (event.target.matches(".comment, [name=agree]")) {
     saveNote();
-    saved = "nowhere";
+    forgetSaved();
     showSession();
   }
 });
@@ -131,14 +133,16 @@ element.addEventListener("click", async (event) => {
   const action = event.target.closest("[data-note]")?.dataset.note;
   if (action === "save") {
     const mine = saveNote();
-    saved = "here";
+    const now = ++saving;
+    let where = "here";
     if (props.keeps_notes) {
       const { id, file, ...nameless } = mine;
       try {
         await cxrFiles.reply(server.keep_note(nameless));
-        saved = "sent";
+        where = "sent";
       } catch { /* the note is in the browser all the same */ }
     }
+    if (now === saving) saved = where;
     showSession();
   }
   if (action === "download") {
@@ -149,6 +153,7 @@ element.addEventListener("click", async (event) => {
   if (action === "clear") {
     cxr.remember("notes", [], "sessionStorage");
     showNote();
+    (answered() && !waiting() ? $(".verdict") : $(".stage")).focus({ preventScroll: true }); // the button has gone
   }
 });
 

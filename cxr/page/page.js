@@ -92,15 +92,23 @@ window.cxr ??= (() => {
   const inDialogue = () => Boolean(document.querySelector("dialog[open]"));
 
   // Whether the reader reads first: answers are shown after the reader's own reading.
+  let readFirst = recall("read_first") === true;
   const setReadFirst = (first) => {
+    readFirst = first;
     remember("read_first", first);
     notify();
   };
+  // In another tab of the browser: then here, too, as if it had been said here.
+  addEventListener("storage", ({ key }) => {
+    if (key !== "cxr.read_first" || recall("read_first") === readFirst) return;
+    readFirst = recall("read_first") === true;
+    notify();
+  });
 
   return {
     get language() { return language; },
     get dark() { return document.body.classList.contains("dark"); },
-    get readFirst() { return recall("read_first") === true; },
+    get readFirst() { return readFirst; },
     remember, recall, setReadFirst, setLanguage, setDark, setView, say, translate, sayMore, ownThreshold, setThreshold,
     onChange: (listener) => { listeners.add(listener); listener(); },
     // At the reader's own threshold; OUTSIDE where the model's range does not reach.
@@ -115,8 +123,13 @@ window.cxr ??= (() => {
     // Whether a key is for what has the focus, and no shortcut.
     typing: (target) => inDialogue() || Boolean(target.closest?.("input:not([type=range]), textarea, select")),
     inDialogue,
-    // Messages of Python, a code and its values each, as sentences one after the other.
-    sentences: (messages, say) =>
-      messages.map(({ code, values }) => rules.asSentence(say(code, values))).join(" "),
+    // Messages of Python, a code and its values each, as sentences one after the other. A server of another version than
+    // the page's, or an answer that the browser has kept, may have one that this page does not know.
+    sentences: (messages, say) => messages.map(({ code, values }) => rules.asSentence(
+      Object.hasOwn(window.cxrTexts[language], code) ? say(code, values) : say("unknown_message"))).join(" "),
+    // The name of a reading, a person's or the model's.
+    nameOf: (reading, say) => (reading === "UNSURE" ? say("quiz_unsure") : say(`verdict_${reading}`)),
+    // Not written anew, and read out again, where it is the same.
+    write: (to, text) => { if (to.textContent !== text) to.textContent = text; },
   };
 })();

@@ -4,11 +4,14 @@
 const pointers = new Map(); // those that are down, each by its id as it was last
 let pinched = false; // from the second finger on, until the last one is lifted
 let takeBack = () => {}; // what the first finger began before the second showed that they pinch
+let doing = "move"; // what the first one does until it is lifted, whatever keys and tools are pressed meanwhile
+let pane = null; // where it does so
 
 const paneOf = ({ clientX }) => {
+  if (pane) return pane;
   const panes = [...element.querySelectorAll(".panes canvas:not([hidden])")];
-  return panes.find((pane) => {
-    const box = pane.getBoundingClientRect();
+  return panes.find((one) => {
+    const box = one.getBoundingClientRect();
     return clientX >= box.left && clientX <= box.right;
   }) ?? $("canvas.main");
 };
@@ -26,30 +29,30 @@ const fromMiddle = (at) => {
 const onStage = (event) => answered() && event.target.closest(".stage")
   && !event.target.closest("button, dialog");
 const doingOf = (event) => (event.shiftKey || event.buttons === 2 ? "window" : state.mode);
-const isBrush = (doing) => BRUSHES.includes(doing);
+const isBrush = (mode) => BRUSHES.includes(mode);
 
 // At a place of the radiograph; keyboard_pointer.js does the same by keys.
-const beginAt = (doing, at) => {
-  if (doing === "ruler") stage.ruler = [at, at];
-  if (isBrush(doing)) { beginStroke(at.x, at.y); brushAt(at.x, at.y); }
+const beginAt = (mode, at) => {
+  if (mode === "ruler") stage.ruler = [at, at];
+  if (isBrush(mode)) { beginStroke(at.x, at.y); brushAt(at.x, at.y); }
 };
-const goOn = (doing, at) => {
-  if (doing === "ruler") stage.ruler[1] = at;
-  else brushAt(at.x, at.y);
+const goOn = (mode, at) => {
+  if (mode !== "ruler") brushAt(at.x, at.y);
+  else if (stage.ruler) stage.ruler[1] = at; // it may have been put away meanwhile
   draw();
 };
-const endOf = (doing) => { if (isBrush(doing)) endStroke(); };
+const endOf = (mode) => { if (isBrush(mode)) endStroke(); };
 
 const begin = (event) => {
   const { ruler } = stage;
   const { window: levels } = state;
-  const doing = doingOf(event);
+  pane = paneOf(event);
+  doing = doingOf(event);
   takeBack = isBrush(doing) ? undo : () => { stage.ruler = ruler; state.window = levels; };
   beginAt(doing, placeOnRadiograph(placeIn(event)));
 };
 const drag = (event, last) => {
   const [dx, dy] = [event.clientX - last.clientX, event.clientY - last.clientY];
-  const doing = pinched ? "move" : doingOf(event); // the finger that is left after a pinch
   if (doing === "window") changeWindow(dx, dy);
   else if (doing === "move") move(dx, dy);
   else goOn(doing, placeOnRadiograph(placeIn(event)));
@@ -78,6 +81,7 @@ element.addEventListener("pointerdown", (event) => {
   else if (!pinched) {
     pinched = true;
     takeBack();
+    doing = "move"; // also the finger that is left after a pinch
     showTools();
     draw();
   }
@@ -95,8 +99,8 @@ element.addEventListener("pointermove", (event) => {
 });
 for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) {
   element.addEventListener(end, (event) => {
-    if (pointers.delete(event.pointerId)) endOf(state.mode);
-    if (!pointers.size) pinched = false;
+    if (pointers.delete(event.pointerId)) endOf(doing);
+    if (!pointers.size) [pinched, pane, doing] = [false, null, "move"];
   });
 }
 element.addEventListener("pointerleave", () => { stage.pointer = null; draw(); });

@@ -4,13 +4,12 @@
 const radiograph = { levels: null, canvas: document.createElement("canvas"), painted: "" };
 
 // An answer's levels. Meanwhile another radiograph may have been chosen: nothing that is shown is changed.
-const unpackLevels = async (value) => {
-  const packed = Uint8Array.from(atob(value.levels), (char) => char.charCodeAt(0));
+const unpackLevels = async ({ levels: coded, bits }) => {
+  const packed = Uint8Array.from(atob(coded), (char) => char.charCodeAt(0));
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
   const bytes = new Uint8Array(await new Response(stream).arrayBuffer());
-  delete value.levels; // a copy that nobody needs any more
   for (let i = 1; i < bytes.length; i += 1) bytes[i] += bytes[i - 1]; // they came as differences, modulo 256
-  if (value.bits !== 16) return bytes;
+  if (bits !== 16) return bytes;
   const count = bytes.length / 2; // all high bytes come first, then all low bytes
   const levels = new Uint16Array(count);
   for (let i = 0; i < count; i += 1) levels[i] = (bytes[i] << 8) | bytes[count + i];
@@ -72,7 +71,10 @@ const nextWindow = () => {
 };
 const changeWindow = (dx, dy) => {
   const [low, high] = state.window;
-  const width = Math.min(2, Math.max(0.01, (high - low) * Math.exp(dx / 250)));
+  // Markers may stretch the levels so far that the file's own window is narrow.
+  const [[black, white]] = Object.values(answered().windows);
+  const least = Math.min(0.01, (white - black) / 2);
+  const width = Math.min(2, Math.max(least, (high - low) * Math.exp(dx / 250)));
   const centre = Math.min(1, Math.max(0, (low + high) / 2 + dy / 600));
   state.window = [centre - width / 2, centre + width / 2];
   showTools();

@@ -121,6 +121,8 @@ window.cxrRules ??= (() => {
       if (one === undefined) return number(value, language);
       return isSingular(value, language) ? one : many;
     });
+  // The model's verdict as a reading, to be compared with people's.
+  const asReading = (verdict) => (verdict === "UNCERTAIN" ? "UNSURE" : verdict);
   const asSentence = (said) => {
     const stop = said === "" || ".?!".includes(said.at(-1)) ? "" : ".";
     return `${said.slice(0, 1).toUpperCase()}${said.slice(1)}${stop}`;
@@ -133,6 +135,6 @@ window.cxrRules ??= (() => {
   return {
     verdict, ownThreshold, viewsAgree, shownPercent, nearestPoint, predictiveValues, predictiveIntervals, ofThousand, atPrevalence,
     wholePercents, pooled, pooledWithout, calibrated,
-    number, decimal, percent, probability, threshold, prevalence, fill, asSentence,
+    number, decimal, percent, probability, threshold, prevalence, fill, asSentence, asReading,
   };
 })();

@@ -12,10 +12,11 @@ const stage = {
   waiting: false,
 };
 
-// As each radiograph begins: whole, upright, nothing measured, and the pointer moves it.
+// As each radiograph begins: whole, upright, nothing measured, all evidence shown, and the pointer moves it.
 const resetView = () => {
   state.view = { ...FRESH_VIEW };
   state.mode = "move";
+  state.least = props.least;
   Object.assign(state.pressed, { invert: false, lens: false });
   Object.assign(stage, { ruler: null, held: false, byKeys: false });
 };
@@ -49,10 +50,14 @@ const drawNow = () => {
   paintRadiograph();
   paintHeat();
   $(".plain").hidden = !state.pressed.side;
-  for (const canvas of element.querySelectorAll(".panes canvas:not([hidden])")) {
+  const canvases = [...element.querySelectorAll(".panes canvas:not([hidden])")];
+  for (const canvas of canvases) {
     const box = canvas.getBoundingClientRect();
     canvas.width = Math.round(box.width * devicePixelRatio);
     canvas.height = Math.round(box.height * devicePixelRatio);
+  }
+  keepInSight(); // it may have been turned, or the stage has another size
+  for (const canvas of canvases) {
     canvas.setAttribute("aria-label", say("radiograph", { name: value.name }));
     const matrix = matrixOf(canvas);
     const context = canvas.getContext("2d");
@@ -79,7 +84,7 @@ const drawRadiograph = (context, matrix, { plain = false, forFile = false } = {}
 const drawEvidence = (context, { width, height, line, forFile }) => {
   const { heatmap, contour, lungs, grid } = state.pressed;
   context.save();
-  const shown = !notSupported() || state.forced;
+  const shown = !blinded() && (!notSupported() || state.forced);
   if ((heatmap && shown) || forFile) {
     context.globalAlpha = state.opacity;
     context.drawImage(heat.canvas, 0, 0, width, height);
@@ -218,8 +223,14 @@ const zoom = (factor, at = { x: 0, y: 0 }) => {
   view.y = at.y - ((at.y - view.y) * next) / view.zoom;
   view.zoom = next;
   keepInSight();
+  draw();
 };
-const move = (dx, dy) => { state.view.x += dx; state.view.y += dy; keepInSight(); };
+const move = (dx, dy) => {
+  state.view.x += dx;
+  state.view.y += dy;
+  keepInSight();
+  draw();
+};
 const keepInSight = () => {
   const { view } = state;
   const canvas = $("canvas.main");
@@ -230,5 +241,4 @@ const keepInSight = () => {
   const [x, y] = [room(across, canvas.clientWidth), room(down, canvas.clientHeight)];
   view.x = Math.min(x, Math.max(-x, view.x));
   view.y = Math.min(y, Math.max(-y, view.y));
-  draw();
 };

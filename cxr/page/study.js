@@ -4,8 +4,7 @@
 //   setup → loading → read → aid → loading → … → results; from loading also → problem, for a radiograph without answer;
 //   from each → elsewhere, while another tab has the study
 //
-// desk.js comes before; study_labels.js, study_marks.js, radiograph.js, heat.js, stage.js, pointers.js, toolbar.js,
-// study_reading.js, study_figures.js, study_results.js and study_begin.js follow in the same scope.
+// study.py has the order of the scripts, which are in one scope.
 const { cxrStatistics, cxrStore, cxrTabs } = window;
 const MAX_FILES = 500;
 const OFFERED = { without: ["erase", "box", "side", "grid", "reset"], keys: { z: "undo" }, banner: () => null }; // see toolbar.js
@@ -22,13 +21,12 @@ const study = {
   others: [], // before the start: names of the files among those last chosen that are no images
   labels: null, // before the start: see study_labels.js
   ambiguous: [], // before the start: what the labels call several of the radiographs
-  about: {}, // reader (a code of the reader's own, or ""), begun (when, ISO 8601)
+  about: {}, // reader (a code of the reader's own, or ""), begun (when, ISO 8601), count (of the radiographs)
   problem: "", // what is said at the top
   unkept: false, // whether the browser could not keep something of it
 };
 const current = () => study.items[study.at];
-const blinded = () => study.phase === "read";
-const CAN_BE_TRIED_AGAIN = ["missing", "busy", "offline", "failed"];
+const blinded = () => study.phase !== "aid";
 
 const enter = (phase) => {
   study.phase = tab.held ? phase : "elsewhere";
@@ -52,7 +50,7 @@ const keeping = async (task) => {
 };
 // The store has the radiographs under their numbers, and other things under names.
 const itemsOf = (kept) => kept.filter(([key]) => Number.isInteger(key)).map(([, item]) => item);
-const keepItem = (at) => keeping(() => store.put(study.items[at].key, study.items[at]));
+const keepItem = (item) => keeping(() => store.put(item.key, item));
 
 // --- From one radiograph to the next -----------------------------------------------------------------------
 
@@ -68,6 +66,7 @@ const resume = async () => {
   } else if (kept) {
     study.items = itemsOf(kept);
     study.about = Object.fromEntries(kept)[ABOUT] ?? {};
+    if (study.items.length < study.about.count) study.problem = "partly_kept";
   }
   if (study.items.length) await next();
   else enter("setup");
@@ -77,6 +76,8 @@ let asking = 0; // only what was asked last is shown
 const next = async () => {
   if (!tab.held) return null;
   const mine = ++asking;
+  if (study.problem === "under_way") study.problem = "";
+  marks = [];
   study.at = study.items.findIndex((item) => !item.kind);
   Object.assign(state, { kind: "empty", value: null, forced: false });
   Object.assign(state.pressed, { heatmap: false, contour: false, lungs: false });
@@ -85,14 +86,10 @@ const next = async () => {
   state.kind = "reading";
   enter("loading");
   const item = current();
-  const found = await ask({ name: item.name, file: item.file });
+  const { levels, ...found } = await ask({ name: item.name, file: item.file }, () => mine === asking);
   if (mine !== asking) return null;
   const kind = found.kind === "answered" && !found.in_range ? "outside" : found.kind;
-  if (kind === "answered") {
-    const levels = await unpackLevels(found);
-    if (mine !== asking) return null;
-    loadRadiograph(found, levels);
-  }
+  if (kind === "answered") loadRadiograph(found, levels);
   Object.assign(state, { kind, value: found });
   if (kind !== "answered") return enter("problem");
   const twin = study.items.find(({ image, key }) => image === found.id && key !== item.key);
@@ -110,7 +107,7 @@ const next = async () => {
 const finish = async (values) => {
   const { file, ...rest } = current();
   study.items[study.at] = { ...rest, ...values };
-  await keepItem(study.at);
+  await keepItem(current());
   await next();
 };
 const leaveOut = () => finish({ kind: state.kind, reasons: state.value.reasons ?? state.value.warnings ?? [] });
@@ -120,7 +117,7 @@ const leaveOutTwin = async (twin) => {
   const { label } = current();
   const contradicted = twin.contradicted || Boolean(label && twin.label && label !== twin.label);
   Object.assign(twin, { contradicted, label: contradicted ? null : twin.label ?? label });
-  await keepItem(twin.key);
+  await keepItem(twin);
   const why = contradicted ? { code: "study_contradicted" } : { code: "study_duplicate" };
   await finish({ kind: "duplicate", reasons: [{ ...why, values: { name: twin.name } }] });
 };
@@ -140,10 +137,6 @@ const take = async (files) => {
   if (tables.length) await readTables(tables);
   study.others = others.map(({ name }) => name);
   await addChosen(sources);
-  if (study.chosen.length > MAX_FILES) {
-    study.chosen.length = 0;
-    study.problem = "limit";
-  }
   giveLabels();
   show();
 };
@@ -172,14 +165,19 @@ const giveLabels = () => {
 const addChosen = async (sources) => {
   const taken = new Set(study.chosen.map(({ name }) => name));
   const added = [];
+  let repeated = 0;
   for (const source of sources) {
     const { name, file, entry } = source;
     const alike = study.chosen.filter((one) => one.path === name && one.entry === entry
       && one.file.size === file.size && one.file.lastModified === file.lastModified);
-    if (await isAnyOf(source, alike)) study.repeated += 1;
+    if (await isAnyOf(source, alike)) repeated += 1;
     else added.push({ ...source, path: name, name: cxrFiles.distinct(name, taken) });
   }
-  study.chosen.push(...added);
+  if (study.chosen.length + added.length > MAX_FILES) study.problem = "limit"; // what was chosen before stays
+  else {
+    study.chosen.push(...added);
+    study.repeated += repeated;
+  }
 };
 const isAnyOf = async (source, others) => {
   const bytesOf = async ({ open }) => new Uint8Array(await (await open()).arrayBuffer());
@@ -207,7 +205,7 @@ const shuffled = (values) => {
 };
 const start = async () => {
   const sources = shuffled(study.chosen);
-  study.about = { reader: $(".reader").value.trim(), begun: new Date().toISOString() };
+  study.about = { reader: $(".reader").value.trim(), begun: new Date().toISOString(), count: sources.length };
   study.problem = "";
   enter("loading");
   await (beginning = keepAll(sources));
@@ -227,7 +225,7 @@ const keepAll = async (sources) => {
     } catch { // a damaged entry of a ZIP file
       study.items.push({ ...item, kind: "unreadable", reasons: [] });
     }
-    await keepItem(key);
+    await keepItem(study.items.at(-1));
   }
   await keeping(() => store.remove(BEGINNING));
   // From now on the browser's own copies are read: the disk may be taken away.
@@ -241,7 +239,7 @@ const end = async () => {
   for (const [at, { file, ...item }] of study.items.entries()) {
     if (item.kind) continue;
     study.items[at] = { ...item, kind: item.first ? "half" : "unread" };
-    await keepItem(at);
+    await keepItem(study.items[at]);
   }
   await next();
 };

@@ -7,7 +7,9 @@ const NOTICES = {
   table: () => say("study_table"),
   unkept: () => say("other_tab_unkept"),
   not_begun: () => say("study_not_begun"),
-  limit: () => say("many_limit", { limit: MAX_FILES }),
+  limit: () => say("study_limit", { limit: MAX_FILES }),
+  partly_kept: () => say("study_partly_kept", { kept: study.items.length, begun: study.about.count }),
+  under_way: () => say("study_under_way"),
 };
 let sure = ""; // what was asked for once: done if it is asked for again
 
@@ -18,7 +20,7 @@ const show = () => {
   const { phase, items, at } = study;
   $(".study").dataset.phase = phase;
   $(".study").dataset.state = state.kind;
-  $(".notice").textContent = NOTICES[study.problem]?.() ?? "";
+  cxr.write($(".notice"), NOTICES[study.problem]?.() ?? "");
   $(".notice").hidden = !study.problem;
   showSetup();
   $(".place strong").textContent = place();
@@ -88,6 +90,7 @@ const SURE = { end, forget };
 element.addEventListener("click", async (event) => {
   const { do: action } = event.target.closest("button")?.dataset ?? {};
   const twice = action && action === sure;
+  if (twice && event.detail > 1) return; // a double click asks once
   sure = action in SURE && !twice ? action : "";
   const doing = DOES[action]?.();
   if (twice) await SURE[action]();
@@ -117,6 +120,8 @@ $(".own-reading").addEventListener("submit", async (event) => {
   await submit();
   focusOnNext();
 });
+// The second click of a double click, which was for the reading before.
+$(".own-reading [type=submit]").addEventListener("click", (event) => { if (event.detail > 1) event.preventDefault(); });
 // Held down, Enter would submit the reading with the model's answer, too.
 $(".own-reading").addEventListener("keydown", (event) => {
   if (event.key === "Enter" && event.repeat) event.preventDefault();
@@ -134,10 +139,14 @@ $(".confidence").addEventListener("keydown", (event) => {
 const focusOnNext = () => {
   if (study.phase === "results") $(".results h2").focus();
   else if (study.phase === "problem") [...$(".problem").querySelectorAll("button")].find(({ hidden }) => !hidden)?.focus();
-  else if (["read", "aid"].includes(study.phase)) ($("[name=choice]:checked") ?? $("[name=choice]")).focus();
+  // The model's answer is read before the form is: Enter pressed twice would submit it unseen.
+  else if (study.phase === "aid") $(".verdict").focus();
+  else if (study.phase === "read") ($("[name=choice]:checked") ?? $("[name=choice]")).focus();
 };
 document.addEventListener("cxr:study", async ({ detail }) => {
-  if (study.phase === "setup") await choose(await cxrFiles.listFiles(detail));
+  if (study.phase === "setup") return choose(await cxrFiles.listFiles(detail));
+  study.problem = "under_way";
+  return show();
 });
 
 const tab = shareWithTabs();

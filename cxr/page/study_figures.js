@@ -5,8 +5,7 @@ const CATEGORIES = ["NORMAL", "UNSURE", "PNEUMONIA"];
 const [FEW, FEW_OF_A_LABEL] = [30, 15];
 // Kinds of radiographs that the model gives no answer to.
 const UNANSWERED = ["refused", "outside", "unreadable", "too_large", "missing", "failed"];
-const asCategory = (verdict) => (verdict === "UNCERTAIN" ? "UNSURE" : verdict);
-const modelOf = ({ answer }) => asCategory(answer.verdict);
+const modelOf = ({ answer }) => cxrRules.asReading(answer.verdict);
 
 // How sure of pneumonia, from -1 (sure of normal) to 1; unsure is in the middle.
 const scoreOf = ({ choice, confidence }) =>

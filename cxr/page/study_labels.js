@@ -19,15 +19,20 @@ const labelIn = (text) => {
 };
 const isWord = (text) => !YES_OR_NO.includes(text.trim().toLowerCase());
 
-// The text of a table, in UTF-8 or, as older spreadsheets write it, in Windows-1252.
+// The text of a table, in UTF-8 or UTF-16 ("Unicode text") or, as older spreadsheets write it, in Windows-1252.
 const textOf = (bytes) => {
+  const mark = [...new Uint8Array(bytes.slice(0, 2))].join();
+  if (["255,254", "254,255"].includes(mark)) {
+    return new TextDecoder(mark === "255,254" ? "utf-16le" : "utf-16be").decode(bytes);
+  }
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
     return new TextDecoder("windows-1252").decode(bytes);
   }
 };
-// Rows of a CSV file, whose cells are separated by commas, semicolons or tabs; quotes as in RFC 4180.
+// Rows of a CSV file, whose cells are separated by commas, semicolons or tabs; quotes as in RFC 4180, at the beginning of
+// a cell alone.
 const rowsOf = (text) => {
   const [line] = text.split(/\r?\n/, 1);
   const separator = [",", ";", "\t"].reduce((best, other) =>
@@ -38,7 +43,7 @@ const rowsOf = (text) => {
     const row = rows.at(-1);
     const char = text[i];
     if (char === '"' && quoted && text[i + 1] === '"') { row[row.length - 1] += '"'; i += 1; }
-    else if (char === '"') quoted = !quoted;
+    else if (char === '"' && (quoted || !row.at(-1))) quoted = !quoted;
     else if (quoted) row[row.length - 1] += char;
     else if (char === separator) row.push("");
     else if (char === "\n") rows.push([""]);

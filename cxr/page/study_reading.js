@@ -4,7 +4,7 @@ const PICTURE_SIDE = 360; // of the small pictures that the results show
 let since = 0; // when the reading began
 let touched = false; // whether the reader has set the slider in this reading
 
-const nameOf = (choice) => (choice === "UNSURE" ? say("quiz_unsure") : say(`verdict_${choice}`));
+const nameOf = (choice) => cxr.nameOf(choice, say);
 const sayReading = ({ choice, confidence }) => (confidence === null
   ? nameOf(choice) : say("study_sure", { choice: nameOf(choice), confidence: cxr.percent(confidence, 0) }));
 const fractionOf = (input) => Number(input.value) / 100;
@@ -60,7 +60,7 @@ const reveal = (begun = {}) => {
 const submit = async () => {
   if (study.phase === "read") {
     current().first = { ...reading(), marks: drawnMarks() };
-    await keepItem(study.at);
+    await keepItem(current());
     reveal();
   } else {
     const value = answered();
@@ -82,7 +82,6 @@ const summary = (value) => ({
   high: points().high_specificity,
   worth: value.worth,
   model: value.model,
-  model_name: value.model_name,
   software: props.software,
   overlap: current().first.marks.length ? overlapOf(value) : null,
 });
@@ -158,12 +157,7 @@ const showModel = () => {
   });
   const worth = cxrRules.asSentence(say("study_pair", { name: say("evidence"), value: say(`worth_${value.worth}`) }));
   $(".answer .means").textContent = `${worth} ${say(`worth_${value.worth}_${value.why}`)}`;
-  $(".warnings").hidden = !value.warnings.length;
-  $(".warnings").replaceChildren(...value.warnings.map((warning) => {
-    const item = document.createElement("li");
-    item.textContent = cxr.sentences([warning], say);
-    return item;
-  }));
+  showWarnings(value.warnings);
 };
 
 const showProblem = () => {

@@ -78,6 +78,7 @@ const stopAtSeen = () => {
 };
 $(".tools").addEventListener("focusin", (event) => stopAt(event.target));
 $(".tools").addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return; // the browser's own
   const tools = seenTools();
   const at = tools.indexOf(document.activeElement);
   const next = { ArrowRight: at + 1, ArrowLeft: at - 1 + tools.length, Home: 0, End: tools.length - 1 }[event.key];
@@ -99,6 +100,7 @@ const showTools = () => {
     button.setAttribute("aria-pressed", String(pressed[tool] ?? mode === tool));
   }
   $(".tools").hidden = !answered() && state.kind !== "reading"; // where the next one will have them
+  if (!answered() && $(".tools").contains(document.activeElement)) $(".stage").focus({ preventScroll: true });
   $(".tools").inert = !answered();
   $(".stage").dataset.mode = mode;
   if (!answered()) return;
@@ -146,9 +148,17 @@ const ACTIONS = {
   reset: () => {
     resetView();
     state.window = [...Object.values(answered().windows)[0]];
+    showSliders();
   },
-  turn: () => { state.view.turn = (state.view.turn + 1) % 4; },
-  flip: () => { state.view.flip = !state.view.flip; },
+  // What is in the middle of the stage stays there.
+  turn: () => {
+    const { x, y, turn, flip } = state.view;
+    const fit = fitOf($("canvas.main"));
+    state.view.turn = (turn + 1) % 4;
+    const larger = fitOf($("canvas.main")) / fit;
+    Object.assign(state.view, { x: larger * (flip ? y : -y), y: larger * (flip ? -x : x) });
+  },
+  flip: () => { Object.assign(state.view, { flip: !state.view.flip, x: -state.view.x }); },
   preset: nextWindow,
   full: () => (document.fullscreenElement ? document.exitFullscreen() : $(".desk").requestFullscreen()),
   help: () => showHelp(),
@@ -205,6 +215,7 @@ const KEYS = Object.fromEntries([...OFFERED_TOOLS.map(([name, key]) => [key, nam
 // Digits also by the key's place: some keyboards have them above signs.
 const DIGIT = /^Digit(\d)$/;
 const REPEATABLE = ["closer", "further"]; // others would switch on and off while their key is held down
+// Before all others that listen: Escape puts away a tool first, and ends something else only if there is none.
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || cxr.typing(event.target)) return;
   if (!element.isConnected || !element.offsetParent || !answered()) return;
@@ -213,7 +224,7 @@ document.addEventListener("keydown", (event) => {
   if (tool) {
     if (!event.repeat || REPEATABLE.includes(tool)) use(tool);
   }
-  else if (event.key === "Escape") {
+  else if (event.key === "Escape" && (state.mode !== "move" || stage.held || stage.byKeys)) {
     Object.assign(stage, { held: false, byKeys: false });
     state.mode = "move";
     showTools();
@@ -221,4 +232,4 @@ document.addEventListener("keydown", (event) => {
   }
   else return;
   event.preventDefault();
-});
+}, { capture: true });

@@ -1,4 +1,4 @@
-"""What browsers and clients send: files, of which no other is opened for them, names, numbers."""
+"""What browsers and clients send: names, numbers, and files, of which only uploads are opened."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def uploaded_file(path: str, *, name: str) -> Path:
             return found
     except (OSError, ValueError):  # not a valid path
         pass
-    raise UnreadableRadiograph(name, Message("no_upload"))
+    raise UnreadableRadiograph(Message("no_upload"), name=name)
 
 
 @contextmanager

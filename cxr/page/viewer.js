@@ -1,5 +1,5 @@
-// The viewer: one state at a time, and what leads from one to the next. desk.js comes before; radiograph.js, heat.js,
-// stage.js, pointers.js, toolbar.js, whatif.js, answer.js, flag.js, case_text.js and own_reading.js follow in the same scope.
+// The viewer: one state at a time, and what leads from one to the next. viewer.py has the order of the scripts, which are
+// in one scope.
 //
 //   empty → reading → answered | refused | unreadable | too_large | missing | busy | offline | failed
 Object.assign(state, {
@@ -27,18 +27,20 @@ const open = async (source) => {
   Object.assign(state, { source, picture, asked: null, own: null, forced: false });
   resetView();
   $(".not-kept").textContent = "";
+  $(".identifiers").checked = false; // asked for anew of each patient
+  $(".outside").open = false;
   beginReading();
   Object.assign(state.pressed, { heatmap: false, contour: false, side: false });
   if (source.file) cxrCases.show(null);
   cxrList.follow(source.file ?? null);
   become("reading");
-  const { asked = null, ...next } = await ask(source);
-  const levels = next.kind === "answered" ? await unpackLevels(next) : null;
+  const { asked = null, levels = null, ...next } = await ask(source, () => mine === chosen);
   if (mine !== chosen) return;
   if (levels) {
     loadRadiograph(next, levels);
     forgetErased(next);
   }
+  if (picture && next.picture) URL.revokeObjectURL(picture); // the server's takes its place
   // Whoever has read it first has seen its answer: the first reading counts.
   const own = noteOf(next.id)?.own ?? null;
   countInList(own);
@@ -80,7 +82,6 @@ element.addEventListener("click", (event) => {
 $(".picture").addEventListener("error", () => { $(".picture").hidden = true; });
 
 const PROBLEMS = ["refused", "unreadable", "too_large", "missing", "busy", "offline", "failed"];
-const CAN_BE_TRIED_AGAIN = ["missing", "busy", "offline", "failed"];
 
 const showState = () => {
   const { kind, value, source } = state;

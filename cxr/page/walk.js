@@ -49,8 +49,8 @@ document.addEventListener("keydown", (event) => {
   if (!element.isConnected || !element.offsetParent || $("nav").hidden) return;
   const action = KEYS[event.key.toLowerCase()] ?? KEYS[event.code.toLowerCase()];
   if (!action) return;
-  // Held down, a key would give a label and take it away by turns.
-  if (!(event.repeat && LABELS.includes(action))) ACTIONS[action]();
+  // Held down, a key would give a label and take it away by turns, or rush past radiographs.
+  if (!event.repeat) ACTIONS[action]();
   event.preventDefault();
 });
 

@@ -10,10 +10,10 @@ const forgetErased = (value) => {
 };
 const anyErased = () => erased?.some(Boolean);
 
-let corner = null; // where a stroke began
+let corner = null; // where a box began; null while a stroke is drawn
 const beginStroke = (x, y) => {
   before.push(erased.slice());
-  corner = { x, y };
+  corner = state.mode === "box" ? { x, y } : null;
 };
 const eraseAround = (row, column, radius) => {
   const { map } = answered();
@@ -33,7 +33,7 @@ const eraseBox = (x, y) => {
 };
 const brushAt = (x, y) => {
   const { map, width, height } = answered();
-  if (state.mode === "box") eraseBox(x, y);
+  if (corner) eraseBox(x, y);
   else if (!cellAt(x, y)) return;
   else eraseAround((y / height) * map.length - 0.5, (x / width) * map[0].length - 0.5, BRUSH);
   showWhatIf();
@@ -51,7 +51,10 @@ const drawBrush = (context, { width, height }) => {
   });
 };
 
-const endStroke = () => {};
+// A stroke that rubbed nothing out is none to take back.
+const endStroke = () => {
+  if (before.at(-1)?.every((value, i) => value === erased[i])) before.pop();
+};
 
 // The cell with the strongest evidence that still counts; null where none is left.
 const hottest = () => {

@@ -72,6 +72,7 @@ window.cxrList ??= (() => {
   // Sources are files, or entries of a ZIP file by their place in it: { name, file, entry }.
   const add = async (sources) => {
     await ready;
+    if (state.elsewhere) return;
     const batch = `${Date.now().toString(36)}-${Math.random().toString(36).slice(2, 8)}`;
     const taken = new Set([...rows.values()].map(({ name }) => name));
     const names = new Map(); // of the files: several entries have the same one
@@ -97,9 +98,10 @@ window.cxrList ??= (() => {
   let answering = null; // what answers now
   const renew = (by = answering) => {
     answering = by;
-    for (const row of rows.values()) {
-      if (by && row.status !== "waiting" && row.by !== by) forgetAnswer(row.key);
-    }
+    const others = [...rows.values()].filter((row) => by && row.status !== "waiting" && row.by !== by);
+    for (const row of others) Object.assign(row, NO_ANSWER);
+    others.forEach(keepRow);
+    if (others.length) notify(); // once all are changed: what others said may be unknown here
   };
   const forgetAnswer = (key) => update(key, NO_ANSWER);
   const clear = async () => {
@@ -152,15 +154,16 @@ window.cxrList ??= (() => {
     try {
       file = await fileOf(rows.get(key));
     } catch {
+      if (wanted !== key) return null;
       state.missing = rows.get(key)?.name ?? null;
       return back();
     }
-    if (wanted !== key) return;
+    if (wanted !== key) return null;
     Object.assign(state, { order, opened: key, file, missing: null });
     cxr.remember(OPENED, { key, order }, "sessionStorage");
     if (document.body.dataset.view === "many") scrollTo(0, 0);
     document.dispatchEvent(new CustomEvent("cxr:open", { detail: file }));
-    notify();
+    return notify();
   };
   // The key so many places further on; undefined beyond the ends.
   const further = (steps) => state.order[state.order.indexOf(state.opened) + steps];

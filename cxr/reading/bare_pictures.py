@@ -1,4 +1,4 @@
-"""JPEG and PNG pictures without what is told about them, before a decoder sees them.
+"""Strips JPEG and PNG files of comments, profiles and EXIF before a decoder sees them.
 
 Decoders parse comments, profiles and EXIF before anything can be checked, and some in time or
 memory that grows with the square of their size: a file of 1 MB took 4 GB, and one of 2 MB a minute.
@@ -26,7 +26,7 @@ _MAX_TAGS = 1000
 _WHOLE_NUMBERS = {3: "H", 4: "L"}  # types of TIFF 6.0, section 2, as `struct` knows them
 _PNG_CHUNKS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
 _MAX_CHUNKS = 100_000  # of a picture of 100 MB in chunks of 8 KB, 12,000
-_FORMATS = {  # how the files of others begin that people have pictures in
+_FORMATS = {  # by the first bytes, to name what is not read
     b"GIF8": "GIF",
     b"II*\0": "TIFF",
     b"MM\0*": "TIFF",
@@ -78,7 +78,7 @@ def bare_jpeg(content: bytes) -> BarePicture:
     """
     kept = [content[:2]]
     orientation = pictures = None  # of the first segment of each kind: there should be one
-    one = False  # picture, with a second that says only how bright it can be shown
+    has_gain_map = False  # Ultra HDR: a second picture says only how bright this one can be shown
     for marker, at in segments(content):
         if marker == START_OF_SCAN:
             kept.append(content[at - 2 :])
@@ -89,10 +89,10 @@ def bare_jpeg(content: bytes) -> BarePicture:
         elif orientation is None and _is(_EXIF, marker, content, at):
             orientation = _tag(content[at + 8 : end], _ORIENTATION) or 1
         elif _is(_XMP, marker, content, at):
-            one = one or _BRIGHTER in content[at:end]
+            has_gain_map = has_gain_map or _BRIGHTER in content[at:end]
         elif pictures is None and _is(_SEVERAL, marker, content, at):
             pictures = _tag(content[at + 6 : end], _NUMBER_OF_IMAGES) or 1
-    return BarePicture(b"".join(kept), orientation or 1, 1 if one else pictures or 1)
+    return BarePicture(b"".join(kept), orientation or 1, 1 if has_gain_map else pictures or 1)
 
 
 def _is(kind: tuple[int, bytes], marker: int, content: bytes, at: int) -> bool:

@@ -14,12 +14,11 @@ from cxr.reading.bare_pictures import bare_jpeg
 from cxr.reading.jpeg_markers import frame_size, require_few_scans
 
 
-def check_coded_picture(dataset: Dataset, name: str) -> None:
+def check_coded_picture(dataset: Dataset) -> None:
     """Refuse what would keep a decoder busy, and take it away before the pixels.
 
     Args:
         dataset: with one frame, which is coded; changed where it is JPEG that Pillow decodes.
-        name: what to call it in messages.
 
     Raises:
         UnreadableRadiograph: its size is another one than the header's.
@@ -27,10 +26,10 @@ def check_coded_picture(dataset: Dataset, name: str) -> None:
         struct.error: it is cut off within its header.
     """
     frame = get_frame(dataset.PixelData, 0, number_of_frames=1)
-    require_few_scans(frame, name)
+    require_few_scans(frame)
     if coded_size(frame) != (int(dataset.Rows), int(dataset.Columns)):
         # A decoder takes memory for what the picture says, whatever the header does.
-        raise UnreadableRadiograph(name, Message("dicom_other_size"))
+        raise UnreadableRadiograph(Message("dicom_other_size"))
     if dataset.file_meta.TransferSyntaxUID == JPEGBaseline8Bit:  # which Pillow decodes
         dataset.PixelData = encapsulate([bare_jpeg(frame).content])
 

@@ -30,7 +30,12 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from cxr.errors import RadiographTooLarge, UnreadableRadiograph, UnsupportedRadiograph
+from cxr.errors import (
+    RadiographError,
+    RadiographTooLarge,
+    UnreadableRadiograph,
+    UnsupportedRadiograph,
+)
 from cxr.messages import Message
 from cxr.reading.acquisition import Acquisition
 from cxr.reading.coded_picture import check_coded_picture
@@ -72,13 +77,12 @@ _LOOKED_INTO = (
 
 
 def read_dicom(
-    content: bytes, name: str, *, max_pixels: int
+    content: bytes, *, max_pixels: int
 ) -> tuple[npt.NDArray[np.float32], StoredLevels | None, Acquisition]:
     """Decode a DICOM file.
 
     Args:
         content: of the file.
-        name: what to call it in messages.
         max_pixels: more are not decoded.
 
     Returns:
@@ -90,31 +94,24 @@ def read_dicom(
         UnsupportedRadiograph: it is of another modality, has several frames, or its pixels are of
             a kind that is not read here.
         RadiographTooLarge: it has more than `max_pixels`, or unpacks to more than they need.
+        MemoryError: there is none left for it.
     """
     try:
         with quietly():
-            dataset = _read(content, name, max_pixels)
-            _check(dataset, name, max_pixels)
+            dataset = _read(content, max_pixels)
+            _check(dataset, max_pixels)
             stored = decode_pixels(dataset, content)
-            return *grey_levels(dataset, stored, name), _acquisition(dataset)
-    except (UnreadableRadiograph, UnsupportedRadiograph, RadiographTooLarge):
+            return *grey_levels(dataset, stored), _acquisition(dataset)
+    except (RadiographError, MemoryError):
         raise
-    except MemoryError as error:
-        raise RadiographTooLarge(name, Message("no_memory")) from error
-    except _TooManyElements:
-        raise RadiographTooLarge(name, Message("dicom_elements")) from None
     except Exception as error:
         # A decoder's words may quote the header, and so does the chain of an error in a log.
         message = Message("dicom_damaged", {"error": type(error).__name__})
-        raise UnreadableRadiograph(name, message) from None
-
-
-class _TooManyElements(Exception):
-    """A header has more elements than any radiograph's."""
+        raise UnreadableRadiograph(message) from None
 
 
 class _Bounded(io.BytesIO):
-    """A file that can be read so often and no more."""
+    """A file that raises an error after `_MAX_READS` reads."""
 
     def __init__(self, content: bytes) -> None:
         super().__init__(content)
@@ -124,15 +121,15 @@ class _Bounded(io.BytesIO):
         """As of any file.
 
         Raises:
-            _TooManyElements: it was read too often.
+            UnreadableRadiograph: it was read too often.
         """
         self._left -= 1
         if self._left < 0:
-            raise _TooManyElements
+            raise UnreadableRadiograph(Message("dicom_elements"))
         return super().read(size)
 
 
-def _read(content: bytes, name: str, max_pixels: int) -> Dataset:
+def _read(content: bytes, max_pixels: int) -> Dataset:
     """The data set, inflated here where it is deflated: pydicom would inflate without a bound."""
     file = _Bounded(content)
     read_preamble(file, force=True)
@@ -152,7 +149,7 @@ def _read(content: bytes, name: str, max_pixels: int) -> Dataset:
     unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
     unpacked = unpacker.decompress(file.read(), _MAX_BYTES_A_PIXEL * max_pixels)
     if unpacker.unconsumed_tail:
-        raise RadiographTooLarge(name, Message("dicom_inflated"))
+        raise RadiographTooLarge(Message("dicom_inflated"))
     inflated = read_dataset(_Bounded(unpacked), is_implicit_VR=False, is_little_endian=True)
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     inflated.file_meta = meta
@@ -175,7 +172,7 @@ def _check_lengths(dataset: Dataset) -> None:
     """Refuse what would take long, or much memory, once somebody looks into it.
 
     Raises:
-        _TooManyElements: there is such an element.
+        UnreadableRadiograph: there is such an element.
     """
     for tag in list(dataset.keys()):
         element = dataset.get_item(tag)
@@ -185,36 +182,36 @@ def _check_lengths(dataset: Dataset) -> None:
         if kind != "SQ":  # a sequence by its file alone would be read as one
             too_long = kind in _SHORT and element.length > _MAX_SHORT
             if too_long or element.VR == "SQ":
-                raise _TooManyElements
+                raise UnreadableRadiograph(Message("dicom_elements"))
         elif dictionary_keyword(tag) in _LOOKED_INTO:
             items = max((element.value or b"").count(item) for item in _ITEMS)
             if items > _MAX_ITEMS or element.length > _MAX_SEQUENCE:
-                raise _TooManyElements
+                raise UnreadableRadiograph(Message("dicom_elements"))
 
 
-def _check(dataset: Dataset, name: str, max_pixels: int) -> None:
+def _check(dataset: Dataset, max_pixels: int) -> None:
     """Refuse what is no radiograph, before any pixel is decoded."""
     _check_lengths(dataset)
     modality = _word(dataset, "Modality") or ""
     if modality not in _RADIOGRAPHS:
-        raise UnsupportedRadiograph(name, Message("dicom_modality", {"modality": modality}))
+        raise UnsupportedRadiograph(Message("dicom_modality", {"modality": modality}))
     if "PixelData" not in dataset or not (dataset.get("Rows") and dataset.get("Columns")):
-        raise UnreadableRadiograph(name, Message("dicom_no_picture"))
+        raise UnreadableRadiograph(Message("dicom_no_picture"))
     stored, high = dataset.get("BitsStored"), dataset.get("HighBit")
     if stored is not None and high is not None and int(high) != int(stored) - 1:
-        raise UnsupportedRadiograph(name, Message("dicom_high_bit"))
+        raise UnsupportedRadiograph(Message("dicom_high_bit"))
     frames = int(dataset.get("NumberOfFrames") or 1)
     if frames > 1:
-        raise UnsupportedRadiograph(name, Message("dicom_frames", {"count": frames}))
+        raise UnsupportedRadiograph(Message("dicom_frames", {"count": frames}))
     rows, columns = int(dataset.Rows), int(dataset.Columns)
     if rows * columns > max_pixels:
         sides = {"width": columns, "height": rows, "most": max_pixels}
-        raise RadiographTooLarge(name, Message("too_many_pixels", sides))
+        raise RadiographTooLarge(Message("too_many_pixels", sides))
     if any(keyword in dataset for keyword in _SEGMENTED):
-        raise UnsupportedRadiograph(name, Message("dicom_segmented"))
+        raise UnsupportedRadiograph(Message("dicom_segmented"))
     syntax = dataset.file_meta.TransferSyntaxUID
     if syntax.is_encapsulated and syntax != RLELossless:
-        check_coded_picture(dataset, name)
+        check_coded_picture(dataset)
 
 
 # --- The header -----------------------------------------------------------------------------------

@@ -22,14 +22,13 @@ _BEYOND = 1e30  # no detector's value; differences of two such values are still 
 
 
 def grey_levels(
-    dataset: Dataset, stored: npt.NDArray[Any], name: str
+    dataset: Dataset, stored: npt.NDArray[Any]
 ) -> tuple[npt.NDArray[np.float32], StoredLevels | None]:
     """Grey levels, or colours, of stored values.
 
     Args:
         dataset: that has been found to be a radiograph.
         stored: its values, see `cxr.reading.dicom_decoding.decode_pixels`.
-        name: what to call it in messages.
 
     Returns:
         float32 in [0, 1] with 0 for black: of shape (H, W), or (H, W, 3) in colour. And the levels
@@ -46,7 +45,7 @@ def grey_levels(
     if stored.ndim == 3 and stored.shape[2] == 3:
         return _scaled(stored, 0, 2 ** int(dataset.BitsStored) - 1), None
     if photometric not in ("MONOCHROME1", "MONOCHROME2") or stored.ndim != 2:
-        raise UnsupportedRadiograph(name, Message("dicom_photometric"))
+        raise UnsupportedRadiograph(Message("dicom_photometric"))
     inverted = photometric == "MONOCHROME1"
     values = np.asarray(apply_modality_lut(stored, dataset))
     if not (np.abs(values) < _BEYOND).all():  # or NaN
@@ -104,16 +103,16 @@ def _through_table(values: npt.NDArray[Any], dataset: Dataset) -> npt.NDArray[np
 
 
 def _through_window(values: npt.NDArray[np.float64], dataset: Dataset) -> npt.NDArray[np.float32]:
-    """Values as shares of the display's range (PS3.3 section C.11.2.1.2)."""
+    """Values as fractions of the display's range (PS3.3 section C.11.2.1.2)."""
     centre, width = _window(dataset)
     function = str(dataset.get("VOILUTFunction") or "LINEAR")
     if function == "SIGMOID":
-        shares = 1 / (1 + np.exp(np.clip(-4 * (values - centre) / width, -500, 500)))
+        fractions = 1 / (1 + np.exp(np.clip(-4 * (values - centre) / width, -500, 500)))
     elif function == "LINEAR_EXACT":
-        shares = (values - centre) / width + 0.5
+        fractions = (values - centre) / width + 0.5
     else:
-        shares = (values - (centre - 0.5)) / max(width - 1, 1e-6) + 0.5
-    return np.asarray(np.clip(shares, 0, 1), dtype=np.float32)
+        fractions = (values - (centre - 0.5)) / max(width - 1, 1e-6) + 0.5
+    return np.asarray(np.clip(fractions, 0, 1), dtype=np.float32)
 
 
 def _window(dataset: Dataset) -> tuple[float, float]:
@@ -142,7 +141,7 @@ def _window_ends(dataset: Dataset) -> tuple[float, float] | None:
 def _without_padding(
     values: npt.NDArray[Any], stored: npt.NDArray[Any], dataset: Dataset, *, inverted: bool
 ) -> tuple[npt.NDArray[Any], float, float]:
-    """Values with what pads them as dark as the darkest; the lowest and the highest beside it.
+    """Values with the padding as dark as the darkest; lowest and highest of what is no padding.
 
     Padding is one stored value, or a range of them (PS3.3 section C.7.5.1.1.2).
     """

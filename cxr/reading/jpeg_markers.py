@@ -37,12 +37,11 @@ def frame_size(content: bytes) -> tuple[int, int] | None:
     return None
 
 
-def require_few_scans(content: bytes, name: str) -> None:
+def require_few_scans(content: bytes) -> None:
     """Refuse a picture that would be decoded for minutes: each scan is a pass over all pixels.
 
     Args:
         content: of a JPEG picture, with whatever follows its end, as other pictures.
-        name: what to call it in messages.
 
     Raises:
         UnsupportedRadiograph: it has more scans than any encoder writes.
@@ -51,7 +50,7 @@ def require_few_scans(content: bytes, name: str) -> None:
     for number, (marker, _) in enumerate(segments(content)):
         scans += marker == START_OF_SCAN
         if scans > _MAX_SCANS or number >= _MAX_SEGMENTS:
-            raise UnsupportedRadiograph(name, Message("scans"))
+            raise UnsupportedRadiograph(Message("scans"))
 
 
 def segments(content: bytes) -> Iterator[tuple[int, int]]:

@@ -82,8 +82,8 @@ def read_radiograph(source: Source, *, name: str | None = None) -> Radiograph:
     """Decode a JPEG, PNG or DICOM file into a `Radiograph`.
 
     Eight-bit grey is divided by 255, and sixteen-bit by the highest value of as many bits as are
-    used. Colour becomes its luminance (ITU-R BT.601); transparent pixels become black, as
-    unexposed radiograph is.
+    used. Colour becomes its luminance (ITU-R BT.601); transparent pixels become black, like
+    what is not exposed.
     DICOM: see `cxr.reading.dicom`.
 
     Args:
@@ -99,85 +99,96 @@ def read_radiograph(source: Source, *, name: str | None = None) -> Radiograph:
             space or modality.
         RadiographTooLarge: it exceeds `MAX_PIXELS` or `MAX_BYTES`.
     """
-    content, name = _read_bytes(source, name)
+    name = name or _name_of(source)
+    try:
+        return _radiograph(_read_bytes(source), name)
+    except RadiographError as error:
+        error.name = name
+        raise
+
+
+def _name_of(source: Source) -> str:
+    """The name of the file, without its folder."""
+    if isinstance(source, str | os.PathLike):
+        return Path(source).name
+    return Path(str(getattr(source, "name", "the picture"))).name
+
+
+def _radiograph(content: bytes, name: str) -> Radiograph:
     acquisition, stored = UNKNOWN, None
     try:
         if is_dicom(content):
             from cxr.reading.dicom import read_dicom
 
-            levels, stored, acquisition = read_dicom(content, name, max_pixels=MAX_PIXELS)
+            levels, stored, acquisition = read_dicom(content, max_pixels=MAX_PIXELS)
         else:
-            image = _open(content, name)
-            levels = _levels(image, name)
+            image = _open(content)
+            levels = _levels(image)
             if image.mode in _SIXTEEN_BIT_MODES:
                 white = _white_of(np.asarray(image))
                 stored = StoredLevels.from_values(levels * white, low=0, high=white)
         pixels, colour = _without_colour(levels)
     except Image.DecompressionBombError as error:
-        message = Message("bomb", {"most": MAX_PIXELS})
-        raise RadiographTooLarge(name, message) from error
+        raise RadiographTooLarge(Message("bomb", {"most": MAX_PIXELS})) from error
     except RadiographError:
         raise
     except MemoryError as error:
-        raise RadiographTooLarge(name, Message("no_memory")) from error
+        raise RadiographTooLarge(Message("no_memory")) from error
     except Exception as error:  # decoders answer damage with a dozen kinds: zlib, struct, Syntax, …
-        raise UnreadableRadiograph(name, Message("damaged", {"error": str(error)})) from error
+        raise UnreadableRadiograph(Message("damaged", {"error": str(error)})) from error
     height, width = pixels.shape
     if min(height, width) < MIN_SIDE:
         sides = {"width": width, "height": height, "least": MIN_SIDE}
-        raise UnsupportedRadiograph(name, Message("too_small", sides))
+        raise UnsupportedRadiograph(Message("too_small", sides))
     if not np.isfinite(pixels).all():
-        raise UnreadableRadiograph(name, Message("damaged", {"error": "no finite grey levels"}))
+        raise UnreadableRadiograph(Message("damaged", {"error": "no finite grey levels"}))
     pixels.setflags(write=False)
     return Radiograph(
         pixels=pixels, name=name, colour=colour, acquisition=acquisition, stored=stored
     )
 
 
-def _read_bytes(source: Source, name: str | None) -> tuple[bytes, str]:
-    """The whole content and a name for it; at most one byte over the limit is ever read."""
+def _read_bytes(source: Source) -> bytes:
+    """The whole content; at most one byte over the limit is ever read."""
     if isinstance(source, bytes):
-        content, name = source, name or "the picture"
+        content = source
     elif isinstance(source, str | os.PathLike):
-        path = Path(source)
-        name = name or path.name
         try:
-            with path.open("rb") as file:
+            with Path(source).open("rb") as file:
                 content = file.read(MAX_BYTES + 1)
         except (OSError, ValueError) as error:  # a path with a null byte is of no file
             reason = getattr(error, "strerror", None) or str(error)
-            raise UnreadableRadiograph(name, Message("unopened", {"reason": reason})) from error
+            raise UnreadableRadiograph(Message("unopened", {"reason": reason})) from error
     else:
-        name = name or Path(str(getattr(source, "name", "the picture"))).name
         content = source.read(MAX_BYTES + 1)
     if not content:
-        raise UnreadableRadiograph(name, Message("empty"))
+        raise UnreadableRadiograph(Message("empty"))
     if len(content) > MAX_BYTES:
-        raise RadiographTooLarge(name, Message("too_many_bytes", {"most": MAX_BYTES // 1_000_000}))
-    return content, name
+        raise RadiographTooLarge(Message("too_many_bytes", {"most": MAX_BYTES // 1_000_000}))
+    return content
 
 
-def _open(content: bytes, name: str) -> Image.Image:
+def _open(content: bytes) -> Image.Image:
     """The picture behind its header, upright, refused before any pixel of it is decoded."""
     if content.startswith(JPEG_START):
-        require_few_scans(content, name)
+        require_few_scans(content)
     picture = bare_picture(content)
     if picture is None:
         if known := known_format(content):
-            raise UnsupportedRadiograph(name, Message("format", {"format": known}))
-        raise UnreadableRadiograph(name, Message("no_picture"))
+            raise UnsupportedRadiograph(Message("format", {"format": known}))
+        raise UnreadableRadiograph(Message("no_picture"))
     if picture.pictures > 1:
         count = {"count": picture.pictures}
-        raise UnsupportedRadiograph(name, Message("several_pictures", count))
+        raise UnsupportedRadiograph(Message("several_pictures", count))
     try:
         # These alone: Pillow would try dozens of formats, each with its own ways to take time.
         image: Image.Image = Image.open(io.BytesIO(picture.content), formats=("JPEG", "PNG"))
     except UnidentifiedImageError as error:
-        raise UnreadableRadiograph(name, Message("no_picture")) from error
+        raise UnreadableRadiograph(Message("no_picture")) from error
     width, height = image.size
     if width * height > MAX_PIXELS:
         sides = {"width": width, "height": height, "most": MAX_PIXELS}
-        raise RadiographTooLarge(name, Message("too_many_pixels", sides))
+        raise RadiographTooLarge(Message("too_many_pixels", sides))
     if _has_deep_colour(picture.content):
         image.load()  # Pillow refuses what is damaged
         image.close()
@@ -210,13 +221,13 @@ def _deep_colour(content: bytes) -> Image.Image:
     )
 
 
-def _levels(image: Image.Image, name: str) -> npt.NDArray[np.float32]:
+def _levels(image: Image.Image) -> npt.NDArray[np.float32]:
     """Pixels of shape (H, W), or (H, W, 3) in colour, float32 in [0, 1]."""
     if image.mode in _SIXTEEN_BIT_MODES:
         values = np.asarray(image)
         return values.astype(np.float32) / np.float32(_white_of(values))
     if image.mode not in _EIGHT_BIT_MODES:
-        raise UnsupportedRadiograph(name, Message("colour_space", {"mode": image.mode}))
+        raise UnsupportedRadiograph(Message("colour_space", {"mode": image.mode}))
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", rgba.size, "black"), rgba)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from playwright.sync_api import Page, expect
 
 
@@ -13,6 +15,15 @@ def settled(page: Page) -> str:
     """The phase of the study once the radiograph is there, or the results."""
     page.wait_for_selector(".study:not([data-phase=loading])")
     return page.locator(".study").get_attribute("data-phase") or ""
+
+
+def begin(page: Page, paths: list[Path]) -> None:
+    """Begin a study of these files."""
+    page.locator("nav [data-view=study]").click()
+    phase(page, "setup")
+    page.set_input_files("#study .pick-files", paths)
+    page.locator("#study [data-do=start]").click()
+    phase(page, "read")
 
 
 def read(page: Page, choice: str, confidence: int) -> None:

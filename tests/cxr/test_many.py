@@ -74,7 +74,7 @@ def test_many_images(
         asked = route.request.post_data_json
         if asked["fn_name"] == "overlay_of" and not refused:
             refused.append(asked)
-            route.fulfill(json={"overlay": None, "busy": True})
+            route.fulfill(json={"overlay": None, "stem": None, "busy": True})
         else:
             route.continue_()
 
@@ -243,10 +243,14 @@ def test_the_overlay_is_the_answers_own_map(
     assert colour[200:, :40].all()  # where that corner lies in the radiograph as it came
     assert not colour[:60].any()
     for odd in (None, "map", [], [[]], [[float("nan")]], [[1], [1, 2]], [[[1]]], [[0] * 999]):
-        assert table.overlay_of({**asked, "map": odd}) == {"overlay": None, "busy": False}
+        assert table.overlay_of({**asked, "map": odd}) == {
+            "overlay": None,
+            "stem": None,
+            "busy": False,
+        }
     monkeypatch.setattr(waiting_turns, "_MAX_WAIT", 0.01)
     crowded = create_many(tiny_classifier, turns=Turns(0), elem_id="crowded")
-    assert crowded.overlay_of(asked) == {"overlay": None, "busy": True}
+    assert crowded.overlay_of(asked) == {"overlay": None, "stem": None, "busy": True}
 
 
 def test_no_file_but_an_upload_is_ever_opened(
@@ -272,7 +276,7 @@ def test_no_file_but_an_upload_is_ever_opened(
     assert asked_name({"name": "half a character \ud800.png"}) == "half a character ?.png"
     for odd in (None, [], {"path": "\0"}, {"path": [1]}, {"name": {}}):
         assert table.classify_one(odd)["status"] == "error"
-        assert table.overlay_of(odd) == {"overlay": None, "busy": False}
+        assert table.overlay_of(odd) == {"overlay": None, "stem": None, "busy": False}
 
 
 def test_a_line_stays_where_it_is_while_it_is_labelled_by_keys(page: Page, archive: Path) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cxr.output.output_folder import stem_of
 from cxr.output.overlay import colour_table, draw_overlay, png, shrink, with_caption
 from cxr.reading.radiograph import Radiograph
 
@@ -74,3 +75,17 @@ def test_a_picture_is_shrunk_to_its_longer_side_and_never_enlarged() -> None:
     assert shrink(chessboard.T, 150).shape == (150, 50)
     assert shrink(chessboard, 300) is chessboard
     assert shrink(np.zeros((2, 1000), np.uint8), 100).shape == (1, 100)
+
+
+@pytest.mark.parametrize(
+    ("file", "stem"),
+    [
+        ("folder/image.JPEG", "image"),
+        ("1.2.840.113619.2.55.3.101", "1.2.840.113619.2.55.3.101"),
+        ("1.2.840.dcm", "1.2.840"),
+        (".png", ".png"),
+        ("image.png (2)", "image.png (2)"),
+    ],
+)
+def test_results_are_called_as_their_radiograph_without_its_ending(file: str, stem: str) -> None:
+    assert stem_of(file) == stem

@@ -99,7 +99,7 @@ def test_what_is_said_of_one_radiograph_is_not_said_of_the_next(
 ) -> None:
     another = tmp_path / "another.png"
     cv2.imwrite(str(another), cv2.imread(str(image_file))[:, ::-1])
-    page.evaluate("localStorage.setItem('cxr.read_first', 'true')")
+    page.evaluate("window.cxr.setReadFirst(true)")
     answered(page, image_file)
     page.locator("[name=own][value=PNEUMONIA]").check()
     set_slider(page, ".confidence", 90)
@@ -123,7 +123,7 @@ def test_what_is_said_of_one_radiograph_is_not_said_of_the_next(
 def test_who_reads_first_reads_first_in_the_list_too(
     page: Page, archive: Path, tmp_path: Path
 ) -> None:
-    page.evaluate("localStorage.setItem('cxr.read_first', 'true')")
+    page.evaluate("window.cxr.setReadFirst(true)")
     choose_many(page, archive)
     expect(many_status(page)).to_contain_text(" 0 left", timeout=30_000)
     one, two = row_of(page, "ward/one.png"), row_of(page, "ward/=two.png")
@@ -152,6 +152,13 @@ def test_who_reads_first_reads_first_in_the_list_too(
         "",
     )
     assert float(table["ward/=two.png"]["probability"]) > 0
+    with page.expect_download() as waiting:
+        page.locator("[data-do=overlays]").click()
+    waiting.value.save_as(tmp_path / "overlays.zip")
+    with zipfile.ZipFile(tmp_path / "overlays.zip") as overlays:
+        assert overlays.namelist() == ["ward_=two.png"]
+    said = "2 radiographs are not in the ZIP file: you have not read them yet"
+    expect(page.locator("#many .notice")).to_contain_text(said)
     one.get_by_role("button").click()  # it has been read: its answer is shown, and it counts again
     expect(page.locator("#viewer .answer")).to_be_visible()
     page.keyboard.press("a")
@@ -172,7 +179,7 @@ def test_notes_outlast_a_browser_that_keeps_nothing(page: Page, image_file: Path
 
 
 def test_a_confidence_that_was_not_said_is_none(page: Page, image_file: Path) -> None:
-    page.evaluate("localStorage.setItem('cxr.read_first', 'true')")
+    page.evaluate("window.cxr.setReadFirst(true)")
     answered(page, image_file)
     page.locator("[name=own][value=NORMAL]").check()
     page.locator(".own-reading button").click()
@@ -182,7 +189,7 @@ def test_a_confidence_that_was_not_said_is_none(page: Page, image_file: Path) ->
 
 
 def test_the_reader_may_be_unsure(page: Page, image_file: Path, tmp_path: Path) -> None:
-    page.evaluate("localStorage.setItem('cxr.read_first', 'true')")
+    page.evaluate("window.cxr.setReadFirst(true)")
     answered(page, image_file)
     page.locator("[name=own][value=UNSURE]").check()
     expect(page.locator(".own-reading .confidence")).to_be_disabled()

@@ -223,6 +223,8 @@ def test_by_keys_from_a_zip_file_and_ended_early(
     phase(page, "aid")
     expect(page.locator("#study .own-reading output")).to_have_text("55%")
     page.keyboard.press("z")  # marks are those made without the model
+    page.keyboard.press("Tab")  # from the model's answer
+    expect(page.locator("#study [value=NORMAL]")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator("#study .place strong")).to_have_text("Radiograph 2 of 2")
     phase(page, "read")

@@ -60,7 +60,7 @@ def test_what_was_set_on_a_radiograph_is_not_set_on_the_next(
     answered(page, image_file)
     for tool in ("invert", "lens", "erase"):
         page.locator(f"[data-tool={tool}]").click()
-    page.evaluate("localStorage.setItem('cxr.read_first', 'true')")
+    page.evaluate("window.cxr.setReadFirst(true)")
     another = tmp_path / "another.png"
     cv2.imwrite(str(another), cv2.imread(str(image_file))[:, ::-1])
     answered(page, another)

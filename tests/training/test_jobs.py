@@ -34,7 +34,7 @@ def queue(tmp_path: Path) -> Iterator[JobQueue]:
     yield queue
     for job in queue.jobs():
         queue.stop(job.name)
-    wait_until(lambda: not queue.is_worked())
+    wait_until(lambda: not queue.has_worker())
     if queue._worker:
         queue._worker.wait(timeout=30)
 
@@ -155,7 +155,7 @@ def test_a_job_whose_worker_died_counts_as_stopped(queue: JobQueue) -> None:
     assert states(queue) == {"first": "stopped"}
     with FileLock(queue.folder / "worker.lock"):
         assert states(queue) == {"first": "running"}
-        assert queue.is_worked()
+        assert queue.has_worker()
     # Another worker runs what waits, and does not take that one for running.
     queue.add("fit", "second", tiny.CONFIG, Path("images"))
     queue.stop("second")
@@ -207,7 +207,7 @@ def test_a_worker_outlives_who_started_it_and_takes_one_after_the_other(
         # With all that belongs to its terminal, as when that is closed.
         os.kill(process.pid, signal.SIGKILL)
     wait_until(lambda: states(queue) == {"good": "finished", "bad": "failed"})
-    wait_until(lambda: not queue.is_worked())
+    wait_until(lambda: not queue.has_worker())
     good = read_run(queue.runs / "good")
     assert good is not None
     assert len(good.history) == 2
@@ -241,5 +241,5 @@ def test_a_training_ends_with_its_worker_and_can_be_resumed(
     log = queue.jobs_folder / "long" / "log.txt"
     wait_until(lambda: "going on after epoch" in log.read_text())
     queue.stop("long")
-    wait_until(lambda: not queue.is_worked())
+    wait_until(lambda: not queue.has_worker())
     assert states(queue) == {"long": "stopped"}

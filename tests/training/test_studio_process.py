@@ -159,7 +159,7 @@ def test_from_a_data_folder_to_a_compared_model(
         studio.kill()
         queue = JobQueue(runs)
         queue.stop("mine")
-        wait_until(lambda: not queue.is_worked())
+        wait_until(lambda: not queue.has_worker())
 
 
 # --- Who may use it -------------------------------------------------------------------------------

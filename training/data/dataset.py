@@ -180,9 +180,9 @@ def make_record(root: Path, path: Path, label: int, *, split: str) -> Record:
 
 
 def told_apart(records: Iterable[Record]) -> list[Record]:
-    """Records in which images of one name in two folders are of two patients.
+    """Records in which equal names in two folders count as two patients.
 
-    Only where the name tells the patient, they are of one.
+    Unless the name itself identifies the patient.
     """
     records = list(records)
     unnamed = [record for record in records if named_patient(record) is None]

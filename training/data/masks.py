@@ -43,7 +43,7 @@ def read_mask(path: Path, size: int) -> npt.NDArray[np.float32]:
     except (OSError, ValueError, cv2.error):
         mask = None
     if mask is None:
-        raise UnreadableRadiograph(str(path), Message("no_mask"))
+        raise UnreadableRadiograph(Message("no_mask"), name=str(path))
     inside = np.asarray(np.atleast_3d(mask).any(axis=2), dtype=np.float32)
     fractions = cv2.resize(inside, (size, size), interpolation=cv2.INTER_AREA)
     return np.asarray(fractions >= 0.5, dtype=np.float32)

@@ -93,7 +93,7 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
             ``logit`` (B, 2), and for the evidence network also ``lungs`` and ``evidence``
             (B, h, w, 2); all float32.
         """
-        # Zeros at the end of a seed count for nothing, so what it is for stands at its beginning.
+        # NumPy ignores zeros at the end of a seed, so its purpose comes first.
         rng = np.random.default_rng((_BATCH, self.config.seed, self.epoch, index))
         chosen = self._order()[index * self.class_rows :][: self.class_rows]
         rows = [self._class_row(row, rng) for row in chosen]

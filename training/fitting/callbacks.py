@@ -26,12 +26,12 @@ _MAX_STEPS = 1_000_000  # in an epoch
 
 
 class Diverged(RunError):
-    """The loss or the answers are no numbers any more."""
+    """The loss or the answers are not finite any more."""
 
     def __init__(self, run: RunFolder) -> None:
-        """In this run."""
+        """Name the run."""
         super().__init__(
-            f"{run.folder}: the training diverged: its loss or its answers are no numbers any "
+            f"{run.folder}: the training diverged: its loss or its answers are not finite any "
             "more. Choose a lower learning rate, and another --out."
         )
 

@@ -65,12 +65,12 @@ _CHOICES = {
 
 
 class OutOfRange(ValueError):
-    """A field of a configuration, its `name`, is not from `low` to `high`, or one of `but`."""
+    """A field of a configuration is not from `low` to `high`, or is an excluded value (`but`)."""
 
     def __init__(
         self, name: str, value: Any, *, low: float, high: float, but: Sequence[float] = ()
     ) -> None:
-        """Take these, and the value."""
+        """Take the name of the field, its value, and what it may be."""
         excluded = f", but not {but[0]}" if but else ""
         super().__init__(f"Expected {name} from {low} to {high}{excluded}. Received: {value!r}")
         self.name, self.low, self.high, self.but = name, low, high, but

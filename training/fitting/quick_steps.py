@@ -1,4 +1,4 @@
-"""What makes a fit's steps quick: the first is traced once and run as it is, memory is used again.
+"""Makes steps quick: TensorFlow traces a step once, optimises no graph, and reuses memory.
 
 A step of the evidence network has thousands of operations. TensorFlow traces it anew where it made
 variables on the way, and an optimizer computes the learning rate anew for each kernel.

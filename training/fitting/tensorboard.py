@@ -12,7 +12,7 @@ import keras
 from tensorboard.summary import Writer
 
 from cxr.errors import RunError, not_written
-from training.files import take_room
+from training.files import reserve_space
 
 _BYTES = 1 << 16  # more than an epoch's metrics take
 
@@ -37,7 +37,7 @@ class TensorBoardLog(keras.callbacks.Callback):  # type: ignore[misc]
         try:
             # What the writer's own thread fails to write, it would print as a traceback.
             self.folder.mkdir(parents=True, exist_ok=True)
-            take_room(room, _BYTES)
+            reserve_space(room, _BYTES)
             room.unlink()
             write()
         except OSError as error:

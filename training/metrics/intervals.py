@@ -98,7 +98,7 @@ def _rows_by_patient(labels: Labels, patients: Sequence[str]) -> list[list[npt.N
 def without_mistakes(
     found: dict[str, float], labels: Labels, patients: Sequence[str]
 ) -> dict[str, Interval]:
-    """Intervals of a width where no image is predicted wrongly, so that no resample varies.
+    """Intervals where no image is predicted wrongly, of which a bootstrap would have no width.
 
     They count patients, as if each had one image.
     """

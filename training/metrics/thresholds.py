@@ -18,7 +18,7 @@ _THRESHOLDS = tuple(i / 100 for i in range(101))
 # the lowest with at least this specificity, on the images as they are.
 HIGH_SENSITIVITY = 0.98
 HIGH_SPECIFICITY = 0.99
-HIGH_ANYWHERE = 0.95  # what both need in every group of images acquired otherwise
+MIN_IN_EACH_GROUP = 0.95  # of both, in every group of images acquired otherwise
 
 
 def operating_points(
@@ -53,13 +53,13 @@ def operating_points(
     sensitive = max(
         point.threshold
         for point, worst in zip(curve, sensitivities, strict=True)
-        if point.sensitivity >= HIGH_SENSITIVITY and worst >= HIGH_ANYWHERE
+        if point.sensitivity >= HIGH_SENSITIVITY and worst >= MIN_IN_EACH_GROUP
     )
     specific = min(
         (
             point.threshold
             for point, worst in zip(curve, specificities, strict=True)
-            if point.specificity >= HIGH_SPECIFICITY and worst >= HIGH_ANYWHERE
+            if point.specificity >= HIGH_SPECIFICITY and worst >= MIN_IN_EACH_GROUP
         ),
         default=1.0,
     )
@@ -75,7 +75,7 @@ def operating_points(
 
 
 def threshold_curve(labels: Labels, probabilities: Probabilities) -> tuple[OperatingPoint, ...]:
-    """How images are called from each hundredth of the probability on.
+    """How many images are predicted rightly and wrongly from each hundredth of the probability on.
 
     Args:
         labels: (N,), 0 or 1, both present.

@@ -29,7 +29,7 @@ def transposes_left_in_place() -> Iterator[None]:
 
 
 def canonical(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same graph, with values named and nodes ordered by what they compute; equal ones once.
+    """The same graph, with values named and nodes ordered by what they compute; twins merged.
 
     Names and order as TensorFlow gives them differ between processes, and a model's identity is a
     digest of its graph.

@@ -69,7 +69,7 @@ def update_bundle(folder: Path, sections: Mapping[str, Path]) -> Bundle:
 
 
 def _intervals(document: dict[str, Any]) -> dict[str, Any]:
-    """Those of a cross-validation, if all that it measured is one group; else, or without, none."""
+    """The intervals of a cross-validation that measured one group; else empty."""
     result, groups = document.get("result"), document["folds"]
     if not isinstance(result, dict) or "intervals" not in result or len(groups) != 1:
         return {}

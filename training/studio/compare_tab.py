@@ -115,7 +115,7 @@ def create_compare_tab(tab: gr.Tab, queue: JobQueue) -> None:
         trigger_mode="always_last",
         **QUIET,
     )
-    # What was measured must not stand under another choice.
+    # Clear the result when another choice is made.
     gr.on(
         [first.input, second.input, images.input],
         lambda: (gr.Textbox(visible=False), ""),
@@ -128,7 +128,7 @@ def create_compare_tab(tab: gr.Tab, queue: JobQueue) -> None:
     def able(interactive: bool) -> Callable[[], list[Any]]:
         return lambda: [gr.update(interactive=interactive)] * (len(asked) + 1)
 
-    # What is being measured is what stands above it.
+    # Lock the choices while measuring.
     measure.click(able(interactive=False), None, [*asked, measure], **QUIET).then(
         compare,
         asked,

@@ -59,7 +59,7 @@ def create_data_tab(data: Path | None) -> DataFolder:
         show_progress_on=counts,
         api_visibility="private",
     )
-    # What was found in one folder must not stand under another.
+    # Clear the result when another folder is named.
     path.change(lambda: [""] * 3, None, [counts, problems, sheet], **QUIET)
     return DataFolder(path, skip)
 

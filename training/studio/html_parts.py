@@ -42,7 +42,7 @@ def as_message(said: str) -> gr.Error:
 
 
 def _only_what_is_there(self: gr.Dropdown, payload: Any) -> Any:
-    """The choice, or None if it is none any more; of several, those that are."""
+    """The choice, or None if it no longer exists; of several, those that do."""
     known = [value for _, value in self.choices]
     if isinstance(payload, list):
         return [one for one in payload if one in known]

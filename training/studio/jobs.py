@@ -38,7 +38,7 @@ State = Literal["queued", "running", "stopped", "finished", "failed"]
 
 _NAME = re.compile(r"\w[\w.-]{0,63}", re.ASCII)
 _REST = 60.0  # seconds after a worker failed before another is started
-_HANDOVER = 2.0  # seconds that a worker waits for the lock, since `is_worked` takes it briefly
+_HANDOVER = 2.0  # seconds that a worker waits for the lock, since `has_worker` takes it briefly
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,14 +103,14 @@ class JobQueue:
         write_json(preset, config.to_json())
         arguments = [command, "--data", str(data.resolve()), "--out", str(self.runs / name)]
         arguments += ["--preset", str(preset), *options]
-        job = Job(name=name, arguments=tuple(arguments), state="queued", queued=self._last())
+        job = Job(name=name, arguments=tuple(arguments), state="queued", queued=self._now())
         self._write(job)
         return job
 
     def jobs(self) -> list[Job]:
         """All jobs, in the order in which they were queued."""
         found = self._recorded()
-        orphaned = any(job.state == "running" for job in found) and not self.is_worked()
+        orphaned = any(job.state == "running" for job in found) and not self.has_worker()
 
         def is_stopped(job: Job) -> bool:
             if job.state == "queued":
@@ -141,7 +141,7 @@ class JobQueue:
         if job is None or job.state not in ("stopped", "failed"):
             raise RunError(Message("studio_not_stopped", {"name": name}))
         (self.jobs_folder / name / "stop").unlink(missing_ok=True)
-        self._write(dataclasses.replace(job, state="queued", queued=self._last()))
+        self._write(dataclasses.replace(job, state="queued", queued=self._now()))
         self._rests_until = 0.0
 
     def remove(self, name: str) -> None:
@@ -169,7 +169,7 @@ class JobQueue:
 
     # --- The worker -------------------------------------------------------------------------------
 
-    def is_worked(self) -> bool:
+    def has_worker(self) -> bool:
         """Whether a worker is running."""
         if not self.folder.is_dir():
             return False
@@ -187,7 +187,7 @@ class JobQueue:
             self._worker = None
         if time.monotonic() < self._rests_until:
             return
-        if self._worker or not self._next() or self.is_worked():
+        if self._worker or not self._next() or self.has_worker():
             return
         detached: dict[str, Any] = {"start_new_session": True}
         if sys.platform == "win32":
@@ -246,8 +246,8 @@ class JobQueue:
 
     # --- Files ------------------------------------------------------------------------------------
 
-    def _last(self) -> float:
-        """The time now; later than that of all jobs, though the clock was set back."""
+    def _now(self) -> float:
+        """The time; later than that of all jobs, even if the clock was set back."""
         return max([time.time(), *(job.queued + 0.001 for job in self._recorded())])
 
     def _lock(self, *, timeout: float) -> FileLock:

@@ -25,7 +25,7 @@ CUSTOM = "custom"  # name of a preset that was changed
 
 
 class SettingRefused(RunError):
-    """What a control holds cannot be; the control is called as on the page."""
+    """The value of a control is not allowed; the message names it by its label on the page."""
 
     def __init__(self, name: str, why: Message) -> None:
         """Take the name of the setting, and what was expected of it."""

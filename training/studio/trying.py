@@ -53,7 +53,7 @@ def create_trying(queue: JobQueue) -> gr.Dropdown:
             return _answer_html(Path(path), classifier, language)
 
     go.click(classify, [run, file], answer, concurrency_limit=1, api_visibility="private")
-    # What was said of one radiograph, or by one run, must not stand under another.
+    # Clear the result when another radiograph or run is chosen.
     gr.on([file.change, run.input], lambda: "", None, answer, **QUIET)
     return run
 

@@ -26,7 +26,7 @@ def check_against_floor(
         What they reach, in words.
 
     Raises:
-        RunError: a figure is below the floor; the message names all of them.
+        RunError: a figure misses its limit; the message gives all figures and their limits.
     """
     explain = explainer(network, config.preprocessing, method="gradcam", flip_tta=config.flip_tta)
     found = measure_lungs(explain, held_out)
