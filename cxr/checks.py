@@ -152,7 +152,11 @@ class Checks:
         said = [Message("evidence_lungs") if all_of_it else Message(f"evidence_{rest}", percents)]
         said.append(Message(f"blurring_{self.blurring.effect}"))
         if self.without is not None:
-            said.append(Message("without_heat", {"percent": _shown_percent(self.without)}))
+            disagree = self.blurring.effect == "does_not_matter" and self._accounts()
+            percent = {"percent": _shown_percent(self.without)}
+            said.append(
+                Message("tests_disagree", percent) if disagree else Message("without_heat", percent)
+            )
         return said
 
     def _accounts(self) -> bool:

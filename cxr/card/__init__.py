@@ -12,7 +12,7 @@ from typing import Any
 import jinja2
 
 from cxr.language import Language, keep_together
-from cxr.model.expected import calibration_error_by_chance
+from cxr.model.expected import by_rule, calibration_error_by_chance, elsewhere
 from cxr.model.operating_points import OperatingPoints
 from cxr.templates import render, words
 
@@ -43,6 +43,7 @@ def write_card(
     Raises:
         CARD_ERRORS: a figure is missing, or is not a number.
     """
+    there = elsewhere(evaluation)
     card = render(
         Path(__file__).with_name(f"card.{language}.md.jinja"),
         config=config,
@@ -57,9 +58,11 @@ def write_card(
         ),
         baseline_rows=_baseline_rows(evaluation),
         official=_figures(evaluation.get("official_test")),
+        least_by_deletion=_is_least_by_deletion(evaluation),
         method=_METHODS[config["heatmap"]["method"]],
         method_names=_METHODS,
         error_by_chance=calibration_error_by_chance(evaluation["result"]),
+        rule_elsewhere=by_rule(there["curve"], points) if there else None,
         mean=mean,
         **words(language),
     )
@@ -69,6 +72,15 @@ def write_card(
 def _figures(document: dict[str, Any] | None) -> dict[str, Any] | None:
     """The figures of a report: with those under "metrics" beside the others."""
     return {**document, **document.get("metrics", {})} if document else None
+
+
+def _is_least_by_deletion(evaluation: dict[str, Any]) -> bool:
+    """Whether other methods' heatmaps find what the network goes by sooner than those in use."""
+    check = evaluation.get("explanation")
+    if not check or len(check["methods"]) < 2:
+        return False
+    by_method = {name: mean(row["deletion"]) for name, row in check["methods"].items()}
+    return bool(max(by_method, key=by_method.__getitem__) == check["method"])
 
 
 def _baseline_rows(evaluation: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:

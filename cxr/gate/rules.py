@@ -137,6 +137,7 @@ def image_reasons(measured: Measurements, limits: Limits) -> list[Message]:
         kinds = [kind for kind in KINDS if kind != "turned" or has_lungs]
         likeliest = max(kinds, key=lambda kind: measured.kinds[KINDS.index(kind)])
         reasons.append(Message(f"kind_{likeliest}"))
+        has_lungs = has_lungs or likeliest == "lateral"  # whose lungs are not looked for
     if not has_lungs:
         reasons.append(Message("no_lungs"))
     if measured.distance > limits.distance:

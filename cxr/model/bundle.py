@@ -104,6 +104,11 @@ class Bundle:
         return str(self.config["version"])
 
     @property
+    def title(self) -> str:
+        """Name and version, for people."""
+        return f"{self.name} {self.version}"
+
+    @property
     def heatmap_method(self) -> Method:
         """How the network's features become a heatmap; see `training.networks.gradcam.GradCAM`."""
         method: Method = self.config["heatmap"]["method"]

@@ -5,13 +5,15 @@ Its figures are None where they were not measured, or where the document is malf
 
 from __future__ import annotations
 
-from typing import Any, TypedDict
+from collections.abc import Sequence
+from typing import Any, Literal, TypedDict
 
 import numpy as np
 
 from cxr.model.bundle import MALFORMED
-from cxr.model.operating_points import OperatingPoint
+from cxr.model.operating_points import OperatingPoint, OperatingPoints, Verdict
 
+_NEAR = 0.006  # what was measured so near to a threshold holds for it; they are whole per cents
 _MAX_BINS = 100  # of a reliability diagram; ours have 15
 # What reading a document of another shape than expected raises.
 _MALFORMED = (*MALFORMED, ZeroDivisionError)
@@ -38,6 +40,10 @@ class Elsewhere(TypedDict):
     curve: list[Rates]
 
 
+# Fractions of the radiographs with pneumonia, and of the normal ones, by the verdict that they get.
+ByRule = dict[Literal["positive", "negative"], dict[Verdict, float]]
+
+
 def measured_on(evaluation: dict[str, Any]) -> dict[str, int] | None:
     """Numbers of radiographs, patients and folds behind the thresholds' counts, if by folds."""
     try:
@@ -53,7 +59,7 @@ def elsewhere(evaluation: dict[str, Any]) -> Elsewhere | None:
     try:
         found = evaluation["elsewhere"]
         points = [OperatingPoint(**point) for point in found.get("curve", ())]
-        curve = [_rates(point) for point in points] or [
+        curve = [rates(point) for point in points] or [
             Rates(
                 threshold=float(evaluation["result"]["threshold"]),
                 sensitivity=float(found["sensitivity"]),
@@ -63,15 +69,51 @@ def elsewhere(evaluation: dict[str, Any]) -> Elsewhere | None:
         images = int(found["images"])
     except _MALFORMED:
         return None
-    rates = [rate for each in curve for rate in (each["sensitivity"], each["specificity"])]
-    shares = [*rates, *(each["threshold"] for each in curve)]
-    is_sound = images > 0 and all(0 <= share <= 1 for share in shares)
+    measured = [rate for each in curve for rate in (each["sensitivity"], each["specificity"])]
+    fractions = [*measured, *(each["threshold"] for each in curve)]
+    is_sound = images > 0 and all(0 <= fraction <= 1 for fraction in fractions)
     return Elsewhere(images=images, curve=curve) if is_sound else None
 
 
-def nearest(found: Elsewhere, threshold: float) -> Rates:
+def nearest(curve: Sequence[Rates], threshold: float) -> Rates:
     """The rates that were measured nearest to a threshold."""
-    return min(found["curve"], key=lambda rates: abs(rates["threshold"] - threshold))
+    return min(curve, key=lambda rates: abs(rates["threshold"] - threshold))
+
+
+def by_rule(curve: Sequence[Rates], points: OperatingPoints) -> ByRule | None:
+    """What the model's rule makes of radiographs of both classes; None if it was not measured.
+
+    Args:
+        curve: what was measured.
+        points: have the thresholds below which the model says normal, and from which it says
+            pneumonia.
+    """
+    both = [nearest(curve, at) for at in (points.high_sensitivity, points.high_specificity)]
+    low, high = both
+    if (
+        abs(low["threshold"] - points.high_sensitivity) > _NEAR
+        or abs(high["threshold"] - points.high_specificity) > _NEAR
+    ):
+        return None
+    return {
+        "positive": {
+            "PNEUMONIA": high["sensitivity"],
+            "UNCERTAIN": low["sensitivity"] - high["sensitivity"],
+            "NORMAL": 1 - low["sensitivity"],
+        },
+        "negative": {
+            "PNEUMONIA": 1 - high["specificity"],
+            "UNCERTAIN": high["specificity"] - low["specificity"],
+            "NORMAL": low["specificity"],
+        },
+    }
+
+
+def rates(point: OperatingPoint) -> Rates:
+    """Those of counted radiographs."""
+    return Rates(
+        threshold=point.threshold, sensitivity=point.sensitivity, specificity=point.specificity
+    )
 
 
 def sensitivity_by_kind(evaluation: dict[str, Any]) -> dict[str, float] | None:
@@ -116,9 +158,3 @@ def calibration_error_by_chance(result: dict[str, Any]) -> float | None:
     except _MALFORMED:
         return None
     return error if 0 <= error <= 1 else None
-
-
-def _rates(point: OperatingPoint) -> Rates:
-    return Rates(
-        threshold=point.threshold, sensitivity=point.sensitivity, specificity=point.specificity
-    )

@@ -167,7 +167,7 @@ def at_prevalence(probability: float, prevalence: float) -> float:
 
 
 def wilson_interval(successes: int, trials: int, *, z: float = 1.959964) -> Interval:
-    """Wilson's score interval of a share (Wilson 1927), by default at 95 %.
+    """Wilson's score interval of a fraction (Wilson 1927), by default at 95 %.
 
     Unlike the normal approximation it stays within [0, 1] and keeps its coverage near the ends.
     """

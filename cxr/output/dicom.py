@@ -1,9 +1,9 @@
 """An answer as DICOM objects, for archives that read nothing else: research use, and said so.
 
 A Secondary Capture of the radiograph with its heatmap (PS3.3 section A.8.4) and a Comprehensive SR
-(section A.35.3, template TID 1500) with probability, threshold and verdict. By default they name
-nobody; asked to, they keep the identifiers of the study that the radiograph is from, by which an
-archive files them, and the capture says of which image it is.
+(section A.35.3, template TID 1500) with probability, thresholds, verdict, and in words what limits
+them. By default they name nobody; asked to, they keep the identifiers of the study that the
+radiograph is from, by which an archive files them, and the capture says of which image it is.
 
 Nothing else is taken over from the radiograph's header but the orientation of its pixels and
 whether text is in them. The Basic Application Level Confidentiality Profile (PS3.15, Annex E)
@@ -17,30 +17,25 @@ from __future__ import annotations
 import io
 import re
 from dataclasses import dataclass
-from typing import Any
 
 import highdicom as hd
 import numpy as np
 import numpy.typing as npt
 import pydicom
-from highdicom import sr
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
-from pydicom.sr.codedict import codes
 from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 
-from cxr import __version__
 from cxr.classifier import Prediction
 from cxr.errors import UnreadableRadiograph
 from cxr.language import Language
-from cxr.messages import Message, text
+from cxr.messages import Message
 from cxr.model.bundle import Bundle
+from cxr.output.dicom_report import MANUFACTURER, SERIES, in_unicode, structured_report
 from cxr.output.overlay import NOTICE, draw_overlay, with_caption
 from cxr.reading.quiet_pydicom import quietly
 from cxr.reading.radiograph import Radiograph
 
-MANUFACTURER = "cxr (research use only)"
-_SERIES = 9001  # above what modalities number their series with
 _KEPT = (  # with identifiers
     "PatientID",
     "IssuerOfPatientID",
@@ -67,7 +62,6 @@ _LOSSY = (  # of an image that was once compressed with loss, whatever became of
     "LossyImageCompressionRatio",
     "LossyImageCompressionMethod",
 )
-_SCHEME = "99CXR"  # codes of our own: no public one means a classifier's verdict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,13 +103,16 @@ def dicom_objects(
     """
     overlay = draw_overlay(radiograph, prediction.heatmap)
     picture = with_caption(
-        overlay, model=f"{bundle.name} {bundle.version}", worth=prediction.checks.worth
+        overlay,
+        model=bundle.title,
+        worth=prediction.checks.worth,
+        in_range=prediction.gate_result.in_range,
     )
     try:
         with quietly():
             study = _study(content, keep_identifiers=keep_identifiers)
             capture = _capture(picture, study)
-            report = _report(capture, prediction, bundle, threshold, language)
+            report = structured_report(capture, prediction, bundle, threshold, language)
             if keep_identifiers:
                 for made in (capture, report):
                     made.PatientIdentityRemoved = "NO"
@@ -172,7 +169,7 @@ def _capture(picture: npt.NDArray[np.uint8], study: Dataset) -> Dataset:
         coordinate_system="PATIENT",
         patient_orientation=("L", "F"),  # asked for; what is known of it is put in below
         series_instance_uid=generate_uid(),
-        series_number=_SERIES,
+        series_number=SERIES,
         sop_instance_uid=generate_uid(),
         instance_number=1,
         manufacturer=MANUFACTURER,
@@ -200,93 +197,8 @@ def _capture(picture: npt.NDArray[np.uint8], study: Dataset) -> Dataset:
     capture.PatientOrientation = study.PatientOrientation
     if study.get("SourceImageSequence"):
         capture.SourceImageSequence = study.SourceImageSequence
-    _in_unicode(capture)
+    in_unicode(capture)
     return capture
-
-
-def _report(
-    capture: Dataset,
-    prediction: Prediction,
-    bundle: Bundle,
-    threshold: float | None,
-    language: Language,
-) -> Dataset:
-    verdict = prediction.shown_verdict(threshold)
-    worth = prediction.checks.worth
-    at = prediction.operating_points.threshold if threshold is None else threshold
-    device = sr.DeviceObserverIdentifyingAttributes(
-        uid=generate_uid(entropy_srcs=[bundle.sha256]),
-        name=f"{bundle.name} {bundle.version}",
-        manufacturer_name=MANUFACTURER,
-        model_name=bundle.sha256[:16],
-    )
-    context = sr.ObservationContext(
-        observer_device_context=sr.ObserverContext(
-            observer_type=codes.DCM.Device, observer_identifying_attributes=device
-        )
-    )
-    group = sr.MeasurementsAndQualitativeEvaluations(
-        tracking_identifier=sr.TrackingIdentifier(uid=generate_uid(), identifier="Image"),
-        source_images=[sr.SourceImageForMeasurementGroup.from_source_image(capture)],
-        measurements=[
-            _share("PROBABILITY", text("probability", language), prediction.probability),
-            _share("THRESHOLD", text("threshold", language), at),
-        ],
-        qualitative_evaluations=[
-            sr.QualitativeEvaluation(
-                name=_concept("VERDICT", text("verdict_research", language)),
-                value=_concept(verdict, text(f"verdict_{verdict}", language)),
-            ),
-            sr.QualitativeEvaluation(
-                name=_concept("EVIDENCE", text("evidence", language)),
-                value=_concept(worth.upper(), text(f"worth_{worth}", language)),
-            ),
-        ],
-    )
-    spoken = {"en": "English", "fr": "French"}[language]
-    content = sr.MeasurementReport(
-        observation_context=context,
-        language_of_content_item_and_descendants=sr.LanguageOfContentItemAndDescendants(
-            sr.CodedConcept(language, "RFC5646", spoken)
-        ),
-        procedure_reported=sr.CodedConcept("36554-4", "LN", "XR Chest Single view"),
-        imaging_measurements=[group],
-        title=sr.CodedConcept("126000", "DCM", "Imaging Measurement Report"),
-    )
-    report = sr.ComprehensiveSR(
-        evidence=[capture],
-        content=content,
-        series_instance_uid=generate_uid(),
-        series_number=_SERIES + 1,
-        sop_instance_uid=generate_uid(),
-        instance_number=1,
-        manufacturer=MANUFACTURER,
-        is_complete=True,
-        is_final=False,
-        is_verified=False,
-        series_description=NOTICE,
-    )
-    report.SoftwareVersions = __version__
-    _in_unicode(report)
-    return report
-
-
-def _in_unicode(dataset: Dataset) -> None:
-    """Names may be of any script: highdicom writes Latin-1 otherwise."""
-    dataset.SpecificCharacterSet = "ISO_IR 192"
-
-
-def _concept(code: str, meaning: str) -> Any:
-    """A code of ours; DICOM allows 64 characters for its meaning."""
-    return sr.CodedConcept(code, _SCHEME, meaning)
-
-
-def _share(code: str, meaning: str, value: float) -> Any:
-    return sr.Measurement(
-        name=_concept(code, meaning),
-        value=round(value, 6),
-        unit=codes.UCUM.NoUnits,
-    )
 
 
 def _bytes(dataset: Dataset) -> bytes:

@@ -68,7 +68,7 @@ def draw_overlay(
 
 
 def with_caption(
-    picture: npt.NDArray[np.uint8], *, model: str, worth: Worth | None
+    picture: npt.NDArray[np.uint8], *, model: str, worth: Worth | None, in_range: bool = True
 ) -> npt.NDArray[np.uint8]:
     """A picture with a strip below it: what it is, its colours, what they are worth, the model.
 
@@ -76,6 +76,7 @@ def with_caption(
         picture: RGB, (H, W, 3).
         model: its name and version.
         worth: whether the heatmap supports the answer; None if it is not known.
+        in_range: whether the radiograph is of a kind that the model was trained on.
 
     Returns:
         RGB, higher by the strip.
@@ -86,7 +87,8 @@ def with_caption(
     margin, thickness = round(10 * scale), max(1, round(scale))
     strip = np.zeros((3 * line + margin, width, 3), dtype=np.uint8)
 
-    def write(said: str, left: int, row: int, colour: tuple[int, int, int]) -> None:
+    def write(said: str, left: int, row: int, colour: tuple[int, int, int]) -> int:
+        """Where what is written ends."""
         place = (left, round((row + 0.75) * line))
         cv2.putText(
             strip,
@@ -98,16 +100,21 @@ def with_caption(
             thickness,
             cv2.LINE_AA,
         )
+        (long, _), _ = cv2.getTextSize(said, cv2.FONT_HERSHEY_SIMPLEX, 0.8 * scale, thickness)
+        return left + int(long)
 
+    # In English: the font has no accents.
     write(NOTICE, margin, 0, (255, 200, 0))
-    bar = width // 4
+    grey = (220, 220, 220)
+    bar, left = width // 4, write(text("legend_low", "en"), margin, 1, grey) + margin
     top = line + line // 4
     shades = np.linspace(0, 255, bar).astype(np.uint8)
-    strip[top : top + line // 2, margin : margin + bar] = colour_table()[shades]
-    grey = (220, 220, 220)
-    write("no evidence - strongest", 2 * margin + bar, 1, grey)
-    # In English: the font has no accents.
+    ramp = strip[top : top + line // 2, left : left + bar]
+    ramp[:] = colour_table()[shades[: ramp.shape[1]]]
+    write(text("legend_high", "en"), left + bar + margin, 1, grey)
     said = [text("evidence_is", "en", word=text(f"worth_{worth}", "en"))] if worth else []
+    if not in_range:
+        said = [text("verdict_OUTSIDE", "en")]
     write("     ".join([*said, model]), margin, 2, grey)
     return np.vstack([picture, strip])
 

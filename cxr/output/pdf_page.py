@@ -110,12 +110,15 @@ def height_of(draw: Callable[[Canvas, float], float]) -> float:
 
 def _draw_legend(page: Canvas, y: float, language: Language) -> float:
     """The heatmap's colours from nothing to the strongest, below the second image."""
-    left, width, height = MARGIN + (WIDTH + _GAP) / 2, 34 * mm, 2.5 * mm
+    left, word, width, height = MARGIN + (WIDTH + _GAP) / 2, 20 * mm, 34 * mm, 2.5 * mm
     shades = np.repeat(colour_table()[np.newaxis], 8, axis=0)
-    page.drawImage(_encode(shades), left, y - height, width, height)
-    said = f"{text('legend_low', language)} – {text('legend_high', language)}"
-    beside = left + width + 2 * mm
-    write(page, y + 0.6 * mm, said, x=beside, width=WIDTH / 2 - width, colour=MUTED, size=8)
+    page.drawImage(_encode(shades), left + word, y - height, width, height)
+    ends = (
+        (text("legend_low", language), left),
+        (text("legend_high", language), left + word + width + 2 * mm),
+    )
+    for said, x in ends:
+        write(page, y + 0.6 * mm, said, x=x, width=word, colour=MUTED, size=8)
     return float(y - _LEGEND)
 
 

@@ -54,7 +54,7 @@ def pdf_report(
     page = Canvas(buffer, pagesize=A4, lang=language)
     # A name may hold half a character, which no file of another program can.
     page.setTitle(f"{title}: {radiograph.name}".encode("utf-8", "replace").decode())
-    page.setAuthor(f"{bundle.name} {bundle.version}")
+    page.setAuthor(bundle.title)
     page.setSubject(disclaimer)
     file = text("report_file", language, name=radiograph.name)
     year, month, day = date.today().isoformat().split("-")

@@ -21,6 +21,7 @@ from cxr.model.operating_points import (
     Interval,
     OperatingPoint,
     OperatingPoints,
+    Verdict,
     at_prevalence,
 )
 
@@ -109,26 +110,61 @@ def _figures(
 ) -> list[tuple[str, str]]:
     """The threshold, and what was measured at it."""
     language, own = options.language, options.threshold
-    threshold = points.threshold if own is None else own
-    whose = text("model_threshold" if own is None else "reader_threshold", language)
-    said = f"{format_threshold(threshold, language)} ({whose})"
-    if own is None:
-        uncertain = text(
-            "report_thresholds",
-            language,
-            low=format_threshold(points.high_sensitivity, language),
-            high=format_threshold(points.high_specificity, language),
-        )
-        at = format_threshold(threshold, language)
-        said = f"{said}. {uncertain} {text('figures_decide', language, threshold=at)}"
     counts = expected.measured_on(bundle.evaluation)
     measured_on = text("measured_on", language, **counts) if counts else points.source
-    return [
-        (text("threshold", language), said),
-        *_elsewhere(bundle, threshold, language),
-        *_cost(points.at(threshold), language),
-        (text("report_measured", language), measured_on),
-    ]
+    if own is None:
+        figures = _of_rule(points, bundle, language)
+    else:
+        whose = text("reader_threshold", language)
+        said = f"{format_threshold(own, language)} ({whose})"
+        figures = [
+            (text("threshold", language), said),
+            *_elsewhere(bundle, own, language),
+            *_cost(points.at(own), language),
+        ]
+    return [*figures, (text("report_measured", language), measured_on)]
+
+
+def _of_rule(points: OperatingPoints, bundle: Bundle, language: Language) -> list[tuple[str, str]]:
+    """The thresholds between which the model does not decide, and what comes of its rule."""
+    said = text(
+        "report_thresholds",
+        language,
+        low=format_threshold(points.high_sensitivity, language),
+        high=format_threshold(points.high_specificity, language),
+    )
+    lines = [(text("thresholds", language), said)]
+    elsewhere = expected.elsewhere(bundle.evaluation)
+    if elsewhere and (there := expected.by_rule(elsewhere["curve"], points)):
+        said = text(
+            "report_rule_elsewhere",
+            language,
+            figures=_rule_figures(there, language),
+            images=elsewhere["images"],
+        )
+        lines.append((text("report_elsewhere_title", language), as_sentence(said)))
+    else:
+        lines += _elsewhere(bundle, points.threshold, language)
+    if everywhere := expected.by_rule([expected.rates(point) for point in points.curve], points):
+        said = as_sentence(_rule_figures(everywhere, language))
+        lines.append((text("report_rule_title", language), said))
+    return lines
+
+
+def _rule_figures(found: expected.ByRule, language: Language) -> str:
+    def percent(label: Literal["positive", "negative"], verdict: Verdict) -> str:
+        return format_percent(found[label][verdict], language)
+
+    return text(
+        "rule_figures",
+        language,
+        found=percent("positive", "PNEUMONIA"),
+        unsure=percent("positive", "UNCERTAIN"),
+        missed=percent("positive", "NORMAL"),
+        spared=percent("negative", "NORMAL"),
+        unsure_negative=percent("negative", "UNCERTAIN"),
+        alarms=percent("negative", "PNEUMONIA"),
+    )
 
 
 def _verdict(prediction: Prediction, options: ReportOptions) -> list[tuple[str, str]]:
@@ -198,7 +234,7 @@ def _elsewhere(bundle: Bundle, threshold: float, language: Language) -> list[tup
     found = expected.elsewhere(bundle.evaluation)
     if found is None:
         return []
-    rates = expected.nearest(found, threshold)
+    rates = expected.nearest(found["curve"], threshold)
     said = text(
         "report_elsewhere",
         language,

@@ -28,7 +28,7 @@ const showAnswer = () => {
   showWorth(value);
   showWhatIf();
   showThreshold(at);
-  showCost(cxrRules.nearestPoint(points().curve, at), measuredAt(value.elsewhere?.curve, at));
+  showCost(at);
   showChecks(value);
 };
 
@@ -39,7 +39,6 @@ const reasonValues = () => {
     low: cxr.threshold(low), high: cxr.threshold(high),
   };
 };
-const whoseThreshold = () => say(ownThreshold() === null ? "model_threshold" : "own_threshold");
 
 // A threshold of the reader's own leaves nothing uncertain: what the model says by itself is said beside it.
 const showOwnThreshold = (value) => {
@@ -52,6 +51,7 @@ const showBar = (probability, at) => {
   $(".probability output").textContent = cxr.probability(probability);
   $(".bar .fill").style.width = `${100 * probability}%`;
   $(".bar .mark").style.left = `${100 * at}%`;
+  $(".bar .mark").hidden = ownThreshold() === null; // the band's ends decide
   // Between the model's two outer thresholds a radiograph is uncertain, unless the reader chose one.
   const { high_sensitivity: low, high_specificity: high } = points();
   $(".bar .band").style.left = `${100 * low}%`;
@@ -99,12 +99,12 @@ const drawBeside = () => {
 
 const showThreshold = (at) => {
   $(".threshold").value = at;
-  const said = `${cxr.threshold(at)} (${whoseThreshold()})`;
+  // By the model's rule two thresholds decide; the slider stands between them.
+  const byModel = ownThreshold() === null;
+  const said = byModel ? say("rule_thresholds", reasonValues()) : `${cxr.threshold(at)} (${say("own_threshold")})`;
   $(".threshold-control output").textContent = said;
   $(".threshold").setAttribute("aria-valuetext", said);
-  const byModel = ownThreshold() === null;
   $(".uncertain-between").textContent = byModel ? say("report_thresholds", reasonValues()) : "";
-  $("p.uncertain").textContent = byModel ? sayUncertain() : "";
   for (const button of element.querySelectorAll("[data-stop]")) {
     const stop = points()[button.dataset.stop];
     // By the model's rule a radiograph may be uncertain, which no single threshold says.
@@ -126,77 +126,6 @@ const showChecks = ({ warnings, checks, probability, variants }) => {
   $(".scale-means").textContent = answered().evidence
     ? say("scale_means", { step: doubling(), top: onScale(topOfScale()) })
     : "";
-};
-
-// What was measured at a threshold; null where nothing was.
-const measuredAt = (curve, at) => {
-  const found = curve && cxrRules.nearestPoint(curve, at);
-  return found && Math.abs(found.threshold - at) < 0.006 ? found : null;
-};
-
-// How often the model leaves a verdict uncertain, where that was measured.
-const sayUncertain = () => {
-  const { high_sensitivity: low, high_specificity: high, curve } = points();
-  const shares = (measured) => {
-    const [first, last] = [measuredAt(measured, low), measuredAt(measured, high)];
-    return first && last && {
-      positive: cxr.percent(first.sensitivity - last.sensitivity, 0),
-      negative: cxr.percent(last.specificity - first.specificity, 0),
-    };
-  };
-  const [there, all] = [shares(answered().elsewhere?.curve), shares(curve)];
-  return [there && say("uncertain_elsewhere", there), all && say("uncertain_all", all)].filter(Boolean).join(" ");
-};
-
-// Models of before 0.11 were measured there at their own threshold alone.
-const onlyAt = (measured) => {
-  if (measured?.curve.length !== 1) return "";
-  const [{ threshold: at, sensitivity, specificity }] = measured.curve;
-  const [found, spared] = [cxr.percent(sensitivity), cxr.percent(specificity)];
-  return say("cost_only_at", { threshold: cxr.threshold(at), sensitivity: found, specificity: spared });
-};
-
-// First what to expect on radiographs acquired differently, since the reader's may be.
-const showCost = (point, elsewhere) => {
-  const measured = answered().elsewhere;
-  for (const part of element.querySelectorAll(".cost .elsewhere")) part.hidden = !measured;
-  $(".elsewhere-means").textContent = measured ? say("elsewhere_means", { images: measured.images }) : "";
-  for (const name of ["sensitivity", "specificity"]) {
-    $(`td.elsewhere.${name}`).textContent = elsewhere ? cxr.percent(elsewhere[name]) : "–";
-    $(`td.all.${name}`).textContent = cxr.percent(point[name]);
-  }
-  $(".elsewhere-only").textContent = elsewhere ? "" : onlyAt(measured);
-  const counted = (name, [low, high], count, all) => {
-    const interval = say("interval", { low: cxr.percent(low), high: cxr.percent(high) });
-    $(`p.${name}`).textContent = `${cxrRules.asSentence(say(`${name}_means`, { count, all }))} ${interval}`;
-  };
-  counted("sensitivity", point.sensitivity_interval, point.true_positives,
-    point.true_positives + point.false_negatives);
-  counted("specificity", point.specificity_interval, point.true_negatives,
-    point.true_negatives + point.false_positives);
-  const { by_kind: kinds } = answered();
-  $("p.kinds").textContent = kinds ? say("by_kind", {
-    threshold: cxr.threshold(points().threshold),
-    bacteria: cxr.percent(kinds.bacteria), virus: cxr.percent(kinds.virus),
-  }) : "";
-  const { images, patients, folds, text } = answered().source;
-  const source = images ? say("measured_on", { images, patients, folds }) : text;
-  $(".source").textContent = say("source", { measured: source });
-
-  const prevalence = state.prevalence / 100;
-  const [positive, negative] = cxrRules.predictiveValues(point, prevalence);
-  $(".frequencies").textContent = say("frequencies", cxrRules.ofThousand(point, prevalence));
-  const [ofPositive, ofNegative] = cxrRules.predictiveIntervals(point, prevalence)
-    .map(([low, high]) => say("from_to", { low: cxr.percent(low), high: cxr.percent(high) }));
-  $(".predictive").textContent = say("predictive", {
-    positive: cxr.percent(positive), positive_interval: ofPositive,
-    negative: cxr.percent(negative), negative_interval: ofNegative,
-  });
-  $(".expected").textContent = elsewhere
-    ? say("frequencies_elsewhere", cxrRules.ofThousand(elsewhere, prevalence))
-    : "";
-  const input = $(".prevalence input");
-  if (document.activeElement !== input) input.value = state.prevalence;
 };
 
 const setThreshold = (value) => cxr.setThreshold(answered().model, cxrRules.ownThreshold(value, points()));
@@ -262,23 +191,29 @@ const keepOverlay = () => {
   context.fillRect(0, 0, canvas.width, canvas.height);
   drawRadiograph(context, new DOMMatrix(), { forFile: true });
   context.resetTransform();
-  const write = (text, row, colour, left = line / 2) => {
-    // Smaller where it is too long: no letter is squeezed.
-    const room = width - left - line / 2;
+  // Words of a line that leave so much room, smaller where they are too long: no letter is squeezed.
+  const begin = (colour, words, kept = 0) => {
     context.font = `${line}px system-ui, sans-serif`;
-    const size = line * Math.min(1, room / context.measureText(text).width);
+    const size = line * Math.min(1, (width - line - kept) / context.measureText(words.join("")).width);
     context.font = `${size}px system-ui, sans-serif`;
     context.fillStyle = colour;
-    context.fillText(text, left, height + (row + 0.9) * 1.5 * line);
   };
-  write(say("report_disclaimer"), 0, "#fbbf24");
-  const scale = context.createLinearGradient(line / 2, 0, line / 2 + width / 4, 0);
+  const write = (text, row, left = line / 2) => {
+    context.fillText(text, left, height + (row + 0.9) * 1.5 * line);
+    return left + context.measureText(text).width;
+  };
+  begin("#fbbf24", [say("report_disclaimer")]);
+  write(say("report_disclaimer"), 0);
+  const worth = answered().in_range
+    ? say("evidence_is", { word: say(`worth_${answered().worth}`) }) : say("verdict_OUTSIDE");
+  const [low, rest] = [`${say("legend_low")} `, ` ${say("legend_high")} · ${worth} · ${model}`];
+  begin("#e2e8f0", [low, rest], width / 6);
+  const left = write(low, 1);
+  write(rest, 1, left + width / 6);
+  const scale = context.createLinearGradient(left, 0, left + width / 6, 0);
   for (let i = 0; i <= 8; i += 1) scale.addColorStop(i / 8, `rgb(${props.colours[Math.round(i * 31.8)]})`);
   context.fillStyle = scale;
-  context.fillRect(line / 2, height + 2.1 * line, width / 4, 0.8 * line);
-  write(`${say("legend_low")} – ${say("legend_high")} · `
-    + `${say("evidence_is", { word: say(`worth_${answered().worth}`) })} · ${model}`,
-    1, "#e2e8f0", line + width / 4);
+  context.fillRect(left, height + 2.1 * line, width / 6, 0.8 * line);
   // Some browsers have no canvas of so many pixels.
   canvas.toBlob((blob) => {
     if (blob) cxrFiles.downloadBlob(blob, `${stem}_overlay.png`);

@@ -102,7 +102,7 @@ def answer_value(radiograph: Radiograph, prediction: Prediction, bundle: Bundle)
         "in_range": prediction.gate_result.in_range,
         "probability": prediction.probability,
         "model": bundle.sha256,
-        "model_name": f"{bundle.name} {bundle.version}",
+        "model_name": bundle.title,
         "operating_points": _with_fractions(prediction.operating_points),
         "source": expected.measured_on(bundle.evaluation)
         or {"text": prediction.operating_points.source},

@@ -129,7 +129,12 @@ def overlay_png(radiograph: Radiograph, prediction: Prediction, bundle: Bundle) 
     """The radiograph with its heatmap and a caption, as PNG."""
     drawn = draw_overlay(radiograph, prediction.heatmap)
     return png(
-        with_caption(drawn, model=f"{bundle.name} {bundle.version}", worth=prediction.checks.worth)
+        with_caption(
+            drawn,
+            model=bundle.title,
+            worth=prediction.checks.worth,
+            in_range=prediction.gate_result.in_range,
+        )
     )
 
 

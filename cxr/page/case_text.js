@@ -23,8 +23,8 @@ const showCase = () => {
   $(".case dd.label").textContent = say(`label_${one.label}`);
   $(".case dd.look").textContent = one.look[cxr.language];
   $(".case dd.model").textContent = saidOf(one);
-  $(".case .credit span").textContent = say(one.radiograph ? "case_credit" : "case_own");
-  $(".case .of-data-set").hidden = !one.radiograph;
+  $(".case .origin span").textContent = say(one.radiograph ? "case_credit" : "case_own");
+  for (const part of [".of-data-set", ".words"]) $(`.case ${part}`).hidden = !one.radiograph;
   $(".case .licence").hidden = !one.radiograph;
   $(".case .link").href = `?case=${name}`;
 };

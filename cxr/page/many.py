@@ -195,10 +195,12 @@ def _overlay(asked: Any, classifier: Classifier) -> tuple[str, bytes]:
     upright = (width, height) if correction.turns % 2 else (height, width)
     heatmap = correction.undo(scale_heatmap(found, reference=1.0, shape=upright))
     overlay = draw_overlay(Radiograph(pixels=pixels, name=name), heatmap)
-    model = f"{classifier.bundle.name} {classifier.bundle.version}"
+    model = classifier.bundle.title
     worth = asked.get("worth")
     known = worth if worth in WORTHS else None
-    return name, png(with_caption(overlay, model=model, worth=known))
+    return name, png(
+        with_caption(overlay, model=model, worth=known, in_range=asked.get("in_range") is not False)
+    )
 
 
 def _map(sent: Any) -> npt.NDArray[np.float32]:

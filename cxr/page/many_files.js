@@ -23,10 +23,10 @@ const csv = () => {
 // without the ending of the file's.
 const overlayOf = async (row) => {
   const file = await cxrList.fileOf(row);
-  const { map, turns, name, worth } = row;
+  const { map, turns, name, worth, in_range } = row;
   const { overlay, stem } = await cxrFiles.patiently(async () => {
     const { path } = await upload(file);
-    return cxrFiles.reply(server.overlay_of({ path, name, map, turns, worth }));
+    return cxrFiles.reply(server.overlay_of({ path, name, map, turns, worth, in_range }));
   }, ({ busy }) => busy);
   if (!overlay) throw new Error("the server has none");
   const folder = name.slice(0, name.lastIndexOf("/") + 1);

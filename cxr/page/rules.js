@@ -38,6 +38,30 @@ window.cxrRules ??= (() => {
     return [0, 1].map((value) => ends.map((both) => both[value]));
   };
 
+  // What the model's rule makes of radiographs with pneumonia and of normal ones: fractions by verdict, from the rates at
+  // the thresholds below which it says normal, and from which it says pneumonia.
+  const byRule = (low, high) => ({
+    positive: {
+      PNEUMONIA: high.sensitivity, UNCERTAIN: low.sensitivity - high.sensitivity, NORMAL: 1 - low.sensitivity,
+    },
+    negative: {
+      PNEUMONIA: 1 - high.specificity, UNCERTAIN: high.specificity - low.specificity, NORMAL: low.specificity,
+    },
+  });
+  // How often its verdicts pneumonia and normal are right; NaN where there would be none.
+  const predictiveByRule = ({ positive, negative }, prevalence) => ["PNEUMONIA", "NORMAL"].map((verdict) => {
+    const [ill, well] = [positive[verdict] * prevalence, negative[verdict] * (1 - prevalence)];
+    return (verdict === "NORMAL" ? well : ill) / (ill + well);
+  });
+  const ofThousandByRule = (rates, prevalence) => {
+    const ill = Math.round(1000 * prevalence);
+    const children = (all, { PNEUMONIA, NORMAL }) => {
+      const [found, cleared] = [Math.round(PNEUMONIA * all), Math.round(NORMAL * all)];
+      return { all, PNEUMONIA: found, UNCERTAIN: Math.max(0, all - found - cleared), NORMAL: cleared };
+    };
+    return { positive: children(ill, rates.positive), negative: children(1000 - ill, rates.negative) };
+  };
+
   // The same of 1,000 children, in whole children that add up.
   const ofThousand = ({ sensitivity, specificity }, prevalence) => {
     const positive = Math.round(1000 * prevalence);
@@ -133,7 +157,8 @@ window.cxrRules ??= (() => {
     (chosen === null || threshold(chosen, "en") === threshold(points.threshold, "en") ? null : chosen);
 
   return {
-    verdict, ownThreshold, viewsAgree, shownPercent, nearestPoint, predictiveValues, predictiveIntervals, ofThousand, atPrevalence,
+    verdict, ownThreshold, viewsAgree, shownPercent, nearestPoint, predictiveValues, predictiveIntervals, ofThousand, byRule,
+    predictiveByRule, ofThousandByRule, atPrevalence,
     wholePercents, pooled, pooledWithout, calibrated,
     number, decimal, percent, probability, threshold, prevalence, fill, asSentence, asReading,
   };

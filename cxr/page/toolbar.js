@@ -121,7 +121,8 @@ const showBanner = () => {
   const { pressed } = state;
   const { turned } = answered();
   const said = [];
-  if (turned) said.push(say("banner_turned", { degrees: turned }));
+  if (turned === 180) said.push(say("banner_upside_down"));
+  else if (turned) said.push(say("banner_turned", { degrees: turned }));
   if (state.view.flip) said.push(say("banner_mirrored"));
   const asked = pressed.heatmap || pressed.contour;
   if (notSupported() && asked) said.push(cxrRules.asSentence(say("evidence_is", { word: say("worth_not_supported") })));

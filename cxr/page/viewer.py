@@ -34,6 +34,7 @@ _SCRIPTS = (
     "toolbar.js",
     "whatif.js",
     "answer.js",
+    "cost.js",
     "flag.js",
     "case_text.js",
     "own_reading.js",

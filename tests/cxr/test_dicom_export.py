@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import shutil
 import subprocess
@@ -15,7 +16,7 @@ from pydicom.datadict import DicomDictionary, dictionary_VR, keyword_for_tag
 
 from cxr.classifier import Classifier, Prediction
 from cxr.errors import UnreadableRadiograph
-from cxr.messages import text
+from cxr.messages import Message, sentences, text
 from cxr.model.bundle import Bundle
 from cxr.output.dicom import _KEPT, DicomObjects, dicom_objects
 from cxr.output.overlay import NOTICE
@@ -176,6 +177,7 @@ def test_the_report_says_what_was_answered(image: bytes, answered: Answered) -> 
     values = {m.name.value: m.value for m in group.get_measurements()}
     assert values["PROBABILITY"] == pytest.approx(prediction.probability, abs=1e-6)
     assert values["THRESHOLD"] == 0
+    assert values.keys() == {"PROBABILITY", "THRESHOLD"}
     verdict, evidence = group.get_qualitative_evaluations()
     assert verdict.value.value == "PNEUMONIA"
     assert verdict.name.meaning == text("verdict_research", "fr")
@@ -185,6 +187,54 @@ def test_the_report_says_what_was_answered(image: bytes, answered: Answered) -> 
     capture, _ = files(objects)
     assert capture.SOPInstanceUID in str(report)
     assert f"{bundle.name} {bundle.version}" in str(report)
+
+
+def in_words(objects: DicomObjects) -> list[str]:
+    """The texts that a report says."""
+    _, report = files(objects)
+    return [
+        item.TextValue
+        for container in report.ContentSequence
+        if container.ConceptNameCodeSequence[0].CodeValue == "C0034375"
+        for item in container.ContentSequence
+    ]
+
+
+def test_by_the_models_rule_the_report_has_both_thresholds_and_says_what_limits_it(
+    image: bytes, answered: Answered
+) -> None:
+    _, prediction, bundle = answered
+    objects = dicom_objects(image, *answered)
+    (group,) = srread(io.BytesIO(objects.report)).content.get_image_measurement_groups()
+    values = {m.name.value: m.value for m in group.get_measurements()}
+    points = bundle.operating_points
+    assert values["UNCERTAIN_FROM"] == points.high_sensitivity
+    assert values["UNCERTAIN_BELOW"] == points.high_specificity
+    assert "THRESHOLD" not in values
+    said = in_words(objects)
+    assert said[0] == text("report_disclaimer", "en")
+    assert "half of the children" in said[1]
+    assert len(said) == 2 + len(prediction.gate_result.warnings) + len(prediction.remarks())
+
+
+def test_outside_the_models_range_there_is_no_number(image: bytes, answered: Answered) -> None:
+    radiograph, prediction, bundle = answered
+    gate = dataclasses.replace(prediction.gate_result, warnings=(Message("adult"),))
+    outside = dataclasses.replace(prediction, gate_result=gate)
+    objects = dicom_objects(image, radiograph, outside, bundle)
+    (group,) = srread(io.BytesIO(objects.report)).content.get_image_measurement_groups()
+    assert not group.get_measurements()
+    verdict, _ = group.get_qualitative_evaluations()
+    assert verdict.value.value == "OUTSIDE"
+    said = in_words(objects)
+    assert "cannot be interpreted" in said[1]
+    assert sentences([Message("adult")]) in said
+    within, beyond = (
+        files(dicom_objects(image, radiograph, one, bundle))[0].pixel_array
+        for one in (prediction, outside)
+    )
+    height, _ = radiograph.shape
+    assert (within[height:] != beyond[height:]).any()  # the capture says so, too
 
 
 def test_names_of_any_script_and_the_images_own_orientation(answered: Answered) -> None:

@@ -163,7 +163,7 @@ def test_every_key_is_used_and_every_used_key_is_there() -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_message_says_its_sentence(language: Language) -> None:
     said = Message("few_pixels", {"width": 1200, "height": 80}).say(language)
-    expected = {"en": "has only 1,200×80 pixels", "fr": "n'a que 1\u202f200×80 pixels"}
+    expected = {"en": "has only 1,200×80 pixels", "fr": "n'a que 1\u202f200 × 80 pixels"}
     assert expected[language] in said
 
 

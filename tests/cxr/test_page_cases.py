@@ -38,7 +38,7 @@ def test_a_link_opens_its_case(page: Page, url: str) -> None:
     expect(page.locator(".case .model")).to_have_text(
         f"{model} {EN['compared_undecided_positive']}"
     )
-    expect(page.locator(".case .credit").first).to_contain_text("CC BY 4.0")
+    expect(page.locator(".case .origin")).to_contain_text("CC BY 4.0")
     assert page.locator(".case .link").get_attribute("href") == f"?case={case.name}"
 
 

@@ -80,11 +80,12 @@ def test_it_says_what_was_answered(
     assert "File: <radiograph> & Sôn.png" in said
     assert "Probability of pneumonia 80.0%" in said
     assert "Pneumonia: 80.0% At or above 70%, the model's high-specificity threshold." in said
-    assert "50% (the model's)" in said
-    at = prediction.operating_points.at(0.5)
-    low, high = at.sensitivity_interval()
-    assert f"Sensitivity {at.sensitivity:.1%} ({low:.1%}–{high:.1%}): at this threshold, " in said
-    assert "75 of 100 radiographs with pneumonia were predicted as pneumonia." in said
+    assert "From 40% up to 70% the verdict is uncertain." in said
+    assert (
+        "With pneumonia: 65.0% pneumonia, 15.0% uncertain, 20.0% normal; "
+        "normal ones: 40.0% normal, 30.0% uncertain, 30.0% pneumonia."
+    ) in said
+    assert "Sensitivity" not in said  # at no single threshold
     assert "200 images made up for a test" in said
     assert "Warnings about the image The chest is tilted by about 17°." in said
     assert "the verdict is not the same each time" in said
@@ -100,12 +101,16 @@ def test_the_readers_threshold_and_language(
     said = words(pdf_report(radiograph, prediction, tiny_bundle, reading))
     assert "Verdict Normal, au seuil choisi par le lecteur. Selon les seuils du modèle : Pn" in said
     assert "90 % (celui du lecteur)" in said
+    at = prediction.operating_points.at(0.9)
+    assert f"Sensibilité {at.sensitivity:.1%}".replace(".", ",").replace("%", " %") in said
+    counted = f"{at.true_positives} radiographies avec pneumonie sur 100 ont été prédites"
+    assert counted in said
     assert "80,0 %" in said
     assert "Un verdict normal n'exclut pas une pneumonie. Les intervalles sont" in said
     assert "Le thorax est incliné d'environ 17°." in said
     assert "Indices sur la carte de chaleur Étayés." in said
     assert "Avec la carte de chaleur (Grad-CAM), indices : Étayés" in said
-    assert "Lecture du lecteur Pneumonie, certitude 75 %, avant que" in said
+    assert "Interprétation du lecteur Pneumonie, certitude 75 %, avant que" in said
     assert "50,0 % pour une prévalence de 20 %" in said  # 0.8 × 0.2 of 0.8 × 0.2 + 0.2 × 0.8
 
 

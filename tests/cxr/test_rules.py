@@ -25,6 +25,7 @@ from cxr.language import (
 )
 from cxr.messages import as_sentence, fill
 from cxr.model.evidence import EvidenceMap
+from cxr.model.expected import Rates, by_rule
 from cxr.model.operating_points import OperatingPoint, OperatingPoints, at_prevalence
 from tests.conftest import PAGE_MARKS, ROOT
 
@@ -80,6 +81,17 @@ def test_shown_percent(probability: float, percent: float) -> None:
     )
     said = checks.messages(probability, str)[-1]
     assert said.values == {"low": percent, "high": percent}
+
+
+@pytest.mark.parametrize(("low", "high", "expected"), RULES["by_rule"])
+def test_by_rule(
+    points: OperatingPoints, low: Rates, high: Rates, expected: dict[str, dict[str, float]]
+) -> None:
+    found = by_rule([low, high], dataclasses.replace(points, **RULES["verdict"]["points"]))
+    assert found
+    assert found["positive"] == pytest.approx(expected["positive"])
+    assert found["negative"] == pytest.approx(expected["negative"])
+    assert by_rule([low], points) is None
 
 
 @pytest.mark.parametrize(("threshold", "nearest"), RULES["nearest_point"]["cases"])
@@ -177,6 +189,12 @@ _IN_THE_BROWSER = """
     const point = { sensitivity_interval: found, specificity_interval: cleared };
     const answer = rules.predictiveIntervals(point, prevalence).map((ends) => ends.map(rounded));
     expect("predictive_intervals", [found, cleared, prevalence], answer, expected);
+  }
+  for (const [low, high, expected] of cases.by_rule) {
+    const { positive, negative } = rules.byRule(low, high);
+    const all = (rates) => Object.fromEntries(
+      Object.entries(rates).map(([verdict, rate]) => [verdict, rounded(rate)]));
+    expect("by_rule", [low, high], { positive: all(positive), negative: all(negative) }, expected);
   }
   for (const [point, prevalence, expected] of cases.of_thousand) {
     expect("of_thousand", [point, prevalence], rules.ofThousand(point, prevalence), expected);

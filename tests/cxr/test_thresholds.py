@@ -36,6 +36,7 @@ def test_sliders_answer_in_the_browser_alone(
         at = points.at(threshold)
         low, high = at.sensitivity_interval()
         expect(page.locator(".cost td.all.sensitivity")).to_have_text(f"{at.sensitivity:.1%}")
+        expect(page.locator(".cost.rule")).to_be_hidden()
         expect(page.locator("p.sensitivity")).to_contain_text(f"{low:.1%}–{high:.1%}")
         for name, count in (
             ("sensitivity", at.true_positives),
@@ -43,7 +44,7 @@ def test_sliders_answer_in_the_browser_alone(
         ):
             expect(page.locator(f"p.{name}")).to_contain_text(f"{count} of 100 ")
     page.locator(".reset").click()
-    expect(page.locator(".threshold-control output")).to_have_text("50% (the model's)")
+    expect(page.locator(".threshold-control output")).to_have_text("40% and 70% (the model's)")
     label = EN[f"verdict_{points.verdict(probability)}"]
     expect(page.locator(".verdict .label")).to_have_text(label)
 
@@ -71,12 +72,10 @@ def test_what_to_expect_elsewhere_follows_the_slider_where_it_was_measured(
             answered(page, image_file)
             said = page.locator(".elsewhere-means")
             expect(said).to_contain_text("the 200 radiographs of the data set")
-            uncertain = page.locator("p.uncertain").text_content() or ""
-            everywhere = "curve" in bundle.evaluation["elsewhere"]
-            assert ("acquired differently" in uncertain) == everywhere
-            cells = page.locator(".cost tbody .elsewhere")
+            cells = page.locator(".cost.rule .elsewhere td")
             found = [cells.all_inner_texts()]
             set_slider(page, ".threshold", 0.8)
+            cells = page.locator(".cost.at tbody .elsewhere")
             columns.append([*found, cells.all_inner_texts()])
             only = page.locator(".elsewhere-only").inner_text()
             assert only == (
@@ -86,8 +85,8 @@ def test_what_to_expect_elsewhere_follows_the_slider_where_it_was_measured(
                 "specificity 50.0%."
             )
     assert columns == [
-        [["85.0%", "30.0%"], ["70.0%", "60.0%"]],
-        [["75.0%", "50.0%"], ["–", "–"]],
+        [["75.0%", "15.0%", "10.0%", "50.0%", "30.0%", "20.0%"], ["70.0%", "60.0%"]],
+        [["–"] * 6, ["–", "–"]],
     ]
 
 
@@ -97,29 +96,50 @@ def test_the_models_three_thresholds(page: Page, image_file: Path, points: Opera
         page.locator(f"[data-stop={name}]").click()
         expect(page.locator(f"[data-stop={name}]")).to_have_attribute("aria-pressed", "true")
         expect(page.locator("[data-stop][aria-pressed=true]")).to_have_count(1)
-        value = f"{getattr(points, name):.0%}"
-        whose = "the model's" if name == "threshold" else "yours"
-        expect(page.locator(".threshold-control output")).to_have_text(f"{value} ({whose})")
-        # At the model's own, what is said below is of no verdict that the model gives.
+        value = f"{getattr(points, name):.0%} (chosen by you)"
+        said = "40% and 70% (the model's)" if name == "threshold" else value
+        expect(page.locator(".threshold-control output")).to_have_text(said)
         between = page.locator(".uncertain-between")
         if name == "threshold":
             expect(between).to_contain_text("From 40% up to 70% the verdict is uncertain")
-            shares = "15% of those with pneumonia and 30% of the normal ones are left uncertain"
-            expect(page.locator("p.uncertain")).to_contain_text(shares)
         else:
             expect(between).to_be_empty()
-            expect(page.locator("p.uncertain")).to_be_empty()
         own = page.locator(".own-threshold")
         expect(own).to_be_visible(visible=name != "threshold")
         expect(page.locator(".bar .band")).to_be_visible(visible=name == "threshold")
+        expect(page.locator(".bar .mark")).to_be_visible(visible=name != "threshold")
+
+
+def test_by_the_models_rule_figures_are_of_its_three_verdicts(page: Page, image_file: Path) -> None:
+    """Below 40% it says normal, and from 70% on pneumonia."""
+    answered(page, image_file)
+    cells = page.locator(".cost.rule .all td")
+    expect(cells).to_have_text(["65.0%", "15.0%", "20.0%", "30.0%", "30.0%", "40.0%"])
+    expect(page.locator(".cost.at")).to_be_hidden()
+    page.locator(".counts summary").click()
+    expect(page.locator("p.sensitivity")).to_contain_text("said to be normal: 20 of 100.")
+    expect(page.locator("p.sensitivity")).to_contain_text("13.3%–28.9%")
+    expect(page.locator("p.specificity")).to_contain_text("said to be pneumonia: 30 of 100.")
+    page.locator(".change-prevalence").click()
+    page.locator(".prevalence input").fill("30")
+    said = page.locator(".frequencies")
+    expect(said).to_contain_text(
+        "of 300 children with pneumonia, 195 would get the verdict pneumonia, 45 would stay "
+        "uncertain, and 60 would get the verdict normal (missed). Of 700 children without "
+        "pneumonia, 280 would get the verdict normal, 210 would stay uncertain, and 210 would get"
+    )
+    expect(said).to_contain_text("48.1% would be right")  # 195 of 195 + 210
+    expect(said).to_contain_text("verdicts normal, 82.4%")  # 280 of 280 + 60
+    expect(page.locator(".predictive")).to_be_empty()
 
 
 def test_of_a_thousand_children(page: Page, image_file: Path, points: OperatingPoints) -> None:
     answered(page, image_file)
+    set_slider(page, ".threshold", 0.6)
     page.locator(".change-prevalence").click()  # beside the probability
     expect(page.locator(".prevalence input")).to_be_focused()
     page.locator(".prevalence input").fill("30")
-    at = points.at(0.5)
+    at = points.at(0.6)
     found, false_alarms = 0.3 * at.sensitivity, 0.7 * (1 - at.specificity)
     missed, cleared = 0.3 * (1 - at.sensitivity), 0.7 * at.specificity
     positive, negative = found / (found + false_alarms), cleared / (cleared + missed)
@@ -153,28 +173,29 @@ def test_a_threshold_of_the_readers_own_lasts_as_long_as_the_tab_and_is_said(
     page.wait_for_selector(".invitation strong")
     expect(page.locator("#status")).to_contain_text("Modèle tiny 1")
     answered(page, image_file)
-    expect(page.locator(".threshold-control output")).to_have_text("33\xa0% (le vôtre)")
+    expect(page.locator(".threshold-control output")).to_have_text("33\xa0% (choisi par vous)")
     probability = tiny_classifier.predict(read_radiograph(image_file)).probability
     said = f"Selon les seuils du modèle : {FR[f'verdict_{points.verdict(probability)}']}"
     expect(page.locator(".own-threshold")).to_contain_text(said)
 
+    rule = "40\xa0% et 70\xa0% (ceux du modèle)"
     later = page.context.new_page()  # another tab of the same browser
     later.goto(url)
     later.wait_for_selector(".invitation strong")
     answered(later, image_file)
-    expect(later.locator(".threshold-control output")).to_have_text("50\xa0% (celui du modèle)")
+    expect(later.locator(".threshold-control output")).to_have_text(rule)
     later.close()
 
     page.locator(".reset").click()
     expect(page.locator(".own-threshold")).to_be_hidden()
-    expect(page.locator(".threshold-control output")).to_have_text("50\xa0% (celui du modèle)")
+    expect(page.locator(".threshold-control output")).to_have_text(rule)
 
 
 def test_sliders_move_by_keyboard(page: Page, image_file: Path) -> None:
     answered(page, image_file)
     page.locator(".threshold").focus()
     page.keyboard.press("ArrowRight")
-    expect(page.locator(".threshold-control output")).to_have_text("51% (yours)")
+    expect(page.locator(".threshold-control output")).to_have_text("51% (chosen by you)")
     page.keyboard.press("ArrowLeft")
-    expect(page.locator(".threshold-control output")).to_have_text("50% (the model's)")
+    expect(page.locator(".threshold-control output")).to_have_text("40% and 70% (the model's)")
     expect(page.locator(".own-threshold")).to_be_hidden()

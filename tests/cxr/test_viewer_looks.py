@@ -123,7 +123,7 @@ def test_on_paper_there_is_what_is_said_and_nothing_to_press(page: Page, image_f
     page.emulate_media(media="print")
     for gone in (".tools", "#sources", "nav", ".stops", ".what-if", "#api"):
         expect(page.locator(gone).first).to_be_hidden()
-    for there in (".stage", ".verdict", ".bar .fill", ".worth", ".cost", "#disclaimer .more"):
+    for there in (".stage", ".verdict", ".bar .fill", ".worth", ".cost.rule", "#disclaimer .more"):
         expect(page.locator(there).first).to_be_visible()
     light = "el => getComputedStyle(el).color.match(/\\d+/g).every((part) => part < 100)"
     assert page.locator(".worth .means").evaluate(light)  # dark on white

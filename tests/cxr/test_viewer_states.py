@@ -218,7 +218,7 @@ def test_an_image_that_came_inverted_or_turned_is_shown_upright(
     upright = shot(page)
     cv2.imwrite(str(changed), cv2.rotate(image, cv2.ROTATE_180))
     answered(page, changed)
-    expect(page.locator(".banner")).to_contain_text("Turned to the left by 180°")
+    expect(page.locator(".banner")).to_contain_text("Turned by 180°")
     assert np.abs(shot(page) - upright).mean() < 3
 
 
@@ -286,7 +286,7 @@ def test_outside_the_models_range_the_number_is_behind_a_click(
     expect(page.locator(".probability")).to_be_visible()
     # What was measured at a threshold does not hold there.
     expect(page.locator(".threshold-control")).to_be_hidden()
-    expect(page.locator(".cost")).to_be_hidden()
+    expect(page.locator(".cost.rule")).to_be_hidden()
     # In the list there is no number either.
     page.locator("nav [data-view=many]").click()
     page.set_input_files(".pick-files", adult)

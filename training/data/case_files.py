@@ -191,7 +191,7 @@ def answer_of(case: Case, classifier: Classifier) -> CaseAnswer:
     _, prediction = outcome.answer
     return CaseAnswer(
         status=outcome.status,
-        probability=round(prediction.probability, 4) if prediction.gate_result.in_range else None,
+        probability=round(prediction.probability, 6) if prediction.gate_result.in_range else None,
         verdict=prediction.shown_verdict(),
     )
 
@@ -202,7 +202,7 @@ def _line(answer: CaseAnswer) -> str:
     def fields() -> Iterator[str]:
         yield f'status = "{answer.status}"'
         if answer.probability is not None:
-            yield f"probability = {answer.probability:.4f}"
+            yield f"probability = {answer.probability:.6f}"
         if answer.verdict is not None:
             yield f'verdict = "{answer.verdict}"'
         if answer.reasons:

@@ -198,7 +198,7 @@ def _commit(
     info = api.create_commit(
         repo,
         operations,
-        commit_message=f"{bundle.name} {bundle.version}",
+        commit_message=bundle.title,
         parent_commit=heads[0] if heads else None,
     )
     if tag:

@@ -99,7 +99,7 @@ class _Scored:
     @property
     def name(self) -> str:
         """The model's name on plots."""
-        return f"{self.bundle.name} {self.bundle.version}"
+        return self.bundle.title
 
 
 def write_report(

@@ -1,0 +1,114 @@
+// --- What a threshold, or the model's rule, costs: how often it is right, on radiographs that the network had not seen ------
+// First on those acquired differently, since the reader's may be.
+
+// What was measured at a threshold; null where nothing was.
+const measuredAt = (curve, at) => {
+  const found = curve && cxrRules.nearestPoint(curve, at);
+  return found && Math.abs(found.threshold - at) < 0.006 ? found : null;
+};
+// What was measured at the two thresholds between which the model leaves a verdict uncertain; null where nothing was.
+const measuredByRule = (curve) => {
+  const both = [measuredAt(curve, points().high_sensitivity), measuredAt(curve, points().high_specificity)];
+  return both.every(Boolean) ? cxrRules.byRule(...both) : null;
+};
+
+const showCost = (at) => {
+  const byRule = ownThreshold() === null;
+  const measured = answered().elsewhere;
+  for (const part of element.querySelectorAll(".cost .elsewhere")) part.hidden = !measured;
+  $(".elsewhere-means").textContent = measured ? say("elsewhere_means", { images: measured.images }) : "";
+  $(".cost.rule").hidden = !byRule;
+  $(".cost.at").hidden = byRule;
+  const prevalence = state.prevalence / 100;
+  if (byRule) showRule(prevalence);
+  else showAt(cxrRules.nearestPoint(points().curve, at), measuredAt(measured?.curve, at), prevalence);
+  const { by_kind: kinds } = answered();
+  $("p.kinds").textContent = kinds ? say("by_kind", {
+    threshold: cxr.threshold(points().threshold),
+    bacteria: cxr.percent(kinds.bacteria), virus: cxr.percent(kinds.virus),
+  }) : "";
+  const { images, patients, folds, text } = answered().source;
+  const source = images ? say("measured_on", { images, patients, folds }) : text;
+  $(".source").textContent = say("source", { measured: source });
+  const input = $(".prevalence input");
+  if (document.activeElement !== input) input.value = state.prevalence;
+};
+
+// --- The model's rule: three verdicts ------------------------------------------------------------------------
+
+const VERDICTS = ["PNEUMONIA", "UNCERTAIN", "NORMAL"];
+const showRule = (prevalence) => {
+  const [elsewhere, all] = [answered().elsewhere?.curve, points().curve].map(measuredByRule);
+  for (const [name, rates] of Object.entries({ elsewhere, all })) {
+    for (const label of ["positive", "negative"]) {
+      VERDICTS.forEach((verdict, i) => {
+        const cell = $(`.cost.rule .${name} .${label}`).cells[i + 1];
+        cell.textContent = rates ? cxr.percent(rates[label][verdict]) : "–";
+      });
+    }
+  }
+  $(".elsewhere-only").textContent = elsewhere ? "" : onlyAt(answered().elsewhere);
+  const [low, high] = [points().high_sensitivity, points().high_specificity]
+    .map((at) => cxrRules.nearestPoint(points().curve, at));
+  const interval = (ends) => say("interval", { low: cxr.percent(ends[0]), high: cxr.percent(ends[1]) });
+  const counted = (count, all) => `${say("rule_count", { count, all })} `;
+  $("p.sensitivity").textContent = `${say("rule_missed")} `
+    + counted(low.false_negatives, low.true_positives + low.false_negatives)
+    + interval(low.sensitivity_interval.map((end) => 1 - end).reverse());
+  $("p.specificity").textContent = `${say("rule_alarms")} `
+    + counted(high.false_positives, high.true_negatives + high.false_positives)
+    + interval(high.specificity_interval.map((end) => 1 - end).reverse());
+  const sayThousand = (of, rates) => (rates
+    ? `${of} ${say("rule_thousand", thousandByRule(rates, prevalence))}` : "");
+  $(".expected").textContent = sayThousand(say("rule_elsewhere"), elsewhere);
+  $(".frequencies").textContent = sayThousand(say("rule_all"), all);
+  $(".predictive").textContent = "";
+};
+const thousandByRule = (rates, prevalence) => {
+  const { positive, negative } = cxrRules.ofThousandByRule(rates, prevalence);
+  const [right, cleared] = cxrRules.predictiveByRule(rates, prevalence);
+  return {
+    positive: positive.all, found: positive.PNEUMONIA, unsure: positive.UNCERTAIN, missed: positive.NORMAL,
+    negative: negative.all, alarms: negative.PNEUMONIA, unsure_negative: negative.UNCERTAIN, spared: negative.NORMAL,
+    ppv: cxr.percent(right), npv: cxr.percent(cleared),
+  };
+};
+
+// Models of before 0.11 were measured there at their own threshold alone.
+const onlyAt = (measured) => {
+  if (measured?.curve.length !== 1) return "";
+  const [{ threshold: at, sensitivity, specificity }] = measured.curve;
+  const [found, spared] = [cxr.percent(sensitivity), cxr.percent(specificity)];
+  return say("cost_only_at", { threshold: cxr.threshold(at), sensitivity: found, specificity: spared });
+};
+
+// --- A threshold of the reader's own: two verdicts -----------------------------------------------------------
+
+const showAt = (point, elsewhere, prevalence) => {
+  for (const name of ["sensitivity", "specificity"]) {
+    $(`td.elsewhere.${name}`).textContent = elsewhere ? cxr.percent(elsewhere[name]) : "–";
+    $(`td.all.${name}`).textContent = cxr.percent(point[name]);
+  }
+  $(".elsewhere-only").textContent = elsewhere ? "" : onlyAt(answered().elsewhere);
+  const counted = (name, [low, high], count, all) => {
+    const interval = say("interval", { low: cxr.percent(low), high: cxr.percent(high) });
+    $(`p.${name}`).textContent = `${cxrRules.asSentence(say(`${name}_means`, { count, all }))} ${interval}`;
+  };
+  counted("sensitivity", point.sensitivity_interval, point.true_positives,
+    point.true_positives + point.false_negatives);
+  counted("specificity", point.specificity_interval, point.true_negatives,
+    point.true_negatives + point.false_positives);
+  const valuesOf = (rates) => {
+    const [ppv, npv] = cxrRules.predictiveValues(rates, prevalence).map((value) => cxr.percent(value));
+    return { ...cxrRules.ofThousand(rates, prevalence), ppv, npv };
+  };
+  $(".expected").textContent = elsewhere ? say("frequencies_elsewhere", valuesOf(elsewhere)) : "";
+  $(".frequencies").textContent = say("frequencies", cxrRules.ofThousand(point, prevalence));
+  const [positive, negative] = cxrRules.predictiveValues(point, prevalence);
+  const [ofPositive, ofNegative] = cxrRules.predictiveIntervals(point, prevalence)
+    .map(([low, high]) => say("from_to", { low: cxr.percent(low), high: cxr.percent(high) }));
+  $(".predictive").textContent = say("predictive", {
+    positive: cxr.percent(positive), positive_interval: ofPositive,
+    negative: cxr.percent(negative), negative_interval: ofNegative,
+  });
+};
