@@ -75,6 +75,7 @@ class SavedGate:
         features: of known radiographs.
         evaluation: how well the gate does.
         sha256: digest of the files that an answer depends on.
+        graph_sha256: digest of the graph's file.
     """
 
     folder: Path
@@ -83,6 +84,7 @@ class SavedGate:
     features: KnownFeatures
     evaluation: GateEvaluation
     sha256: str
+    graph_sha256: str
 
     def load_graph(self, *, threads: int | None = None) -> Graph:
         """The lung network's graph, ready to run.
@@ -97,6 +99,7 @@ class SavedGate:
             self.folder / GRAPH,
             side=self.network.size,
             outputs=graph_outputs(self.network),
+            sha256=self.graph_sha256,
             threads=threads,
         )
 
@@ -142,6 +145,7 @@ def read_gate(folder: str | os.PathLike[str] = BUNDLED_GATE) -> SavedGate:
         features=_read_features(folder / FEATURES),
         evaluation=evaluation,
         sha256=combined_digest({**file_digests(folder, [CONFIG]), **listed}),
+        graph_sha256=listed[GRAPH],
     )
 
 

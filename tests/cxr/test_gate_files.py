@@ -76,6 +76,14 @@ def test_a_graph_of_another_network_is_refused(
         Gate(folder)
 
 
+def test_a_graph_that_is_exchanged_while_the_gate_is_loaded_is_refused(folder: Path) -> None:
+    saved = read_gate(folder)
+    with (folder / GRAPH).open("ab") as graph:
+        graph.write(b"\0")
+    with pytest.raises(BundleError, match="was exchanged while the model was loaded"):
+        saved.load_graph()
+
+
 def test_a_gate_is_read_as_it_was_written(tmp_path: Path) -> None:
     saved = Gate().saved
     again = write_gate(
