@@ -72,22 +72,10 @@ class Gate:
         # Where the file says by itself that it is something else, the network's guesses would only
         # contradict it.
         reasons = reasons or name_few_levels(image_reasons(measured, self.saved.limits), radiograph)
-        measurements = {
-            "colour": radiograph.colour,
-            "frontal": measured.frontal,
-            "lung_area": measured.lungs.area,
-            "distance": measured.distance,
-            "adult": measured.adult,
-        }
         if reasons:
-            return GateResult(reasons=tuple(reasons), measurements=measurements)
+            return GateResult(reasons=tuple(reasons))
         warnings = answer_warnings(radiograph, measured, correction, self.saved.limits)
-        return GateResult(
-            warnings=tuple(warnings),
-            correction=correction,
-            lungs=measured.lungs,
-            measurements=measurements,
-        )
+        return GateResult(warnings=tuple(warnings), correction=correction, lungs=measured.lungs)
 
     def _accepts(self, measured: Measurements) -> bool:
         return not image_reasons(measured, self.saved.limits)

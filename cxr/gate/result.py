@@ -76,14 +76,12 @@ class GateResult:
         warnings: what a reader has to know about the answer.
         correction: what is to be done to the image before it is classified.
         lungs: the lung fields of the corrected image; None if the image is refused.
-        measurements: the numbers that the decision rests on, by name.
     """
 
     reasons: tuple[Message, ...] = ()
     warnings: tuple[Message, ...] = ()
     correction: Correction = Correction()
     lungs: LungFields | None = None
-    measurements: dict[str, float]
 
     @property
     def accepted(self) -> bool:

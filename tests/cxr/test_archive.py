@@ -140,7 +140,7 @@ def test_a_killed_process_loses_nothing(archive: Path, tiny_bundle: Bundle, tmp_
     found = rows(tmp_path / "table")
     assert found["once.png"]["status"] == "ok"
     assert found["always.png"]["reasons"] == [
-        "always.png: ends the program that reads it (a crash, or too little memory). "
+        "always.png: the program that reads it crashes, or runs out of memory. "
         "Export or copy it again."
     ]
 

@@ -240,9 +240,7 @@ def test_warnings_about_what_is_hard_to_read(gate: Gate, image: Radiograph) -> N
 def test_a_refused_image_is_not_classified(tiny_bundle: Bundle) -> None:
     with pytest.raises(NotAChestRadiograph, match=r"^picture: ") as refusal:
         Classifier(tiny_bundle).predict(picture(RNG.random((256, 256))))
-    result = refusal.value.gate_result
-    assert result.reasons
-    assert set(result.measurements) == {"frontal", "lung_area", "distance", "colour", "adult"}
+    assert refusal.value.gate_result.reasons
 
 
 def test_the_bundled_gate_is_small_and_its_figures_are_good(gate: Gate) -> None:

@@ -44,7 +44,6 @@ def prediction(points: OperatingPoints) -> Prediction:
         gate_result=GateResult(
             warnings=(Message("tilted", {"degrees": "17"}),),
             lungs=lung_fields(np.zeros((16, 16), dtype=np.float32)),
-            measurements={},
         ),
         checks=Checks(
             evidence={place: float(place == "lungs") for place in PLACES},

@@ -14,7 +14,6 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import tensorflow as tf
 
 from cxr.model.bundle import load_bundle
@@ -27,7 +26,7 @@ def main(folder: str, image: str, repeats: str) -> None:
     bundle = load_bundle(Path(folder))
     network = load_network(bundle)
     radiograph = read_radiograph(image)
-    batch = bundle.preprocessing.normalize(bundle.preprocessing.resize(radiograph)[np.newaxis])
+    batch = bundle.preprocessing(radiograph)
 
     def heatmap() -> None:
         with tf.GradientTape() as tape:

@@ -56,8 +56,7 @@ def write_fold_mistakes(
 
     def explain(i: int, radiograph: Radiograph) -> Heatmap:
         gradcam, reference = network_of(int(folds[i]))
-        image = config.preprocessing.resize(radiograph)
-        _, maps = gradcam(config.preprocessing.normalize(image[np.newaxis]))
+        _, maps = gradcam(config.preprocessing(radiograph))
         return scale_heatmap(maps[0], reference=reference, shape=radiograph.shape)
 
     return write_mistakes(
