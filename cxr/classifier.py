@@ -16,14 +16,15 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from cxr.checks import Checks, blurred, summarize, variants
+from cxr.checker import Checker, variants
+from cxr.checks import Checks
 from cxr.errors import NotAChestRadiograph
 from cxr.gate.gate import Gate
 from cxr.gate.result import GateResult
 from cxr.messages import Message
 from cxr.model.bundle import Bundle
 from cxr.model.evidence import EvidenceMap
-from cxr.model.heatmap import MIN_SEEN, MIN_SHOWN, scale_heatmap
+from cxr.model.heatmap import scale_heatmap
 from cxr.model.hub import find_bundle
 from cxr.model.operating_points import OperatingPoints, Verdict
 from cxr.model.session import ModelSession, NetworkOutput
@@ -103,6 +104,11 @@ class Classifier:
         self._session = ModelSession(
             bundle.folder, bundle.network, sha256=bundle.graph_sha256, threads=threads
         )
+        self._checker = Checker(
+            lambda images: self._answer(images).logits,
+            bundle.operating_points,
+            reference=bundle.heatmap_reference,
+        )
 
     @classmethod
     def load(cls, model: str | os.PathLike[str] | None = None) -> Classifier:
@@ -137,13 +143,8 @@ class Classifier:
         views = variants(image)
         answers = self._answer(np.stack(list(views.values())))
         answer = self._average(answers)
-        found = answer.maps[0]
-        points, reference = self.bundle.operating_points, self.bundle.heatmap_reference
-        evidence = self._session.evidence(answer)
-        shown = found >= MIN_SHOWN * reference
-        logit_without = None if evidence is None else evidence.logit(shown.astype(np.float32))
-        is_seen = bool(found.max() >= MIN_SEEN * reference)
-        of_blurred = self._answer(blurred(image, found)).logits.tolist() if is_seen else None
+        found, evidence = answer.maps[0], self._session.evidence(answer)
+        points = self.bundle.operating_points
         return Prediction(
             probability=points.probability(float(answer.logits[0])),
             heatmap=correction.undo(self._scale(found, upright)),
@@ -151,18 +152,12 @@ class Classifier:
             evidence=evidence,
             operating_points=points,
             gate_result=gate_result,
-            checks=summarize(
+            checks=self._checker.check(
+                image,
                 found,
                 gate_result.lungs,
-                of_variants=dict(zip(views, answers.logits.tolist(), strict=True)),
-                of_blurred=of_blurred,
-                probability=points.probability,
-                without=None if logit_without is None else points.probability(logit_without),
-                explained=(
-                    None
-                    if evidence is None or logit_without is None
-                    else points.log_odds(evidence.logit()) - points.log_odds(logit_without)
-                ),
+                views=dict(zip(views, answers.logits.tolist(), strict=True)),
+                evidence=evidence,
             ),
         )
 

@@ -111,7 +111,7 @@ def _evidence(prediction: Prediction, threshold: float | None) -> Evidence:
     return {
         "worth": checks.worth,
         "text": sentences(prediction.remarks(threshold)),
-        "places": {place: round(fraction, 4) for place, fraction in checks.evidence.items()},
+        "places": {place: round(fraction, 4) for place, fraction in checks.places.items()},
         "blurring": None
         if blurring is None
         else {

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cxr.checks import evidence_by_place
+from cxr.checker import evidence_by_place
 from cxr.classifier import Classifier, Prediction
 from cxr.messages import Message, sentences
 from cxr.model.heatmap import MIN_SHOWN
@@ -74,7 +74,7 @@ def test_without_the_heat_the_places_that_are_shown_are_left_out_and_no_others(
 def test_the_evidence_is_placed_by_the_lungs_of_this_radiograph(prediction: Prediction) -> None:
     lungs = prediction.gate_result.lungs
     assert lungs
-    assert prediction.checks.evidence == evidence_by_place(prediction.map, lungs)
+    assert prediction.checks.places == evidence_by_place(prediction.map, lungs)
 
 
 def test_what_is_known_to_be_a_radiograph_gets_the_same_answer(
@@ -127,7 +127,7 @@ def test_a_record_says_what_was_found(
         "strongest_tenth": pytest.approx(blurring.strongest, abs=1e-4),
         "elsewhere": pytest.approx(blurring.elsewhere, abs=1e-4),
     }
-    assert evidence["places"] == pytest.approx(views.evidence, abs=1e-4)
+    assert evidence["places"] == pytest.approx(views.places, abs=1e-4)
     assert evidence["variants"] == views.variants
     assert evidence["verdict_holds"] == (threshold != 0.25)
     assert evidence["text"] == sentences(answer.remarks(threshold))

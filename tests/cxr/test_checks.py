@@ -10,23 +10,33 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from cxr.checks import (
-    PLACES,
-    Blurring,
-    Checks,
-    Place,
-    blurred,
-    evidence_by_place,
-    summarize,
-    variants,
-)
+from cxr.checker import Checker, blurred, evidence_by_place, variants
+from cxr.checks import PLACES, Blurring, Checks, Place
 from cxr.classifier import Classifier
 from cxr.gate.lungs import LungFields, lung_fields
 from cxr.messages import Message, sentences
+from cxr.model.operating_points import OperatingPoint, OperatingPoints
 from cxr.outcome import answer_file
 from cxr.output.record import to_record
 
 SIDE = 64
+AS_IT_IS = OperatingPoints(  # probabilities that are the logits' own
+    source="made up",
+    temperature=1.0,
+    offset=0.0,
+    threshold=0.5,
+    high_sensitivity=0.4,
+    high_specificity=0.7,
+    curve=(
+        OperatingPoint(
+            threshold=0.5,
+            true_positives=1,
+            false_negatives=1,
+            true_negatives=1,
+            false_positives=1,
+        ),
+    ),
+)
 Image = npt.NDArray[np.float32]
 
 
@@ -94,14 +104,10 @@ def check(fields: LungFields, logits: Callable[[Image], Image]) -> Checks:
     """What a network that gives these logits would be found to do."""
     image, evidence = image_and_evidence()
     views = variants(image)
-    return summarize(
-        evidence,
-        fields,
-        of_variants=dict(zip(views, logits(np.stack(list(views.values()))).tolist(), strict=True)),
-        of_blurred=logits(blurred(image, evidence)).tolist(),
-        probability=probability,
-        without=None,
-        explained=None,
+    checker = Checker(logits, AS_IT_IS, reference=1.0)
+    found = logits(np.stack(list(views.values()))).tolist()
+    return checker.check(
+        image, evidence, fields, views=dict(zip(views, found, strict=True)), evidence=None
     )
 
 
@@ -203,7 +209,7 @@ def test_a_verdict_that_is_uncertain_each_time_is_said_to_be() -> None:
 
 def views(answer: float, variants: dict[str, float]) -> Message:
     """What is said of an answer without evidence and of single views."""
-    checks = Checks(evidence=dict.fromkeys(PLACES, 0.0), blurring=None, variants=variants)
+    checks = Checks(places=dict.fromkeys(PLACES, 0.0), blurring=None, variants=variants)
 
     def verdict(probability: float) -> str:
         if 0.5 <= probability < 0.7:
@@ -225,7 +231,7 @@ def views(answer: float, variants: dict[str, float]) -> Message:
 def test_where_most_of_the_other_evidence_lies_is_said(lungs: float, message: Message) -> None:
     rest = 1 - lungs
     checks = Checks(
-        evidence={**dict.fromkeys(PLACES, 0.0), "lungs": lungs, "above": 0.6 * rest},
+        places={**dict.fromkeys(PLACES, 0.0), "lungs": lungs, "above": 0.6 * rest},
         blurring=Blurring(strongest=0.08, elsewhere=0.02),
         variants={},
     )
@@ -234,7 +240,7 @@ def test_where_most_of_the_other_evidence_lies_is_said(lungs: float, message: Me
 
 def checks_with(*, lungs: float, strongest: float) -> Checks:
     return Checks(
-        evidence={**dict.fromkeys(PLACES, 0.0), "lungs": lungs, "between": 1 - lungs},
+        places={**dict.fromkeys(PLACES, 0.0), "lungs": lungs, "between": 1 - lungs},
         blurring=Blurring(strongest=strongest, elsewhere=0.5),
         variants={},
     )

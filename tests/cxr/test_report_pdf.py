@@ -46,7 +46,7 @@ def prediction(points: OperatingPoints) -> Prediction:
             lungs=lung_fields(np.zeros((16, 16), dtype=np.float32)),
         ),
         checks=Checks(
-            evidence={place: float(place == "lungs") for place in PLACES},
+            places={place: float(place == "lungs") for place in PLACES},
             blurring=Blurring(strongest=1.0, elsewhere=0.0),
             variants={"mirrored": 0.2},
         ),

@@ -65,7 +65,7 @@ def test_views_agree(
 ) -> None:
     ours = dataclasses.replace(points, **RULES["verdict"]["points"])
     checks = Checks(
-        evidence=dict.fromkeys(PLACES, 0.0),
+        places=dict.fromkeys(PLACES, 0.0),
         blurring=None,
         variants={str(i): view for i, view in enumerate(views)},
     )
@@ -75,7 +75,7 @@ def test_views_agree(
 @pytest.mark.parametrize(("probability", "percent"), RULES["shown_percent"])
 def test_shown_percent(probability: float, percent: float) -> None:
     checks = Checks(
-        evidence=dict.fromkeys(PLACES, 0.0),
+        places=dict.fromkeys(PLACES, 0.0),
         blurring=None,
         variants={"mirrored": probability},
     )

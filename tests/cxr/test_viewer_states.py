@@ -227,9 +227,9 @@ class Doubtful(Classifier):
 
     def predict(self, radiograph: Radiograph) -> Prediction:
         answer = super().predict(radiograph)
-        evidence = {**dict.fromkeys(PLACES, 0.0), "edge": 1.0}
+        places = {**dict.fromkeys(PLACES, 0.0), "edge": 1.0}
         checks = dataclasses.replace(
-            answer.checks, evidence=evidence, blurring=Blurring(strongest=1.0, elsewhere=0.0)
+            answer.checks, places=places, blurring=Blurring(strongest=1.0, elsewhere=0.0)
         )
         gate = dataclasses.replace(answer.gate_result, warnings=(Message("adult"),))
         if radiograph.name.startswith("adult"):

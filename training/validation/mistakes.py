@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from cxr.checks import evidence_by_place
+from cxr.checker import evidence_by_place
 from cxr.classifier import Classifier, Heatmap
 from cxr.gate.gate import Gate
 from cxr.language import Language, format_decimal
