@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import dataclasses
 import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -36,6 +39,7 @@ os.environ["GRADIO_SERVER_PORT"] = str(7860 + 100 * _WORKER)
 _UPLOADS = tempfile.TemporaryDirectory(prefix="cxr-test-uploads-", ignore_cleanup_errors=True)
 os.environ["GRADIO_TEMP_DIR"] = _UPLOADS.name
 
+Result = TypeVar("Result")
 ROOT = Path(__file__).parents[1]
 _WITH_WINDOWS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # For tests of what happens around a fit: the published network compiles in two seconds, the other
@@ -97,7 +101,7 @@ def installed_browser(*, windows: bool = False) -> str | None:
     return next(filter(None, map(shutil.which, programs)), None)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     found = installed_browser()
     with sync_playwright() as driver:
@@ -110,6 +114,12 @@ def browser() -> Iterator[Browser]:
         chromium = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield chromium
         chromium.close()
+
+
+def run_loop(coroutine: Coroutine[Any, Any, Result]) -> Result:
+    """`asyncio.run` in a thread: in this one, Playwright keeps a loop running."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, coroutine).result()
 
 
 @pytest.fixture(scope="session")

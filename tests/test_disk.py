@@ -37,8 +37,8 @@ from training.fitting.loading import load_splits
 from training.fitting.run_folder import RunFolder
 from training.fitting.tensorboard import TensorBoardLog
 from training.fitting.tuning import tune
+from training.jobs.queue import JobQueue
 from training.sharing import local_model
-from training.studio.jobs import JobQueue
 
 FILMS = [ROOT / "examples" / name for name in ("first-look.jpeg", "hila.jpeg", "dicom.dcm")]
 

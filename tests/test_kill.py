@@ -34,8 +34,8 @@ from tests.kill import commands
 from tests.kill.case import KilledCase, survive
 from tests.kill.process import Ending, Kill, kills, run
 from tests.loopback_hub import REPO, LoopbackHub, Repository, serve
+from training.jobs.queue import Job, JobQueue
 from training.sharing.deploy import WRITTEN
-from training.studio.jobs import Job, JobQueue
 
 ROUNDS = int(os.environ.get("CXR_KILL_ROUNDS") or 2)
 SPACE = "me/demo"

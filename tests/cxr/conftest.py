@@ -19,7 +19,7 @@ from tests.cxr.browser import opened, served
 from tests.cxr.dicom_files import content, header, make
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def url(tiny_classifier: Classifier) -> Iterator[str]:
     with served(tiny_classifier) as address:
         yield address

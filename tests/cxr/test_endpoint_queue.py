@@ -63,6 +63,7 @@ def test_the_queue_outlives_clients_that_are_forgotten(
 ) -> None:
     """Gradio's ends for good when it forgets a client that waits in it."""
     monkeypatch.setattr(endpoint_queue, "_MAX_CLIENTS", 5)
+    served.page._queue.sleep_when_free = 0.001  # each is begun before the next is sent
     file = {"path": upload(served.url, "a.png", image_file.read_bytes())}
     with ExitStack() as held:
         held.enter_context(served.turns.take())

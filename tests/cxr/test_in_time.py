@@ -20,6 +20,7 @@ from cxr.messages import as_sentence, text
 from cxr.page import in_time
 from cxr.page.in_time import ReadInTime
 from cxr.page.limits import Limits
+from tests.conftest import run_loop
 
 LARGE = 30_000_000  # bytes, more than all the buffers between a server and its client hold
 CLOSE = "\r\nConnection: close\r\n\r\n"
@@ -96,7 +97,11 @@ def test_an_answer_that_waits_behind_one_that_is_not_read_is_given_up_too() -> N
         return {"type": "http.request"}
 
     scope = {"type": "http", "method": "GET", "path": "/"}
-    asyncio.run(asyncio.wait_for(ReadInTime(application)(scope, receive, nothing_goes), 10))
+
+    async def answer() -> None:
+        await asyncio.wait_for(ReadInTime(application)(scope, receive, nothing_goes), 10)
+
+    run_loop(answer())
     assert application.ended.is_set()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import io
 import json
@@ -32,7 +31,7 @@ from cxr.page import LAUNCH_SETTINGS, build_page, in_time, serving
 from cxr.page.mcp_server import mcp_settings
 from cxr.page.waiting_turns import Turns
 from cxr.reading.radiograph import read_radiograph
-from tests.conftest import PAGE_MARKS
+from tests.conftest import PAGE_MARKS, run_loop
 from tests.cxr.asking import ask
 
 pytestmark = PAGE_MARKS
@@ -65,7 +64,7 @@ def call(url: str, *calls: tuple[str, dict[str, Any]]) -> list[CallToolResult]:
             await client.initialize()
             return [await client.call_tool(name, arguments) for name, arguments in calls]
 
-    return asyncio.run(session())
+    return run_loop(session())
 
 
 def said(result: CallToolResult) -> str:
@@ -83,7 +82,7 @@ def test_the_tools_are_three_and_described(mcp_url: str) -> None:
             await client.initialize()
             return list((await client.list_tools()).tools)
 
-    tools = {tool.name: tool for tool in asyncio.run(listed())}
+    tools = {tool.name: tool for tool in run_loop(listed())}
     assert tools.keys() == {"classify", "heatmap", "overlay"}
     for tool in tools.values():
         assert "no medical device" in tool.description
@@ -299,7 +298,6 @@ def test_a_missing_package_is_named(
     assert "mcp: not installed. The option --mcp needs" in capsys.readouterr().err
 
 
-# The last test, since Playwright keeps a loop running in which `asyncio.run` cannot be called.
 def test_the_page_on_the_api_lists_the_tools_and_how_to_reach_them(
     browser: Browser, mcp_url: str
 ) -> None:

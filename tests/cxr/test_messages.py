@@ -22,7 +22,7 @@ from cxr.page.flags import Flagged
 from tests.conftest import ROOT
 from tests.syntax import parse
 from training.fitting.config import Balance, Optimizer
-from training.studio.jobs import State
+from training.jobs.queue import State
 from training.studio.preset_cards import FIGURES
 from training.studio.settings import FOLDED, SETTINGS
 from training.studio.words import METRICS

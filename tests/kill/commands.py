@@ -20,8 +20,8 @@ from tests.kill.process import OFTEN
 from tests.loopback_hub import TOKEN, client_settings
 from training.files import replaced_whole
 from training.fitting.presets import tiny
+from training.jobs.queue import JobQueue
 from training.sharing import deploy, local_model, pictures, publish  # noqa: F401
-from training.studio.jobs import JobQueue
 
 
 def use(run: Path, local: Path) -> None:

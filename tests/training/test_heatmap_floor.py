@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Iterator
 
 import keras
 import numpy as np
@@ -15,7 +16,9 @@ from training.data.images import Split
 from training.fitting.evidence_config import HeatmapFloor
 from training.fitting.presets import tiny
 from training.networks.network import build_network
+from training.validation import heatmap_floor
 from training.validation.heatmap_floor import check_against_floor
+from training.validation.localization_check import explainer
 
 ANYTHING = HeatmapFloor(in_lungs=0, locality=1, planted_hit=0, normal_heat=1)
 
@@ -40,6 +43,16 @@ def network() -> keras.Model:
     return build_network(tiny.CONFIG.network)
 
 
+@pytest.fixture(scope="module")
+def _explained_once(network: keras.Model) -> Iterator[None]:
+    """What explains the network is compiled once, which takes seconds."""
+    config = tiny.CONFIG
+    explain = explainer(network, config.preprocessing, method="gradcam", flip_tta=config.flip_tta)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(heatmap_floor, "explainer", lambda *_, **__: explain)
+        yield
+
+
 def test_heatmaps_that_reach_the_floor(network: keras.Model, held_out: Split) -> None:
     config = dataclasses.replace(tiny.CONFIG, floor=ANYTHING)
     said = check_against_floor(network, config, held_out, required=True)
@@ -49,6 +62,7 @@ def test_heatmaps_that_reach_the_floor(network: keras.Model, held_out: Split) ->
     )
 
 
+@pytest.mark.usefixtures("_explained_once")
 @pytest.mark.parametrize(
     "beyond", [{"in_lungs": 1.0}, {"locality": 0.0}, {"planted_hit": 1.0}, {"normal_heat": 0.5}]
 )

@@ -22,9 +22,9 @@ from tests.conftest import QUICK_FIT, ROOT
 from training.fitting.presets import load_preset, tiny
 from training.fitting.run_folder import RunFolder
 from training.fitting.runs import read_run
-from training.studio import processes
-from training.studio.jobs import JobQueue, State
-from training.studio.processes import last_lines
+from training.jobs import processes
+from training.jobs.processes import last_lines
+from training.jobs.queue import JobQueue, State
 
 
 @pytest.fixture
@@ -194,7 +194,7 @@ def test_a_worker_outlives_who_started_it_and_takes_one_after_the_other(
     queue.add("fit", "good", config, chest_images)
     queue.add("fit", "bad", config, queue.runs / "nowhere")
     starter = (
-        "import sys, time; from pathlib import Path; from training.studio.jobs import JobQueue; "
+        "import sys, time; from pathlib import Path; from training.jobs.queue import JobQueue; "
     )
     starter += (
         "q = JobQueue(Path(sys.argv[1])); q.start_worker(); print(flush=True); time.sleep(99)"

@@ -23,8 +23,8 @@ from tests.training.studio_page import choose, opened, set_number, tab
 from tests.training.test_jobs import wait_until
 from training.fitting.loading import load_splits
 from training.fitting.run_folder import RunFolder
+from training.jobs.queue import JobQueue
 from training.studio import LAUNCH_SETTINGS, build_studio, compare_tab
-from training.studio.jobs import JobQueue
 from training.validation.mistakes import read_mistakes, write_bundle_mistakes
 
 pytestmark = PAGE_MARKS

@@ -19,8 +19,8 @@ from tests.conftest import PAGE_MARKS, ROOT
 from tests.training.studio_page import choose, opened, set_number, tab
 from tests.training.test_jobs import wait_until
 from training.fitting.runs import read_run
+from training.jobs.queue import JobQueue
 from training.studio import serve_studio
-from training.studio.jobs import JobQueue
 
 pytestmark = PAGE_MARKS
 
@@ -82,18 +82,19 @@ def about(page: Page) -> Locator:
 def test_from_a_data_folder_to_a_compared_model(
     browser: Browser, chest_images: Path, tmp_path: Path
 ) -> None:
-    runs, epochs = tmp_path / "runs", 10
+    runs, epochs = tmp_path / "runs", 40
     studio = Studio(runs, "--data", str(chest_images))
     try:
         with opened(browser, studio.url) as page:
             page.click("#check")
             expect(page.locator("#problems")).to_contain_text("None found")
             tab(page, "2 Train")
-            choose(page, "Start from", "tiny")
+            choose(page, "Start from", "baseline")
             size = page.get_by_label("number input for Image size", exact=True)
-            expect(size).to_have_value("32")  # the preset's have arrived
-            set_number(page, "Image size", 16)
+            expect(size).to_have_value("150")  # the preset's have arrived
+            set_number(page, "Image size", 32)
             set_number(page, "Epochs", epochs)
+            page.get_by_label("Learning rate", exact=True).fill("0.000001")  # it makes mistakes
             page.get_by_label("Name of the run").fill("mine")
             page.click("#queue")
             command = page.locator("#queued-command .cm-content")
@@ -102,18 +103,20 @@ def test_from_a_data_folder_to_a_compared_model(
             tab(page, "3 Runs")
             expect(about(page)).to_contain_text("Running", timeout=120_000)
             wait_until(lambda: epoch_of(runs, "mine") >= 2)
+            signal_fit(runs, "mine", "STOP")  # it would be finished before the next page is there
         studio.kill()
 
         # The page is gone; the training is not.
         reached = epoch_of(runs, "mine")
+        signal_fit(runs, "mine", "CONT")
         wait_until(lambda: epoch_of(runs, "mine") > reached)
-        signal_fit(runs, "mine", "STOP")  # it would be finished before the next page is there
+        signal_fit(runs, "mine", "STOP")
         studio = Studio(runs, "--data", str(chest_images))
         with opened(browser, studio.url) as page:
             tab(page, "3 Runs")
             expect(about(page)).to_contain_text("Running")
-            signal_fit(runs, "mine", "CONT")
             page.click("#stop")
+            signal_fit(runs, "mine", "CONT")
             expect(about(page)).to_contain_text("Stopped", timeout=30_000)
             stopped = epoch_of(runs, "mine")
             assert 2 <= stopped < epochs
@@ -122,7 +125,7 @@ def test_from_a_data_folder_to_a_compared_model(
             page.click("#resume")
             expect(about(page)).to_contain_text("Finished", timeout=600_000)
             expect(about(page)).to_contain_text(f"epoch {epochs} of {epochs}")
-            expect(about(page)).to_contain_text("on 12 images: AUC")
+            expect(about(page)).to_contain_text("on 7 images: AUC")
             expect(page.locator("#curves svg").first).to_be_visible()
             expect(page.locator("#curves .confusion")).to_be_visible()
             log = (runs / ".studio" / "jobs" / "mine" / "log.txt").read_text()

@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the queued commands."""
-    from training.studio.jobs import JobQueue
+    from training.jobs.queue import JobQueue
 
     JobQueue(options.runs).work()
     return 0

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.model_selection import StratifiedGroupKFold
 
 from cxr.errors import DatasetError
 from cxr.model.bundle import CLASS_NAMES
@@ -55,6 +54,8 @@ def patient_folds(records: Sequence[Record], *, folds: int, seed: int) -> npt.ND
     Raises:
         DatasetError: a class has fewer patients than there are folds.
     """
+    from sklearn.model_selection import StratifiedGroupKFold  # which takes a second
+
     labels = [record.label for record in records]
     patients = [record.patient for record in records]
     for label, name in enumerate(CLASS_NAMES):

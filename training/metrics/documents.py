@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any, NotRequired, TypedDict
 
+# Of an epoch, what is shown unless others are asked for.
+WATCHED = ("loss", "accuracy", "auc", "sensitivity", "specificity")
 HistoryRow = dict[str, float]  # one epoch of a fit: its number, losses, metrics and seconds
 
 

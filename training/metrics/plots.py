@@ -20,10 +20,9 @@ from sklearn import metrics
 from cxr.language import Language, format_decimal, format_percent
 from cxr.messages import text
 from training.files import write_atomically
-from training.metrics.documents import Faithfulness, HistoryRow, ReliabilityRow
+from training.metrics.documents import WATCHED, Faithfulness, HistoryRow, ReliabilityRow
 from training.metrics.theme import square, theme, with_numbers
 
-WATCHED = ("loss", "accuracy", "auc", "sensitivity", "specificity")  # shown unless others are asked
 _GROUND, _ON_GROUND = "#111827", "#e2e8f0"  # of radiographs, and of words beside them
 
 

@@ -5,19 +5,20 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-from matplotlib.figure import Figure
 
 from cxr.cases import Case, read_cases
 from cxr.classifier import Classifier
 from cxr.model.bundle import Bundle
 from cxr.output.overlay import draw_overlay, png
 from cxr.reading.radiograph import read_radiograph
-from training.metrics import plots
-from training.metrics.roc import operating_curve
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 ROC = "plots/roc_curve.png"
 RELIABILITY = "plots/reliability.png"
@@ -63,6 +64,10 @@ def draw_pictures(bundle: Bundle) -> Pictures:
 
     An installed package has no cases.
     """
+    # These take seconds to import; the studio only names what would be sent.
+    from training.metrics import plots
+    from training.metrics.roc import operating_curve
+
     points = bundle.operating_points
     files = {ROC: _png(operating_curve(points.curve, points.threshold))}
     result = bundle.evaluation.get("result")

@@ -2,7 +2,7 @@
 
 The page keeps no state: everything is in the folder of runs, but for what the browser remembers
 over a reload (`training.studio.memory`). Whatever takes long is a command of `python -m training`
-in a process of its own (`training.studio.jobs`), so that it continues when the tab is closed or the
+in a process of its own (`training.jobs.queue`), so that it continues when the tab is closed or the
 page crashes.
 """
 
@@ -27,10 +27,10 @@ from cxr.page.defences import LOOPBACK, listens_here, on_a_space
 from cxr.page.serving import BASE_SETTINGS, private_uploads, served, wait_for_the_end
 from cxr.reading.radiograph import MAX_BYTES
 from training.files import make_folder
+from training.jobs.queue import JobQueue
 from training.studio.compare_tab import create_compare_tab
 from training.studio.data_tab import create_data_tab
 from training.studio.html_parts import QUIET
-from training.studio.jobs import JobQueue
 from training.studio.look_tab import create_look_tab
 from training.studio.memory import keep_over_reloads, remembered
 from training.studio.runs_tab import create_runs_tab

@@ -9,8 +9,8 @@ import time
 from collections.abc import Iterator
 
 from training.files import ROOT, make_folder
-from training.studio.jobs import JobQueue
-from training.studio.processes import last_lines
+from training.jobs.processes import last_lines
+from training.jobs.queue import JobQueue
 
 _MAX_LINES = 500  # of the output that is shown
 _INTERVAL = 0.4  # seconds between two updates

@@ -18,12 +18,12 @@ from training.data.dataset import trained_fingerprints
 from training.files import write_text
 from training.fitting.config import LAST, TrainingConfig
 from training.fitting.runs import Run, images_to_compare_on, list_runs, read_run
+from training.jobs.queue import JobQueue
 from training.metrics.documents import BundleEvaluation
 from training.studio.charts import Chart, chart_html, charts_html, points_of
 from training.studio.commands import run_command
 from training.studio.data_tab import chosen_folder, require_labelled
 from training.studio.html_parts import QUIET, RunChoice, shown_errors, table
-from training.studio.jobs import JobQueue
 from training.studio.trying import finished_runs
 from training.studio.words import language_of, metric_choices, metric_name, shown
 from training.validation.report_page import report_body

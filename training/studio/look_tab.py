@@ -11,8 +11,8 @@ import gradio as gr
 
 from cxr.language import Language, format_percent, format_probability, format_threshold
 from cxr.messages import text
+from training.jobs.queue import JobQueue
 from training.studio.html_parts import QUIET, RunChoice
-from training.studio.jobs import JobQueue
 from training.studio.trying import create_trying, finished_runs
 from training.studio.words import language_of, shown
 from training.validation.mistakes import PICTURES, TABLE, Mistake, read_mistakes

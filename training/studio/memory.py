@@ -9,9 +9,9 @@ from typing import Any
 import gradio as gr
 
 from cxr.errors import RunError
+from training.jobs.queue import JobQueue
 from training.studio.data_tab import DataFolder
 from training.studio.html_parts import QUIET
-from training.studio.jobs import JobQueue
 from training.studio.settings import SETTINGS, changed, find_preset, preset_choices
 from training.studio.train_tab import TrainControls
 from training.studio.words import language_of

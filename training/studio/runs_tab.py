@@ -12,7 +12,8 @@ from cxr.language import Language, format_decimal
 from cxr.messages import text
 from training.fitting.config import LAST
 from training.fitting.runs import Run, list_runs, read_run, unreadable_runs
-from training.metrics import plots
+from training.jobs.queue import Job, JobQueue
+from training.metrics.documents import WATCHED
 from training.studio.charts import Chart, chart_html, charts_html, confusion_html, points_of
 from training.studio.html_parts import (
     QUIET,
@@ -23,11 +24,10 @@ from training.studio.html_parts import (
     shown_errors,
     table,
 )
-from training.studio.jobs import Job, JobQueue
 from training.studio.words import language_of, metric_choices, metric_name, shown
 
 _INTERVAL = 2.0  # seconds between two updates
-_SHOWN = list(plots.WATCHED)  # at first
+_SHOWN = list(WATCHED)  # at first
 
 
 def create_runs_tab(page: gr.Blocks, tab: gr.Tab, queue: JobQueue, memory: gr.BrowserState) -> None:

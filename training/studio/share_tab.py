@@ -12,12 +12,12 @@ from cxr.errors import BundleError, RunError
 from cxr.language import Language
 from cxr.messages import Message, text
 from cxr.model.bundle import load_bundle
+from training.jobs.queue import JobQueue
 from training.sharing.local_model import chosen as chosen_model
 from training.sharing.local_model import use, use_bundled
 from training.sharing.publish import bundle_of
 from training.studio.commands import run_command
 from training.studio.html_parts import QUIET, RunChoice, shown_errors
-from training.studio.jobs import JobQueue
 from training.studio.trying import finished_runs
 from training.studio.words import language_of, shown
 

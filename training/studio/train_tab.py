@@ -21,9 +21,9 @@ from training.data.dataset import FITTED, image_paths, present_splits
 from training.fitting.augmentation import augment
 from training.fitting.config import TrainingConfig
 from training.fitting.runs import list_runs
+from training.jobs.queue import JobQueue
 from training.studio.data_tab import DataFolder, chosen_folder, folder_to_fit
 from training.studio.html_parts import QUIET, create_command, images_html, shown_errors
-from training.studio.jobs import JobQueue
 from training.studio.preset_cards import create_preset_cards
 from training.studio.settings import (
     AUGMENTATION,

@@ -17,8 +17,8 @@ from cxr.output.overlay import draw_overlay, shrink
 from cxr.page.pictures import grey_data_uri, picture_data_uri
 from cxr.reading.radiograph import Radiograph
 from training.fitting.runs import list_runs, read_run
+from training.jobs.queue import JobQueue
 from training.studio.html_parts import QUIET, RunChoice, as_message, shown_errors
-from training.studio.jobs import JobQueue
 from training.studio.words import language_of, shown
 
 _SIDE = 640  # pixels, of the pictures at most

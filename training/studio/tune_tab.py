@@ -15,10 +15,10 @@ import gradio as gr
 from cxr.errors import RunError
 from cxr.language import Language, format_decimal, format_number
 from cxr.messages import Message, text
+from training.jobs.queue import JobQueue, State
 from training.studio.charts import bars_html, charts_html
 from training.studio.data_tab import DataFolder, folder_to_fit
 from training.studio.html_parts import QUIET, RunChoice, joined, shown_errors, table
-from training.studio.jobs import JobQueue, State
 from training.studio.settings import SETTINGS, find_preset, offer_presets, preset_choices
 from training.studio.train_tab import free_name, outline_options
 from training.studio.words import language_of, shown

@@ -13,6 +13,7 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -27,9 +28,10 @@ from cxr.output.overlay import draw_overlay, png, shrink
 from cxr.reading.radiograph import Radiograph, read_radiograph
 from training.data.dataset import Record
 from training.files import as_cell, make_folder, of_cell, replaced_whole, write_text
-from training.metrics import plots
-from training.metrics.evaluation import Logits, sigmoid
-from training.metrics.intervals import Labels
+
+if TYPE_CHECKING:
+    from training.metrics.evaluation import Logits
+    from training.metrics.intervals import Labels
 
 TABLE = "mistakes.csv"
 SHEET = "mistakes.png"
@@ -93,6 +95,10 @@ def write_mistakes(
         RunError: `out` cannot be made.
         UnreadableRadiograph: an image cannot be read.
     """
+    # What draws and counts takes seconds to import; the studio only reads the table.
+    from training.metrics import plots
+    from training.metrics.evaluation import sigmoid
+
     labels = np.array([record.label for record in records], dtype=np.int64)
     probabilities = sigmoid(logits)
     gate = Gate()
@@ -101,7 +107,7 @@ def write_mistakes(
     make_folder(out)
     with replaced_whole(out / PICTURES) as folder:
         for label in (1, 0):
-            wrong = _most_confident(labels, logits, threshold, label)
+            wrong = _most_confident(labels, logits, probabilities >= threshold, label)
             tiles = []
             for rank, i in enumerate(wrong[:_MAX_PER_CLASS], 1):
                 record = records[i]
@@ -177,10 +183,9 @@ def read_mistakes(out: Path) -> list[Mistake]:
 
 
 def _most_confident(
-    labels: Labels, logits: Logits, threshold: float, label: int
+    labels: Labels, logits: Logits, predicted: npt.NDArray[np.bool_], label: int
 ) -> npt.NDArray[np.int64]:
     """Rows of a class that are predicted wrongly, the most confident first."""
-    predicted = sigmoid(logits) >= threshold
     wrong = np.flatnonzero((labels == label) & (predicted != (label == 1)))
     confidence = -logits[wrong] if label else logits[wrong]
     return wrong[np.argsort(-confidence, kind="stable")]

@@ -31,7 +31,7 @@ from cxr.errors import RunError
 from cxr.messages import Message
 from training.files import ROOT, make_folder, read_json, write_json, write_text
 from training.fitting.config import TrainingConfig
-from training.studio.processes import last_lines, run_until_stopped
+from training.jobs.processes import last_lines, run_until_stopped
 
 Command = Literal["fit", "tune"]
 State = Literal["queued", "running", "stopped", "finished", "failed"]
@@ -159,7 +159,7 @@ class JobQueue:
             (self.jobs_folder / name / file).unlink(missing_ok=True)
 
     def log(self, name: str, *, lines: int = 12) -> str:
-        """The last lines that a job has printed; see `training.studio.processes.last_lines`."""
+        """The last lines that a job has printed; see `training.jobs.processes.last_lines`."""
         try:
             with (self.jobs_folder / name / "log.txt").open("rb") as file:
                 file.seek(max(0, file.seek(0, os.SEEK_END) - 65_536))
