@@ -204,4 +204,10 @@ sys.addaudithook(hear)
 def test_training_help_and_the_studio_load_no_tensorflow(code: str) -> None:
     listed = fresh(f"import sys\n{code}\nprint(); print(*sys.modules)").splitlines()[-1].split()
     assert "training" in listed
-    assert not {"tensorflow", "ray"} & set(listed)
+    assert not {"tensorflow", "ray", "sklearn", "seaborn"} & set(listed)
+
+
+def test_a_worker_waits_for_jobs_without_the_page() -> None:
+    listed = fresh("import sys, training.jobs.queue\nprint(*sys.modules)").split()
+    assert "training.jobs.queue" in listed
+    assert not {"gradio", "pandas", "tensorflow"} & set(listed)
