@@ -3,7 +3,6 @@ const { cxr, cxrCases } = window;
 const { say } = cxr;
 const { state } = cxrCases;
 const $ = (selector) => element.querySelector(selector);
-const title = (name) => props.cases[name].title[cxr.language];
 
 const showButtons = (shown) => {
   for (const button of element.querySelectorAll("[data-do]")) {
@@ -31,7 +30,7 @@ const showQuiz = () => {
     choice.setAttribute("aria-disabled", String(!cxrCases.canChoose()));
   }
   const said = [];
-  if (asking) said.push(title(state.chosen), say("quiz_question"));
+  if (asking) said.push(cxrCases.titleOf(state.chosen), say("quiz_question"));
   else if (mine) {
     const { label } = props.cases[state.chosen];
     const choice = cxr.nameOf(mine, say);

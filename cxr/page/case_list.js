@@ -7,8 +7,8 @@ const show = () => {
   cxr.translate(element, say);
   for (const button of element.querySelectorAll("[data-case]")) {
     const name = button.dataset.case;
-    const { title, label } = props.cases[name];
-    button.querySelector(".title").textContent = title[cxr.language];
+    const { label } = props.cases[name];
+    button.querySelector(".title").textContent = cxrCases.titleOf(name);
     button.querySelector(".label").textContent = cxrCases.tells(name) ? say(`label_${label}`) : "";
     button.setAttribute("aria-current", String(name === state.chosen));
   }

@@ -29,6 +29,12 @@ window.cxrCases ??= (() => {
   const answered = () => inQuiz().filter((name) => choices()[name]);
   const asking = () => state.mode === "quiz" && Boolean(state.cases[state.chosen]?.in_quiz)
     && !choices()[state.chosen];
+  // A title may give the finding away: of a case of the quiz, it is told after the reader's choice.
+  const titleOf = (name) => {
+    const number = inQuiz().indexOf(name) + 1;
+    return state.mode === "quiz" && number && !choices()[name]
+      ? cxr.say("quiz_case", { number }) : state.cases[name].title[cxr.language];
+  };
   // Not while the radiograph before is still on the page.
   const canChoose = () => asking() && state.shown === state.chosen;
   const choose = (choice) => {
@@ -97,7 +103,7 @@ window.cxrCases ??= (() => {
   const restartQuiz = () => { keep({}); startQuiz(); };
 
   return {
-    state, asking, answered, inQuiz, choices, canChoose, choose, score, open, show, end, goTo,
+    state, asking, answered, inQuiz, choices, titleOf, canChoose, choose, score, open, show, end, goTo,
     startTour, startQuiz, nextInQuiz, restartQuiz,
     load: ({ cases, tour }) => {
       state.cases = cases;

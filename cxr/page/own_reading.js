@@ -33,6 +33,8 @@ const inQuiz = () => cxrCases.asking() || Boolean(cxrCases.choices()[state.sourc
 const waiting = () => cxr.readFirst && answered() && !state.own && !inQuiz();
 
 const blinded = () => waiting() || cxrCases.asking();
+// What the radiograph is called where it is read out.
+const shownName = () => (cxrCases.asking() ? state.source.name : answered().name);
 
 const chosenReading = () => $("[name=own]:checked")?.value;
 const isSet = (slider) => !slider.hasAttribute("data-unset");
@@ -161,5 +163,5 @@ cxr.onChange(() => { noticeReadFirst(); show(); });
 cxrCases.onChange(show);
 cxrCases.connect((name) => {
   cxr.setView("one");
-  open({ name: cxrCases.state.cases[name].title[cxr.language], case: name });
+  open({ name: cxrCases.titleOf(name), case: name });
 });

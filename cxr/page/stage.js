@@ -58,7 +58,7 @@ const drawNow = () => {
   }
   keepInSight(); // it may have been turned, or the stage has another size
   for (const canvas of canvases) {
-    canvas.setAttribute("aria-label", say("radiograph", { name: value.name }));
+    canvas.setAttribute("aria-label", say("radiograph", { name: shownName() }));
     const matrix = matrixOf(canvas);
     const context = canvas.getContext("2d");
     const plain = canvas.matches(".plain");

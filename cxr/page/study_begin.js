@@ -13,6 +13,8 @@ const NOTICES = {
 };
 let sure = ""; // what was asked for once: done if it is asked for again
 
+// The stage reads out what is on it, which must not be the file's name: it often goes by the label.
+const shownName = () => place();
 const place = () => (study.at >= 0 ? say("study_place", { at: study.at + 1, total: study.items.length }) : "");
 
 const show = () => {
@@ -27,8 +29,6 @@ const show = () => {
   $("progress").value = items.length ? at / items.length : 0;
   const kept = study.chosen.length ? say("study_keeping") : "";
   $(".reading").textContent = phase === "loading" ? place() || kept : "";
-  // The stage reads out what is on it, which must not be the file's name: it often goes by the label.
-  if (answered()) answered().name = place();
   showProblem();
   $(".own-reading").hidden = !["read", "aid"].includes(phase);
   showTools();
