@@ -104,8 +104,10 @@ class Classifier:
         self._session = ModelSession(
             bundle.folder, bundle.network, sha256=bundle.graph_sha256, threads=threads
         )
+        session, preprocessing = self._session, bundle.preprocessing
         self._checker = Checker(
-            lambda images: self._answer(images).logits,
+            # Not of this object: it would wait for the collector, and its sessions with it.
+            lambda images: session(preprocessing.normalize(images)).logits,
             bundle.operating_points,
             reference=bundle.heatmap_reference,
         )

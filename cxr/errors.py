@@ -23,7 +23,8 @@ from __future__ import annotations
 import errno
 import os
 import unicodedata
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from cxr.messages import Message, text
 
@@ -103,12 +104,16 @@ class NotAChestRadiograph(RadiographError):
     """
 
     def __init__(self, gate_result: GateResult, *, name: str) -> None:
-        """Take what the gate found, and what the picture is called."""
+        """Take what the gate found, and what the radiograph is called."""
         super().__init__(gate_result.reasons[0], name=name)
         self.gate_result = gate_result
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As it was made, for another process."""
+        return partial(type(self), name=self.name), (self.gate_result,)
+
     def say(self, language: Language) -> str:
-        """What the picture is called, and each reason why it is not recognised."""
+        """What the radiograph is called, and each reason why it is not recognised."""
         reasons = "; ".join(reason.say(language) for reason in self.gate_result.reasons)
         return f"{self.name}: {reasons}"
 

@@ -80,7 +80,7 @@ def _is_least_by_deletion(evaluation: dict[str, Any]) -> bool:
     if not check or len(check["methods"]) < 2:
         return False
     by_method = {name: mean(row["deletion"]) for name, row in check["methods"].items()}
-    return bool(max(by_method, key=by_method.__getitem__) == check["method"])
+    return bool(max(by_method, key=by_method.__getitem__) == check.get("method"))
 
 
 def _baseline_rows(evaluation: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:

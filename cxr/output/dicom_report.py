@@ -50,20 +50,24 @@ def structured_report(
             observer_type=codes.DCM.Device, observer_identifying_attributes=device
         )
     )
+    evaluations = [
+        sr.QualitativeEvaluation(
+            name=_concept("VERDICT", text("verdict_research", language)),
+            value=_concept(verdict, text(f"verdict_{verdict}", language)),
+        )
+    ]
+    if prediction.gate_result.in_range:
+        evaluations.append(
+            sr.QualitativeEvaluation(
+                name=_concept("EVIDENCE", text("evidence", language)),
+                value=_concept(worth.upper(), text(f"worth_{worth}", language)),
+            )
+        )
     group = sr.MeasurementsAndQualitativeEvaluations(
         tracking_identifier=sr.TrackingIdentifier(uid=generate_uid(), identifier="Image"),
         source_images=[sr.SourceImageForMeasurementGroup.from_source_image(capture)],
         measurements=_measurements(prediction, threshold, language),
-        qualitative_evaluations=[
-            sr.QualitativeEvaluation(
-                name=_concept("VERDICT", text("verdict_research", language)),
-                value=_concept(verdict, text(f"verdict_{verdict}", language)),
-            ),
-            sr.QualitativeEvaluation(
-                name=_concept("EVIDENCE", text("evidence", language)),
-                value=_concept(worth.upper(), text(f"worth_{worth}", language)),
-            ),
-        ],
+        qualitative_evaluations=evaluations,
     )
     spoken = {"en": "English", "fr": "French"}[language]
     content = sr.MeasurementReport(
@@ -116,11 +120,12 @@ def _measurements(
 def _in_words(prediction: Prediction, threshold: float | None, language: Language) -> Any:
     """What people have to read beside the numbers, as texts (TID 1500, Qualitative Evaluations)."""
     gate = prediction.gate_result
-    messages = [
-        Message("report_disclaimer"),
-        Message("probability_holds") if gate.in_range else Message("report_outside"),
-        *gate.warnings,
-        *prediction.remarks(threshold),
+    texts = [
+        [Message("report_disclaimer")],
+        [Message("probability_holds") if gate.in_range else Message("report_outside")],
+        *([warning] for warning in gate.warnings),
+        # Outside the model's range they would tell of probabilities, too.
+        *([prediction.remarks(threshold)] if gate.in_range else []),
     ]
     evaluations = sr.ContainerContentItem(
         name=sr.CodedConcept("C0034375", "UMLS", "Qualitative Evaluations"),
@@ -130,10 +135,10 @@ def _in_words(prediction: Prediction, threshold: float | None, language: Languag
         [
             sr.TextContentItem(
                 name=codes.DCM.Comment,
-                value=sentences([message], language),
+                value=sentences(messages, language),
                 relationship_type=sr.RelationshipTypeValues.CONTAINS,
             )
-            for message in messages
+            for messages in texts
         ]
     )
     return evaluations

@@ -14,7 +14,7 @@ from cxr.output.overlay import is_ours
 from cxr.reading.radiograph import Radiograph
 
 PNG = ".png"
-_ENDING = re.compile(r"\.(jpe?g|png|dcm|dicom)$", re.IGNORECASE)
+_UID_END = re.compile(r"\.\d+$")
 Encoder = Callable[[Radiograph, Prediction], bytes]
 
 
@@ -23,8 +23,8 @@ def stem_of(file: str) -> str:
 
     DICOM files are often called by a UID, whose last part is no ending.
     """
-    name = Path(file).name
-    return _ENDING.sub("", name) or name
+    path = Path(file)
+    return path.name if _UID_END.search(path.name) else path.stem
 
 
 class OutputFolder:

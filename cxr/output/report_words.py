@@ -146,9 +146,36 @@ def _of_rule(points: OperatingPoints, bundle: Bundle, language: Language) -> lis
     else:
         lines += _elsewhere(bundle, points.threshold, language)
     if everywhere := expected.by_rule([expected.rates(point) for point in points.curve], points):
-        said = as_sentence(_rule_figures(everywhere, language))
+        said = f"{as_sentence(_rule_figures(everywhere, language))} {_wrong(points, language)}"
         lines.append((text("report_rule_title", language), said))
+    else:
+        lines += _cost(points.at(points.threshold), language)
     return lines
+
+
+def _wrong(points: OperatingPoints, language: Language) -> str:
+    """How many get the verdict that is wrong for them, with intervals."""
+    low, high = points.at(points.high_sensitivity), points.at(points.high_specificity)
+    said = []
+    for title, count, everything, interval in (
+        (
+            text("rule_missed", language),
+            low.false_negatives,
+            low.true_positives + low.false_negatives,
+            low.sensitivity_interval(),
+        ),
+        (
+            text("rule_alarms", language),
+            high.false_positives,
+            high.true_negatives + high.false_positives,
+            high.specificity_interval(),
+        ),
+    ):
+        counted = text("rule_count", language, count=count, all=everything)
+        ends = (format_percent(1 - end, language) for end in reversed(interval))
+        between = text("from_to", language, **dict(zip(("low", "high"), ends, strict=True)))
+        said.append(f"{title} {counted.removesuffix('.')} ({between}).")
+    return " ".join(said)
 
 
 def _rule_figures(found: expected.ByRule, language: Language) -> str:

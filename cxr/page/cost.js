@@ -51,13 +51,12 @@ const showRule = (prevalence) => {
   const [low, high] = [points().high_sensitivity, points().high_specificity]
     .map((at) => cxrRules.nearestPoint(points().curve, at));
   const interval = (ends) => say("interval", { low: cxr.percent(ends[0]), high: cxr.percent(ends[1]) });
-  const counted = (count, all) => `${say("rule_count", { count, all })} `;
-  $("p.sensitivity").textContent = `${say("rule_missed")} `
-    + counted(low.false_negatives, low.true_positives + low.false_negatives)
-    + interval(low.sensitivity_interval.map((end) => 1 - end).reverse());
-  $("p.specificity").textContent = `${say("rule_alarms")} `
-    + counted(high.false_positives, high.true_negatives + high.false_positives)
-    + interval(high.specificity_interval.map((end) => 1 - end).reverse());
+  const counted = (of, count, others, ends) => (all
+    ? `${of} ${say("rule_count", { count, all: count + others })} ${interval(ends.map((end) => 1 - end).reverse())}` : "");
+  $("p.sensitivity").textContent = counted(
+    say("rule_missed"), low.false_negatives, low.true_positives, low.sensitivity_interval);
+  $("p.specificity").textContent = counted(
+    say("rule_alarms"), high.false_positives, high.true_negatives, high.specificity_interval);
   const sayThousand = (of, rates) => (rates
     ? `${of} ${say("rule_thousand", thousandByRule(rates, prevalence))}` : "");
   $(".expected").textContent = sayThousand(say("rule_elsewhere"), elsewhere);

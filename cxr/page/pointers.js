@@ -6,6 +6,7 @@ let pinched = false; // from the second finger on, until the last one is lifted
 let takeBack = () => {}; // what the first finger began before the second showed that they pinch
 let doing = "move"; // what the first one does until it is lifted, whatever keys and tools are pressed meanwhile
 let pane = null; // where it does so
+let whose = null; // the answer that it was begun on: on another one, it moves the radiograph
 
 const paneOf = ({ clientX }) => {
   if (pane) return pane;
@@ -46,12 +47,12 @@ const endOf = (mode) => { if (isBrush(mode)) endStroke(); };
 const begin = (event) => {
   const { ruler } = stage;
   const { window: levels } = state;
-  pane = paneOf(event);
-  doing = doingOf(event);
+  [pane, doing, whose] = [paneOf(event), doingOf(event), answered()];
   takeBack = isBrush(doing) ? undo : () => { stage.ruler = ruler; state.window = levels; };
   beginAt(doing, placeOnRadiograph(placeIn(event)));
 };
 const drag = (event, last) => {
+  if (answered() !== whose) doing = "move";
   const [dx, dy] = [event.clientX - last.clientX, event.clientY - last.clientY];
   if (doing === "window") changeWindow(dx, dy);
   else if (doing === "move") move(dx, dy);
@@ -99,7 +100,7 @@ element.addEventListener("pointermove", (event) => {
 });
 for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) {
   element.addEventListener(end, (event) => {
-    if (pointers.delete(event.pointerId)) endOf(doing);
+    if (pointers.delete(event.pointerId) && answered() === whose) endOf(doing);
     if (!pointers.size) [pinched, pane, doing] = [false, null, "move"];
   });
 }

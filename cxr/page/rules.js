@@ -50,16 +50,17 @@ window.cxrRules ??= (() => {
   });
   // How often its verdicts pneumonia and normal are right; NaN where there would be none.
   const predictiveByRule = ({ positive, negative }, prevalence) => ["PNEUMONIA", "NORMAL"].map((verdict) => {
-    const [ill, well] = [positive[verdict] * prevalence, negative[verdict] * (1 - prevalence)];
-    return (verdict === "NORMAL" ? well : ill) / (ill + well);
+    const [ofPositive, ofNegative] = [positive[verdict] * prevalence, negative[verdict] * (1 - prevalence)];
+    return (verdict === "NORMAL" ? ofNegative : ofPositive) / (ofPositive + ofNegative);
   });
   const ofThousandByRule = (rates, prevalence) => {
-    const ill = Math.round(1000 * prevalence);
+    const count = Math.round(1000 * prevalence);
     const children = (all, { PNEUMONIA, NORMAL }) => {
-      const [found, cleared] = [Math.round(PNEUMONIA * all), Math.round(NORMAL * all)];
-      return { all, PNEUMONIA: found, UNCERTAIN: Math.max(0, all - found - cleared), NORMAL: cleared };
+      const found = Math.round(PNEUMONIA * all);
+      const cleared = Math.min(all - found, Math.round(NORMAL * all));
+      return { all, PNEUMONIA: found, UNCERTAIN: all - found - cleared, NORMAL: cleared };
     };
-    return { positive: children(ill, rates.positive), negative: children(1000 - ill, rates.negative) };
+    return { positive: children(count, rates.positive), negative: children(1000 - count, rates.negative) };
   };
 
   // The same of 1,000 children, in whole children that add up.

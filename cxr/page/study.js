@@ -23,6 +23,7 @@ const study = {
   ambiguous: [], // before the start: what the labels call several of the radiographs
   about: {}, // reader (a code of the reader's own, or ""), begun (when, ISO 8601), count (of the radiographs)
   problem: "", // what is said at the top
+  late: false, // whether files came that can no longer be added
   unkept: false, // whether the browser could not keep something of it
 };
 const current = () => study.items[study.at];
@@ -76,7 +77,7 @@ let asking = 0; // only what was asked last is shown
 const next = async () => {
   if (!tab.held) return null;
   const mine = ++asking;
-  if (study.problem === "under_way") study.problem = "";
+  study.late = false;
   marks = [];
   study.at = study.items.findIndex((item) => !item.kind);
   Object.assign(state, { kind: "empty", value: null, forced: false });

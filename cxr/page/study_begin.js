@@ -22,8 +22,9 @@ const show = () => {
   const { phase, items, at } = study;
   $(".study").dataset.phase = phase;
   $(".study").dataset.state = state.kind;
-  cxr.write($(".notice"), NOTICES[study.problem]?.() ?? "");
-  $(".notice").hidden = !study.problem;
+  const problems = [study.problem, study.late && "under_way"].filter(Boolean);
+  cxr.write($(".notice"), problems.map((one) => NOTICES[one]()).join(" "));
+  $(".notice").hidden = !problems.length;
   showSetup();
   $(".place strong").textContent = place();
   $("progress").value = items.length ? at / items.length : 0;
@@ -145,7 +146,7 @@ const focusOnNext = () => {
 };
 document.addEventListener("cxr:study", async ({ detail }) => {
   if (study.phase === "setup") return choose(await cxrFiles.listFiles(detail));
-  study.problem = "under_way";
+  study.late = ["loading", "read", "aid", "problem"].includes(study.phase);
   return show();
 });
 

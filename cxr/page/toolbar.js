@@ -166,12 +166,14 @@ const ACTIONS = {
   erase_hottest: () => eraseHottest(),
   undo: () => undo(),
 };
+const ENDS_STROKES = ["undo", "reset", "erase_hottest"];
 const use = (tool) => {
   const { pressed } = state;
   if (!answered() || $(`[data-tool=${tool}]`)?.hidden) return;
+  if (pointers.size && ENDS_STROKES.includes(tool)) return; // what is being drawn is not taken back meanwhile
   if (blinded() && WOULD_TELL.includes(tool)) return;
   // Zoom, heatmap and the like leave a line or box that was begun by keys as it is.
-  if (MODES.includes(tool) || ["undo", "reset", "erase_hottest"].includes(tool)) stage.held = false;
+  if (MODES.includes(tool) || ENDS_STROKES.includes(tool)) stage.held = false;
   if (tool in pressed) pressed[tool] = !pressed[tool];
   // Beside the plain radiograph there is the heatmap, else both would be the same.
   if (tool === "side" && pressed.side && !pressed.contour && !blinded()) pressed.heatmap = true;

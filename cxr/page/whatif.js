@@ -110,7 +110,7 @@ const showWhatIf = () => {
 };
 
 element.addEventListener("click", (event) => {
-  const what = event.target.closest("[data-what]")?.dataset.what;
+  const what = pointers.size ? null : event.target.closest("[data-what]")?.dataset.what;
   if (what === "hottest") eraseHottest();
   if (what === "undo") undo();
   if (what === "all") undo(true);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import subprocess
@@ -241,6 +242,8 @@ def test_a_refused_image_is_not_classified(tiny_bundle: Bundle) -> None:
     with pytest.raises(NotAChestRadiograph, match=r"^picture: ") as refusal:
         Classifier(tiny_bundle).predict(picture(RNG.random((256, 256))))
     assert refusal.value.gate_result.reasons
+    again = copy.copy(refusal.value)  # as another process would get it
+    assert (str(again), again.name) == (str(refusal.value), "picture")
 
 
 def test_the_bundled_gate_is_small_and_its_figures_are_good(gate: Gate) -> None:

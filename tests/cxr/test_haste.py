@@ -148,6 +148,23 @@ class TestViewer:
         assert np.abs(shot(page) - before).max() > 0
         assert not failures
 
+    @pytest.mark.parametrize("tool", ["e", "o"])
+    def test_a_drag_does_not_go_on_into_another_radiograph(
+        self, page: Page, image_file: Path, failures: list[str], tool: str
+    ) -> None:
+        answered(page, image_file)
+        page.keyboard.press(tool)
+        page.locator(".stage").hover(position={"x": 300, "y": 200})
+        page.mouse.down()
+        page.mouse.move(400, 300, steps=3)
+        page.keyboard.press("z")  # not while it is being drawn
+        expect(page.locator(".without")).to_contain_text("Without what is rubbed out")
+        answered(page, image_file)
+        page.mouse.move(520, 320, steps=4)
+        page.mouse.up()
+        expect(page.locator(".without")).to_have_text(EN["what_if"])
+        assert not failures
+
     def test_each_undo_takes_something_back(self, page: Page, image_file: Path) -> None:
         answered(page, image_file)
         page.keyboard.press("x")

@@ -84,7 +84,7 @@ def test_a_picture_is_shrunk_to_its_longer_side_and_never_enlarged() -> None:
         ("1.2.840.113619.2.55.3.101", "1.2.840.113619.2.55.3.101"),
         ("1.2.840.dcm", "1.2.840"),
         (".png", ".png"),
-        ("image.png (2)", "image.png (2)"),
+        ("scan.ima", "scan"),
     ],
 )
 def test_results_are_called_as_their_radiograph_without_its_ending(file: str, stem: str) -> None:

@@ -196,6 +196,12 @@ _IN_THE_BROWSER = """
       Object.entries(rates).map(([verdict, rate]) => [verdict, rounded(rate)]));
     expect("by_rule", [low, high], { positive: all(positive), negative: all(negative) }, expected);
   }
+  for (const [low, high, prevalence, expected, values] of cases.thousand_by_rule) {
+    const rates = rules.byRule(low, high);
+    expect("thousand_by_rule", [low, high], rules.ofThousandByRule(rates, prevalence), expected);
+    const found = rules.predictiveByRule(rates, prevalence).map(rounded);
+    expect("thousand_by_rule", [low, high, "predictive values"], found, values);
+  }
   for (const [point, prevalence, expected] of cases.of_thousand) {
     expect("of_thousand", [point, prevalence], rules.ofThousand(point, prevalence), expected);
   }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Iterator
+from functools import cache
 
 import keras
 import numpy as np
@@ -44,12 +45,10 @@ def network() -> keras.Model:
 
 
 @pytest.fixture(scope="module")
-def _explained_once(network: keras.Model) -> Iterator[None]:
-    """What explains the network is compiled once, which takes seconds."""
-    config = tiny.CONFIG
-    explain = explainer(network, config.preprocessing, method="gradcam", flip_tta=config.flip_tta)
+def _explained_once() -> Iterator[None]:
+    """What explains a network is compiled once, which takes seconds."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(heatmap_floor, "explainer", lambda *_, **__: explain)
+        patch.setattr(heatmap_floor, "explainer", cache(explainer))
         yield
 
 
