@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import logging
 import os
@@ -24,7 +23,7 @@ from cxr.page.many import create_many
 from cxr.page.viewer import create_viewer
 from cxr.page.waiting_turns import Turns
 from cxr.reading.radiograph import Radiograph
-from tests.conftest import ROOT
+from tests.conftest import ROOT, run_loop
 from tests.fuzz import seeds
 from tests.fuzz.choices import Choices
 from tests.fuzz.folder import FOLDER
@@ -167,7 +166,7 @@ def _endpoints() -> list[Callable[..., Any]]:
         return [block.fn for block in page.fns.values() if block.fn]
 
     # Within a loop, or Gradio would make one for each lock, and close none.
-    return asyncio.run(made())
+    return run_loop(made())
 
 
 @cache
