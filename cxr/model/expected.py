@@ -84,15 +84,14 @@ def by_rule(curve: Sequence[Rates], points: OperatingPoints) -> ByRule | None:
     """What the model's rule makes of radiographs of both classes; None if it was not measured.
 
     Args:
-        curve: what was measured.
+        curve: rates at thresholds, at least one.
         points: have the thresholds below which the model says normal, and from which it says
             pneumonia.
     """
-    both = [nearest(curve, at) for at in (points.high_sensitivity, points.high_specificity)]
-    low, high = both
-    if (
-        abs(low["threshold"] - points.high_sensitivity) > _NEAR
-        or abs(high["threshold"] - points.high_specificity) > _NEAR
+    thresholds = (points.high_sensitivity, points.high_specificity)
+    low, high = measured = [nearest(curve, at) for at in thresholds]
+    if any(
+        abs(found["threshold"] - at) > _NEAR for found, at in zip(measured, thresholds, strict=True)
     ):
         return None
     return {

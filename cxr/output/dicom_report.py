@@ -50,24 +50,20 @@ def structured_report(
             observer_type=codes.DCM.Device, observer_identifying_attributes=device
         )
     )
-    evaluations = [
-        sr.QualitativeEvaluation(
-            name=_concept("VERDICT", text("verdict_research", language)),
-            value=_concept(verdict, text(f"verdict_{verdict}", language)),
-        )
-    ]
-    if prediction.gate_result.in_range:
-        evaluations.append(
-            sr.QualitativeEvaluation(
-                name=_concept("EVIDENCE", text("evidence", language)),
-                value=_concept(worth.upper(), text(f"worth_{worth}", language)),
-            )
-        )
     group = sr.MeasurementsAndQualitativeEvaluations(
         tracking_identifier=sr.TrackingIdentifier(uid=generate_uid(), identifier="Image"),
         source_images=[sr.SourceImageForMeasurementGroup.from_source_image(capture)],
         measurements=_measurements(prediction, threshold, language),
-        qualitative_evaluations=evaluations,
+        qualitative_evaluations=[
+            sr.QualitativeEvaluation(
+                name=_concept("VERDICT", text("verdict_research", language)),
+                value=_concept(verdict, text(f"verdict_{verdict}", language)),
+            ),
+            sr.QualitativeEvaluation(
+                name=_concept("EVIDENCE", text("evidence", language)),
+                value=_concept(worth.upper(), text(f"worth_{worth}", language)),
+            ),
+        ],
     )
     spoken = {"en": "English", "fr": "French"}[language]
     content = sr.MeasurementReport(

@@ -112,9 +112,9 @@ def with_caption(
     ramp = strip[top : top + line // 2, left : left + bar]
     ramp[:] = colour_table()[shades[: ramp.shape[1]]]
     write(text("legend_high", "en"), left + bar + margin, 1, grey)
-    said = [text("evidence_is", "en", word=text(f"worth_{worth}", "en"))] if worth else []
-    if not in_range:
-        said = [text("verdict_OUTSIDE", "en")]
+    said = [] if in_range else [text("verdict_OUTSIDE", "en")]
+    if worth:
+        said.append(text("evidence_is", "en", word=text(f"worth_{worth}", "en")))
     write("     ".join([*said, model]), margin, 2, grey)
     return np.vstack([picture, strip])
 

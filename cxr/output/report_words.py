@@ -155,27 +155,26 @@ def _of_rule(points: OperatingPoints, bundle: Bundle, language: Language) -> lis
 
 def _wrong(points: OperatingPoints, language: Language) -> str:
     """How many get the verdict that is wrong for them, with intervals."""
+
+    def counted(title: str, wrong: int, right: int, interval: Interval) -> str:
+        count = text("rule_count", language, count=wrong, all=wrong + right).removesuffix(".")
+        low, high = (format_percent(1 - end, language) for end in reversed(interval))
+        return f"{title} {count} ({text('from_to', language, low=low, high=high)})."
+
     low, high = points.at(points.high_sensitivity), points.at(points.high_specificity)
-    said = []
-    for title, count, everything, interval in (
-        (
-            text("rule_missed", language),
-            low.false_negatives,
-            low.true_positives + low.false_negatives,
-            low.sensitivity_interval(),
-        ),
-        (
-            text("rule_alarms", language),
-            high.false_positives,
-            high.true_negatives + high.false_positives,
-            high.specificity_interval(),
-        ),
-    ):
-        counted = text("rule_count", language, count=count, all=everything)
-        ends = (format_percent(1 - end, language) for end in reversed(interval))
-        between = text("from_to", language, **dict(zip(("low", "high"), ends, strict=True)))
-        said.append(f"{title} {counted.removesuffix('.')} ({between}).")
-    return " ".join(said)
+    missed = counted(
+        text("rule_missed", language),
+        low.false_negatives,
+        low.true_positives,
+        low.sensitivity_interval(),
+    )
+    alarms = counted(
+        text("rule_alarms", language),
+        high.false_positives,
+        high.true_negatives,
+        high.specificity_interval(),
+    )
+    return f"{missed} {alarms}"
 
 
 def _rule_figures(found: expected.ByRule, language: Language) -> str:

@@ -204,9 +204,9 @@ const keepOverlay = () => {
   };
   begin("#fbbf24", [say("report_disclaimer")]);
   write(say("report_disclaimer"), 0);
-  const worth = answered().in_range
-    ? say("evidence_is", { word: say(`worth_${answered().worth}`) }) : say("verdict_OUTSIDE");
-  const [low, rest] = [`${say("legend_low")} `, ` ${say("legend_high")} · ${worth} · ${model}`];
+  const said = [say("legend_high"), ...(answered().in_range ? [] : [say("verdict_OUTSIDE")]),
+    say("evidence_is", { word: say(`worth_${answered().worth}`) }), model];
+  const [low, rest] = [`${say("legend_low")} `, ` ${said.join(" · ")}`];
   begin("#e2e8f0", [low, rest], width / 6);
   const left = write(low, 1);
   write(rest, 1, left + width / 6);

@@ -14,9 +14,9 @@ from playwright.sync_api import Browser, Page, expect
 from cxr.classifier import Classifier
 from cxr.model.bundle import Bundle
 from cxr.reading.radiograph import read_radiograph
-from tests.conftest import installed_browser
+from tests.conftest import ROOT, installed_browser
 from tests.cxr.browser import opened, served
-from tests.cxr.dicom_files import content, header, make
+from tests.cxr.dicom_files import SECRETS, DicomAnswer, content, header, make
 
 
 @pytest.fixture(scope="session")
@@ -30,6 +30,14 @@ def page(browser: Browser, url: str) -> Iterator[Page]:
     with opened(browser, url, viewport={"width": 1280, "height": 720}) as page:
         expect(page.locator("#status")).to_contain_text("Model tiny 1")
         yield page
+
+
+@pytest.fixture
+def failures(page: Page) -> list[str]:
+    """What fails in the page's scripts."""
+    found: list[str] = []
+    page.on("pageerror", lambda error: found.append(str(error)))
+    return found
 
 
 @pytest.fixture
@@ -87,6 +95,22 @@ def radiographs(tmp_path: Path, image_file: Path, gradient_file: Path) -> list[P
         rows.append(f"{path.name};{'Pneumonia' if i % 2 else '0'}")
     (folder / "labels.csv").write_text("\r\n".join([*rows, "other.png;perhaps"]))
     return [*sorted(folder.glob("*.png")), gradient_file]
+
+
+@pytest.fixture(scope="module")
+def dicom_image() -> bytes:
+    """A DICOM radiograph of a known patient."""
+    example = read_radiograph(ROOT / "examples" / "both-sides.jpeg")
+    dataset = make(np.rint(example.pixels * 4095).astype(np.uint16), bits=12)
+    header(**SECRETS)(dataset)
+    dataset.StudyInstanceUID = "1.2.826.0.1.3680043.8.498.1"
+    return content(dataset)
+
+
+@pytest.fixture(scope="module")
+def dicom_answer(dicom_image: bytes, tiny_bundle: Bundle) -> DicomAnswer:
+    radiograph = read_radiograph(dicom_image, name="image.dcm")
+    return radiograph, Classifier(tiny_bundle).predict(radiograph), tiny_bundle
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pydicom
 import pydicom.config
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import (
@@ -17,11 +18,17 @@ from pydicom.uid import (
     generate_uid,
 )
 
+from cxr.classifier import Prediction
+from cxr.model.bundle import Bundle
+from cxr.output.dicom import DicomObjects
+from cxr.reading.radiograph import Radiograph
+
 SIDE = 32
 # A ramp, so that every step of the way shows: one column a stored value, 0 to 31.
 RAMP = np.tile(np.arange(SIDE, dtype=np.uint16), (SIDE, 1))
 
 Change = Callable[[FileDataset], object]
+DicomAnswer = tuple[Radiograph, Prediction, Bundle]
 
 
 @pydicom.config.disable_value_validation()
@@ -83,3 +90,8 @@ SECRETS = {
     "InstitutionName": "General Hospital",
     "OtherPatientIDs": "ID-4712",
 }
+
+
+def files(objects: DicomObjects) -> list[FileDataset]:
+    """Capture and report."""
+    return [pydicom.dcmread(io.BytesIO(file)) for file in (objects.capture, objects.report)]

@@ -17,11 +17,16 @@ def settled(page: Page) -> str:
     return page.locator(".study").get_attribute("data-phase") or ""
 
 
-def begin(page: Page, paths: list[Path]) -> None:
-    """Begin a study of these files."""
+def choose_files(page: Page, *paths: Path) -> None:
+    """Show the study, and choose files for it."""
     page.locator("nav [data-view=study]").click()
     phase(page, "setup")
     page.set_input_files("#study .pick-files", paths)
+
+
+def begin(page: Page, paths: list[Path]) -> None:
+    """Begin a study of these files."""
+    choose_files(page, *paths)
     page.locator("#study [data-do=start]").click()
     phase(page, "read")
 

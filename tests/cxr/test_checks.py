@@ -15,29 +15,13 @@ from cxr.checks import PLACES, Blurring, Checks, Place
 from cxr.classifier import Classifier
 from cxr.gate.lungs import LungFields, lung_fields
 from cxr.messages import Message, sentences
-from cxr.model.operating_points import OperatingPoint, OperatingPoints
+from cxr.model.operating_points import OperatingPoints
 from cxr.outcome import answer_file
 from cxr.output.record import to_record
 
 SIDE = 64
-AS_IT_IS = OperatingPoints(  # probabilities that are the logits' own
-    source="made up",
-    temperature=1.0,
-    offset=0.0,
-    threshold=0.5,
-    high_sensitivity=0.4,
-    high_specificity=0.7,
-    curve=(
-        OperatingPoint(
-            threshold=0.5,
-            true_positives=1,
-            false_negatives=1,
-            true_negatives=1,
-            false_positives=1,
-        ),
-    ),
-)
 Image = npt.NDArray[np.float32]
+Compute = Callable[[Image], Image]
 
 
 @pytest.fixture
@@ -100,34 +84,40 @@ def probability(logit: float) -> float:
     return float(1 / (1 + np.exp(-logit)))
 
 
-def check(fields: LungFields, logits: Callable[[Image], Image]) -> Checks:
-    """What a network that gives these logits would be found to do."""
-    image, evidence = image_and_evidence()
-    views = variants(image)
-    checker = Checker(logits, AS_IT_IS, reference=1.0)
-    found = logits(np.stack(list(views.values()))).tolist()
-    return checker.check(
-        image, evidence, fields, views=dict(zip(views, found, strict=True)), evidence=None
-    )
+@pytest.fixture
+def check(fields: LungFields, points: OperatingPoints) -> Callable[[Compute], Checks]:
+    """What a network that gives these logits is found to do."""
+
+    def check(logits: Compute) -> Checks:
+        image, evidence = image_and_evidence()
+        views = variants(image)
+        found = logits(np.stack(list(views.values()))).tolist()
+        return Checker(logits, points, reference=1.0).check(
+            image, evidence, fields, views=dict(zip(views, found, strict=True)), evidence=None
+        )
+
+    return check
 
 
-def test_a_heatmap_that_explains_the_answer(fields: LungFields) -> None:
+def test_a_heatmap_that_explains_the_answer(check: Callable[[Compute], Checks]) -> None:
     def sharpness(images: Image) -> Image:
         """A network that goes by the grain where the evidence is, and by nothing else."""
         return 40 * images[:, 24:40, 8:24].std(axis=(1, 2))
 
-    checks = check(fields, sharpness)
+    checks = check(sharpness)
     assert checks.blurring is not None
     assert checks.blurring.strongest > 1
     assert abs(checks.blurring.elsewhere) < 0.1
     assert "far more than blurring as much elsewhere" in sentences(checks.of_evidence())
 
 
-def test_a_heatmap_that_does_not_explain_the_answer(fields: LungFields) -> None:
+def test_a_heatmap_that_does_not_explain_the_answer(
+    check: Callable[[Compute], Checks],
+) -> None:
     def elsewhere(images: Image) -> Image:
         return images[:, :10, 50:].mean(axis=(1, 2))
 
-    checks = check(fields, elsewhere)
+    checks = check(elsewhere)
     assert "does not explain this answer" in sentences(checks.of_evidence())
 
 
@@ -177,8 +167,10 @@ def test_the_moved_views_go_towards_two_corners() -> None:
     assert found["moved down"] == (54, 54)
 
 
-def test_blurring_is_compared_with_the_image_as_it_is(fields: LungFields) -> None:
-    checks = check(fields, lambda images: np.arange(len(images), dtype=np.float32))
+def test_blurring_is_compared_with_the_image_as_it_is(
+    check: Callable[[Compute], Checks],
+) -> None:
+    checks = check(lambda images: np.arange(len(images), dtype=np.float32))
     assert checks.variants == {
         name: probability(logit)
         for logit, name in enumerate(variants(np.zeros((SIDE, SIDE), np.float32)))

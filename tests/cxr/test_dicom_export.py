@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import shutil
 import subprocess
@@ -11,45 +10,19 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
-from highdicom.sr import srread
 from pydicom.datadict import DicomDictionary, dictionary_VR, keyword_for_tag
 
-from cxr.classifier import Classifier, Prediction
+from cxr.classifier import Classifier
 from cxr.errors import UnreadableRadiograph
-from cxr.messages import Message, sentences, text
-from cxr.model.bundle import Bundle
-from cxr.output.dicom import _KEPT, DicomObjects, dicom_objects
+from cxr.output.dicom import _KEPT, dicom_objects
 from cxr.output.overlay import NOTICE
-from cxr.reading.radiograph import Radiograph, read_radiograph
+from cxr.reading.radiograph import read_radiograph
 from tests.conftest import ROOT
-from tests.cxr.dicom_files import SECRETS, content, header, make
+from tests.cxr.dicom_files import SECRETS, DicomAnswer, content, files, header, make
 
 
-@pytest.fixture(scope="module")
-def image() -> bytes:
-    """A DICOM radiograph of a known patient."""
-    example = read_radiograph(ROOT / "examples" / "both-sides.jpeg")
-    dataset = make(np.rint(example.pixels * 4095).astype(np.uint16), bits=12)
-    header(**SECRETS)(dataset)
-    dataset.StudyInstanceUID = "1.2.826.0.1.3680043.8.498.1"
-    return content(dataset)
-
-
-Answered = tuple[Radiograph, Prediction, Bundle]
-
-
-@pytest.fixture(scope="module")
-def answered(image: bytes, tiny_bundle: Bundle) -> Answered:
-    radiograph = read_radiograph(image, name="image.dcm")
-    return radiograph, Classifier(tiny_bundle).predict(radiograph), tiny_bundle
-
-
-def files(objects: DicomObjects) -> list[pydicom.FileDataset]:
-    return [pydicom.dcmread(io.BytesIO(file)) for file in (objects.capture, objects.report)]
-
-
-def test_by_default_nobody_is_named(image: bytes, answered: Answered) -> None:
-    objects = dicom_objects(image, *answered)
+def test_by_default_nobody_is_named(dicom_image: bytes, dicom_answer: DicomAnswer) -> None:
+    objects = dicom_objects(dicom_image, *dicom_answer)
     for file in (objects.capture, objects.report):
         for secret in (*SECRETS.values(), "1.2.826.0.1.3680043.8.498.1\0"):
             assert secret.encode() not in file
@@ -57,16 +30,18 @@ def test_by_default_nobody_is_named(image: bytes, answered: Answered) -> None:
     assert capture.StudyInstanceUID == report.StudyInstanceUID
 
 
-def test_asked_to_they_belong_to_the_images_study(image: bytes, answered: Answered) -> None:
-    for dataset in files(dicom_objects(image, *answered, keep_identifiers=True)):
+def test_asked_to_they_belong_to_the_images_study(
+    dicom_image: bytes, dicom_answer: DicomAnswer
+) -> None:
+    for dataset in files(dicom_objects(dicom_image, *dicom_answer, keep_identifiers=True)):
         assert dataset.PatientID == SECRETS["PatientID"]
         assert dataset.PatientName == SECRETS["PatientName"]
         assert dataset.StudyInstanceUID == "1.2.826.0.1.3680043.8.498.1"
         assert "InstitutionName" not in dataset
         assert dataset.SeriesDescription == NOTICE
-    capture, _ = files(dicom_objects(image, *answered, keep_identifiers=True))
+    capture, _ = files(dicom_objects(dicom_image, *dicom_answer, keep_identifiers=True))
     (source,) = capture.SourceImageSequence  # among the images of the study
-    original = pydicom.dcmread(io.BytesIO(image))
+    original = pydicom.dcmread(io.BytesIO(dicom_image))
     assert source.ReferencedSOPInstanceUID == original.SOPInstanceUID
     assert source.ReferencedSOPClassUID == original.SOPClassUID
 
@@ -89,12 +64,12 @@ PROFILE = {
 
 
 def test_all_that_is_kept_is_in_the_profile_and_goes_without_identifiers(
-    image: bytes, answered: Answered
+    dicom_image: bytes, dicom_answer: DicomAnswer
 ) -> None:
     assert set(_KEPT) == PROFILE.keys()
-    kept = files(dicom_objects(image, *answered, keep_identifiers=True))
-    without = files(dicom_objects(image, *answered))
-    again = files(dicom_objects(image, *answered))
+    kept = files(dicom_objects(dicom_image, *dicom_answer, keep_identifiers=True))
+    without = files(dicom_objects(dicom_image, *dicom_answer))
+    again = files(dicom_objects(dicom_image, *dicom_answer))
     for named, nameless, other in zip(kept, without, again, strict=True):
         assert named.PatientIdentityRemoved == "NO"
         # Not claimed: nobody has looked at the pixels.
@@ -109,9 +84,9 @@ def test_all_that_is_kept_is_in_the_profile_and_goes_without_identifiers(
                 assert nameless[keyword].value != other[keyword].value
 
 
-def test_nothing_else_of_the_header_gets_in(answered: Answered) -> None:
+def test_nothing_else_of_the_header_gets_in(dicom_answer: DicomAnswer) -> None:
     """Every attribute that a DICOM dictionary knows of patient, study and place, in one header."""
-    radiograph, _, _ = answered
+    radiograph, _, _ = dicom_answer
     dataset = make(np.rint(radiograph.pixels * 4095).astype(np.uint16), bits=12)
     filled = []
     for tag in (
@@ -124,9 +99,9 @@ def test_nothing_else_of_the_header_gets_in(answered: Answered) -> None:
             setattr(dataset, keyword, f"secret{tag:08x}"[:16])
             filled.append(keyword)
     assert len(filled) > 250
-    objects = dicom_objects(content(dataset), *answered)
+    objects = dicom_objects(content(dataset), *dicom_answer)
     assert b"secret" not in objects.capture + objects.report
-    named = dicom_objects(content(dataset), *answered, keep_identifiers=True)
+    named = dicom_objects(content(dataset), *dicom_answer, keep_identifiers=True)
     for each in files(named):
         found = {element.keyword for element in each.iterall() if "secret" in str(element.value)}
         assert found - {"ContentSequence"} <= PROFILE.keys()
@@ -134,9 +109,9 @@ def test_nothing_else_of_the_header_gets_in(answered: Answered) -> None:
 
 @pytest.mark.parametrize("says", ["YES", "NO", None])
 def test_text_in_the_image_is_said_as_the_header_says_it(
-    answered: Answered, says: str | None
+    dicom_answer: DicomAnswer, says: str | None
 ) -> None:
-    _, _, bundle = answered
+    _, _, bundle = dicom_answer
     example = read_radiograph(ROOT / "examples" / "both-sides.jpeg")
     dataset = make(np.rint(example.pixels * 4095).astype(np.uint16), bits=12)
     if says:
@@ -149,19 +124,21 @@ def test_text_in_the_image_is_said_as_the_header_says_it(
     assert capture.get("BurnedInAnnotation") == says
 
 
-def test_markup_in_a_header_stays_text(answered: Answered) -> None:
-    radiograph, _, _ = answered
+def test_markup_in_a_header_stays_text(dicom_answer: DicomAnswer) -> None:
+    radiograph, _, _ = dicom_answer
     dataset = make(np.rint(radiograph.pixels * 4095).astype(np.uint16), bits=12)
     name = "<script>alert(1)</script>^=1+2"
     header(PatientName=name, PatientID="<b>=1+2")(dataset)
-    for each in files(dicom_objects(content(dataset), *answered, keep_identifiers=True)):
+    for each in files(dicom_objects(content(dataset), *dicom_answer, keep_identifiers=True)):
         assert each.PatientName == name
         assert each.PatientID == "<b>=1+2"
 
 
-def test_the_capture_shows_the_image_with_a_notice_below(image: bytes, answered: Answered) -> None:
-    radiograph, _, _ = answered
-    capture, _ = files(dicom_objects(image, *answered))
+def test_the_capture_shows_the_image_with_a_notice_below(
+    dicom_image: bytes, dicom_answer: DicomAnswer
+) -> None:
+    radiograph, _, _ = dicom_answer
+    capture, _ = files(dicom_objects(dicom_image, *dicom_answer))
     pixels = capture.pixel_array
     height, width = radiograph.shape
     assert pixels.shape[1:] == (width, 3)
@@ -169,114 +146,47 @@ def test_the_capture_shows_the_image_with_a_notice_below(image: bytes, answered:
     assert pixels[height:].max() > 200  # something is written there
 
 
-def test_the_report_says_what_was_answered(image: bytes, answered: Answered) -> None:
-    _, prediction, bundle = answered
-    objects = dicom_objects(image, *answered, threshold=0.0, language="fr")
-    report = srread(io.BytesIO(objects.report))
-    (group,) = report.content.get_image_measurement_groups()
-    values = {m.name.value: m.value for m in group.get_measurements()}
-    assert values["PROBABILITY"] == pytest.approx(prediction.probability, abs=1e-6)
-    assert values["THRESHOLD"] == 0
-    assert values.keys() == {"PROBABILITY", "THRESHOLD"}
-    verdict, evidence = group.get_qualitative_evaluations()
-    assert verdict.value.value == "PNEUMONIA"
-    assert verdict.name.meaning == text("verdict_research", "fr")
-    assert evidence.value.value == prediction.checks.worth.upper()
-    assert evidence.value.meaning == text(f"worth_{prediction.checks.worth}", "fr")
-    assert report.VerificationFlag == "UNVERIFIED"
-    capture, _ = files(objects)
-    assert capture.SOPInstanceUID in str(report)
-    assert f"{bundle.name} {bundle.version}" in str(report)
-
-
-def in_words(objects: DicomObjects) -> list[str]:
-    """The texts that a report says."""
-    _, report = files(objects)
-    return [
-        item.TextValue
-        for container in report.ContentSequence
-        if container.ConceptNameCodeSequence[0].CodeValue == "C0034375"
-        for item in container.ContentSequence
-    ]
-
-
-def test_by_the_models_rule_the_report_has_both_thresholds_and_says_what_limits_it(
-    image: bytes, answered: Answered
-) -> None:
-    _, prediction, bundle = answered
-    objects = dicom_objects(image, *answered)
-    (group,) = srread(io.BytesIO(objects.report)).content.get_image_measurement_groups()
-    values = {m.name.value: m.value for m in group.get_measurements()}
-    points = bundle.operating_points
-    assert values["UNCERTAIN_FROM"] == points.high_sensitivity
-    assert values["UNCERTAIN_BELOW"] == points.high_specificity
-    assert "THRESHOLD" not in values
-    said = in_words(objects)
-    assert said[0] == text("report_disclaimer", "en")
-    assert "half of the children" in said[1]
-    assert said[-1] == sentences(prediction.remarks())
-
-
-def test_outside_the_models_range_there_is_no_number(image: bytes, answered: Answered) -> None:
-    radiograph, prediction, bundle = answered
-    gate = dataclasses.replace(prediction.gate_result, warnings=(Message("adult"),))
-    outside = dataclasses.replace(prediction, gate_result=gate)
-    objects = dicom_objects(image, radiograph, outside, bundle)
-    (group,) = srread(io.BytesIO(objects.report)).content.get_image_measurement_groups()
-    assert not group.get_measurements()
-    (verdict,) = group.get_qualitative_evaluations()
-    assert verdict.value.value == "OUTSIDE"
-    said = in_words(objects)
-    assert "cannot be interpreted" in said[1]
-    assert not any("%" in one for one in said)
-    assert sentences([Message("adult")]) in said
-    within, beyond = (
-        files(dicom_objects(image, radiograph, one, bundle))[0].pixel_array
-        for one in (prediction, outside)
-    )
-    height, _ = radiograph.shape
-    assert (within[height:] != beyond[height:]).any()  # the capture says so, too
-
-
-def test_names_of_any_script_and_the_images_own_orientation(answered: Answered) -> None:
-    radiograph, _, _ = answered
+def test_names_of_any_script_and_the_images_own_orientation(dicom_answer: DicomAnswer) -> None:
+    radiograph, _, _ = dicom_answer
     dataset = make(np.rint(radiograph.pixels * 4095).astype(np.uint16), bits=12)
     dataset.SpecificCharacterSet = "ISO_IR 144"
     header(PatientName="Иванов^Иван", PatientID="1", PatientOrientation=["R", "F"])(dataset)
-    for named in files(dicom_objects(content(dataset), *answered, keep_identifiers=True)):
+    for named in files(dicom_objects(content(dataset), *dicom_answer, keep_identifiers=True)):
         assert named.PatientName == "Иванов^Иван"
-    capture, _ = files(dicom_objects(content(dataset), *answered))
+    capture, _ = files(dicom_objects(content(dataset), *dicom_answer))
     assert list(capture.PatientOrientation) == ["R", "F"]
     assert capture.PatientName == ""
 
 
 def test_what_may_be_empty_is_empty_where_its_form_is_wrong(
-    image: bytes, answered: Answered
+    dicom_image: bytes, dicom_answer: DicomAnswer
 ) -> None:
-    dataset = pydicom.dcmread(io.BytesIO(image))
+    dataset = pydicom.dcmread(io.BytesIO(dicom_image))
     odd = {"PatientSex": "?", "PatientBirthDate": "00000000", "StudyTime": "10:11:12"}
     header(**odd, StudyDate="20150230x", IssuerOfPatientID="a hospital")(dataset)
-    for made in files(dicom_objects(content(dataset), *answered, keep_identifiers=True)):
+    for made in files(dicom_objects(content(dataset), *dicom_answer, keep_identifiers=True)):
         assert made.PatientID == SECRETS["PatientID"]
         assert made.IssuerOfPatientID == "a hospital"
         for keyword in (*odd, "StudyDate"):
             assert str(made.get(keyword) or "") == "", keyword
 
 
-def test_several_values_are_not_written_as_one(image: bytes, answered: Answered) -> None:
-    dataset = pydicom.dcmread(io.BytesIO(image))
+def test_several_values_are_not_written_as_one(
+    dicom_image: bytes, dicom_answer: DicomAnswer
+) -> None:
+    dataset = pydicom.dcmread(io.BytesIO(dicom_image))
     header(AccessionNumber=["A", "B"])(dataset)
     with pytest.raises(UnreadableRadiograph, match="cannot be carried over"):
-        dicom_objects(content(dataset), *answered, keep_identifiers=True)
+        dicom_objects(content(dataset), *dicom_answer, keep_identifiers=True)
 
 
 def test_loss_is_said_for_good_and_the_language_is_the_reports_own(
-    image: bytes, answered: Answered
+    dicom_image: bytes, dicom_answer: DicomAnswer
 ) -> None:
-    dataset = pydicom.dcmread(io.BytesIO(image))
+    dataset = pydicom.dcmread(io.BytesIO(dicom_image))
     method = "ISO_10918_1"
     header(LossyImageCompression="01", LossyImageCompressionMethod=method)(dataset)
-    capture, report = files(dicom_objects(content(dataset), *answered, language="fr"))
+    capture, report = files(dicom_objects(content(dataset), *dicom_answer, language="fr"))
     assert (capture.LossyImageCompression, capture.LossyImageCompressionMethod) == ("01", method)
     assert capture.ConversionType == "WSD"
     (language,) = [
@@ -287,26 +197,28 @@ def test_loss_is_said_for_good_and_the_language_is_the_reports_own(
     assert (language.CodeValue, language.CodeMeaning) == ("fr", "French")
 
 
-def test_a_header_that_cannot_be_carried_over(image: bytes, answered: Answered) -> None:
+def test_a_header_that_cannot_be_carried_over(
+    dicom_image: bytes, dicom_answer: DicomAnswer
+) -> None:
     uid = b"1.2.826.0.1.3680043.8.498.1"
-    damaged = image.replace(uid, b"Doe^Jane is not a number, so"[: len(uid)])
-    assert damaged != image
-    objects = dicom_objects(damaged, *answered)
+    damaged = dicom_image.replace(uid, b"Doe^Jane is not a number, so"[: len(uid)])
+    assert damaged != dicom_image
+    objects = dicom_objects(damaged, *dicom_answer)
     assert objects.capture
     with pytest.raises(UnreadableRadiograph, match="without the study's identifiers") as error:
-        dicom_objects(damaged, *answered, keep_identifiers=True)
+        dicom_objects(damaged, *dicom_answer, keep_identifiers=True)
     assert "Doe" not in str(error.value)
 
 
 @pytest.mark.parametrize("keep_identifiers", [False, True])
 def test_another_program_finds_no_error(
-    image: bytes, answered: Answered, tmp_path: Path, keep_identifiers: bool
+    dicom_image: bytes, dicom_answer: DicomAnswer, tmp_path: Path, keep_identifiers: bool
 ) -> None:
     """dciodvfy of dicom3tools, where it is installed."""
     checker = shutil.which("dciodvfy")
     if not checker:
         pytest.skip("dciodvfy is not installed")
-    objects = dicom_objects(image, *answered, keep_identifiers=keep_identifiers)
+    objects = dicom_objects(dicom_image, *dicom_answer, keep_identifiers=keep_identifiers)
     for name in ("capture", "report"):
         path = tmp_path / f"{name}.dcm"
         path.write_bytes(getattr(objects, name))

@@ -42,10 +42,10 @@ def test_the_ruler(page: Page, sixteen_bits: Path) -> None:
     assert length(page) == said
 
 
-def test_a_line_that_was_begun_ends_with_its_tool(page: Page, sixteen_bits: Path) -> None:
+def test_a_line_that_was_begun_ends_with_its_tool(
+    page: Page, sixteen_bits: Path, failures: list[str]
+) -> None:
     answered(page, sixteen_bits)
-    failures: list[str] = []
-    page.on("pageerror", lambda error: failures.append(str(error)))
     page.locator(".stage").focus()
     press(page, "d", "Enter", "d", "d", "ArrowRight")
     press(page, "o", "Enter", "ArrowRight", "z", "ArrowRight", "Enter", "Escape", "ArrowRight")

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from tests.conftest import PAGE_MARKS
 from tests.cxr.browser import EN, violations
-from tests.cxr.studying import begin, mark, phase, read, submit
+from tests.cxr.studying import begin, choose_files, mark, phase, read, submit
 
 pytestmark = PAGE_MARKS
 
@@ -114,9 +114,7 @@ def test_a_study_that_was_not_kept_whole_does_not_begin(
     with zipfile.ZipFile(tmp_path / "study.zip", "w") as archive:
         for path in radiographs[:2]:
             archive.write(path, path.name)
-    page.locator("nav [data-view=study]").click()
-    phase(page, "setup")
-    page.set_input_files("#study .pick-files", tmp_path / "study.zip")
+    choose_files(page, tmp_path / "study.zip")
     expect(page.locator("#study .chosen")).to_contain_text("2 radiographs chosen")
     page.evaluate("""() => {
       const { arrayBuffer } = Blob.prototype;

@@ -145,8 +145,8 @@ def _check_heatmaps(
         )
     if held_out is None or set(held_out.labels) != {0, 1}:
         print(
-            "The heatmaps were not checked: of the images that this training leaves out, none have "
-            "outlined lungs, or those of one class alone."
+            "The heatmaps were not checked: this training leaves out no images of both classes "
+            "whose lungs are outlined."
         )
         return
     print(check_against_floor(network, config, held_out, required=bool(options.cross_validation)))

@@ -1,4 +1,4 @@
-"""Platt scaling of held-out logits, so that of images with 80% as many have pneumonia."""
+"""Platt scaling of held-out logits: of images with a probability of 80%, 80% have pneumonia."""
 
 from __future__ import annotations
 
