@@ -140,7 +140,7 @@ def chest_images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rng = np.random.default_rng(0)
     for i in range(24):
         normal = root / "train" / "NORMAL" / f"NORMAL2-IM-{i:04}-0001.jpeg"
-        # Numbers that training/data/held_out.txt leaves to a fit.
+        # Numbers that training/data/reserved.txt leaves to a fit.
         positive = (
             root
             / "train"

@@ -59,15 +59,15 @@ def test_the_installed_command_classifies_a_file(installed: Path, tmp_path: Path
 
 def test_the_installed_training_package_has_its_files(installed: Path, tmp_path: Path) -> None:
     code = (
-        "import training, training.templates as t; from training.data.held_out import HELD_OUT;"
-        "print(training.__file__, HELD_OUT.exists(), bool(list(t.FOLDER.glob('*.jinja'))));"
+        "import training, training.templates as t; from training.data.reserved import RESERVED;"
+        "print(training.__file__, RESERVED.exists(), bool(list(t.FOLDER.glob('*.jinja'))));"
         "from cxr.card import write_card; from cxr.model.bundle import load_bundle;"
         "b = load_bundle(); f = (b.config, b.operating_points, b.evaluation);"
         "print(all(write_card(*f, language=one) for one in ('en', 'fr')))"
     )
-    place, held_out, templates, cards = run(installed / "python", "-c", code, cwd=tmp_path).split()
+    place, reserved, templates, cards = run(installed / "python", "-c", code, cwd=tmp_path).split()
     assert not Path(place).is_relative_to(ROOT)
-    assert (held_out, templates, cards) == ("True", "True", "True")
+    assert (reserved, templates, cards) == ("True", "True", "True")
 
 
 # --- The page's requirements alone ----------------------------------------------------------------

@@ -9,7 +9,7 @@ import pytest
 from cxr.card import CARD_ERRORS, write_card
 from cxr.language import LANGUAGES, Language, keep_together
 from cxr.model.bundle import BUNDLED_MODEL, Bundle, load_bundle
-from training.validation.cross_validation import IN_WORDS
+from training.validation.folds import IN_WORDS
 from training.validation.perturbations import PERTURBATIONS
 
 SAME_IN_BOTH = {"gamma", "JPEG", "rotation", "112 pixels", "64 pixels"}

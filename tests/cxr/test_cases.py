@@ -15,7 +15,7 @@ from cxr.model.bundle import load_bundle
 from cxr.reading.radiograph import read_radiograph
 from training.data.case_files import answer_of
 from training.data.dataset import make_record
-from training.data.held_out import held_out_patients
+from training.data.reserved import reserved_patients
 
 ALL = read_cases()
 TELLING = ("pneumon", "normal", "bacter", "bactér", "vir", "miss", "alarm", "manqu", "faux")
@@ -52,7 +52,7 @@ def test_they_are_of_patients_whom_no_training_includes() -> None:
     for case in ALL.radiographs:
         label = int(case.label != "normal")
         record = make_record(FOLDER, FOLDER / case.image, label, split="train")
-        assert record.patient in held_out_patients(), case.name
+        assert record.patient in reserved_patients(), case.name
         assert kinds[record.kind] == case.label, case.name
 
 

@@ -13,12 +13,13 @@ import training.networks.keras_way  # noqa: F401  # here, so that no process has
 from tests.conftest import QUICK_FIT
 from tests.training.test_gate_making import TINY
 from training.fitting.fit import fit
-from training.fitting.loading import load_splits, load_whole
+from training.fitting.loading import load_reserved, load_splits, load_whole
 from training.fitting.run_folder import RunFolder
 from training.fitting.tuning import tune
 from training.gate.make import make_gate
 from training.sharing.bundle import write_bundle
-from training.validation.cross_validation import Plan, cross_validate
+from training.validation.cross_validation import cross_validate
+from training.validation.folds import Plan, divide
 
 
 def fit_run(data: Path, out: Path) -> None:
@@ -32,9 +33,9 @@ def fit_run(data: Path, out: Path) -> None:
 def fit_folds(data: Path, out: Path) -> None:
     """`cross-validate`."""
     whole, _ = load_whole(QUICK_FIT, data)
-    cross_validate(
-        QUICK_FIT, whole, data, out, Plan(by="patient", folds=2, perturbed_images=4, seed=1)
-    )
+    reserved = load_reserved(QUICK_FIT, data)
+    plan = Plan(by="patient", folds=2, perturbed_images=4, seed=1)
+    cross_validate(QUICK_FIT, divide(whole, reserved, data, plan), data, out)
 
 
 def archive(films: Path, table: Path) -> None:

@@ -27,9 +27,9 @@ from training.data.dataset import (
     trained_fingerprints,
 )
 from training.data.digests import file_digest
-from training.data.held_out import held_out_patients
 from training.data.images import load_images
-from training.data.patients import folds_digest, split_by_patient, without_held_out
+from training.data.patients import folds_digest, split_by_patient, without_reserved
+from training.data.reserved import reserved_patients
 from training.fitting.loading import load_splits
 from training.fitting.presets import tiny
 
@@ -117,17 +117,17 @@ def test_two_names_on_one_image_are_one_patient(chest_images: Path, tmp_path: Pa
     assert other.patient == "NORMAL2-IM-0003"
 
 
-def test_a_held_out_patient_stays_one_under_another_name(
+def test_a_reserved_patient_stays_one_under_another_name(
     chest_images: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(chest_images, tmp_path, dirs_exist_ok=True)
-    patient = next(name for name in sorted(held_out_patients()) if name.startswith("NORMAL2"))
+    patient = next(name for name in sorted(reserved_patients()) if name.startswith("NORMAL2"))
     images = [tmp_path / f"train/NORMAL/{patient}-000{number}.jpeg" for number in (1, 2)]
     for image in images:
         add_image(image)
     shutil.copy(images[0], tmp_path / "train/NORMAL/IM-0999-0001.jpeg")  # sorts before it
     records, _ = read_folder(tmp_path)
-    fitted = {record.path for record in without_held_out(records)}
+    fitted = {record.path for record in without_reserved(records)}
     assert len(records) - len(fitted) == 2
     assert not [path for path in fitted if patient in path or "/IM-0999" in path]
 
@@ -230,12 +230,12 @@ def test_a_folder_with_a_few_images_of_ones_own_is_still_the_published_set(
     others: int, left_out: int
 ) -> None:
     """From nine in ten names on, patients that no fit may learn from are left out."""
-    patient = next(name for name in sorted(held_out_patients()) if name.startswith("NORMAL2"))
-    (held_out,) = named([f"{patient}-0001"], 0)
+    patient = next(name for name in sorted(reserved_patients()) if name.startswith("NORMAL2"))
+    (reserved,) = named([f"{patient}-0001"], 0)
     mine = named([f"mine-{i}" for i in range(others)], 0)
     published = named([f"person{2000 + i}_virus_1" for i in range(9 - others)], 1)
-    records = [dataclasses.replace(held_out, patient=patient), *mine, *published]
-    assert len(records) - len(without_held_out(records)) == left_out
+    records = [dataclasses.replace(reserved, patient=patient), *mine, *published]
+    assert len(records) - len(without_reserved(records)) == left_out
 
 
 def test_the_digest_of_folds_tells_folds_apart() -> None:

@@ -18,14 +18,14 @@ from cxr.gate.gate import Gate
 from cxr.gate.lungs import KINDS, LungFields, LungNetworkConfig
 from cxr.gate.rules import Limits, Measurements, image_reasons
 from cxr.reading.radiograph import read_radiograph
-from training.data.held_out import held_out_patients
 from training.data.masks import read_mask
+from training.data.reserved import reserved_patients
 from training.fitting.augmentation import augment, augment_with_masks
 from training.fitting.presets import default
 from training.gate.batches import LungBatches, LungData
 from training.gate.data import kind_folds, load_gate_images
 from training.gate.make import GatePlan, make_gate
-from training.gate.scores import is_refused
+from training.gate.scores import evaluate, is_refused
 
 SIDE = 32
 TINY = GatePlan(
@@ -70,9 +70,12 @@ def test_a_gate_is_made_measured_and_read(
     arguments = (chest_images, lungs, folder / "others.csv", tmp_path, TINY)
     made = make_gate(*arguments)
     scores = pd.read_csv(tmp_path / "pictures.csv")
-    # Every image once; the broken one is left out.
-    assert scores["name"].is_unique
-    assert dict(scores["group"].value_counts()) == {"children": 48, "adults": 6, "others": 6}
+    # Every image once as it is; the broken one is left out.
+    as_they_are = scores[~scores["corrected"]]
+    assert as_they_are["name"].is_unique
+    assert dict(as_they_are["group"].value_counts()) == {"children": 48, "adults": 6, "others": 6}
+    # What should be refused is tried in the seven other orientations, as the gate does.
+    assert dict(scores[scores["corrected"]]["name"].value_counts()) == dict.fromkeys(OTHERS, 7)
     assert set(scores["fold"]) == {1, 2}
     assert dict(scores.dropna(subset="dice")["group"].value_counts()) == {
         "adults": 6,
@@ -135,11 +138,11 @@ def test_kinds_come_from_a_column_or_from_names(chest_images: Path, folder: Path
         load_gate_images(chest_images, lungs, folder / "gap.csv", size=SIDE)
 
 
-def test_a_gate_does_not_learn_from_patients_who_are_held_out(
+def test_a_gate_does_not_learn_from_patients_who_are_reserved(
     chest_images: Path, folder: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(chest_images, tmp_path / "data")
-    patient = min(name for name in held_out_patients() if name.startswith("person"))
+    patient = min(name for name in reserved_patients() if name.startswith("person"))
     for number, path in enumerate(sorted((tmp_path / "data/train/PNEUMONIA").iterdir())[:3]):
         path.rename(path.with_name(f"{patient}_virus_{number}.jpeg"))
     images = load_gate_images(
@@ -269,6 +272,7 @@ def test_a_table_is_refused_by_the_rules_of_the_gate() -> None:
     measures = ["frontal", "area", "distance"]
     levels = (0.25, 0.5, 0.75)  # below each limit, at it, above
     scores = pd.DataFrame(product(levels, repeat=3), columns=measures)
+    scores["corrected"] = False
     lungs = LungFields(mask=np.zeros((1, 1), bool), areas=(0, 0), cut=0, tilt=0, uncertainty=0)
     one_by_one = []
     for row in scores.to_dict("records"):
@@ -278,3 +282,23 @@ def test_a_table_is_refused_by_the_rules_of_the_gate() -> None:
         measured = Measurements(kinds=kinds, adult=0, lungs=fields, distance=row["distance"])
         one_by_one.append(bool(image_reasons(measured, limits)))
     assert is_refused(scores, limits).tolist() == one_by_one
+
+
+def test_a_corrected_image_gets_no_allowance() -> None:
+    limits = Limits(frontal=0.5, area=0.5, distance=3, cut=1, tilt=1, adult=1)
+    scores = pd.DataFrame(
+        {
+            "image": [0, 0, 0, 1, 1, 1],
+            "group": "others",
+            "kind": "ct",
+            "frontal": [0.4, 0.97, 0.99, 0.4, 0.99, 0.4],
+            "area": 0.6,
+            "distance": [1, 1, 2.5, 1, 1.9, 1],
+            "corrected": [False, True, True, False, True, True],
+            "dice": np.nan,
+        }
+    )
+    scores["refused"] = is_refused(scores, limits)
+    # One that has to be turned is accepted only if it is certain, and close to what is known.
+    assert scores["refused"].tolist() == [True, True, True, True, False, True]
+    assert evaluate(scores)["refused"] == {"ct": {"images": 2, "refused": 1}}

@@ -41,12 +41,12 @@ def test_a_good_folder_is_counted(folder: Path) -> None:
 
 def test_images_that_no_fit_learns_from_are_named(folder: Path) -> None:
     """Also where somebody has added an image of their own."""
-    held_out = "train/PNEUMONIA/person104_bacteria_492.jpeg"
-    image(folder).rename(folder / held_out)
+    reserved = "train/PNEUMONIA/person104_bacteria_492.jpeg"
+    image(folder).rename(folder / reserved)
     problem = only_problem(folder)
     assert (problem.message.code, problem.files, problem.stops) == (
-        "inspect_held_out",
-        [held_out],
+        "inspect_reserved",
+        [reserved],
         False,
     )
     image(folder, "person201_virus_1.jpeg").rename(folder / "train" / "NORMAL" / "mine.jpeg")
@@ -124,7 +124,7 @@ def test_the_published_set(data: Path) -> None:
         ("NORMAL", 1341),
         ("PNEUMONIA", 3875),
     ]
-    duplicates, held_out = found.problems
-    assert held_out.message.code == "inspect_held_out"
-    assert len(held_out.files) == 136
+    duplicates, reserved = found.problems
+    assert reserved.message.code == "inspect_reserved"
+    assert len(reserved.files) == 136
     assert sum(text.count(" = ") for text in duplicates.files) == 26  # as the set's own README says

@@ -26,6 +26,7 @@ from training.fitting.loading import OutlineTables, load_whole
 from training.fitting.presets import tiny
 from training.sharing.card import model_card
 from training.validation.estimate import read_estimate
+from training.validation.fold_figures import measure_folds
 from training.validation.mistakes import read_mistakes
 from training.validation.report_page import report_body
 
@@ -51,19 +52,49 @@ QUICK = dataclasses.replace(
 )
 
 
+RESERVED = (
+    "train/PNEUMONIA/person104_bacteria_491.jpeg",
+    "train/PNEUMONIA/person104_bacteria_492.jpeg",
+    "train/NORMAL/NORMAL2-IM-0725-0001.jpeg",
+)
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
 def write_csv(path: Path, header: str, rows: list[str]) -> Path:
     path.write_text("\n".join([header, *rows]) + "\n")
     return path
 
 
 @pytest.fixture(scope="module")
-def fit_options(
-    chest_images: Path, lungs_table: Path, tmp_path_factory: pytest.TempPathFactory
-) -> list[str]:
+def folder(chest_images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder, with three images more: of two patients whom no training includes."""
+    folder = tmp_path_factory.mktemp("data") / "chest_images"
+    shutil.copytree(chest_images, folder)
+    rng = np.random.default_rng(1)
+    for name in RESERVED:
+        cv2.imwrite(str(folder / name), rng.integers(40, 80, (48, 48)).astype(np.uint8))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def outlined(chest_images: Path, folder: Path, lungs_table: Path) -> Path:
+    """The table of outlined lungs, of the images in that folder."""
+    table = folder.parent / "lungs.csv"
+    table.write_text(lungs_table.read_text().replace(str(chest_images), str(folder)))
+    shutil.copy(lungs_table.with_name("lungs.png"), table.parent)
+    return table
+
+
+@pytest.fixture(scope="module")
+def fit_options(folder: Path, outlined: Path) -> list[str]:
     """Images and settings of every fit."""
-    preset = tmp_path_factory.mktemp("preset") / "quick.json"
+    preset = folder.parent / "quick.json"
     preset.write_text(json.dumps(QUICK.to_json()))
-    return ["--data", str(chest_images), "--lungs", str(lungs_table), "--preset", str(preset)]
+    return ["--data", str(folder), "--lungs", str(outlined), "--preset", str(preset)]
 
 
 @pytest.fixture(scope="module")
@@ -89,22 +120,42 @@ def retrained(
 
 
 def test_every_image_is_scored_once_by_a_network_that_never_saw_its_patient(
-    cross_validation: Path, chest_images: Path
+    cross_validation: Path,
 ) -> None:
-    with (cross_validation / "out_of_fold.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert len(rows) == len({row["path"] for row in rows}) == 48
+    rows = read_rows(cross_validation / "out_of_fold.csv")
+    assert len(rows) == len({row["path"] for row in rows}) == 51
+    assert {row["path"] for row in rows if row["reserved"] == "1"} == set(RESERVED)
     for row in rows:
         run = cross_validation / f"fold-{row['fold']}"
-        with (run / "split.csv").open(newline="") as file:
-            seen = {r["patient"] for r in csv.DictReader(file) if r["split"] == "train"}
+        seen = {of["patient"] for of in read_rows(run / "split.csv") if of["split"] == "train"}
         assert row["patient"] not in seen
+
+
+def test_reserved_patients_are_counted_and_choose_nothing(
+    cross_validation: Path, tmp_path: Path
+) -> None:
+    document = json.loads((cross_validation / "cross_validation.json").read_text())
+    assert document["result"]["images"] == 51
+    assert document["source"].startswith("51 images of 50 patients")
+    # Scores of their images that are as wrong as can be change the figures, and no threshold.
+    shutil.copytree(cross_validation, tmp_path / "wrong")
+    for path in (tmp_path / "wrong").glob("fold-*/held_out.csv"):
+        rows = read_rows(path)
+        for row in rows:
+            if row["reserved"] == "1":
+                row["logit"] = "-9" if row["label"] == "1" else "9"
+        write_csv(path, ",".join(rows[0]), [",".join(row.values()) for row in rows])
+    wrong = measure_folds(tmp_path / "wrong", folds=2)
+    assert wrong["result"]["metrics"]["auc"] < document["result"]["metrics"]["auc"]
+    before, after = (OperatingPoints.from_json(of["operating_points"]) for of in (document, wrong))
+    assert dataclasses.replace(after, curve=before.curve) == before
+    assert after.curve != before.curve
 
 
 def test_the_figures_have_all_folds_and_all_perturbations(cross_validation: Path) -> None:
     document = json.loads((cross_validation / "cross_validation.json").read_text())
     assert [fold["fold"] for fold in document["folds"]] == [1, 2]
-    assert sum(fold["images"] for fold in document["folds"]) == 48
+    assert sum(fold["images"] for fold in document["folds"]) == 51
     assert document["perturbations"][0]["name"] == "as they are"
     assert len(document["perturbations"]) == 27
     assert {row["images"] for row in document["perturbations"]} == {12}
@@ -125,11 +176,10 @@ def test_the_worst_mistakes_of_all_folds_are_explained_by_the_networks_that_made
 ) -> None:
     document = json.loads((cross_validation / "cross_validation.json").read_text())
     points = OperatingPoints.from_json(document["operating_points"])
-    with (cross_validation / "out_of_fold.csv").open(newline="") as file:
-        rows = [
-            row | {"probability": str(points.probability(float(row["logit"])))}
-            for row in csv.DictReader(file)
-        ]
+    rows = [
+        row | {"probability": str(points.probability(float(row["logit"])))}
+        for row in read_rows(cross_validation / "out_of_fold.csv")
+    ]
     found = read_mistakes(cross_validation)
     for label in (1, 0):
         worst = wrong_of(rows, points.threshold, label)[:12]
@@ -423,10 +473,10 @@ def test_heatmaps_are_checked_and_the_card_says_how_they_did(
 
 
 def test_thresholds_hold_for_images_taken_otherwise_too(
-    cross_validation: Path, chest_images: Path, lungs_table: Path, tmp_path: Path
+    cross_validation: Path, folder: Path, outlined: Path, tmp_path: Path
 ) -> None:
     config = dataclasses.replace(QUICK, validation_fraction=0.0)
-    images, _ = load_whole(config, chest_images, outlines=OutlineTables(lungs=(lungs_table,)))
+    images, _ = load_whole(config, folder, outlines=OutlineTables(lungs=(outlined,)))
     alone = read_estimate(cross_validation, config, images)
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()

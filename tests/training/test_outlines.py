@@ -202,7 +202,7 @@ def test_images_that_a_fit_leaves_out_do_not_come_back_by_a_table(
     chest_images: Path, tables: Path
 ) -> None:
     records, _ = read_folder(chest_images)
-    elsewhere = tables / "NORMAL2-IM-0402-0001.png"  # of a patient of training/data/held_out.txt
+    elsewhere = tables / "NORMAL2-IM-0402-0001.png"  # of a patient of training/data/reserved.txt
     cv2.imwrite(
         str(elsewhere), np.random.default_rng(1).integers(0, 255, (48, 48)).astype(np.uint8)
     )

@@ -1,9 +1,10 @@
 """Estimate how well a configuration does, by cross-validation.
 
 For each fold, a network is trained on the other folds and scores the images of this one, none of
-whose patients it has seen. It also scores a sample of them under perturbations: gamma, contrast,
-blur, borders and so on. To continue an interrupted cross-validation, run the same command again.
-With --workers, several folds are trained at a time; the results are the same.
+whose patients it has seen; patients whom no training includes (training/data/reserved.txt) are
+scored, too. It also scores a sample under perturbations: gamma, contrast, blur, borders and so on.
+To continue an interrupted cross-validation, run the same command again. With --workers, several
+folds are trained at a time; the results are the same.
 """
 
 from __future__ import annotations
@@ -52,8 +53,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Train a network for each fold, and score the images that it has not seen."""
-    from training.fitting.loading import load_whole
-    from training.validation.cross_validation import Plan, cross_validate
+    from training.fitting.loading import load_reserved, load_whole
+    from training.validation.cross_validation import cross_validate
+    from training.validation.folds import Plan, divide
     from training.validation.mistakes import SHEET
 
     config = with_all_images(read_config(options))
@@ -64,6 +66,7 @@ def run(options: argparse.Namespace) -> int:
         outlines=read_outline_tables(options),
         skip_unreadable=options.skip_unreadable,
     )
+    reserved = load_reserved(config, options.data, skip_unreadable=options.skip_unreadable)
     plan = Plan(
         by=options.by,
         folds=options.folds,
@@ -72,10 +75,9 @@ def run(options: argparse.Namespace) -> int:
     )
     document = cross_validate(
         config,
-        whole,
+        divide(whole, reserved, options.data, plan),
         options.data,
         options.out,
-        plan,
         only=options.only,
         spreading=spreading,
     )

@@ -50,9 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "on adults",
     )
     parser.add_argument(
-        "--held-out",
+        "--reserved",
         action="store_true",
-        help="use only the patients in training/data/held_out.txt, whom no training includes",
+        help="use only the patients in training/data/reserved.txt, whom no training includes",
     )
 
 
@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
         lungs=tuple(options.lungs),
         opacities=options.opacities,
         adults=tuple(options.adults),
-        held_out=options.held_out,
+        reserved=options.reserved,
     )
     for method, figures in document["methods"].items():
         print(f"{method}: {figures}")

@@ -132,12 +132,12 @@ def _check_heatmaps(
     If they fail, a model of all images is not written, since it is made to be used; one of a split
     is, with a warning.
     """
-    from training.fitting.loading import load_held_out
+    from training.fitting.loading import load_reserved_with_lungs
     from training.validation.heatmap_floor import check_against_floor
 
     held_out: Split | None = validation.with_outlined_lungs()
     if options.cross_validation:
-        held_out = load_held_out(
+        held_out = load_reserved_with_lungs(
             config,
             options.data,
             outlines=read_outline_tables(options),

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from cxr.errors import DatasetError
 from cxr.model.bundle import CLASS_NAMES, Bundle
 from training.data.digests import file_digest, list_digest
-from training.data.held_out import held_out_patients
+from training.data.reserved import reserved_patients
 
 _IMAGE_SUFFIXES = {".jpeg", ".jpg", ".png"}
 _FINGERPRINT_LENGTH = 12  # hexadecimal digits: enough to tell whether an image is in a list
@@ -284,11 +284,11 @@ def _without_duplicates(root: Path, records: list[Record]) -> tuple[list[Record]
     # One image under two patients' names: both names are of one patient, whose other images have
     # to stay in one split.
     alias: dict[str, str] = {}
-    held_out = held_out_patients()
+    reserved = reserved_patients()
     for same in contents:
-        # A held-out patient is known by no other name, which would let the images into a fit.
+        # A reserved patient is known by no other name, which would let the images into a fit.
         names = {_resolve(alias, record.patient) for record in same}
-        first, *others = sorted(names, key=lambda name: (name not in held_out, name))
+        first, *others = sorted(names, key=lambda name: (name not in reserved, name))
         alias.update(dict.fromkeys(others, first))
     kept = [replace(same[0], patient=_resolve(alias, same[0].patient)) for same in contents]
     return kept, duplicates

@@ -14,7 +14,7 @@ from cxr.messages import Message
 from cxr.model.bundle import CLASS_NAMES
 from training.data.dataset import FITTED, Record, by_content, list_records
 from training.data.images import read_images
-from training.data.patients import without_held_out
+from training.data.patients import without_reserved
 
 INSPECTED = ("train", "val", "test")  # the splits that are looked at
 
@@ -99,7 +99,7 @@ def inspect_folder(root: Path, *, doing: str = "reading") -> Inspection:
         *_unreadable(root, [record for record in records if record.split in FITTED], doing),
         *_duplicates(records),
         *_shared_patients(records),
-        *_held_out(records),
+        *_reserved(records),
     ]
     return Inspection(root, records, _counts(records), problems)
 
@@ -162,11 +162,11 @@ def _duplicates(records: Sequence[Record]) -> list[Problem]:
     ]
 
 
-def _held_out(records: Sequence[Record]) -> list[Problem]:
+def _reserved(records: Sequence[Record]) -> list[Problem]:
     fitted = [record for record in records if record.split in FITTED]
-    kept = {record.path for record in without_held_out(fitted)}
+    kept = {record.path for record in without_reserved(fitted)}
     files = [record.path for record in fitted if record.path not in kept]
-    return [Problem(Message("inspect_held_out"), files)] if files else []
+    return [Problem(Message("inspect_reserved"), files)] if files else []
 
 
 def _shared_patients(records: Sequence[Record]) -> list[Problem]:

@@ -21,9 +21,9 @@ from cxr.preprocessing import Preprocessing
 from cxr.reading.radiograph import read_radiograph
 from training.data.dataset import ALL, Record, list_records, make_record, named_patient
 from training.data.digests import file_digest
-from training.data.held_out import held_out_patients
 from training.data.images import Outlines, Split
 from training.data.masks import predict_masks, read_mask
+from training.data.reserved import reserved_patients
 
 LUNGS = "lung_mask"
 OPACITIES = "opacity_mask"
@@ -132,7 +132,7 @@ def read_elsewhere(
 def _known(records: Sequence[Record]) -> set[str | None]:
     """Digests and patients of a data folder, and the patients that no fit learns from."""
     own = {value for record in records for value in (record.digest, named_patient(record))}
-    return (own | held_out_patients()) - {"", None}
+    return (own | reserved_patients()) - {"", None}
 
 
 def _read_table(table: Path, column: str) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from cxr.errors import DatasetError
 from cxr.model.bundle import CLASS_NAMES
 from training.data.dataset import Record, kermany_fraction
 from training.data.digests import list_digest
-from training.data.held_out import held_out_patients
+from training.data.reserved import reserved_patients
 
 _MOSTLY = 0.9  # of the files named as in chest_xray, from which a folder is taken for it
 
@@ -93,12 +93,12 @@ def folds_digest(records: Sequence[Record], folds: npt.NDArray[np.int64]) -> str
     return list_digest(f"{fold}  {record.path}" for record, fold in pairs)
 
 
-def without_held_out(records: Sequence[Record]) -> list[Record]:
-    """The records without those of `held_out_patients`; all records of any other data set.
+def without_reserved(records: Sequence[Record]) -> list[Record]:
+    """The records without those of `reserved_patients`; all records of any other data set.
 
     A folder is chest_xray, too, if somebody has added a few images of their own.
     """
     if kermany_fraction(records) < _MOSTLY:
         return list(records)
-    held_out = held_out_patients()
-    return [record for record in records if record.patient not in held_out]
+    reserved = reserved_patients()
+    return [record for record in records if record.patient not in reserved]

@@ -56,7 +56,7 @@ class LocalConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class HeatmapFloor:
-    """What the heatmaps of a model have to reach on held-out patients before a bundle is written.
+    """What the heatmaps of a model have to reach on reserved patients before a bundle is written.
 
     Attributes:
         in_lungs: the mean fraction of a heatmap inside the outlines of the lungs; at least.

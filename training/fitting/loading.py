@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from cxr.errors import DatasetError
 from training.data.dataset import FITTED, Record, read_folder, require_both_classes
 from training.data.images import Split, Splits, load_images
@@ -16,7 +18,7 @@ from training.data.outlines import (
     read_elsewhere,
     read_outlines,
 )
-from training.data.patients import split_by_patient, without_held_out
+from training.data.patients import split_by_patient, without_reserved
 from training.fitting.config import TrainingConfig
 
 
@@ -76,7 +78,7 @@ def load_whole(
 ) -> tuple[Split, list[Record]]:
     """All images of a data folder's train and val splits, and the duplicates that were left out.
 
-    Images of the held-out patients (`training.data.held_out.HELD_OUT`) are left out, too.
+    Images of the reserved patients (`training.data.reserved.RESERVED`) are left out, too.
 
     Args:
         config: its preprocessing is used, and its network decides whether outlines are needed.
@@ -89,7 +91,7 @@ def load_whole(
     """
     records, duplicates = read_folder(data)
     whole = _load(
-        config, data, without_held_out(records), outlines, skip_unreadable=skip_unreadable
+        config, data, without_reserved(records), outlines, skip_unreadable=skip_unreadable
     )
     require_both_classes(data, FITTED, (record.label for record in whole.records))
     drawn = outlines.lungs and whole.lungs is not None
@@ -102,7 +104,25 @@ def load_whole(
     return whole, duplicates
 
 
-def load_held_out(
+def load_reserved(config: TrainingConfig, data: Path, *, skip_unreadable: bool = False) -> Split:
+    """The images that every fit leaves out, without outlines; none for most data folders.
+
+    Args:
+        config: its preprocessing is used.
+        data: the data folder.
+        skip_unreadable: leave damaged files out instead of stopping.
+
+    Raises:
+        DatasetError: the folder is not what was expected.
+    """
+    records = _reserved_records(data)
+    size = config.preprocessing.size
+    if not records:
+        return Split(np.empty((0, size, size), np.float16), [])
+    return Split(*load_images(data, records, config.preprocessing, skip_unreadable=skip_unreadable))
+
+
+def load_reserved_with_lungs(
     config: TrainingConfig, data: Path, *, outlines: OutlineTables, skip_unreadable: bool = False
 ) -> Split | None:
     """The images that every fit of the evidence network leaves out, as far as lungs are outlined.
@@ -119,14 +139,18 @@ def load_held_out(
     Raises:
         DatasetError: the folder, or a table of outlines, is not what was expected.
     """
-    records, _ = read_folder(data)
-    fitted = {record.path for record in without_held_out(records)}
-    held_out = [record for record in records if record.path not in fitted]
-    if not held_out:
+    records = _reserved_records(data)
+    if not records:
         return None
-    split = _load(config, data, held_out, outlines, skip_unreadable=skip_unreadable, required=False)
+    split = _load(config, data, records, outlines, skip_unreadable=skip_unreadable, required=False)
     outlined = split.with_outlined_lungs()
     return outlined if set(outlined.labels) == {0, 1} else None
+
+
+def _reserved_records(data: Path) -> list[Record]:
+    records, _ = read_folder(data)
+    fitted = {record.path for record in without_reserved(records)}
+    return [record for record in records if record.path not in fitted]
 
 
 def _load(

@@ -18,7 +18,7 @@ from cxr.reading.radiograph import read_radiograph
 from training.data.dataset import Record, read_folder
 from training.data.images import Outlines, StoredImages, load_images
 from training.data.outlines import LUNGS, read_elsewhere, read_outlines
-from training.data.patients import without_held_out
+from training.data.patients import without_reserved
 
 # What an image shows, by the first word of its file's name; "other" for any other word.
 _KIND_BY_NAME: dict[str, Kind] = {
@@ -73,7 +73,7 @@ def load_gate_images(data: Path, lungs: Sequence[Path], others: Path, *, size: i
         RadiographError: an adult's image or mask cannot be read.
     """
     preprocessing = Preprocessing(size=size)
-    records = without_held_out(read_folder(data)[0])
+    records = without_reserved(read_folder(data)[0])
     children, records = load_images(data, records, preprocessing)
     adults = read_elsewhere(lungs, data, records, preprocessing)
     if adults is None or adults.lungs is None:

@@ -12,7 +12,8 @@ from sklearn.covariance import LedoitWolf
 
 from cxr.gate.files import DiceFigures, GateEvaluation, Refusals
 from cxr.gate.lungs import KINDS, LungReading, Mask, lung_fields
-from cxr.gate.rules import MARGIN, MIN_FIELD_AREA, KnownFeatures, Limits
+from cxr.gate.result import CORRECTIONS, Correction
+from cxr.gate.rules import FRONTAL_CERTAIN, MARGIN, MIN_FIELD_AREA, KnownFeatures, Limits
 from training.data.images import StoredImages
 from training.data.masks import read_lungs
 from training.gate.data import GateImages
@@ -42,23 +43,26 @@ def score_fold(network: keras.Model, images: GateImages, folds: Folds, number: i
         number: of the fold.
 
     Returns:
-        A row for each image of the fold. Distances are from the known radiographs of the other
-        folds; ``dice`` is empty where no mask is known.
+        A row for each image of the fold, and for each correction that the gate tries of an image
+        that it should refuse; ``corrected`` says which rows these are, ``image`` which of its group
+        the image is. Distances are from the known radiographs of the other folds; ``dice`` is empty
+        where no mask is known.
     """
     known = [images.children[folds.children != number], images.adults[folds.adults != number]]
     features = known_features(network, np.concatenate(known))
+    child_names = [record.path for record in images.records]
     groups = [
-        (
-            "children",
-            images.children,
-            images.child_masks,
-            [record.path for record in images.records],
-        ),
-        ("adults", images.adults, images.adult_masks, images.adult_names),
-        ("others", images.others, np.full_like(images.others, np.nan), images.other_names),
+        ("children", images.children, images.child_masks, child_names, folds.children, False),
+        ("adults", images.adults, images.adult_masks, images.adult_names, folds.adults, False),
     ]
+    unknown = np.full_like(images.others, np.nan)
+    for correction in (Correction(), *CORRECTIONS):
+        turned = [correction.apply(image.astype(np.float32)) for image in images.others]
+        pixels = np.stack(turned).astype(np.float16)
+        corrected = correction != Correction()
+        groups.append(("others", pixels, unknown, images.other_names, folds.others, corrected))
     rows = []
-    for (group, pixels, masks, names), fold in zip(groups, folds, strict=True):
+    for group, pixels, masks, names, fold, corrected in groups:
         held_out = np.flatnonzero(fold == number)
         reading = read_lungs(lung_computer(network), pixels[held_out])
         distances = features.distances(reading.embedding)
@@ -66,9 +70,11 @@ def score_fold(network: keras.Model, images: GateImages, folds: Folds, number: i
             rows.append(
                 {
                     "group": group,
+                    "image": i,
                     "name": names[i],
                     "kind": images.other_kinds[i] if group == "others" else "frontal",
                     "fold": number + 1,
+                    "corrected": corrected,
                     **_image_scores(reading, row),
                     "distance": distances[row],
                     "dice": ""
@@ -133,11 +139,14 @@ def choose_limits(scores: pd.DataFrame) -> Limits:
 
 
 def is_refused(scores: pd.DataFrame, limits: Limits) -> pd.Series[bool]:
-    """Which images of a table of scores the limits refuse, as `cxr.gate.rules.image_reasons`."""
+    """Which rows of a table of scores are refused, as by `cxr.gate.gate.Gate.check`."""
+    corrected = scores["corrected"]
+    allowed = np.where(corrected, limits.distance / MARGIN, limits.distance)
     return (
         (scores["frontal"] < limits.frontal)
+        | (corrected & (scores["frontal"] <= FRONTAL_CERTAIN))
         | (scores["area"] < limits.area)
-        | (scores["distance"] > limits.distance)
+        | (scores["distance"] > allowed)
     )
 
 
@@ -146,14 +155,18 @@ def evaluate(scores: pd.DataFrame) -> GateEvaluation:
 
     Args:
         scores: of `score_fold`, of all folds, with the column ``refused`` of `is_refused`.
+
+    Returns:
+        An image is refused if it is in every orientation that was tried.
     """
     known = scores[scores["group"] != "others"]
     outlined = known.dropna(subset="dice").groupby("group")["dice"]
     groups = [*known.groupby("group"), *scores[scores["group"] == "others"].groupby("kind")]
     return GateEvaluation(
         refused={
-            str(name): Refusals(images=len(rows), refused=int(rows["refused"].sum()))
+            str(name): Refusals(images=len(refused), refused=int(refused.sum()))
             for name, rows in groups
+            for refused in [rows.groupby("image")["refused"].all()]
         },
         dice={
             str(group): DiceFigures(

@@ -142,7 +142,7 @@ class CrossValidation(FoldsDocument):
     """The content of cross_validation.json.
 
     by: how images were divided into folds, in words. plan: see
-    `training.validation.cross_validation.Plan`. training: see
+    `training.validation.folds.Plan`. training: see
     `training.fitting.config.TrainingConfig`. outlines_sha256: of what is outlined on the images;
     None without outlines.
     """

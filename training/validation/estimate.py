@@ -17,8 +17,9 @@ from training.data.images import Split
 from training.files import read_json
 from training.fitting.config import MAY_DIFFER, TrainingConfig
 from training.metrics.documents import CrossValidation
-from training.validation.cross_validation import RESULT, Plan
+from training.validation.cross_validation import RESULT
 from training.validation.fold_figures import measure_folds
+from training.validation.folds import Plan
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cxr.errors import RunError
-from cxr.model.operating_points import OperatingPoints
+from cxr.model.operating_points import OperatingPoint, OperatingPoints
 from training.files import write_text
 from training.metrics.calibration import Group, calibrate
 from training.metrics.documents import FoldsDocument, GroupFigures
@@ -23,6 +23,8 @@ _OUT_OF_FOLD = "out_of_fold.csv"
 
 def measure_folds(out: Path, *, folds: int, elsewhere: Path | None = None) -> FoldsDocument:
     """Choose operating points on a cross-validation's finished folds, and compute all figures.
+
+    The figures count images of reserved patients, too; what is chosen is chosen without them.
 
     Args:
         out: folder of the cross-validation; ``out_of_fold.csv`` is written there.
@@ -37,17 +39,20 @@ def measure_folds(out: Path, *, folds: int, elsewhere: Path | None = None) -> Fo
     scores = _read(out, numbers, "held_out.csv").sort_values("path")
     perturbed = _read(out, numbers, "perturbed.csv")
     write_text(out / _OUT_OF_FOLD, scores.to_csv(index=False, float_format="%.6f"))
-    labels, logits = _group(scores)
     source = (
-        f"{len(labels):,} images of {scores['patient'].nunique():,} patients, each scored by a "
+        f"{len(scores):,} images of {scores['patient'].nunique():,} patients, each scored by a "
         f"network that never saw its patient ({len(numbers)} folds)"
     )
     groups = [
         table for _, table in perturbed.groupby("perturbation") if table["label"].nunique() == 2
     ]
     others = _read_elsewhere(elsewhere) if elsewhere else None
-    conditions = [_group(table) for table in (*groups, *([] if others is None else [others]))]
-    points = operating_points(labels, logits, source=source, conditions=conditions)
+    conditions = [*groups, *([] if others is None else [_without_reserved(others)])]
+    points = operating_points(
+        *_group(_without_reserved(scores)), source=source, conditions=list(map(_group, conditions))
+    )
+    labels, logits = _group(scores)
+    points = dataclasses.replace(points, curve=_curve(scores, points))
 
     def measure(table: pd.DataFrame) -> GroupFigures:
         return _measure(table, points)
@@ -76,11 +81,9 @@ def measure_folds(out: Path, *, folds: int, elsewhere: Path | None = None) -> Fo
         ],
     }
     if others is not None:
-        labels, logits = _group(others)
-        curve = threshold_curve(labels, sigmoid(calibrate(logits, points)))
         document["elsewhere"] = {
             **measure(others),
-            "curve": [dataclasses.asdict(point) for point in curve],
+            "curve": [dataclasses.asdict(point) for point in _curve(others, points)],
         }
     return document
 
@@ -92,6 +95,16 @@ def read_scores(out: Path) -> pd.DataFrame:
         OSError: there are none.
     """
     return _read_csv(out / _OUT_OF_FOLD)
+
+
+def _without_reserved(scores: pd.DataFrame) -> pd.DataFrame:
+    # Until 0.20 they were not scored.
+    return scores[scores["reserved"] == 0] if "reserved" in scores else scores
+
+
+def _curve(table: pd.DataFrame, points: OperatingPoints) -> tuple[OperatingPoint, ...]:
+    labels, logits = _group(table)
+    return threshold_curve(labels, sigmoid(calibrate(logits, points)))
 
 
 def _measure(table: pd.DataFrame, points: OperatingPoints) -> GroupFigures:
@@ -138,6 +151,7 @@ def _read_csv(path: Path) -> pd.DataFrame:
         "label": int,
         "logit": float,
         "fold": int,
+        "reserved": int,
         "perturbation": int,
     }
     return pd.read_csv(path, dtype=types, keep_default_na=False)

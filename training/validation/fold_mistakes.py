@@ -11,7 +11,6 @@ from cxr.classifier import Heatmap
 from cxr.model.heatmap import scale_heatmap
 from cxr.model.operating_points import OperatingPoints
 from cxr.reading.radiograph import Radiograph
-from training.data.images import Split
 from training.fitting.config import TrainingConfig
 from training.fitting.run_folder import RunFolder
 from training.metrics.calibration import calibrate
@@ -19,19 +18,20 @@ from training.networks.gradcam import GradCAM
 from training.networks.loading import load_weights
 from training.networks.network import build_network
 from training.validation.fold_figures import read_scores
+from training.validation.folds import FoldedImages
 from training.validation.heatmap_scale import HEATMAP_METHOD, heatmap_reference
 from training.validation.mistakes import Mistake, write_mistakes
 
 
 def write_fold_mistakes(
-    out: Path, config: TrainingConfig, whole: Split, data: Path, points: OperatingPoints
+    out: Path, config: TrainingConfig, images: FoldedImages, data: Path, points: OperatingPoints
 ) -> list[Mistake]:
     """Write the worst mistakes on all images that the finished folds held out.
 
     Args:
         out: folder of the cross-validation, with ``out_of_fold.csv``.
         config: of its fits.
-        whole: all images.
+        images: all images, in their folds.
         data: the folder that their paths are relative to.
         points: calibration and threshold of the cross-validation.
 
@@ -41,8 +41,7 @@ def write_fold_mistakes(
         UnreadableRadiograph: an image cannot be read.
     """
     scores = read_scores(out)
-    rows = {record.path: row for row, record in enumerate(whole.records)}
-    chosen = [rows[path] for path in scores["path"]]
+    records = {record.path: record for record in (*images.whole.records, *images.reserved.records)}
     folds = scores["fold"].to_numpy()
 
     @cache
@@ -51,7 +50,7 @@ def write_fold_mistakes(
         run = RunFolder(out / f"fold-{fold}")
         load_weights(network, run.weights, described_in=run.config.name)
         gradcam = GradCAM(network, method=HEATMAP_METHOD, flip_tta=config.flip_tta)
-        held_out = whole.take([row for row, of in zip(chosen, folds, strict=True) if of == fold])
+        held_out = images.splits(fold).validation
         return gradcam, heatmap_reference(gradcam, held_out, config.preprocessing)
 
     def explain(i: int, radiograph: Radiograph) -> Heatmap:
@@ -62,7 +61,7 @@ def write_fold_mistakes(
     return write_mistakes(
         out,
         data,
-        [whole.records[row] for row in chosen],
+        [records[path] for path in scores["path"]],
         calibrate(scores["logit"].to_numpy(dtype=np.float32), points),
         threshold=points.threshold,
         explain=explain,

@@ -18,24 +18,34 @@ from training.data.images import Split, StoredImages
 from training.files import write_text
 from training.fitting.config import TrainingConfig
 from training.fitting.prediction import predict_logits
+from training.validation.folds import FoldedImages
 from training.validation.perturbations import PERTURBATIONS
 
 
 def score(
-    network: keras.Model, config: TrainingConfig, split: Split, number: int, path: Path
+    network: keras.Model, config: TrainingConfig, images: FoldedImages, number: int, path: Path
 ) -> None:
-    """Write the logits of the images that a fold holds out, by its number from 1."""
-    rows = pd.DataFrame(
-        {
-            "path": [record.path for record in split.records],
-            "label": split.labels,
-            "patient": [record.patient for record in split.records],
-            "kind": [record.kind for record in split.records],
-            "fold": number,
-            "logit": _logits(network, split.images, config),
-        }
-    )
-    write_text(path, rows.to_csv(index=False, float_format="%.6f"))
+    """Write the logits of the images that a fold holds out, by its number from 1.
+
+    Those of reserved patients, whom no fold learns from, come last and are marked.
+    """
+    parts = [images.splits(number).validation, images.reserved_of(number)]
+    tables = [
+        pd.DataFrame(
+            {
+                "path": [record.path for record in split.records],
+                "label": split.labels,
+                "patient": [record.patient for record in split.records],
+                "kind": [record.kind for record in split.records],
+                "fold": number,
+                "reserved": reserved,
+                "logit": _logits(network, split.images, config),
+            }
+        )
+        for reserved, split in enumerate(parts)
+        if split.records
+    ]
+    write_text(path, pd.concat(tables).to_csv(index=False, float_format="%.6f"))
 
 
 def _logits(

@@ -19,9 +19,9 @@ from cxr.model.bundle import Bundle
 from cxr.output.overlay import draw_overlay
 from cxr.reading.radiograph import read_radiograph
 from training.data.dataset import Record, count_trained_on
-from training.data.held_out import held_out_patients
 from training.data.images import load_images
 from training.data.labelled import read_labelled
+from training.data.reserved import reserved_patients
 from training.files import make_folder, write_json
 from training.metrics import plots
 from training.metrics.documents import Faithfulness
@@ -52,7 +52,7 @@ def write_heatmap_report(
     lungs: Sequence[Path] = (),
     opacities: Path | None = None,
     adults: Sequence[Path] = (),
-    held_out: bool = False,
+    reserved: bool = False,
 ) -> HeatmapCheck:
     """Check a bundle's heatmaps on labelled images, and write figures and plots.
 
@@ -64,8 +64,8 @@ def write_heatmap_report(
         lungs: tables of image and lung_mask, of images of `data`.
         opacities: a table of image, opacity_mask and lung_mask, of other images.
         adults: tables of image and label, normal or not.
-        held_out: use only images of the patients that no fit learns from
-            (`training.data.held_out.HELD_OUT`).
+        reserved: use only images of the patients that no fit learns from
+            (`training.data.reserved.RESERVED`).
 
     Returns:
         The content of ``OUT/explanation.json``.
@@ -75,12 +75,12 @@ def write_heatmap_report(
         RunError: `out` cannot be made.
     """
     root, records = read_labelled(data)
-    if held_out:
-        patients = held_out_patients()
+    if reserved:
+        patients = reserved_patients()
         records = [record for record in records if record.patient in patients]
         if not records:
             raise DatasetError(
-                f"{data}: has none of the patients that --held-out means. They are of chest_xray, "
+                f"{data}: has none of the patients that --reserved means. They are of chest_xray, "
                 "by the names of its files."
             )
     images, records = load_images(root, records, bundle.preprocessing)

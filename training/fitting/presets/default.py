@@ -26,7 +26,7 @@ Expected figures (training/EXPERIMENTS.md, "28 epochs" and "36 epochs"):
   0.046;
 - out of fold (5,056 images): AUC 0.995, accuracy 95.4 %, sensitivity 94.5 %, specificity 97.7 %;
 - heatmaps of the bundled model: 94 % of their total inside the lungs of 99 images with pneumonia
-  of held-out patients, locality 0.22; the maximum lies in 70 % of 224 opacities planted in 32
+  of reserved patients, locality 0.22; the maximum lies in 70 % of 224 opacities planted in 32
   normal ones, and in an opacity that people outlined on 56 % of 300 adults.
 """
 

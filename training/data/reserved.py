@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-HELD_OUT = Path(__file__).parent / "held_out.txt"
+RESERVED = Path(__file__).parent / "reserved.txt"
 
 
-def held_out_patients() -> frozenset[str]:
+def reserved_patients() -> frozenset[str]:
     """Patients of chest_xray that every fit leaves out."""
-    lines = HELD_OUT.read_text(encoding="utf-8").splitlines()
+    lines = RESERVED.read_text(encoding="utf-8").splitlines()
     return frozenset(line for line in lines if line and not line.startswith("#"))
