@@ -19,6 +19,7 @@ from tests.syntax import parse
 from training.fitting import presets
 from training.fitting.augmentation import AugmentationConfig
 from training.fitting.config import SELECTABLE, TrainingConfig
+from training.fitting.earlier_configs import lacking
 from training.fitting.evidence_config import HeatmapFloor, LocalConfig
 from training.fitting.presets import DOCUMENTS, PRESETS, baseline, default, tiny
 from training.studio.preset_cards import FIGURES
@@ -142,6 +143,13 @@ def test_a_configuration_until_0_14_learned_of_opacities_that_cannot_be_seen() -
     local = dataclasses.replace(tiny.CONFIG.local, visible_from=0.0)
     assert TrainingConfig.from_json(document) == dataclasses.replace(tiny.CONFIG, local=local)
     assert tiny.CONFIG.local.visible_from > 0
+
+
+def test_extra_images_had_another_name_until_0_20() -> None:
+    document = default.CONFIG.to_json()
+    document["local"]["elsewhere"] = document["local"].pop("extra")
+    assert TrainingConfig.from_json(document) == default.CONFIG
+    assert not lacking(document)  # of a preset, too
 
 
 def test_a_configuration_that_lacks_a_value_is_refused() -> None:

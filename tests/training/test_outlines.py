@@ -12,7 +12,7 @@ import pytest
 from cxr.errors import DatasetError
 from cxr.preprocessing import Preprocessing
 from training.data.dataset import read_folder
-from training.data.outlines import LUNGS, OPACITIES, read_elsewhere, read_outlines
+from training.data.outlines import LUNGS, OPACITIES, read_extra, read_outlines
 from training.fitting.loading import OutlineTables, load_whole
 from training.fitting.presets import baseline, tiny
 
@@ -66,7 +66,7 @@ def test_another_image_of_the_same_name_is_another_image(chest_images: Path, tab
     assert not np.isnan(found[1]).any()
 
 
-def test_two_masks_of_an_image_from_elsewhere_are_two_lungs_of_it(
+def test_two_masks_of_an_image_from_outside_are_two_lungs_of_it(
     chest_images: Path, tables: Path
 ) -> None:
     records, _ = read_folder(chest_images)
@@ -78,14 +78,14 @@ def test_two_masks_of_an_image_from_elsewhere_are_two_lungs_of_it(
     table = write(tables, "lungs.csv", "image,lung_mask,label", *lines)
     # Another table has it, too.
     again = write(tables, "again.csv", "image,lung_mask", "adult.png,mask.png")
-    found = read_elsewhere([table, again], chest_images, records, Preprocessing(size=SIZE))
+    found = read_extra([table, again], chest_images, records, Preprocessing(size=SIZE))
     assert found
     assert [record.label for record in found.records] == [0]
     assert found.lungs is not None
     assert found.lungs[0].mean() == pytest.approx(42 / 48, abs=0.01)
 
 
-def test_images_of_any_split_and_of_its_patients_do_not_come_from_elsewhere(
+def test_images_of_any_split_and_of_its_patients_are_not_from_outside(
     chest_images: Path, tables: Path, tmp_path: Path
 ) -> None:
     root = tmp_path / "data"
@@ -99,10 +99,10 @@ def test_images_of_any_split_and_of_its_patients_do_not_come_from_elsewhere(
     cv2.imwrite(str(tables / same_patient), np.full((48, 48), 55, np.uint8))
     lines = ["copy.jpeg,mask.png", f"{same_patient},mask.png"]
     table = write(tables, "lungs.csv", "image,lung_mask", *lines)
-    assert read_elsewhere([table], root, records, Preprocessing(size=SIZE)) is None
+    assert read_extra([table], root, records, Preprocessing(size=SIZE)) is None
 
 
-def test_other_images_of_one_name_do_come_from_elsewhere(
+def test_other_images_of_one_name_are_from_outside(
     chest_images: Path, tables: Path, tmp_path: Path
 ) -> None:
     root = tmp_path / "data"
@@ -113,7 +113,7 @@ def test_other_images_of_one_name_do_come_from_elsewhere(
     for name, level in (("1.jpeg", 55), ("2.jpeg", 66)):
         cv2.imwrite(str(tables / name), np.full((48, 48), level, np.uint8))
     table = write(tables, "lungs.csv", "image,lung_mask", "1.jpeg,mask.png", "2.jpeg,mask.png")
-    found = read_elsewhere([table], root, records, Preprocessing(size=SIZE))
+    found = read_extra([table], root, records, Preprocessing(size=SIZE))
     assert found
     assert [record.path for record in found.records] == ["1.jpeg", "2.jpeg"]
 
@@ -190,7 +190,7 @@ def test_images_beyond_the_folder_come_along_and_copies_do_not(
         "adult.png,mask.png,normal",
         "ill.png,mask.png,tuberculosis",
     )
-    found = read_elsewhere([table], chest_images, records, Preprocessing(size=SIZE))
+    found = read_extra([table], chest_images, records, Preprocessing(size=SIZE))
     assert found is not None
     assert [record.path for record in found.records] == ["adult.png", "ill.png"]
     assert found.labels.tolist() == [0, 1]
@@ -202,19 +202,17 @@ def test_images_that_a_fit_leaves_out_do_not_come_back_by_a_table(
     chest_images: Path, tables: Path
 ) -> None:
     records, _ = read_folder(chest_images)
-    elsewhere = tables / "NORMAL2-IM-0402-0001.png"  # of a patient of training/data/reserved.txt
-    cv2.imwrite(
-        str(elsewhere), np.random.default_rng(1).integers(0, 255, (48, 48)).astype(np.uint8)
-    )
+    outside = tables / "NORMAL2-IM-0402-0001.png"  # of a patient of training/data/reserved.txt
+    cv2.imwrite(str(outside), np.random.default_rng(1).integers(0, 255, (48, 48)).astype(np.uint8))
     table = write(
         tables,
         "lungs.csv",
         "image,lung_mask,label",
         f"{chest_images / records[0].path},mask.png,normal",
-        f"{elsewhere.name},mask.png,normal",
+        f"{outside.name},mask.png,normal",
     )
     left = records[1:]  # the first image was left out of the fit
-    assert read_elsewhere([table], chest_images, left, Preprocessing(size=SIZE)) is None
+    assert read_extra([table], chest_images, left, Preprocessing(size=SIZE)) is None
 
 
 def test_only_a_network_that_learns_them_has_outlines(chest_images: Path) -> None:

@@ -36,7 +36,7 @@ class Record:
         kind: ``"normal"``, ``"bacteria"``, ``"virus"``, or ``"pneumonia"`` where the name does not
             say which.
         split: ``"train"``, ``"val"`` or ``"test"`` in a data folder; of other images the name of
-            their folder or table, ``"validation"`` or ``"elsewhere"``.
+            their folder or table, ``"validation"`` or ``"extra"``.
         digest: SHA-256 of the file's content; empty where it has none or cannot be opened.
     """
 

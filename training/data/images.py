@@ -36,7 +36,7 @@ class Split:
         lungs: outlines of their lungs, (N, S, S); see `training.data.outlines`. None for a network
             that does not learn them.
         opacities: outlines of their opacities, likewise; None where nobody drew any.
-        elsewhere: images from outside the data folder, with outlines of their lungs. The network
+        extra: images from outside the data folder, with outlines of their lungs. The network
             learns lungs from them, and from the normal ones where no evidence belongs; it learns no
             class from them.
     """
@@ -45,7 +45,7 @@ class Split:
     records: list[Record]
     lungs: Outlines | None = None
     opacities: Outlines | None = None
-    elsewhere: Split | None = None
+    extra: Split | None = None
 
     def take(self, rows: Sequence[int] | npt.NDArray[np.int64]) -> Split:
         """The images of these rows, with their records and outlines."""
@@ -55,7 +55,7 @@ class Split:
             [self.records[row] for row in rows],
             None if self.lungs is None else self.lungs[rows],
             None if self.opacities is None else self.opacities[rows],
-            self.elsewhere,
+            self.extra,
         )
 
     def with_outlined_lungs(self) -> Split:
@@ -71,15 +71,15 @@ class Split:
 
     @property
     def outlines_sha256(self) -> str | None:
-        """Digest of all outlines, and of images from elsewhere; None where there are none."""
-        elsewhere = self.elsewhere.lungs if self.elsewhere else None
-        outlines = [self.lungs, self.opacities, elsewhere]
+        """Digest of all outlines, and of extra images; None where there are none."""
+        extra = self.extra.lungs if self.extra else None
+        outlines = [self.lungs, self.opacities, extra]
         if all(array is None for array in outlines):
             return None
         digest = array_digest(outlines)
-        if self.elsewhere is None:
+        if self.extra is None:
             return digest
-        labelled = (f"{record.label}  {record.digest}" for record in self.elsewhere.records)
+        labelled = (f"{record.label}  {record.digest}" for record in self.extra.records)
         return list_digest([digest, *labelled])
 
     @property
@@ -87,7 +87,7 @@ class Split:
         """Size of all arrays in bytes."""
         arrays = (self.images, self.lungs, self.opacities)
         own = sum(array.nbytes for array in arrays if array is not None)
-        return own + (self.elsewhere.nbytes if self.elsewhere else 0)
+        return own + (self.extra.nbytes if self.extra else 0)
 
     @property
     def labels(self) -> npt.NDArray[np.int64]:
@@ -195,7 +195,7 @@ def resize_split(split: Split, size: int) -> Split:
         images=resize_images(split.images, size),
         lungs=None if split.lungs is None else resize_images(split.lungs, size),
         opacities=None if split.opacities is None else resize_images(split.opacities, size),
-        elsewhere=None if split.elsewhere is None else resize_split(split.elsewhere, size),
+        extra=None if split.extra is None else resize_split(split.extra, size),
     )
 
 

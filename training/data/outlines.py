@@ -80,7 +80,7 @@ def read_outlines(
     return found
 
 
-def read_elsewhere(
+def read_extra(
     tables: Sequence[Path], root: Path, records: Sequence[Record], preprocessing: Preprocessing
 ) -> Split | None:
     """Read the images of tables of lungs that lie outside the data folder, with their outlines.
@@ -114,7 +114,7 @@ def read_elsewhere(
                 continue  # in the data folder, but left out of the fit on purpose
             labels = group["label"] if "label" in group else pd.Series([""])
             normal = {str(label).strip().lower() for label in labels} == {"normal"}
-            record = make_record(table.parent, path, 0 if normal else 1, split="elsewhere")
+            record = make_record(table.parent, path, 0 if normal else 1, split="extra")
             if known is None:
                 known = _known(list_records(root, splits=ALL))
             if {record.digest, named_patient(record)} & known:

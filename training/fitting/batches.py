@@ -128,14 +128,14 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
         return self._with_maps(image, lungs, covered, known, logit, augmentation, rng)
 
     def _local_row(self, rng: np.random.Generator) -> tuple[Array, Targets]:
-        """An image without its class: a normal one, or one from elsewhere.
+        """An image without its class: a normal one, or one from outside the data folder.
 
         Where opacities are is known in the normal ones. Of others only the lungs are learned.
         """
         local, split = self.config.local, self.split
         row = int(rng.choice(self.outlined[0]))
-        if (elsewhere := split.elsewhere) is not None and rng.random() < local.elsewhere:
-            split, row = elsewhere, int(rng.integers(len(elsewhere.records)))
+        if (extra := split.extra) is not None and rng.random() < local.extra:
+            split, row = extra, int(rng.integers(len(extra.records)))
         # Adults differ more from each other, and there are few images of them.
         augmentation = self.config.augmentation if split is self.split else WIDE_AUGMENTATION
         image, lungs = _image(split, row), _lungs(split, row)

@@ -16,7 +16,7 @@ _ADDED_LATER: dict[str, Any] = {
         "fraction": 0.375,
         "planted": 0.6,
         "visible_from": 0.0,
-        "elsewhere": 0.3,
+        "extra": 0.3,
         "restyle": 0.3,
         "restyle_planted": 0.7,
         "exchange_outside": 0.2,
@@ -28,6 +28,7 @@ _ADDED_LATER: dict[str, Any] = {
 }
 
 
+_RENAMED_IN_SECTIONS = {"local": {"elsewhere": "extra"}}  # until 0.20
 _ADDED_TO_SECTIONS = {
     "local": ("outside_weight", "visible_from"),  # until 0.7, and until 0.14
     "floor": ("normal_heat",),  # until 0.12
@@ -40,7 +41,7 @@ def with_present_fields(document: dict[str, Any]) -> dict[str, Any]:
     Args:
         document: of this version or an earlier one; unknown fields are kept as they are.
     """
-    found: dict[str, Any] = {**_ADDED_LATER, **with_new_names(document)}
+    found = {**_ADDED_LATER, **_renamed(document)}
     for section, names in _ADDED_TO_SECTIONS.items():
         if isinstance(found[section], dict):
             added = {name: _ADDED_LATER[section][name] for name in names}
@@ -59,8 +60,17 @@ def lacking(document: dict[str, Any]) -> dict[str, Any]:
     Returns:
         By the name of the setting; ``"local.fraction"`` is the field fraction of local.
     """
-    present = _flat(with_new_names(document))
+    present = _flat(_renamed(document))
     return {name: value for name, value in _flat(_ADDED_LATER).items() if name not in present}
+
+
+def _renamed(document: dict[str, Any]) -> dict[str, Any]:
+    """The fields by the names of this version."""
+    found: dict[str, Any] = with_new_names(document)
+    for section, names in _RENAMED_IN_SECTIONS.items():
+        if isinstance(found.get(section), dict):
+            found[section] = {names.get(key, key): of for key, of in found[section].items()}
+    return found
 
 
 def _flat(document: dict[str, Any]) -> dict[str, Any]:

@@ -21,8 +21,8 @@ class LocalConfig:
         visible_from: the change of grey level from which a planted opacity can be seen. Nothing is
             learned of places that one covers without changing them as much
             (`training.fitting.opacities.hidden`).
-        elsewhere: fraction of these images that come from outside the data folder, where a table
-            of lungs has such images (`training.data.outlines.read_elsewhere`).
+        extra: fraction of these images that come from outside the data folder, where a table
+            of lungs has such images (`training.data.outlines.read_extra`).
         restyle: probability of giving an image the sharpness and grey levels of one of the other
             class, so that neither tells the class (`training.fitting.exchange.restyle`).
         restyle_planted: probability of giving one of the images of `fraction` the sharpness and
@@ -38,7 +38,7 @@ class LocalConfig:
     fraction: float
     planted: float
     visible_from: float
-    elsewhere: float
+    extra: float
     restyle: float
     restyle_planted: float
     exchange_outside: float

@@ -15,7 +15,7 @@ from training.data.outlines import (
     LUNGS,
     OPACITIES,
     outline_by_gate,
-    read_elsewhere,
+    read_extra,
     read_outlines,
 )
 from training.data.patients import split_by_patient, without_reserved
@@ -174,12 +174,12 @@ def _load(
     size = config.preprocessing.size
     if outlines.lungs:
         lungs = read_outlines(outlines.lungs, LUNGS, data, records, size, required=required)
-        elsewhere = read_elsewhere(outlines.lungs, data, records, config.preprocessing)
+        extra = read_extra(outlines.lungs, data, records, config.preprocessing)
     else:
-        lungs, elsewhere = outline_by_gate(images), None
+        lungs, extra = outline_by_gate(images), None
     opacities = None
     if outlines.opacities:
         opacities = read_outlines(
             outlines.opacities, OPACITIES, data, records, size, required=required
         )
-    return Split(images, records, lungs, opacities, elsewhere)
+    return Split(images, records, lungs, opacities, extra)

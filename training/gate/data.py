@@ -17,7 +17,7 @@ from cxr.preprocessing import Preprocessing
 from cxr.reading.radiograph import read_radiograph
 from training.data.dataset import Record, read_folder
 from training.data.images import Outlines, StoredImages, load_images
-from training.data.outlines import LUNGS, read_elsewhere, read_outlines
+from training.data.outlines import LUNGS, read_extra, read_outlines
 from training.data.patients import without_reserved
 
 # What an image shows, by the first word of its file's name; "other" for any other word.
@@ -75,7 +75,7 @@ def load_gate_images(data: Path, lungs: Sequence[Path], others: Path, *, size: i
     preprocessing = Preprocessing(size=size)
     records = without_reserved(read_folder(data)[0])
     children, records = load_images(data, records, preprocessing)
-    adults = read_elsewhere(lungs, data, records, preprocessing)
+    adults = read_extra(lungs, data, records, preprocessing)
     if adults is None or adults.lungs is None:
         named = ", ".join(map(str, lungs))
         raise DatasetError(f"{named}: expected images of adults, too: none lies outside {data}.")

@@ -113,7 +113,7 @@ def write_bundle(
 
 def _learned_from(train: Split) -> list[Record]:
     """All images that a network learned from, also those that taught it lungs alone."""
-    return [*train.records, *(train.elsewhere.records if train.elsewhere else [])]
+    return [*train.records, *(train.extra.records if train.extra else [])]
 
 
 def _some_images(split: Split, config: TrainingConfig) -> npt.NDArray[np.float32]:

@@ -108,7 +108,7 @@ def _read(
     outlines = images.outlines_sha256
     if document.get("outlines_sha256", outlines) != outlines:
         raise RunError(
-            f"{path}: was made with other outlines, or other images from elsewhere. Give the "
-            "tables of that cross-validation, or run it again with these."
+            f"{path}: was made with other outlines, or with other images from outside the data "
+            "folder. Give the tables of that cross-validation, or run it again with these."
         )
     return points, document, plan

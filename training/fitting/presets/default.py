@@ -84,7 +84,7 @@ CONFIG = TrainingConfig(
         planted=0.6,
         # Nothing is learned of opacities that cannot be seen. Better in two short trainings.
         visible_from=0.05,
-        elsewhere=0.5,
+        extra=0.5,
         # Exchanging sharpness, grey levels and surroundings between the classes costs AUC on
         # atypical images, and buys hits of outlined opacities (b and e of "Nine variants of the
         # evidence network"). With sharpness 1, twice as much of it raised hits by hardly more than
