@@ -31,6 +31,7 @@ from cxr.messages import Message, text
 if TYPE_CHECKING:
     from cxr.gate.result import GateResult
     from cxr.language import Language
+    from cxr.reading.radiograph import Radiograph
 
 
 def for_terminal(text: str) -> str:
@@ -89,7 +90,13 @@ class UnreadableRadiograph(RadiographError):
 
 
 class UnsupportedRadiograph(RadiographError):
-    """The file is a picture of a kind that is not read here (several pages, CMYK, a GIF, …)."""
+    """The file is a picture of a kind that is not read here (several pages, CMYK, a GIF, …).
+
+    Attributes:
+        picture: what could be read of it, to show what is meant: of another modality's DICOM file.
+    """
+
+    picture: Radiograph | None = None
 
 
 class RadiographTooLarge(RadiographError):

@@ -78,7 +78,8 @@ def answer_file(source: Source, classifier: Classifier, *, file: str) -> Outcome
         reasons = error.gate_result.reasons
         return Outcome(file=file, status="refused", radiograph=radiograph, reasons=reasons)
     except UnsupportedRadiograph as error:
-        return Outcome(file=file, status="refused", problem=error.message)
+        seen = error.picture
+        return Outcome(file=file, status="refused", radiograph=seen, problem=error.message)
     except RadiographError as error:
         too_large = isinstance(error, RadiographTooLarge)
         return Outcome(file=file, status="error", problem=error.message, too_large=too_large)

@@ -59,6 +59,7 @@ def outcome_value(outcome: Outcome, bundle: Bundle) -> dict[str, Any]:
             "kind": "refused",
             "reasons": message_values(outcome.why),
             "picture": grey_data_uri(shrink(seen.pixels, _PICTURE_SIDE)) if seen else None,
+            "checked": outcome.problem is None,  # by the gate, which can err
         }
     kind = "too_large" if outcome.too_large else "unreadable"
     return {"kind": kind, "reasons": message_values(outcome.why)}

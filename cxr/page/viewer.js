@@ -98,7 +98,7 @@ const showState = () => {
   $(".problem .label").textContent = say(`state_${kind}`);
   $(".problem .why").textContent = cxr.sentences(value?.reasons ?? [], say);
   // What was not even read has not been checked.
-  $(".problem .todo").textContent = say(kind === "refused" && !value.picture ? "todo_unread" : `todo_${kind}`);
+  $(".problem .todo").textContent = say(kind === "refused" && !value.checked ? "todo_unread" : `todo_${kind}`);
   $(".again").hidden = !CAN_BE_TRIED_AGAIN.includes(kind);
 };
 

@@ -1,7 +1,7 @@
 """A DICOM file becomes grey levels and a few facts of how it was taken; never of whom.
 
-Digital radiographs are taken (CR, DX) and secondary captures of radiographs; other modalities and
-several frames are refused. What becomes of the pixels is in `cxr.reading.dicom_pixels`.
+Digital radiographs are taken (CR, DX) and secondary captures of radiographs; several frames are
+refused here, and other modalities by `cxr.reading.radiograph`, once they can be shown. What becomes of the pixels is in `cxr.reading.dicom_pixels`.
 
 Of the patient, only an age is read. Messages name the file and the fault, and quote nothing of the
 header but modality, view and body part: everything else may identify a child.
@@ -91,23 +91,38 @@ def read_dicom(
 
     Raises:
         UnreadableRadiograph: the file is damaged, or holds no pixels.
-        UnsupportedRadiograph: it is of another modality, has several frames, or its pixels are of
-            a kind that is not read here.
+        UnsupportedRadiograph: it has several frames, or its pixels are of a kind that is not read
+            here; or they cannot be read, and it is of another modality.
         RadiographTooLarge: it has more than `max_pixels`, or unpacks to more than they need.
         MemoryError: there is none left for it.
     """
+    acquisition = None
     try:
         with quietly():
             dataset = _read(content, max_pixels)
+            _check_lengths(dataset)
+            acquisition = _acquisition(dataset)
             _check(dataset, max_pixels)
             stored = decode_pixels(dataset, content)
-            return *grey_levels(dataset, stored), _acquisition(dataset)
-    except (RadiographError, MemoryError):
+            return *grey_levels(dataset, stored), acquisition
+    except MemoryError:
         raise
     except Exception as error:
+        if acquisition and (refused := other_modality(acquisition)):
+            raise UnsupportedRadiograph(refused) from None
+        if isinstance(error, RadiographError):
+            raise
         # A decoder's words may quote the header, and so does the chain of an error in a log.
         message = Message("dicom_damaged", {"error": type(error).__name__})
         raise UnreadableRadiograph(message) from None
+
+
+def other_modality(acquisition: Acquisition) -> Message | None:
+    """Why no radiograph was taken, if the header says how it was; None if one may have been."""
+    modality = acquisition.modality or ""
+    if modality in _RADIOGRAPHS:
+        return None
+    return Message("dicom_modality", {"modality": modality})
 
 
 class _Bounded(io.BytesIO):
@@ -191,10 +206,6 @@ def _check_lengths(dataset: Dataset) -> None:
 
 def _check(dataset: Dataset, max_pixels: int) -> None:
     """Refuse what is no radiograph, before any pixel is decoded."""
-    _check_lengths(dataset)
-    modality = _word(dataset, "Modality") or ""
-    if modality not in _RADIOGRAPHS:
-        raise UnsupportedRadiograph(Message("dicom_modality", {"modality": modality}))
     if "PixelData" not in dataset or not (dataset.get("Rows") and dataset.get("Columns")):
         raise UnreadableRadiograph(Message("dicom_no_picture"))
     stored, high = dataset.get("BitsStored"), dataset.get("HighBit")

@@ -115,12 +115,13 @@ def _name_of(source: Source) -> str:
 
 
 def _radiograph(content: bytes, name: str) -> Radiograph:
-    acquisition, stored = UNKNOWN, None
+    acquisition, stored, refused = UNKNOWN, None, None
     try:
         if is_dicom(content):
-            from cxr.reading.dicom import read_dicom
+            from cxr.reading.dicom import other_modality, read_dicom
 
             levels, stored, acquisition = read_dicom(content, max_pixels=MAX_PIXELS)
+            refused = other_modality(acquisition)
         else:
             image = _open(content)
             levels = _levels(image)
@@ -143,9 +144,14 @@ def _radiograph(content: bytes, name: str) -> Radiograph:
     if not np.isfinite(pixels).all():
         raise UnreadableRadiograph(Message("damaged", {"error": "no finite grey levels"}))
     pixels.setflags(write=False)
-    return Radiograph(
+    radiograph = Radiograph(
         pixels=pixels, name=name, colour=colour, acquisition=acquisition, stored=stored
     )
+    if refused:
+        unsupported = UnsupportedRadiograph(refused)
+        unsupported.picture = radiograph
+        raise unsupported
+    return radiograph
 
 
 def _read_bytes(source: Source) -> bytes:

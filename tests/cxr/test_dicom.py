@@ -172,6 +172,23 @@ def test_what_is_refused(change: Change, error: type[RadiographError], message: 
         read_radiograph(content(dataset), name="image")
 
 
+def test_of_another_modality_the_picture_is_there_where_it_can_be_read() -> None:
+    dataset = make()
+    dataset.Modality = "CT"
+    with pytest.raises(UnsupportedRadiograph) as caught:
+        read_radiograph(content(dataset), name="image")
+    assert caught.value.picture is not None
+    assert caught.value.picture.shape == (SIDE, SIDE)
+    # What cannot be read of it changes nothing: it is of another modality first.
+    for change in (without_pixels, header(PixelData=b"cut off"), header(NumberOfFrames=2)):
+        dataset = make()
+        dataset.Modality = "CT"
+        change(dataset)
+        with pytest.raises(UnsupportedRadiograph, match="gives the modality CT") as caught:
+            read_radiograph(content(dataset), name="image")
+        assert caught.value.picture is None
+
+
 def test_a_file_that_unpacks_to_gigabytes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cxr.reading.radiograph, "MAX_PIXELS", 10_000)
     whole = content(make(syntax=DeflatedExplicitVRLittleEndian))

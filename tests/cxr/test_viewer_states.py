@@ -151,6 +151,7 @@ def test_a_ct_slice_is_refused_and_not_unreadable(page: Page, tmp_path: Path) ->
     expect(page.locator(".problem .label")).to_have_text(EN["state_refused"])
     expect(page.locator(".problem .why")).to_contain_text("gives the modality CT")
     expect(page.locator(".problem .todo")).to_have_text(EN["todo_unread"])  # no check was made
+    expect(page.locator(".picture")).to_be_visible()
     page.locator(".language").click()
     expect(page.locator(".problem .why")).to_contain_text("indique la modalité CT")
 
