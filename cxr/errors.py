@@ -96,7 +96,12 @@ class UnsupportedRadiograph(RadiographError):
         picture: what could be read of it, to show what is meant: of another modality's DICOM file.
     """
 
-    picture: Radiograph | None = None
+    def __init__(
+        self, message: Message, *, name: str = "", picture: Radiograph | None = None
+    ) -> None:
+        """Take what is wrong with a file, and what could be read of it."""
+        super().__init__(message, name=name)
+        self.picture = picture
 
 
 class RadiographTooLarge(RadiographError):

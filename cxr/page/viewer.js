@@ -97,7 +97,7 @@ const showState = () => {
   $(".problem .name").textContent = source.name;
   $(".problem .label").textContent = say(`state_${kind}`);
   $(".problem .why").textContent = cxr.sentences(value?.reasons ?? [], say);
-  // What was not even read has not been checked.
+  // Refused before the gate saw it.
   $(".problem .todo").textContent = say(kind === "refused" && !value.checked ? "todo_unread" : `todo_${kind}`);
   $(".again").hidden = !CAN_BE_TRIED_AGAIN.includes(kind);
 };

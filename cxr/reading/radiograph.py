@@ -118,7 +118,8 @@ def _radiograph(content: bytes, name: str) -> Radiograph:
     acquisition, stored, refused = UNKNOWN, None, None
     try:
         if is_dicom(content):
-            from cxr.reading.dicom import other_modality, read_dicom
+            from cxr.reading.dicom import read_dicom
+            from cxr.reading.dicom_header import other_modality
 
             levels, stored, acquisition = read_dicom(content, max_pixels=MAX_PIXELS)
             refused = other_modality(acquisition)
@@ -148,9 +149,7 @@ def _radiograph(content: bytes, name: str) -> Radiograph:
         pixels=pixels, name=name, colour=colour, acquisition=acquisition, stored=stored
     )
     if refused:
-        unsupported = UnsupportedRadiograph(refused)
-        unsupported.picture = radiograph
-        raise unsupported
+        raise UnsupportedRadiograph(refused, picture=radiograph)
     return radiograph
 
 

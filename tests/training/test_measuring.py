@@ -28,6 +28,7 @@ from training.sharing.card import model_card
 from training.validation.estimate import read_estimate
 from training.validation.fold_figures import measure_folds
 from training.validation.mistakes import read_mistakes
+from training.validation.perturbations import PERTURBATIONS
 from training.validation.report_page import report_body
 
 pytestmark = pytest.mark.slow
@@ -159,6 +160,29 @@ def test_the_figures_have_all_folds_and_all_perturbations(cross_validation: Path
     assert document["perturbations"][0]["name"] == "as they are"
     assert len(document["perturbations"]) == 27
     assert {row["images"] for row in document["perturbations"]} == {12}
+
+
+def test_a_perturbation_that_changes_the_lungs_chooses_nothing(
+    cross_validation: Path, tmp_path: Path
+) -> None:
+    def with_wrong(*, binding: bool) -> OperatingPoints:
+        changed = [i for i, of in enumerate(PERTURBATIONS) if of.binding == binding]
+        folder = tmp_path / str(binding)
+        shutil.copytree(cross_validation, folder)
+        for path in folder.glob("fold-*/perturbed.csv"):
+            rows = read_rows(path)
+            for row in rows:
+                if int(row["perturbation"]) in changed:
+                    row["logit"] = "-9" if row["label"] == "1" else "9"
+            write_csv(path, ",".join(rows[0]), [",".join(row.values()) for row in rows])
+        return OperatingPoints.from_json(measure_folds(folder, folds=2)["operating_points"])
+
+    document = json.loads((cross_validation / "cross_validation.json").read_text())
+    points = OperatingPoints.from_json(document["operating_points"])
+    assert with_wrong(binding=False) == points
+    assert with_wrong(binding=True) != points
+    marked = [row["strength"] for row in document["perturbations"] if not row["binding"]]
+    assert marked == ["all that may be one"]
 
 
 def wrong_of(rows: list[dict[str, str]], threshold: float, label: int) -> list[dict[str, str]]:

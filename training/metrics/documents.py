@@ -108,19 +108,32 @@ class FoldFigures(GroupFigures):
 
 
 class PerturbationFigures(GroupFigures):
-    """Figures of a sample of the images under one perturbation; first of them as they are."""
+    """Figures of a sample of the images under one perturbation; first of them as they are.
+
+    binding: whether thresholds and calibration were chosen to hold for them, too.
+    """
 
     name: str
     strength: str
+    binding: bool
 
 
 class ElsewhereFigures(GroupFigures):
     """Figures on the held-out images of a second cross-validation, by typicality or acquisition.
 
-    curve: `cxr.model.operating_points.OperatingPoint` at each threshold, as JSON.
+    curve: `cxr.model.operating_points.OperatingPoint` at each threshold, as JSON. intervals: 95 %,
+    by patient.
     """
 
     curve: list[dict[str, Any]]
+    intervals: dict[str, list[float]]
+
+
+class ReservedCount(TypedDict):
+    """How many of the images and patients counted are reserved ones (`training.data.reserved`)."""
+
+    images: int
+    patients: int
 
 
 class FoldsDocument(TypedDict):
@@ -135,6 +148,7 @@ class FoldsDocument(TypedDict):
     result: Evaluation
     folds: list[FoldFigures]
     perturbations: list[PerturbationFigures]
+    reserved: NotRequired[ReservedCount]
     elsewhere: NotRequired[ElsewhereFigures]
 
 
@@ -171,6 +185,7 @@ class ModelFigures(TypedDict):
     folds: NotRequired[list[FoldFigures]]
     perturbations: NotRequired[list[PerturbationFigures]]
     folds_sha256: NotRequired[str]
+    reserved: NotRequired[ReservedCount]
     elsewhere: NotRequired[ElsewhereFigures]
     epochs: NotRequired[int]
 

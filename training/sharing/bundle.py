@@ -133,6 +133,8 @@ def _of_estimate(estimate: Estimate) -> ModelFigures:
         "folds_sha256": document["folds_sha256"],
         "epochs": document["training"]["epochs"],
     }
+    if "reserved" in document:
+        figures["reserved"] = document["reserved"]
     if "elsewhere" in document:
         figures["elsewhere"] = document["elsewhere"]
     return figures

@@ -13,7 +13,7 @@ from cxr.errors import RunError
 from cxr.model.operating_points import OperatingPoint, OperatingPoints
 from training.files import write_text
 from training.metrics.calibration import Group, calibrate
-from training.metrics.documents import FoldsDocument, GroupFigures
+from training.metrics.documents import Evaluation, FoldsDocument, GroupFigures
 from training.metrics.evaluation import classification_metrics, evaluate, sigmoid
 from training.metrics.thresholds import operating_points, threshold_curve
 from training.validation.perturbations import PERTURBATIONS
@@ -43,15 +43,20 @@ def measure_folds(out: Path, *, folds: int, elsewhere: Path | None = None) -> Fo
         f"{len(scores):,} images of {scores['patient'].nunique():,} patients, each scored by a "
         f"network that never saw its patient ({len(numbers)} folds)"
     )
-    groups = [
-        table for _, table in perturbed.groupby("perturbation") if table["label"].nunique() == 2
-    ]
+    groups = {
+        int(table["perturbation"].iloc[0]): table
+        for _, table in perturbed.groupby("perturbation")
+        if table["label"].nunique() == 2
+    }
+    binding = {number: number < 0 or PERTURBATIONS[number].binding for number in groups}
     others = _read_elsewhere(elsewhere) if elsewhere else None
-    conditions = [*groups, *([] if others is None else [_without_reserved(others)])]
+    conditions = [
+        *(table for number, table in groups.items() if binding[number]),
+        *([] if others is None else [_without_reserved(others)]),
+    ]
     points = operating_points(
         *_group(_without_reserved(scores)), source=source, conditions=list(map(_group, conditions))
     )
-    labels, logits = _group(scores)
     points = dataclasses.replace(points, curve=_curve(scores, points))
 
     def measure(table: pd.DataFrame) -> GroupFigures:
@@ -63,26 +68,32 @@ def measure_folds(out: Path, *, folds: int, elsewhere: Path | None = None) -> Fo
     document: FoldsDocument = {
         "source": source,
         "operating_points": points.to_json(),
-        "result": evaluate(
-            labels,
-            calibrate(logits, points),
-            scores["patient"].tolist(),
-            scores["kind"].tolist(),
-            threshold=points.threshold,
-        ),
+        "result": _evaluate(scores, points),
         "folds": [
             {"fold": number, **measure(fold)}
             for number in numbers
             if len(fold := scores[scores["fold"] == number])
         ],
         "perturbations": [
-            {"name": names[number][0], "strength": names[number][1], **measure(table)}
-            for number, table in ((int(table["perturbation"].iloc[0]), table) for table in groups)
+            {
+                "name": names[number][0],
+                "strength": names[number][1],
+                "binding": binding[number],
+                **measure(table),
+            }
+            for number, table in groups.items()
         ],
     }
+    if "reserved" in scores:
+        reserved = scores[scores["reserved"] == 1]
+        document["reserved"] = {
+            "images": len(reserved),
+            "patients": reserved["patient"].nunique(),
+        }
     if others is not None:
         document["elsewhere"] = {
             **measure(others),
+            "intervals": _evaluate(others, points)["intervals"],
             "curve": [dataclasses.asdict(point) for point in _curve(others, points)],
         }
     return document
@@ -105,6 +116,17 @@ def _without_reserved(scores: pd.DataFrame) -> pd.DataFrame:
 def _curve(table: pd.DataFrame, points: OperatingPoints) -> tuple[OperatingPoint, ...]:
     labels, logits = _group(table)
     return threshold_curve(labels, sigmoid(calibrate(logits, points)))
+
+
+def _evaluate(scores: pd.DataFrame, points: OperatingPoints) -> Evaluation:
+    labels, logits = _group(scores)
+    return evaluate(
+        labels,
+        calibrate(logits, points),
+        scores["patient"].tolist(),
+        scores["kind"].tolist(),
+        threshold=points.threshold,
+    )
 
 
 def _measure(table: pd.DataFrame, points: OperatingPoints) -> GroupFigures:
