@@ -17,16 +17,14 @@ import pytest
 from cxr.errors import DatasetError
 from cxr.model.bundle import Bundle, load_bundle
 from cxr.preprocessing import Preprocessing
-from training.data.dataset import (
-    Record,
+from training.data.dataset import Record, is_kermany, read_folder
+from training.data.digests import file_digest
+from training.data.fingerprints import (
     count_trained_on,
     file_list_digest,
     fingerprints,
-    is_kermany,
-    read_folder,
     trained_fingerprints,
 )
-from training.data.digests import file_digest
 from training.data.images import load_images
 from training.data.patients import folds_digest, split_by_patient, without_reserved
 from training.data.reserved import reserved_patients

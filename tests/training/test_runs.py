@@ -17,7 +17,7 @@ from cxr.model import bundle as bundles
 from cxr.model import hub
 from cxr.model.bundle import Bundle, load_bundle
 from cxr.old_names import with_new_names
-from training.data.dataset import fingerprints
+from training.data.fingerprints import fingerprints
 from training.data.images import Splits
 from training.fitting.loading import load_splits
 from training.fitting.presets import tiny

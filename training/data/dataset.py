@@ -11,14 +11,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from cxr.errors import DatasetError
-from cxr.model.bundle import CLASS_NAMES, Bundle
-from training.data.digests import file_digest, list_digest
+from cxr.model.bundle import CLASS_NAMES
+from training.data.digests import file_digest
 from training.data.reserved import reserved_patients
 
 _IMAGE_SUFFIXES = {".jpeg", ".jpg", ".png"}
-_FINGERPRINT_LENGTH = 12  # hexadecimal digits: enough to tell whether an image is in a list
 
-# person17_bacteria_56.jpeg and person17_virus_48.jpeg are of one patient;
+# person17_bacteria_56.jpeg and person17_virus_48.jpeg count as one patient. They may be two: images
+# of one number resemble each other within a kind only (training/EXPERIMENTS.md, 0.21). So fewer
+# patients are counted than there are, and none is in two folds.
 # NORMAL2-IM-0927-0001.jpeg and IM-0115-0001-0002.jpeg carry study and image numbers.
 _PNEUMONIA_NAME = re.compile(r"(?P<patient>person\d+)_(?P<kind>bacteria|virus)_")
 _NORMAL_NAME = re.compile(r"(?P<patient>(?:NORMAL\d*-)?IM-\d+)-")
@@ -235,30 +236,6 @@ def _listing(root: Path) -> str:
     if not root.is_dir():
         return "no such folder"
     return ", ".join(sorted(path.name for path in root.iterdir())[:8]) or "an empty folder"
-
-
-# --- Digests --------------------------------------------------------------------------------------
-
-
-def file_list_digest(records: Iterable[Record]) -> str:
-    """SHA-256 over the sorted paths and contents: equal if and only if the images are."""
-    return list_digest(f"{record.digest}  {record.path}" for record in records)
-
-
-def fingerprints(records: Iterable[Record]) -> set[str]:
-    """The first digits of each image's SHA-256; images without a digest are left out."""
-    return {record.digest[:_FINGERPRINT_LENGTH] for record in records if record.digest}
-
-
-def trained_fingerprints(bundle: Bundle) -> set[str]:
-    """Fingerprints of the images that a model was trained on; none where none were recorded."""
-    return set(str(bundle.evaluation.get("trained_fingerprints", "")).split())
-
-
-def count_trained_on(bundle: Bundle, records: Iterable[Record]) -> int:
-    """How many of the images a model was trained on, whatever the files are called here."""
-    trained = trained_fingerprints(bundle)
-    return sum(bool(fingerprints([record]) & trained) for record in records)
 
 
 # --- Duplicates -----------------------------------------------------------------------------------

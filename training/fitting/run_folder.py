@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from filelock import FileLock, Timeout
 
 from cxr.errors import RunError, not_written
-from training.data.dataset import file_list_digest
+from training.data.fingerprints import file_list_digest
 from training.data.images import Splits
 from training.files import make_folder, read_object, write_atomically, write_json, write_text
 from training.fitting.config import TrainingConfig, as_written_now

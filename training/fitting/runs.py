@@ -14,7 +14,8 @@ import numpy.typing as npt
 from cxr.errors import DatasetError
 from cxr.messages import Message
 from cxr.model.bundle import EVALUATION, Bundle
-from training.data.dataset import fingerprints, make_record, trained_fingerprints
+from training.data.dataset import make_record
+from training.data.fingerprints import fingerprints, trained_fingerprints
 from training.files import read_json
 from training.fitting.config import TrainingConfig
 from training.fitting.run_folder import RunDocument, RunFolder

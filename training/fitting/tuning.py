@@ -24,7 +24,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from cxr.errors import DatasetError
 from cxr.ray_processes import Spreading, spread
-from training.data.dataset import file_list_digest
+from training.data.fingerprints import file_list_digest
 from training.data.images import Splits
 from training.files import make_folder
 from training.fitting.callbacks import Diverged

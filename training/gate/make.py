@@ -26,8 +26,8 @@ from tqdm import tqdm
 from cxr.errors import DatasetError, RunError
 from cxr.gate.files import SavedGate, read_gate, write_gate
 from cxr.gate.lungs import LungNetworkConfig, Mask, lung_fields
-from training.data.dataset import file_list_digest
 from training.data.digests import array_digest
+from training.data.fingerprints import file_list_digest
 from training.data.masks import read_lungs
 from training.data.patients import patient_folds
 from training.files import (

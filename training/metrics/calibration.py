@@ -9,15 +9,20 @@ import numpy.typing as npt
 from scipy.optimize import minimize
 
 from cxr.model.operating_points import OperatingPoints
-from training.metrics.evaluation import Logits, balanced_weights
+from training.metrics.evaluation import Logits, LogOdds, balanced_weights
 from training.metrics.intervals import Labels
 
 Group = tuple[Labels, Logits]  # of images that were acquired alike
 
 
-def calibrate(logits: Logits, points: OperatingPoints) -> Logits:
-    """A network's logits (N,) as the logits of calibrated probabilities."""
-    return logits / np.float32(points.temperature) + np.float32(points.offset)
+def calibrate(logits: Logits, points: OperatingPoints) -> LogOdds:
+    """A network's logits (N,) as the log odds (N,) of calibrated probabilities."""
+    return scale(logits, points.temperature, points.offset)
+
+
+def scale(logits: Logits, temperature: float, offset: float) -> LogOdds:
+    """Logits (N,), scaled by what `fit_scaling` found."""
+    return logits / np.float32(temperature) + np.float32(offset)
 
 
 def fit_scaling(groups: Sequence[Group]) -> tuple[float, float]:
@@ -27,6 +32,12 @@ def fit_scaling(groups: Sequence[Group]) -> tuple[float, float]:
     temperature scaling (Guo 2017, arXiv 1706.04599). Both classes of a group weigh the same, so
     that probabilities are right where half of the images show pneumonia, whatever the prevalence in
     these groups.
+
+    Args:
+        groups: labels (N,), 0 or 1, and logits (N,) of each, not calibrated.
+
+    Returns:
+        Temperature and offset: see `scale`.
     """
     prepared = [
         (np.where(labels == 1, -1.0, 1.0), balanced_weights(labels), logits.astype(np.float64))
@@ -34,10 +45,10 @@ def fit_scaling(groups: Sequence[Group]) -> tuple[float, float]:
     ]
 
     def losses(parameters: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        scale, offset = np.exp(parameters[0]), parameters[1]
+        temperature, offset = np.exp(parameters[0]), parameters[1]
         return np.array(
             [
-                np.sum(weights * np.logaddexp(0, signs * (values / scale + offset)))
+                np.sum(weights * np.logaddexp(0, signs * (values / temperature + offset)))
                 for signs, weights, values in prepared
             ]
         )

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from training.metrics.documents import Comparison, McNemar
-from training.metrics.evaluation import Logits, auc
+from training.metrics.evaluation import LogOdds, auc
 from training.metrics.intervals import Labels, bootstrap_intervals
 
 Predictions = npt.NDArray[np.bool_]
@@ -18,8 +18,8 @@ MIN_PER_CLASS = 10  # for DeLong's test
 
 def compare(
     labels: Labels,
-    first: tuple[Logits, Predictions],
-    second: tuple[Logits, Predictions],
+    first: tuple[LogOdds, Predictions],
+    second: tuple[LogOdds, Predictions],
     patients: Sequence[str],
     *,
     resamples: int = 1000,
@@ -31,14 +31,14 @@ def compare(
 
     Args:
         labels: (N,), 0 or 1, both present.
-        first: logits (N,) and predictions (N,) of one model.
+        first: log_odds (N,) and predictions (N,) of one model.
         second: the same of the other model, on the same images.
         patients: (N,), ids, which the bootstrap draws.
         resamples: of the bootstrap.
     """
 
     def difference(rows: npt.NDArray[np.int64]) -> Iterator[tuple[str, float]]:
-        aucs = [auc(labels[rows], logits[rows]) for logits, _ in (first, second)]
+        aucs = [auc(labels[rows], log_odds[rows]) for log_odds, _ in (first, second)]
         accuracies = [np.mean(made[rows] == labels[rows]) for _, made in (first, second)]
         yield "auc", aucs[0] - aucs[1]
         yield "accuracy", float(accuracies[0] - accuracies[1])
@@ -54,7 +54,7 @@ def compare(
     }
 
 
-def delong_test(labels: Labels, first: Logits, second: Logits) -> float | None:
+def delong_test(labels: Labels, first: LogOdds, second: LogOdds) -> float | None:
     """Two-sided p value of equal AUC on the same images, each of another patient (DeLong 1988).
 
     By ranks, as in Sun and Xu 2014, "Fast Implementation of DeLong's Algorithm".
@@ -67,10 +67,10 @@ def delong_test(labels: Labels, first: Logits, second: Logits) -> float | None:
     if min(positive.sum(), negative.sum()) < MIN_PER_CLASS:
         return None
     positions = []  # of each image among those of the other class, for each model
-    for logits in (first, second):
-        ranks = stats.rankdata(logits)
-        among_positive = (ranks[positive] - stats.rankdata(logits[positive])) / negative.sum()
-        among_negative = 1 - (ranks[negative] - stats.rankdata(logits[negative])) / positive.sum()
+    for log_odds in (first, second):
+        ranks = stats.rankdata(log_odds)
+        among_positive = (ranks[positive] - stats.rankdata(log_odds[positive])) / negative.sum()
+        among_negative = 1 - (ranks[negative] - stats.rankdata(log_odds[negative])) / positive.sum()
         positions.append((among_positive, among_negative))
     (positive_1, negative_1), (positive_2, negative_2) = positions
     variance = np.var(positive_1 - positive_2, ddof=1) / positive.sum()

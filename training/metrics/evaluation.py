@@ -19,14 +19,15 @@ from cxr.model.operating_points import wilson_interval
 from training.metrics.documents import Evaluation, KindFigures, ReliabilityRow
 from training.metrics.intervals import Labels, bootstrap_intervals, without_mistakes
 
-Logits = npt.NDArray[np.float32]
+Logits = npt.NDArray[np.float32]  # (N,), as a network gives them
+LogOdds = npt.NDArray[np.float32]  # (N,), calibrated: of a probability
 Probabilities = npt.NDArray[np.float64]
 
 _BINS = 15  # of a reliability diagram
 
 
 def classification_metrics(
-    labels: Labels, logits: Logits, *, threshold: float = 0.5
+    labels: Labels, log_odds: LogOdds, *, threshold: float = 0.5
 ) -> Iterator[tuple[str, float]]:
     """Yield the name and value of each metric.
 
@@ -35,15 +36,15 @@ def classification_metrics(
 
     Args:
         labels: (N,), 0 for normal and 1 for pneumonia, both present.
-        logits: (N,), higher where pneumonia is more probable; calibrated, if the metrics of
+        log_odds: (N,), higher where pneumonia is more probable; calibrated, if the metrics of
             calibration are to be used.
         threshold: the probability from which an image is predicted as pneumonia, in (0, 1).
     """
-    probabilities = sigmoid(logits)
+    probabilities = sigmoid(log_odds)
     predicted = probabilities >= threshold
     weights = balanced_weights(labels)
-    yield "auc", auc(labels, logits)
-    yield "average_precision", average_precision(labels, logits)
+    yield "auc", auc(labels, log_odds)
+    yield "average_precision", average_precision(labels, log_odds)
     yield "accuracy", float(np.mean(predicted == labels))
     sensitivity = float(np.mean(predicted[labels == 1]))
     specificity = float(np.mean(~predicted[labels == 0]))
@@ -60,7 +61,7 @@ def classification_metrics(
     yield "f1", 2 * tp / (2 * tp + fp + fn)
     product = (tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)
     yield "mcc", (tp * tn - fp * fn) / math.sqrt(product) if product else 0.0
-    losses = np.logaddexp(0, np.where(labels == 1, -logits, logits))
+    losses = np.logaddexp(0, np.where(labels == 1, -log_odds, log_odds))
     yield "loss", float(np.average(losses, weights=weights))
     yield "brier", float(np.average((probabilities - labels) ** 2, weights=weights))
     yield "calibration_error", calibration_error(reliability(labels, probabilities))
@@ -96,9 +97,9 @@ def average_precision(labels: Labels, scores: npt.NDArray[np.floating[Any]]) -> 
     return float(np.sum(np.diff(found, prepend=0) * found / (last + 1)) / found[-1])
 
 
-def sigmoid(logits: Logits) -> Probabilities:
-    """Probabilities in [0, 1], float64, without overflow at large negative logits."""
-    return np.exp(-np.logaddexp(0, -np.asarray(logits, dtype=np.float64)))
+def sigmoid(log_odds: LogOdds) -> Probabilities:
+    """Probabilities in [0, 1], float64, without overflow at large negative log odds."""
+    return np.exp(-np.logaddexp(0, -np.asarray(log_odds, dtype=np.float64)))
 
 
 def balanced_weights(labels: Labels) -> npt.NDArray[np.float64]:
@@ -148,7 +149,7 @@ def calibration_error(rows: Iterable[ReliabilityRow]) -> float:
 
 def evaluate(
     labels: Labels,
-    logits: Logits,
+    log_odds: LogOdds,
     patients: Sequence[str],
     kinds: Sequence[str],
     *,
@@ -159,7 +160,7 @@ def evaluate(
 
     Args:
         labels: (N,), 0 or 1, both present.
-        logits: (N,), calibrated.
+        log_odds: (N,), calibrated.
         patients: (N,), ids.
         kinds: (N,), of the images: "normal", "bacteria", "virus", "pneumonia".
         threshold: the probability from which an image is predicted as pneumonia.
@@ -167,9 +168,9 @@ def evaluate(
     """
 
     def measure(rows: npt.NDArray[np.int64]) -> Iterator[tuple[str, float]]:
-        return classification_metrics(labels[rows], logits[rows], threshold=threshold)
+        return classification_metrics(labels[rows], log_odds[rows], threshold=threshold)
 
-    probabilities = sigmoid(logits)
+    probabilities = sigmoid(log_odds)
     predicted = probabilities >= threshold
     found = dict(measure(np.arange(len(labels))))
     # A resample has fewer different images, so that its bins scatter more and its error is larger.
@@ -187,13 +188,13 @@ def evaluate(
         "metrics": found,
         "intervals": {name: list(interval) for name, interval in intervals.items()},
         "confusion": metrics.confusion_matrix(labels, predicted, labels=[0, 1]).tolist(),
-        "by_kind": _by_kind(np.array(kinds), labels, predicted, logits),
+        "by_kind": _by_kind(np.array(kinds), labels, predicted, log_odds),
         "reliability": reliability(labels, probabilities),
     }
 
 
 def _by_kind(
-    kinds: npt.NDArray[np.str_], labels: Labels, predicted: npt.NDArray[np.bool_], logits: Logits
+    kinds: npt.NDArray[np.str_], labels: Labels, predicted: npt.NDArray[np.bool_], log_odds: LogOdds
 ) -> dict[str, KindFigures]:
     normal = labels == 0
     rows: dict[str, KindFigures] = {}
@@ -205,6 +206,6 @@ def _by_kind(
             "images": images,
             "found": found,
             "interval": list(wilson_interval(found, images)),
-            "auc": auc(labels[compared], logits[compared]),
+            "auc": auc(labels[compared], log_odds[compared]),
         }
     return rows

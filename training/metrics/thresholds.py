@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cxr.model.operating_points import OperatingPoint, OperatingPoints
-from training.metrics.calibration import Group, fit_scaling
+from training.metrics.calibration import Group, fit_scaling, scale
 from training.metrics.evaluation import Logits, Probabilities, sigmoid
 from training.metrics.intervals import Labels
 
@@ -35,7 +35,7 @@ def operating_points(
 
     Args:
         labels: (N,), 0 or 1, both present, of images that the network was not trained on.
-        logits: (N,), of the same images.
+        logits: (N,), of the same images, not calibrated.
         source: which images they are, in words.
         conditions: labels and logits of further groups of such images, with both classes in each:
             perturbed, or acquired otherwise.
@@ -43,8 +43,7 @@ def operating_points(
     groups = [(labels, logits), *conditions]
     temperature, offset = fit_scaling(groups)
     curves = [
-        threshold_curve(of, sigmoid(found / np.float32(temperature) + np.float32(offset)))
-        for of, found in groups
+        threshold_curve(of, sigmoid(scale(found, temperature, offset))) for of, found in groups
     ]
     curve = curves[0]
     threshold = _worst_case_threshold(curves) if conditions else _balanced_threshold(curve)

@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from cxr.model.bundle import CLASS_NAMES, Bundle, load_bundle, save_bundle
 from cxr.model.operating_points import OperatingPoints
-from training.data.dataset import Record, file_list_digest, fingerprints, is_kermany
+from training.data.dataset import Record, is_kermany
+from training.data.fingerprints import file_list_digest, fingerprints
 from training.data.images import Split, Splits
 from training.files import replaced_whole
 from training.fitting.config import LAST, TrainingConfig

@@ -17,7 +17,9 @@ from training.fitting.config import MAY_DIFFER, as_written_now
 from training.templates import FOLDER
 
 # The fields of another cross-validation that a bundle stores.
-_KEPT = dict.fromkeys(("typicality", "acquisition", "baseline"), ("source", "by", "plan", "folds", "reserved"))
+_KEPT = dict.fromkeys(
+    ("typicality", "acquisition", "baseline"), ("source", "by", "plan", "folds", "reserved")
+)
 
 
 def model_card(config: dict[str, Any], points: OperatingPoints, evaluation: dict[str, Any]) -> str:

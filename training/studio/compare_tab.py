@@ -14,7 +14,7 @@ from cxr.errors import RunError
 from cxr.language import Language
 from cxr.messages import Message, text
 from cxr.model.bundle import BUNDLED_MODEL, load_bundle
-from training.data.dataset import trained_fingerprints
+from training.data.fingerprints import trained_fingerprints
 from training.files import write_text
 from training.fitting.config import LAST, TrainingConfig
 from training.fitting.runs import Run, images_to_compare_on, list_runs, read_run

@@ -13,7 +13,7 @@ from cxr.errors import DatasetError
 from cxr.model.bundle import Bundle
 from cxr.model.operating_points import Interval
 from cxr.reading.radiograph import read_radiograph
-from training.data.dataset import count_trained_on
+from training.data.fingerprints import count_trained_on
 from training.data.labelled import read_labelled
 from training.metrics.evaluation import auc
 from training.metrics.intervals import newcombe_interval

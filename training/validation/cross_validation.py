@@ -22,7 +22,7 @@ from tqdm import tqdm
 from cxr.errors import DatasetError, RunError
 from cxr.model.operating_points import OperatingPoints
 from cxr.ray_processes import Spreading, spread
-from training.data.dataset import file_list_digest
+from training.data.fingerprints import file_list_digest
 from training.files import as_json, make_folder, read_json, read_object, write_json
 from training.fitting.config import TrainingConfig, as_written_now
 from training.fitting.fit import fit

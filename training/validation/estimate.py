@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from cxr.errors import RunError
 from cxr.model.operating_points import OperatingPoints
-from training.data.dataset import file_list_digest
+from training.data.fingerprints import file_list_digest
 from training.data.images import Split
 from training.files import read_json
 from training.fitting.config import MAY_DIFFER, TrainingConfig

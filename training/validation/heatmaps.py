@@ -18,7 +18,8 @@ from cxr.errors import DatasetError
 from cxr.model.bundle import Bundle
 from cxr.output.overlay import draw_overlay
 from cxr.reading.radiograph import read_radiograph
-from training.data.dataset import Record, count_trained_on
+from training.data.dataset import Record
+from training.data.fingerprints import count_trained_on
 from training.data.images import load_images
 from training.data.labelled import read_labelled
 from training.data.reserved import reserved_patients

@@ -30,7 +30,7 @@ from training.data.dataset import Record
 from training.files import as_cell, make_folder, of_cell, replaced_whole, write_text
 
 if TYPE_CHECKING:
-    from training.metrics.evaluation import Logits
+    from training.metrics.evaluation import LogOdds
     from training.metrics.intervals import Labels
 
 TABLE = "mistakes.csv"
@@ -74,7 +74,7 @@ def write_mistakes(
     out: Path,
     root: Path,
     records: Sequence[Record],
-    logits: Logits,
+    log_odds: LogOdds,
     *,
     threshold: float,
     explain: Explain,
@@ -86,7 +86,7 @@ def write_mistakes(
         out: made if missing; files of an earlier call are replaced.
         root: the folder that the records' paths are relative to.
         records: N images.
-        logits: (N,), calibrated.
+        log_odds: (N,), calibrated.
         threshold: probability from which pneumonia is predicted.
         explain: see `Explain`.
         language: of the words on the sheet.
@@ -100,14 +100,14 @@ def write_mistakes(
     from training.metrics.evaluation import sigmoid
 
     labels = np.array([record.label for record in records], dtype=np.int64)
-    probabilities = sigmoid(logits)
+    probabilities = sigmoid(log_odds)
     gate = Gate()
     mistakes: list[Mistake] = []
     groups = []
     make_folder(out)
     with replaced_whole(out / PICTURES) as folder:
         for label in (1, 0):
-            wrong = _most_confident(labels, logits, probabilities >= threshold, label)
+            wrong = _most_confident(labels, log_odds, probabilities >= threshold, label)
             tiles = []
             for rank, i in enumerate(wrong[:_MAX_PER_CLASS], 1):
                 record = records[i]
@@ -140,7 +140,7 @@ def write_bundle_mistakes(
     bundle: Bundle,
     root: Path,
     records: Sequence[Record],
-    logits: Logits,
+    log_odds: LogOdds,
     *,
     language: Language = "en",
 ) -> list[Mistake]:
@@ -151,7 +151,7 @@ def write_bundle_mistakes(
         bundle: the model.
         root: the folder.
         records: N images.
-        logits: (N,), calibrated.
+        log_odds: (N,), calibrated.
         language: of the words on the sheet.
     """
     classifier = Classifier(bundle)
@@ -159,7 +159,7 @@ def write_bundle_mistakes(
         out,
         root,
         records,
-        logits,
+        log_odds,
         threshold=bundle.operating_points.threshold,
         explain=lambda _, radiograph: classifier.answer(radiograph)[1],
         language=language,
@@ -183,11 +183,11 @@ def read_mistakes(out: Path) -> list[Mistake]:
 
 
 def _most_confident(
-    labels: Labels, logits: Logits, predicted: npt.NDArray[np.bool_], label: int
+    labels: Labels, log_odds: LogOdds, predicted: npt.NDArray[np.bool_], label: int
 ) -> npt.NDArray[np.int64]:
     """Rows of a class that are predicted wrongly, the most confident first."""
     wrong = np.flatnonzero((labels == label) & (predicted != (label == 1)))
-    confidence = -logits[wrong] if label else logits[wrong]
+    confidence = -log_odds[wrong] if label else log_odds[wrong]
     return wrong[np.argsort(-confidence, kind="stable")]
 
 

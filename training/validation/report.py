@@ -19,12 +19,8 @@ import pandas as pd
 from cxr.language import Language
 from cxr.messages import text
 from cxr.model.bundle import CLASS_NAMES, Bundle
-from training.data.dataset import (
-    Record,
-    count_trained_on,
-    file_list_digest,
-    require_both_classes,
-)
+from training.data.dataset import Record, require_both_classes
+from training.data.fingerprints import count_trained_on, file_list_digest
 from training.data.images import load_images
 from training.data.labelled import read_labelled
 from training.files import as_cell, make_folder, write_json, write_text
@@ -33,7 +29,7 @@ from training.metrics import plots
 from training.metrics.calibration import calibrate
 from training.metrics.comparison import Predictions, compare
 from training.metrics.documents import Comparison, Evaluation
-from training.metrics.evaluation import Logits, Probabilities, evaluate, sigmoid
+from training.metrics.evaluation import LogOdds, Probabilities, evaluate, sigmoid
 from training.metrics.intervals import Labels
 from training.metrics.roc import roc_curve
 from training.networks.loading import load_network
@@ -78,18 +74,18 @@ class _Scored:
         bundle: the model.
         records: of the images.
         labels: (N,), 0 or 1.
-        logits: (N,), calibrated.
+        log_odds: (N,), calibrated.
     """
 
     bundle: Bundle
     records: list[Record]
     labels: Labels
-    logits: Logits
+    log_odds: LogOdds
 
     @property
     def probabilities(self) -> Probabilities:
         """(N,) in [0, 1]."""
-        return sigmoid(self.logits)
+        return sigmoid(self.log_odds)
 
     @property
     def predicted(self) -> Predictions:
@@ -150,7 +146,7 @@ def write_report(
     write_json(out / DOCUMENT, document)
     write_text(out / "probabilities.csv", _table(scored, other).to_csv(index=False))
     _draw(scored, other, document, out, language)
-    write_bundle_mistakes(out, bundle, root, scored.records, scored.logits, language=language)
+    write_bundle_mistakes(out, bundle, root, scored.records, scored.log_odds, language=language)
     write_text(out / "report.html", report_page(out, language))
     return document
 
@@ -165,13 +161,13 @@ def _score(
     )
     labels = np.array([record.label for record in kept])
     calibrated = calibrate(logits, bundle.operating_points)
-    return _Scored(bundle=bundle, records=kept, labels=labels, logits=calibrated)
+    return _Scored(bundle=bundle, records=kept, labels=labels, log_odds=calibrated)
 
 
 def _evaluate(scored: _Scored) -> Evaluation:
     return evaluate(
         scored.labels,
-        scored.logits,
+        scored.log_odds,
         [record.patient for record in scored.records],
         [record.kind for record in scored.records],
         threshold=scored.bundle.operating_points.threshold,
@@ -185,8 +181,8 @@ def _against(scored: _Scored, other: _Scored) -> Against:
         **_evaluate(other),
         "comparison": compare(
             scored.labels,
-            (scored.logits, scored.predicted),
-            (other.logits, other.predicted),
+            (scored.log_odds, scored.predicted),
+            (other.log_odds, other.predicted),
             [record.patient for record in scored.records],
         ),
     }
