@@ -74,6 +74,9 @@ def answer_file(source: Source, classifier: Classifier, *, file: str) -> Outcome
     try:
         radiograph = read_radiograph(source, name=Path(file).name)
         prediction = classifier.predict(radiograph)
+    except MemoryError:
+        problem = Message("no_memory")
+        return Outcome(file=file, status="error", problem=problem, too_large=True)
     except NotAChestRadiograph as error:
         reasons = error.gate_result.reasons
         return Outcome(file=file, status="refused", radiograph=radiograph, reasons=reasons)

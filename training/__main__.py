@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
 
-from cxr.errors import CXRError
+from cxr.errors import CXRError, for_terminal
 from training.commands import (
     card,
     cases,
@@ -52,6 +53,8 @@ _RESUMABLE = (fit, tune, cross_validate, fit_gate)  # these go on where they sto
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     options = _parser().parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a card has characters that no code page has
+        sys.stdout.reconfigure(errors="backslashreplace")
     end_with_parent()
     # TensorFlow's start-up log says nothing about images; its errors still arrive.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -61,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.command.run(options))
     except CXRError as error:
-        print(f"training: {error}", file=sys.stderr)
+        print(for_terminal(f"training: {error}"), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         again = " To continue, run the same command again."

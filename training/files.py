@@ -125,7 +125,7 @@ def _replaced_whole(folder: Path) -> Iterator[Path]:
                 if attempt == _ATTEMPTS - 1:
                     raise
                 time.sleep(0.1)
-    shutil.rmtree(former_of(folder), ignore_errors=True)
+    _remove(former_of(folder))
 
 
 def _exchange(new: Path, folder: Path) -> None:
@@ -133,7 +133,7 @@ def _exchange(new: Path, folder: Path) -> None:
     former = former_of(folder)
     if folder.exists():
         # Of a process that was killed before it could delete it.
-        shutil.rmtree(former, ignore_errors=True)
+        _remove(former)
         folder.rename(former)
     try:
         new.rename(folder)
@@ -152,10 +152,19 @@ def remove_whole(folder: Path) -> None:
     there = where_it_is(folder)
     if there.exists():
         if there == folder:  # which nobody is to take for the present one when this is gone
-            shutil.rmtree(former_of(folder), ignore_errors=True)
+            _remove(former_of(folder))
         prefix = f"{_PARTIAL}{folder.name}-"
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=prefix) as beside:
             there.rename(Path(beside) / "old")
+
+
+def _remove(folder: Path) -> None:
+    """Delete a folder, or a link to one, as far as that is possible."""
+    if folder.is_symlink():
+        with suppress(OSError):
+            folder.unlink()
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _remove_left_overs(folder: Path, pattern: str) -> None:

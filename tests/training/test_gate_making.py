@@ -158,6 +158,9 @@ def test_each_kind_is_spread_over_the_folds() -> None:
     assert sorted(folds[:8]) == [0, 0, 1, 1, 2, 2, 3, 3]
     assert sorted(folds[8:12]) == [0, 1, 2, 3]
     assert len(set(folds[12:])) == 2
+    # With fewer images of each kind than folds, no fold is empty.
+    few = kind_folds(["ct"] * 3 + ["lateral"] * 3 + ["bones"] * 3, folds=4, seed=0)  # type: ignore[arg-type]
+    assert set(few) == {0, 1, 2, 3}
 
 
 def data(*, child_masks: bool) -> LungData:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from cxr.errors import DatasetError, RadiographError
+from cxr.errors import DatasetError, RadiographError, for_terminal
 from cxr.preprocessing import Preprocessing
 from cxr.reading.radiograph import Radiograph, read_radiograph
 from training.data.dataset import Record
@@ -143,7 +143,7 @@ def load_images(
     )
     failures = [result for result in loaded if isinstance(result, RadiographError)]
     for failure in failures:
-        tqdm.write(f"unreadable: {failure}")
+        tqdm.write(for_terminal(f"unreadable: {failure}"))
     if failures and not skip_unreadable:
         raise DatasetError(
             f"{root}: {len(failures)} of {len(records)} files cannot be read (listed above; the "

@@ -13,6 +13,7 @@ from typing import Any
 import optuna
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial
+from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError
 
 from cxr.errors import RunError, not_written
@@ -122,7 +123,7 @@ def _open_once(url: str) -> optuna.Study:
 
 def _without_password(url: str) -> str:
     if url.startswith("sqlite:///"):  # a file
-        return url
+        return f"sqlite:///{make_url(url).database}"
     # Up to the last sign, since a password may hold others; it may also be among the options.
     return re.sub(r":.*@", ":…@", url.partition("?")[0], flags=re.DOTALL)
 

@@ -14,6 +14,7 @@ configuration by `cross-validate --preset OUT/best.json` before using it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,9 @@ from typing import Any
 import keras
 import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
+from sqlalchemy import URL
 
-from cxr.errors import DatasetError
+from cxr.errors import DatasetError, RunError
 from cxr.ray_processes import Spreading, spread
 from training.data.fingerprints import file_list_digest
 from training.data.images import Splits
@@ -100,12 +102,17 @@ def tune(
         splits=splits,
         data=data,
         out=out,
-        url=storage or f"sqlite:///{out / 'study.db'}",
+        url=storage or _url_of(out / "study.db"),
         seed=config.seed if storage is None else None,
         callbacks=callbacks,
     )
     with study_errors(search.url):
         return _run(search, trials=trials, until=until, spreading=spreading)
+
+
+def _url_of(database: Path) -> str:
+    """Of an SQLite file, whatever its path holds: ``?`` and ``%`` mean something in a URL."""
+    return URL.create("sqlite", database=str(database)).render_as_string()
 
 
 def _run(
@@ -187,7 +194,7 @@ def _run_trials(
     """Run a trial for each number, in other processes if asked to."""
     if spreading is None:
         for _ in numbers:
-            _run_next(search, study)
+            _run_and_tell(search, study, study.ask())
             yield
         return
     size = search.splits.train.nbytes + search.splits.validation.nbytes
@@ -199,35 +206,33 @@ def _finish_interrupted(search: _Search, study: optuna.Study) -> None:
     for left in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         if search.run_folder(left).is_held():
             continue
-        trial = Trial(study, left._trial_id)
-        try:
-            study.tell(trial, search.run_trial(trial))
-        except optuna.TrialPruned:
-            study.tell(trial, state=TrialState.PRUNED)
+        _run_and_tell(search, study, Trial(study, left._trial_id))
 
 
 def _run_trial_apart(search: _Search, _: int) -> None:
     with study_errors(search.url):
-        _run_next(search, search.open_study())
+        study = search.open_study()
+        _run_and_tell(search, study, study.ask())
 
 
-def _run_next(search: _Search, study: optuna.Study) -> None:
-    """Run one trial; if it fails, say why, also if the study cannot record that."""
-    failures: list[Exception] = []
+def _run_and_tell(search: _Search, study: optuna.Study, trial: Trial) -> None:
+    """Run a trial, and tell the study how it ended.
 
-    def objective(trial: Trial) -> float:
-        try:
-            return search.run_trial(trial)
-        except Exception as error:
-            failures.append(error)
-            raise
-
+    One that is interrupted, or cannot write its results, is left as it is for
+    `_finish_interrupted`, if the study is this search's own.
+    """
     try:
-        study.optimize(objective, n_trials=1)
-    except Exception:
-        if failures:
-            raise failures[0]  # noqa: B904  # it keeps its own cause
+        auc = search.run_trial(trial)
+    except optuna.TrialPruned:
+        study.tell(trial, state=TrialState.PRUNED)
+    except BaseException as error:
+        goes_on = isinstance(error, KeyboardInterrupt | RunError) and search.seed is not None
+        if not goes_on:
+            with suppress(Exception):  # why the trial failed is said, whatever the study does
+                study.tell(trial, state=TrialState.FAIL)
         raise
+    else:
+        study.tell(trial, auc)
 
 
 def _ended(study: optuna.Study) -> int:

@@ -146,7 +146,10 @@ def kind_folds(kinds: Sequence[Kind], *, folds: int, seed: int) -> npt.NDArray[n
     """Fold numbers (K,) from 0, with each kind spread over the folds as evenly as possible."""
     rng = np.random.default_rng(seed)
     numbers = np.zeros(len(kinds), dtype=np.int64)
+    spread = 0
     for kind in sorted(set(kinds)):
         members = np.flatnonzero(np.array(kinds) == kind)
-        numbers[members] = rng.permutation(len(members)) % folds
+        # It goes on where the kind before ended, so that few images of each leave no fold empty.
+        numbers[members] = (spread + rng.permutation(len(members))) % folds
+        spread += len(members)
     return numbers

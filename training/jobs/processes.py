@@ -39,7 +39,7 @@ def run_until_stopped(arguments: Sequence[str], stop: Path, log: IO[bytes]) -> i
     with subprocess.Popen(
         [*_PROGRAM, *arguments],
         cwd=ROOT,
-        env={**os.environ, TETHERED: "1"},
+        env={**os.environ, TETHERED: "1", "PYTHONIOENCODING": "utf-8"},  # as the log is read
         stdin=subprocess.PIPE,  # closed when this process ends: see `training.parent_process`
         stdout=log,
         stderr=subprocess.STDOUT,

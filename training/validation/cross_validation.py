@@ -83,6 +83,8 @@ def cross_validate(
     _start(out, config, images)
     numbers = sorted(set(only or range(1, folds + 1)))
     waiting = [number for number in numbers if not (out / f"fold-{number}" / _LAST).exists()]
+    if waiting:  # what is there is of fewer folds
+        (out / TABLE).unlink(missing_ok=True)
     shared = (config, images, data, out)
     if spreading is None:
         for number in waiting:
