@@ -91,6 +91,15 @@ def _announce(share_url: str | None, options: argparse.Namespace) -> None:
         print("No share link could be made (no connection?); the local page works.", flush=True)
 
 
+def _host_name(text: str) -> str:
+    """For ``type=`` of the parser: a name without a port, under which any port is accepted."""
+    if ":" in text:
+        raise argparse.ArgumentTypeError(
+            f"expected a name without a port, received {text}. Requests to any port are accepted"
+        )
+    return text
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python app.py", description="Serve the page that classifies chest radiographs."
@@ -101,6 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=port, help="port (default: the first free one from 7860)")
     parser.add_argument(
         "--host",
+        type=_host_name,
         metavar="NAME",
         action="append",
         default=[],

@@ -29,9 +29,11 @@ from typing import TYPE_CHECKING, Any
 from cxr.messages import Message, text
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from cxr.gate.result import GateResult
     from cxr.language import Language
-    from cxr.reading.radiograph import Radiograph
 
 
 def for_terminal(text: str) -> str:
@@ -93,13 +95,18 @@ class UnsupportedRadiograph(RadiographError):
     """The file is a picture of a kind that is not read here (several pages, CMYK, a GIF, …).
 
     Attributes:
-        picture: what could be read of it, to show what is meant: of another modality's DICOM file.
+        picture: grey levels (H, W) in [0, 1], to show what is meant; of a DICOM file of another
+            modality, None of others.
     """
 
     def __init__(
-        self, message: Message, *, name: str = "", picture: Radiograph | None = None
+        self,
+        message: Message,
+        *,
+        name: str = "",
+        picture: npt.NDArray[np.float32] | None = None,
     ) -> None:
-        """Take what is wrong with a file, and what could be read of it."""
+        """Take what is wrong with a file, and its picture where that could be read."""
         super().__init__(message, name=name)
         self.picture = picture
 

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+import numpy.typing as npt
+
 from cxr.classifier import Classifier, Prediction
 from cxr.errors import (
     NotAChestRadiograph,
@@ -31,7 +34,8 @@ class Outcome:
         file: what the file is called.
         status: ``"ok"`` if it was answered; ``"refused"`` if it is an image, but no frontal chest
             radiograph or of a kind that is not read; ``"error"`` if it cannot be read.
-        radiograph: what was read, if anything was.
+        radiograph: what was read, if it was answered.
+        picture: grey levels (H, W) in [0, 1] of what was refused, if they could be read.
         prediction: its answer, if it was answered.
         reasons: why the gate refused it, if that did.
         problem: why it cannot be read, or is of a kind that is not read.
@@ -41,6 +45,7 @@ class Outcome:
     file: str
     status: Status
     radiograph: Radiograph | None = None
+    picture: npt.NDArray[np.float32] | None = None
     prediction: Prediction | None = None
     reasons: tuple[Message, ...] = ()
     problem: Message | None = None
@@ -79,10 +84,11 @@ def answer_file(source: Source, classifier: Classifier, *, file: str) -> Outcome
         return Outcome(file=file, status="error", problem=problem, too_large=True)
     except NotAChestRadiograph as error:
         reasons = error.gate_result.reasons
-        return Outcome(file=file, status="refused", radiograph=radiograph, reasons=reasons)
+        picture = radiograph.pixels if radiograph else None
+        return Outcome(file=file, status="refused", picture=picture, reasons=reasons)
     except UnsupportedRadiograph as error:
-        seen = error.picture
-        return Outcome(file=file, status="refused", radiograph=seen, problem=error.message)
+        picture = error.picture
+        return Outcome(file=file, status="refused", picture=picture, problem=error.message)
     except RadiographError as error:
         too_large = isinstance(error, RadiographTooLarge)
         return Outcome(file=file, status="error", problem=error.message, too_large=too_large)

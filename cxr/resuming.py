@@ -33,8 +33,14 @@ def held(answers: str | None, *, option: str) -> Iterator[None]:
         yield
         return
     path = Path(answers).resolve()  # it may be a link
+    beside = path.with_name(f".{path.name}.lock")
     try:
-        lock = FileLock(path.with_name(f".{path.name}.lock")).acquire(blocking=False)
+        try:
+            lock = FileLock(beside).acquire(blocking=False)
+        except PermissionError:  # as of a folder that was mounted
+            if not path.is_dir():
+                raise
+            lock = FileLock(path / ".lock").acquire(blocking=False)
     except Timeout as error:
         raise CXRError(
             f"{answers}: another process is writing its answers there. Wait until it has ended, or "

@@ -290,9 +290,17 @@ class _Handler(BaseHTTPRequestHandler):
         private = bool(wish.get("private")) or wish.get("visibility") == "private"
         kind[repo] = Repository(private=private)
         kind[repo].commit({".gitattributes": b"*.h5 filter=lfs\n"})
-        if "hardware" in wish:
-            self.hub.hardware[repo] = wish["hardware"]
+        self.hub.hardware[repo] = wish.get("hardware", "cpu-basic")
         self._send(200, {"url": url, "name": repo})
+
+    def runtime(self, repo: str) -> None:
+        hardware = self.hub.hardware.get(repo)
+        self._send(200, {"stage": "RUNNING", "hardware": {"requested": hardware}})
+
+    def change_hardware(self, repo: str) -> None:
+        if self._writable():
+            self.hub.hardware[repo] = json.loads(self.body)["flavor"]
+            self.runtime(repo)
 
     def validate_yaml(self) -> None:
         self._send(200, {"errors": [], "warnings": []})
@@ -407,6 +415,8 @@ _ROUTES = [
         "resolve",
     ),
     ("POST", r"/api/repos/create", "create"),
+    ("GET", r"/api/spaces/(?P<repo>[^/]+/[^/]+)/runtime", "runtime"),
+    ("POST", r"/api/spaces/(?P<repo>[^/]+/[^/]+)/hardware", "change_hardware"),
     ("POST", r"/api/validate-yaml", "validate_yaml"),
     ("POST", _KIND + r"/preupload/(?P<revision>[^/]+)", "preupload"),
     ("POST", r"/.+\.git/info/lfs/objects/batch", "lfs_batch"),

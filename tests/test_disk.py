@@ -20,6 +20,7 @@ from typing import Any
 
 import keras
 import pytest
+from filelock import FileLock
 
 from cxr.classify import classify_files
 from cxr.errors import CXRError, RunError
@@ -28,6 +29,7 @@ from cxr.model import bundle as bundles
 from cxr.model.bundle import BUNDLED_MODEL, load_bundle, save_evaluation
 from cxr.output.table import Table, to_rows
 from cxr.page.notes import note_keeper
+from cxr.resuming import held
 from cxr.saved_files import where_it_is
 from tests.conftest import QUICK_FIT, ROOT
 from tests.kill.commands import add_job, replace_gate
@@ -276,6 +278,39 @@ def test_a_clock_that_was_set_back_keeps_the_order_of_jobs(
     queue.stop("job-0")
     queue.resume("job-0")
     assert [job.name for job in queue.jobs()] == ["job-1", "job-2", "job-0"]
+
+
+def test_a_link_is_replaced_as_often_as_one_likes(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    link = tmp_path / "local"
+    link.symlink_to(tmp_path / "model")
+    for content in ("first", "second", "third"):
+        with replaced_whole(link) as new:
+            (new / "file").write_text(content)
+    assert (link / "file").read_text() == "third"
+    assert not list((tmp_path / "model").iterdir())  # what the link led to is as it was
+
+
+def test_a_table_is_locked_where_it_is_if_not_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a folder that is mounted: the user may write in it, and not beside it."""
+    table = tmp_path / "table"
+    table.mkdir()
+    acquire = FileLock.acquire
+
+    def forbidden_beside(lock: FileLock, *args: Any, **settings: Any) -> Any:
+        if Path(lock.lock_file).parent == tmp_path:
+            raise PermissionError(13, "Permission denied")
+        return acquire(lock, *args, **settings)
+
+    monkeypatch.setattr(FileLock, "acquire", forbidden_beside)
+    another = pytest.raises(CXRError, match="another process")
+    with held(str(table), option="--out"), another, held(str(table), option="--out"):
+        pass
+    answers = str(tmp_path / "answers.jsonl")
+    with pytest.raises(CXRError, match="cannot be written"), held(answers, option="--resume"):
+        pass
 
 
 def test_a_folder_that_several_replace_at_once_is_always_whole(tmp_path: Path) -> None:

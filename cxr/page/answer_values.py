@@ -54,11 +54,11 @@ def outcome_value(outcome: Outcome, bundle: Bundle) -> dict[str, Any]:
     if outcome.answer:
         return {"kind": "answered", **answer_value(*outcome.answer, bundle)}
     if outcome.status == "refused":
-        seen = outcome.radiograph
+        seen = outcome.picture
         return {
             "kind": "refused",
             "reasons": message_values(outcome.why),
-            "picture": grey_data_uri(shrink(seen.pixels, _PICTURE_SIDE)) if seen else None,
+            "picture": None if seen is None else grey_data_uri(shrink(seen, _PICTURE_SIDE)),
             "checked": outcome.problem is None,  # by the gate, which can err
         }
     kind = "too_large" if outcome.too_large else "unreadable"

@@ -57,7 +57,7 @@ def defences(settings: Mapping[str, Any], *, host_names: tuple[str, ...] = ()) -
         Middleware(Limits, file_bytes=settings.get("max_file_size")),
     ]
     if listens_here(settings) and not shared and not on_a_space():
-        found.insert(2, Middleware(_KnownNames, names={*_LOCAL_NAMES, *host_names}))
+        found.insert(2, Middleware(_KnownNames, names={*_LOCAL_NAMES, *map(str.lower, host_names)}))
     elif settings.get("auth"):
         # Whoever is logged in sends the page's cookie along, whichever site's script asks.
         found.insert(2, Middleware(_OwnScripts))
@@ -79,7 +79,7 @@ class _KnownNames:
     def _is_known(self, scope: Scope) -> bool:
         headers = Headers(scope=scope)
         host = headers.get("host", "")
-        name = host.partition(":")[0]
+        name = host.partition(":")[0].lower()
         if scope.get("method") in ("GET", "HEAD", "OPTIONS") or "origin" not in headers:
             return name in self._names
         try:

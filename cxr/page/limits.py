@@ -163,7 +163,10 @@ def _refusal(scope: Scope, status: int, *, wait: float = 0) -> PlainTextResponse
     language = asked_language(Headers(scope=scope).get("accept-language", ""))
     too_slow = text("request_too_slow", language)
     too_large = text("request_too_large", language)
-    said = {408: too_slow, 413: too_large}.get(status, text("too_many_uploads", language))
+    full = text("disk_nearly_full", language)
+    said = {408: too_slow, 413: too_large, 503: full}.get(
+        status, text("too_many_uploads", language)
+    )
     headers = {"Retry-After": str(math.ceil(wait))} if wait else {}
     headers["Connection"] = "close"  # the rest of the body is not read
     return PlainTextResponse(as_sentence(said), status_code=status, headers=headers)

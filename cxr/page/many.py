@@ -136,8 +136,8 @@ def _row(asked: Any, classifier: Classifier) -> Row:
 
 
 def _outcome_row(outcome: Outcome, classifier: Classifier) -> Row:
-    seen = outcome.radiograph
-    picture = thumbnail(seen.pixels, _THUMBNAIL_SIDE) if seen else None
+    seen = outcome.radiograph.pixels if outcome.radiograph else outcome.picture
+    picture = None if seen is None else thumbnail(seen, _THUMBNAIL_SIDE)
     if outcome.answer is None:
         return {**_unanswered(outcome.status, outcome.why), "thumbnail": picture}
     _, prediction = outcome.answer

@@ -205,10 +205,14 @@ def served(
     middleware = [*defences(settings, host_names=host_names), *ours.get("middleware", ())]
     settings = {**settings, "app_kwargs": {**ours, "middleware": middleware}}
     # Behind a proxy, too, the page is asked for here and not there.
-    direct = ",".join(filter(None, [os.environ.get("NO_PROXY"), "127.0.0.1,localhost"]))
+    named = (os.environ.get("no_proxy"), os.environ.get("NO_PROXY"), "127.0.0.1,localhost")
+    direct = ",".join(filter(None, named))
     try:
         # Gradio prints a page of advice if no share link can be made; `app.py` says it in a line.
-        with _environment(NO_PROXY=direct), contextlib.redirect_stdout(io.StringIO()):
+        with (
+            _environment(NO_PROXY=direct, no_proxy=direct),
+            contextlib.redirect_stdout(io.StringIO()),
+        ):
             local_url, share_url = _launch(page, settings)
     except Exception as error:  # a port in use, a proxy in between, no loopback, …
         raise PageError(f"The page cannot be served ({error}).") from error

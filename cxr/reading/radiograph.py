@@ -149,7 +149,7 @@ def _radiograph(content: bytes, name: str) -> Radiograph:
         pixels=pixels, name=name, colour=colour, acquisition=acquisition, stored=stored
     )
     if refused:
-        raise UnsupportedRadiograph(refused, picture=radiograph)
+        raise UnsupportedRadiograph(refused, picture=pixels)
     return radiograph
 
 

@@ -174,6 +174,18 @@ def test_what_is_of_another_kind_is_refused_and_what_is_broken_an_error(
     assert "folder" not in sentences(outcome.why)
 
 
+def test_a_radiograph_that_memory_is_short_for_ends_nothing(
+    tiny_classifier: Classifier, image_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(tiny_classifier, "predict", fails)
+    outcome = answer_file(image_file, tiny_classifier, file="large.jpeg")
+    assert (outcome.status, outcome.too_large) == ("error", True)
+    assert outcome.why == (Message("no_memory"),)
+
+
 def test_a_radiograph_that_is_too_large_is_an_error_that_says_so(
     tiny_classifier: Classifier,
 ) -> None:

@@ -82,6 +82,8 @@ def test_where_other_names_are_refused(settings: dict[str, Any], status: int) ->
     assert client.get("/").status_code == status
     proxied = wrapped(defences(settings, host_names=("elsewhere.example",)))
     assert TestClient(proxied, base_url="http://elsewhere.example").get("/").status_code == 200
+    written = wrapped(defences(settings, host_names=("Elsewhere.Example",)))
+    assert TestClient(written, base_url="http://elsewhere.example").get("/").status_code == 200
 
 
 def test_a_space_is_reached_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:

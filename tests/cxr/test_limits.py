@@ -82,7 +82,7 @@ def test_no_upload_is_taken_when_the_disk_is_nearly_full(monkeypatch: pytest.Mon
     monkeypatch.setattr(limits, "_FREE_BYTES", 1 << 62)
     refused = limited().post("/gradio_api/upload", content=b"x")
     assert refused.status_code == 503
-    assert refused.text == as_sentence(text("too_many_uploads", "en"))
+    assert refused.text == as_sentence(text("disk_nearly_full", "en"))
 
 
 def test_an_upload_ends_when_the_disk_is_nearly_full(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,7 +92,7 @@ def test_an_upload_ends_when_the_disk_is_nearly_full(monkeypatch: pytest.MonkeyP
     content = bytes(limits._LOOK_EVERY)
     refused = limited(file_bytes=len(content)).post("/gradio_api/upload", content=content)
     assert refused.status_code == 503
-    assert refused.text == as_sentence(text("too_many_uploads", "en"))
+    assert refused.text == as_sentence(text("disk_nearly_full", "en"))
 
 
 @pytest.mark.parametrize("path", ["call/upload", "run/upload", "stream/upload", "x/upload"])

@@ -145,6 +145,31 @@ def test_a_configuration_until_0_14_learned_of_opacities_that_cannot_be_seen() -
     assert tiny.CONFIG.local.visible_from > 0
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"flip_tta": "false"}, "Expected flip_tta as bool.*Received: .'false'"),
+        ({"preset": 3}, "preset as str"),
+        ({"augmentation": {"shift_vertically": 1}}, "shift_vertically as true or false"),
+        (
+            {"network": {"input_size": 640}, "preprocessing": {"size": 640}},
+            "up to 512 pixels a side",
+        ),
+    ],
+)
+def test_what_would_only_fail_after_the_training_is_refused_before(
+    change: dict[str, Any], message: str
+) -> None:
+    document = default.CONFIG.to_json()
+    for name, value in change.items():
+        if isinstance(value, dict):
+            document[name] |= value
+        else:
+            document[name] = value
+    with pytest.raises(ValueError, match=message):
+        TrainingConfig.from_json(document)
+
+
 def test_extra_images_had_another_name_until_0_20() -> None:
     document = default.CONFIG.to_json()
     document["local"]["elsewhere"] = document["local"].pop("extra")

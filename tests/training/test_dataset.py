@@ -17,6 +17,7 @@ import pytest
 from cxr.errors import DatasetError
 from cxr.model.bundle import Bundle, load_bundle
 from cxr.preprocessing import Preprocessing
+from tests.conftest import QUICK_FIT
 from training.data.dataset import Record, is_kermany, read_folder
 from training.data.digests import file_digest
 from training.data.fingerprints import (
@@ -29,7 +30,6 @@ from training.data.images import load_images
 from training.data.patients import folds_digest, split_by_patient, without_reserved
 from training.data.reserved import reserved_patients
 from training.fitting.loading import load_splits
-from training.fitting.presets import tiny
 
 
 def add_image(path: Path, *, seed: int | None = None) -> None:
@@ -89,7 +89,7 @@ def test_val_is_pooled_and_test_is_never_opened(chest_images: Path, tmp_path: Pa
     add_image(tmp_path / "val/NORMAL/IM-9001-0001.jpeg")
     add_image(tmp_path / "test/NORMAL/IM-9002-0001.jpeg")
     (tmp_path / "test/NORMAL/broken.jpeg").write_bytes(b"nothing")
-    splits = load_splits(tiny.CONFIG, tmp_path)
+    splits = load_splits(QUICK_FIT, tmp_path)
     paths = {r.path for r in [*splits.train.records, *splits.validation.records]}
     assert "val/NORMAL/IM-9001-0001.jpeg" in paths
     assert not any(path.startswith("test/") for path in paths)

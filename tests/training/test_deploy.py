@@ -21,7 +21,7 @@ from cxr.model.bundle import FILES
 from tests.conftest import ROOT
 from tests.loopback_hub import REPO, LoopbackHub, Repository
 from tests.test_lock import pins
-from training.sharing.deploy import WRITTEN, app_files, deploy
+from training.sharing.deploy import HARDWARE, WRITTEN, app_files, deploy
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
 
@@ -71,6 +71,16 @@ def test_deploying_again_updates_and_spares_what_is_not_ours(
     assert "examples/SOURCES.md" in deployment.deleted
     assert not [path for path in files if path.startswith("examples/")]
     assert b"@spaces.GPU" not in files["space.py"]
+
+
+@pytest.mark.parametrize(("first", "then"), [("cpu", "zero"), ("zero", "cpu")])
+def test_a_space_that_is_there_gets_the_hardware_that_is_asked_for(
+    hub: LoopbackHub, published: str, first: str, then: str
+) -> None:
+    deploy(SPACE, f"{REPO}@v1", hardware=first)
+    assert hub.hardware[SPACE] == HARDWARE[first].value
+    deploy(SPACE, f"{REPO}@v1", hardware=then)
+    assert hub.hardware[SPACE] == HARDWARE[then].value
 
 
 def test_somebody_elses_space_is_left_alone(hub: LoopbackHub, published: str) -> None:

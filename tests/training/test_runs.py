@@ -19,7 +19,7 @@ from cxr.model.bundle import Bundle, load_bundle
 from cxr.old_names import with_new_names
 from training.data.fingerprints import fingerprints
 from training.data.images import Splits
-from training.fitting.loading import load_splits
+from training.fitting.loading import OutlineTables, load_splits
 from training.fitting.presets import tiny
 from training.fitting.run_folder import RunData, RunFolder
 from training.fitting.runs import images_to_compare_on, list_runs, read_run, unreadable_runs
@@ -30,8 +30,8 @@ CONFIG = dataclasses.replace(tiny.CONFIG, epochs=5, small_fraction=0.4)
 
 
 @pytest.fixture(scope="module")
-def splits(chest_images: Path) -> Splits:
-    return load_splits(CONFIG, chest_images)
+def splits(chest_images: Path, lungs_table: Path) -> Splits:
+    return load_splits(CONFIG, chest_images, outlines=OutlineTables(lungs=(lungs_table,)))
 
 
 @pytest.fixture

@@ -130,6 +130,32 @@ def test_trials_are_recorded_and_the_best_becomes_a_preset(
         tune(QUICK_FIT, outlined, chest_images, tmp_path, trials=1, storage=None)
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), RunError("the disk is full")])
+def test_an_interrupted_trial_goes_on(
+    chest_images: Path,
+    splits: Splits,
+    two_trials: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error: BaseException,
+) -> None:
+    out = tmp_path / "50% of what? {ever}"  # signs that mean something in a URL
+    shutil.copytree(two_trials, out)
+
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr("training.fitting.tuning.fit", interrupted)
+        with pytest.raises(type(error)):
+            tune(QUICK_FIT, splits, chest_images, out, trials=1)
+    assert (out / "study.db").is_file()
+    report = tune(QUICK_FIT, splits, chest_images, out, until=3)
+    assert report["trials"]["complete"] + report["trials"]["pruned"] == 3
+    assert sum(report["trials"].values()) == 3  # the interrupted one is among them
+    assert not list(tmp_path.glob("50% of what"))
+
+
 def test_nothing_is_tuned_without_images_held_out(chest_images: Path, tmp_path: Path) -> None:
     config = dataclasses.replace(QUICK_FIT, validation_fraction=0.0)
     with pytest.raises(DatasetError, match="held out"):

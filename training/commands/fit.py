@@ -72,6 +72,8 @@ def run(options: argparse.Namespace) -> int:
         raise RunError(
             "--elsewhere needs --cross-validation too: the folder of a cross-validation by patient."
         )
+    if options.credit and not (options.lungs or options.opacities):
+        raise RunError("--credit names who outlined lungs or opacities. Give their tables, too.")
     if options.cross_validation:
         config = with_all_images(config)
     splits = load_splits(

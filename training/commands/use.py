@@ -7,6 +7,7 @@ given. The bottom of the page says which model is in use.
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 
@@ -27,4 +28,6 @@ def run(options: argparse.Namespace) -> int:
 
     bundle = use_bundled() if options.bundled else use(options.run)
     print(f"In use: {', '.join(bundle.identity().values())}")
+    if named := os.environ.get("CXR_MODEL"):
+        print(f"But CXR_MODEL is set, and {named} comes before it. Unset CXR_MODEL.")
     return 0

@@ -51,7 +51,7 @@ def _of_folder(data: Path) -> list[Record]:
 
 def _of_csv(path: Path, positive: str | None) -> list[Record]:
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False)
     except (OSError, ValueError) as error:
         raise DatasetError(f"{path}: cannot be read as CSV ({error}).") from error
     column = next((name for name in ("path", "image") if name in table), None)

@@ -137,7 +137,7 @@ def _known(records: Sequence[Record]) -> set[str | None]:
 
 def _read_table(table: Path, column: str) -> pd.DataFrame:
     try:
-        rows = pd.read_csv(table, dtype={"image": str, column: str})
+        rows = pd.read_csv(table, dtype={"image": str, column: str}, index_col=False)
     except (OSError, ValueError) as error:
         raise DatasetError(f"{table}: cannot be read as CSV ({error}).") from error
     if "image" not in rows or not (column in rows or set(_BOX) <= set(rows.columns)):

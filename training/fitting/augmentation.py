@@ -78,6 +78,11 @@ class AugmentationConfig:
     erase: float
 
     def __post_init__(self) -> None:
+        if not isinstance(self.shift_vertically, bool):
+            raise ValueError(
+                "Expected augmentation shift_vertically as true or false. Received: "
+                f"{self.shift_vertically!r}"
+            )
         for name, highest in _LIMITS.items():
             value = getattr(self, name)
             if not 0 <= value <= highest:

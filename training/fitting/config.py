@@ -38,6 +38,7 @@ LAST: Final = "last"
 _LOWER_IS_BETTER: tuple[SelectBy, ...] = ("val_loss", "val_brier")
 SELECTABLE: tuple[SelectBy, ...] = tuple(name for name in get_args(SelectBy) if name != LAST)
 
+_MAX_SIZE = 512  # `cxr.model.graph` bounds what a graph computes
 _LIMITS = {
     "epochs": (1, 10_000),
     "small_size": (1, 2048),
@@ -149,15 +150,19 @@ class TrainingConfig:
                 f"Expected select_by {LAST} where no images are held out: nothing could choose the "
                 f"epoch. Received: {self.select_by!r}"
             )
-        if self.network.input_size != self.preprocessing.size:
+        size, input_size = self.preprocessing.size, self.network.input_size
+        if input_size != size or size > _MAX_SIZE:
             raise ValueError(
-                "Expected images as large as the network's input. Received: "
-                f"size={self.preprocessing.size}, input_size={self.network.input_size}"
+                "Expected images as large as the network's input, and of up to "
+                f"{_MAX_SIZE} pixels a side. Received: size={size}, input_size={input_size}"
             )
         if self.small_fraction:
             self._check_small_size()
 
     def _check_values(self) -> None:
+        if not (isinstance(self.flip_tta, bool) and isinstance(self.preset, str)):
+            found = (self.flip_tta, self.preset)
+            raise ValueError(f"Expected flip_tta as bool, preset as str. Received: {found}")
         for name, (low, high) in _LIMITS.items():
             value = getattr(self, name)
             excluded = _EXCLUDED.get(name, ())

@@ -77,13 +77,18 @@ def _fit(
     if config.select_by == LAST or kept is None:
         network.set_weights(trained.get_weights())
     else:
-        _load(network, run.best(kept))
+        _load(network, run.best(kept), delete=run.best(kept).parent)
     run.save_result(network)
     return network
 
 
-def _load(model: keras.Model, path: Path) -> None:
+def _load(model: keras.Model, path: Path, *, delete: Path | None = None) -> None:
     """Load a file of the run.
+
+    Args:
+        model: gets the weights.
+        path: of the file.
+        delete: what has to go for it to be made anew; the file itself by default.
 
     Raises:
         RunError: it is damaged.
@@ -92,8 +97,8 @@ def _load(model: keras.Model, path: Path) -> None:
         model.load_weights(path)
     except (OSError, ValueError, KeyError, RuntimeError) as error:  # the last is of HDF5
         raise RunError(
-            f"{path}: is damaged ({error}). Delete it, and run the same command again: it is "
-            "trained anew."
+            f"{path}: is damaged ({error}). Delete {delete or 'it'}, and run the same command "
+            "again: it is trained anew."
         ) from error
 
 

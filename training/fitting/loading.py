@@ -94,12 +94,17 @@ def load_whole(
         config, data, without_reserved(records), outlines, skip_unreadable=skip_unreadable
     )
     require_both_classes(data, FITTED, (record.label for record in whole.records))
-    drawn = outlines.lungs and whole.lungs is not None
-    if drawn and set(whole.labels[whole.has_lungs]) != {0, 1}:
+    if whole.lungs is not None and set(whole.labels[whole.has_lungs]) != {0, 1}:
+        advice = (
+            "Add outlines of the other class to the table, or leave out --lungs, and the gate "
+            "outlines all of them."
+            if outlines.lungs
+            else "The gate, which outlines them, is not certain of any lungs in a class. Look at "
+            "the images, or add outlines that people drew (--lungs)."
+        )
         raise DatasetError(
             f"{data}: lungs are not outlined in images of both classes, so that the network could "
-            "not learn where evidence belongs. Add outlines of the other class to the table, or "
-            "leave out --lungs, and the gate outlines all of them."
+            f"not learn where evidence belongs. {advice}"
         )
     return whole, duplicates
 

@@ -14,7 +14,6 @@ configuration by `cross-validate --preset OUT/best.json` before using it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -194,7 +193,7 @@ def _run_trials(
     """Run a trial for each number, in other processes if asked to."""
     if spreading is None:
         for _ in numbers:
-            _run_and_tell(search, study, study.ask())
+            _run_next(search, study)
             yield
         return
     size = search.splits.train.nbytes + search.splits.validation.nbytes
@@ -206,33 +205,49 @@ def _finish_interrupted(search: _Search, study: optuna.Study) -> None:
     for left in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         if search.run_folder(left).is_held():
             continue
-        _run_and_tell(search, study, Trial(study, left._trial_id))
+        trial = Trial(study, left._trial_id)
+        try:
+            study.tell(trial, search.run_trial(trial))
+        except optuna.TrialPruned:
+            study.tell(trial, state=TrialState.PRUNED)
 
 
 def _run_trial_apart(search: _Search, _: int) -> None:
     with study_errors(search.url):
-        study = search.open_study()
-        _run_and_tell(search, study, study.ask())
+        _run_next(search, search.open_study())
 
 
-def _run_and_tell(search: _Search, study: optuna.Study, trial: Trial) -> None:
-    """Run a trial, and tell the study how it ended.
+class _LeftRunning(BaseException):
+    """Ends a trial that is to go on later; of any other error, Optuna records that it failed."""
 
-    One that is interrupted, or cannot write its results, is left as it is for
-    `_finish_interrupted`, if the study is this search's own.
+
+def _run_next(search: _Search, study: optuna.Study) -> None:
+    """Run one trial; if it fails, say why, also if the study cannot record that.
+
+    One that is interrupted, or cannot write its results, is left for `_finish_interrupted`, if the
+    study is this search's own.
     """
+    failures: list[Exception] = []
+
+    def objective(trial: Trial) -> float:
+        try:
+            return search.run_trial(trial)
+        except (KeyboardInterrupt, RunError) as error:
+            if search.seed is None:
+                raise
+            raise _LeftRunning from error
+        except Exception as error:
+            failures.append(error)
+            raise
+
     try:
-        auc = search.run_trial(trial)
-    except optuna.TrialPruned:
-        study.tell(trial, state=TrialState.PRUNED)
-    except BaseException as error:
-        goes_on = isinstance(error, KeyboardInterrupt | RunError) and search.seed is not None
-        if not goes_on:
-            with suppress(Exception):  # why the trial failed is said, whatever the study does
-                study.tell(trial, state=TrialState.FAIL)
+        study.optimize(objective, n_trials=1)
+    except _LeftRunning as left:
+        raise left.__cause__ or left  # noqa: B904  # it keeps its own cause
+    except Exception:
+        if failures:
+            raise failures[0]  # noqa: B904  # it keeps its own cause
         raise
-    else:
-        study.tell(trial, auc)
 
 
 def _ended(study: optuna.Study) -> int:

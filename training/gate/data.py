@@ -131,7 +131,7 @@ def _read_table(table: Path) -> pd.DataFrame:
         DatasetError: it cannot be read, lacks the column path, or has no rows.
     """
     try:
-        rows = pd.read_csv(table, dtype=str, keep_default_na=False)
+        rows = pd.read_csv(table, dtype=str, keep_default_na=False, index_col=False)
     except (OSError, ValueError) as error:
         raise DatasetError(f"{table}: cannot be read as CSV ({error}).") from error
     if "path" not in rows or not len(rows):

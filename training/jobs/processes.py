@@ -19,8 +19,8 @@ _CHATTER = re.compile(r"I0000 |WARNING: All log messages before absl")
 _PROGRAM = [sys.executable, "-m", "training"]
 _INTERVAL = 0.3  # seconds between two checks of a running command
 _ENDED = (
-    "\nEnded by the system (signal {number}). Signal 9 mostly means that memory was short: choose "
-    "smaller images or a smaller batch, or end what else needs memory, and resume.\n"
+    "\nEnded by the system (signal {number}). Signal 9 mostly means that memory was short: end "
+    "what else needs memory and resume, or start anew with smaller images or a smaller batch.\n"
 )
 _GRACE = 20.0  # seconds that a command has to end after it was asked to
 

@@ -248,7 +248,7 @@ def _read_opacities(table: Path, bundle: Bundle) -> _OpacityTable:
     """
     columns = ["image", OPACITIES, LUNGS]
     try:
-        rows = pd.read_csv(table, dtype=str)[columns]
+        rows = pd.read_csv(table, dtype=str, index_col=False)[columns]
     except (OSError, ValueError, KeyError) as error:
         raise DatasetError(
             f"{table}: expected the columns {', '.join(columns)} ({error})."
