@@ -25,7 +25,7 @@ from cxr.files_within import files_within
 from cxr.model.hub import find_bundle
 from cxr.output.table import Origin, Table, open_location, schema, to_rows
 from cxr.ray_processes import own_error, require_packages, running_ray
-from cxr.resuming import held
+from cxr.resuming import locked
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -79,7 +79,7 @@ def answer_archive(
     }
     files = list_files(source)
     _check_apart(source, out)
-    with held(_folder_here(out), option="--out"):
+    with locked(_folder_here(out), option="--out"):
         table = Table(out, origin)
         if retry_errors:
             table.forget_errors()

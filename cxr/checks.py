@@ -93,7 +93,10 @@ class Checks:
 
     @property
     def why(self) -> Literal["means", "outside", "blurred"]:
-        """Last part of the message's key, ``worth_WORTH_WHY``: why the heatmap is worth that."""
+        """Which sentence explains `worth`; ends its key, ``worth_WORTH_WHY``.
+
+        The evidence lies outside the lungs, blurring it has too little effect, or the general one.
+        """
         least = {"not_supported": _HALF_LUNGS, "weak": _MOSTLY_LUNGS}.get(self.worth)
         if least is None:
             return "means"

@@ -106,7 +106,8 @@ class Classifier:
         )
         session, preprocessing = self._session, bundle.preprocessing
         self._checker = Checker(
-            # Not of this object: it would wait for the collector, and its sessions with it.
+            # A lambda over self would be a reference cycle: the sessions would be kept until the
+            # next garbage collection.
             lambda images: session(preprocessing.normalize(images)).logits,
             bundle.operating_points,
             reference=bundle.heatmap_reference,

@@ -27,7 +27,7 @@ from cxr.output.output_folder import OutputFolder
 from cxr.output.overlay import draw_overlay, png
 from cxr.output.record import Record, to_record
 from cxr.reading.radiograph import Radiograph
-from cxr.resuming import held, lacks, read_answers, without_answers
+from cxr.resuming import lacks, locked, read_answers, without_answers
 
 _AHEAD = 1  # files a thread that may be answered before the one that is printed next
 
@@ -80,7 +80,7 @@ def classify_files(
     classifier = Classifier(find_bundle(model), threads=1 if workers > 1 else None)
     if not as_json and resume is None:
         print(f"Model: {', '.join(classifier.bundle.identity().values())}", file=sys.stderr)
-    with held(resume, option="--resume"):
+    with locked(resume, option="--resume"):
         answered: dict[str, Record] = {}
         if resume:
             asked_for = set(files)

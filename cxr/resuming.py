@@ -19,7 +19,7 @@ _BEGINNING = b'{"file": '  # of a line with an answer
 
 
 @contextmanager
-def held(answers: str | None, *, option: str) -> Iterator[None]:
+def locked(answers: str | None, *, option: str) -> Iterator[None]:
     """Keep other processes from a file or folder: their answers would be mixed with ours, or lost.
 
     Args:

@@ -29,7 +29,7 @@ from cxr.model import bundle as bundles
 from cxr.model.bundle import BUNDLED_MODEL, load_bundle, save_evaluation
 from cxr.output.table import Table, to_rows
 from cxr.page.notes import note_keeper
-from cxr.resuming import held
+from cxr.resuming import locked
 from cxr.saved_files import where_it_is
 from tests.conftest import QUICK_FIT, ROOT
 from tests.kill.commands import add_job, replace_gate
@@ -92,7 +92,7 @@ def note(folder: Path) -> None:
 
 def epoch(folder: Path) -> None:
     run = RunFolder(folder)
-    with run.held():
+    with run.locked():
         run.save_history([*run.read_history(99), {"epoch": 1.0, "loss": 0.5}])
 
 
@@ -306,10 +306,10 @@ def test_a_table_is_locked_where_it_is_if_not_beside_it(
 
     monkeypatch.setattr(FileLock, "acquire", forbidden_beside)
     another = pytest.raises(CXRError, match="another process")
-    with held(str(table), option="--out"), another, held(str(table), option="--out"):
+    with locked(str(table), option="--out"), another, locked(str(table), option="--out"):
         pass
     answers = str(tmp_path / "answers.jsonl")
-    with pytest.raises(CXRError, match="cannot be written"), held(answers, option="--resume"):
+    with pytest.raises(CXRError, match="cannot be written"), locked(answers, option="--resume"):
         pass
 
 

@@ -40,9 +40,9 @@ class EvidenceMap:
         """
         evidence, weights = self.evidence, self.weights
         if erased is not None:
-            # Every place counts with the least weight at least, so strong evidence would still be
-            # felt in the mean. Places that are left out get the least evidence instead, and so do
-            # places outside the lungs.
+            # `pool_evidence` gives every place a weight above 0, so a place that is left out would
+            # still raise the logit if its evidence is strong. Such places, and those outside the
+            # lungs, therefore get the lowest evidence of the map.
             silent = (erased > 0) | ((weights <= 0) & (erased > 0).any())
             evidence = np.where(silent, evidence.min(), evidence)
             weights = weights * (1 - erased)

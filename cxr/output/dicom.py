@@ -32,7 +32,7 @@ from cxr.language import Language
 from cxr.messages import Message
 from cxr.model.bundle import Bundle
 from cxr.output.dicom_report import MANUFACTURER, SERIES, in_unicode, structured_report
-from cxr.output.overlay import NOTICE, draw_overlay, with_caption
+from cxr.output.overlay import NOTICE, captioned_overlay
 from cxr.reading.quiet_pydicom import quietly
 from cxr.reading.radiograph import Radiograph
 
@@ -50,7 +50,7 @@ _KEPT = (  # with identifiers
     "ReferringPhysicianName",
 )
 _DATE = r"\d{4}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])"
-# What may be empty is empty where its form is wrong (PS3.5 section 6.2).
+# Optional values of a wrong form are left empty (PS3.5 section 6.2).
 _FORMS = {
     "PatientBirthDate": _DATE,
     "PatientSex": r"[MFO]",
@@ -101,13 +101,7 @@ def dicom_objects(
     Raises:
         UnreadableRadiograph: the header's identifiers cannot be carried over.
     """
-    overlay = draw_overlay(radiograph, prediction.heatmap)
-    picture = with_caption(
-        overlay,
-        model=bundle.title,
-        worth=prediction.checks.worth,
-        in_range=prediction.gate_result.in_range,
-    )
+    picture = captioned_overlay(radiograph, prediction, bundle)
     try:
         with quietly():
             study = _study(content, keep_identifiers=keep_identifiers)

@@ -12,7 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from cxr.checks import Worth
+from cxr.classifier import Prediction
 from cxr.messages import text
+from cxr.model.bundle import Bundle
 from cxr.model.heatmap import MIN_SHOWN
 from cxr.reading.radiograph import Radiograph
 
@@ -65,6 +67,18 @@ def draw_overlay(
         mixed = image[shown][:, np.newaxis] * (1 - alpha) + layer * alpha
         overlay[rows][shown] = np.rint(mixed).astype(np.uint8)
     return overlay
+
+
+def captioned_overlay(
+    radiograph: Radiograph, prediction: Prediction, bundle: Bundle
+) -> npt.NDArray[np.uint8]:
+    """A radiograph with its heatmap and the caption of `with_caption`: RGB, (H, W, 3)."""
+    return with_caption(
+        draw_overlay(radiograph, prediction.heatmap),
+        model=bundle.title,
+        worth=prediction.checks.worth,
+        in_range=prediction.gate_result.in_range,
+    )
 
 
 def with_caption(

@@ -90,7 +90,7 @@ def _draw(
     pixels = 4  # a point
     red, green, blue = colour.bitmap_rgb()
     drawn = draw_lines(
-        said.encode("utf-8", "replace").decode(),  # half a character is none
+        said.encode("utf-8", "replace").decode(),  # lone surrogates cannot be drawn
         width=round(pixels * width),
         size=round(pixels * size),
         colour=(red, green, blue),

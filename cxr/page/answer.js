@@ -140,7 +140,7 @@ element.addEventListener("input", (event) => {
     showAnswer();
   }
 });
-// What is no prevalence does not stay in the field.
+// An invalid prevalence is replaced by the last valid one.
 element.addEventListener("change", (event) => {
   if (event.target.matches(".prevalence input")) event.target.value = state.prevalence;
 });

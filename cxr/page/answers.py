@@ -11,7 +11,7 @@ from cxr.errors import RadiographError
 from cxr.outcome import answer_file
 from cxr.page.answer_values import message_values, outcome_value
 from cxr.page.failures import log_failure
-from cxr.page.uploads import asked_name, uploaded_file
+from cxr.page.uploads import asked_upload
 from cxr.page.waiting_turns import Busy, Turns
 
 
@@ -41,8 +41,7 @@ class Answers:
         case = asked.get("case")
         if isinstance(case, str) and case in self._cases:
             return self._cases[case], self._cases[case].name
-        name = asked_name(asked)
-        return uploaded_file(str(asked.get("path")), name=name), name
+        return asked_upload(asked)
 
     def answer_one(self, asked: Any) -> dict[str, Any]:
         """The state that a file leads to, with all that the browser needs to show it."""

@@ -12,10 +12,10 @@ from cxr.errors import CXRError, RadiographError
 from cxr.messages import sentences
 from cxr.model.bundle import Bundle
 from cxr.outcome import Outcome, answer_file
-from cxr.output.overlay import draw_overlay, png, with_caption
+from cxr.output.overlay import captioned_overlay, png
 from cxr.output.record import to_record
 from cxr.page.api_description import describe, description
-from cxr.page.uploads import asked_name, uploaded_file
+from cxr.page.uploads import asked_name, asked_upload
 from cxr.page.waiting_turns import AT_ONCE, Turns
 from cxr.reading.radiograph import Radiograph
 
@@ -127,15 +127,7 @@ def heatmap_png(prediction: Prediction) -> bytes:
 
 def overlay_png(radiograph: Radiograph, prediction: Prediction, bundle: Bundle) -> bytes:
     """The radiograph with its heatmap and a caption, as PNG."""
-    drawn = draw_overlay(radiograph, prediction.heatmap)
-    return png(
-        with_caption(
-            drawn,
-            model=bundle.title,
-            worth=prediction.checks.worth,
-            in_range=prediction.gate_result.in_range,
-        )
-    )
+    return png(captioned_overlay(radiograph, prediction, bundle))
 
 
 def fetch_nothing(page: gr.Blocks) -> None:
@@ -168,10 +160,9 @@ def _outcome(sent: Any, classifier: Classifier) -> Outcome:
     Raises:
         gr.Error: the client names no upload, or no file could be answered.
     """
-    sent = sent if isinstance(sent, dict) else {}
-    name = asked_name(sent, "orig_name")
     try:
-        return answer_file(uploaded_file(str(sent.get("path")), name=name), classifier, file=name)
+        path, name = asked_upload(sent, "orig_name")
+        return answer_file(path, classifier, file=name)
     except CXRError as error:
         raise gr.Error(str(error), print_exception=False) from error
 

@@ -77,8 +77,8 @@ def _options(asked: Mapping[str, Any]) -> ReportOptions:
         threshold=asked_fraction(asked, "threshold"),
         language=language,
         prevalence=asked_fraction(asked, "prevalence"),
-        own=own if own in get_args(OwnReading) else None,
-        confidence=asked_fraction(asked, "confidence"),
+        own_reading=own if own in get_args(OwnReading) else None,
+        own_confidence=asked_fraction(asked, "confidence"),
     )
 
 

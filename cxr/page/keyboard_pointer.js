@@ -43,7 +43,7 @@ $(".stage").addEventListener("keydown", (event) => {
   stage.byKeys = doing === "point";
   draw();
 });
-// What was begun and left is done.
+// Leaving the stage ends a line or box that was begun by keys.
 $(".stage").addEventListener("focusout", () => {
   Object.assign(stage, { held: false, byKeys: false });
   draw();

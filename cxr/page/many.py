@@ -28,7 +28,7 @@ from cxr.output.overlay import draw_overlay, png, shrink, with_caption
 from cxr.page.answer_values import map_value, message_values
 from cxr.page.failures import log_failure
 from cxr.page.pictures import thumbnail
-from cxr.page.uploads import asked_name, uploaded_file
+from cxr.page.uploads import asked_upload
 from cxr.page.waiting_turns import Busy, Turns
 from cxr.reading.radiograph import MAX_BYTES, Radiograph, read_radiograph
 
@@ -126,7 +126,7 @@ def create_walk(*, elem_id: str) -> gr.HTML:
 
 def _row(asked: Any, classifier: Classifier) -> Row:
     try:
-        path, name = _upload(asked)
+        path, name = asked_upload(asked)
         return _outcome_row(answer_file(path, classifier, file=name), classifier)
     except RadiographError as error:
         return _unanswered("error", [error.message])
@@ -164,17 +164,6 @@ def _unanswered(status: Status, why: Iterable[Message]) -> Row:
     return {"status": status, "probability": None, "messages": message_values(why)}
 
 
-def _upload(asked: Any) -> tuple[Path, str]:
-    """Path and name of the upload that the browser names.
-
-    Raises:
-        RadiographError: it is no upload.
-    """
-    asked = asked if isinstance(asked, dict) else {}
-    name = asked_name(asked)
-    return uploaded_file(str(asked.get("path")), name=name), name
-
-
 class _NoMapError(Exception):
     """What the browser sent is not the map of an answer."""
 
@@ -186,7 +175,7 @@ def _overlay(asked: Any, classifier: Classifier) -> tuple[str, bytes]:
         RadiographError: there is no such upload.
         _NoMapError: the browser sent no map.
     """
-    path, name = _upload(asked)
+    path, name = asked_upload(asked)
     found = _map(asked.get("map"))
     turned = asked.get("turns")
     correction = Correction(turns=turned % 4 if isinstance(turned, int) else 0)

@@ -38,7 +38,7 @@ const shownName = () => (cxrCases.asking() ? state.source.name : answered().name
 
 const chosenReading = () => $("[name=own]:checked")?.value;
 const isSet = (slider) => !slider.hasAttribute("data-unset");
-// Null where the reader has not said it: where a slider stands by itself is nobody's word.
+// Null until the reader sets the slider: its first position is no answer.
 const confidence = () => {
   const slider = $(".confidence");
   return chosenReading() === "UNSURE" || !isSet(slider) ? null : Number(slider.value) / 100;

@@ -69,7 +69,7 @@ window.cxr ??= (() => {
     }
   };
 
-  // What is wider than the page says at which ends there is more: its edge fades there.
+  // Marks at which ends a row that scrolls has more; CSS fades that edge.
   const sayMore = (wide) => {
     const look = () => {
       const { scrollLeft, scrollWidth, clientWidth } = wide;

@@ -111,5 +111,5 @@ element.addEventListener("wheel", (event) => {
   zoom(Math.exp(-event.deltaY / 400), fromMiddle(event));
 }, { passive: false });
 element.addEventListener("contextmenu", (event) => { if (onStage(event)) event.preventDefault(); });
-// Two dabs of a brush are none.
+// Two quick dabs with a brush are not a double click.
 element.addEventListener("dblclick", (event) => { if (onStage(event) && !isBrush(state.mode)) fill(fromMiddle(event)); });

@@ -105,8 +105,8 @@ class Routes:
         try:
             await self._app(scope, receive, send)
         except RuntimeError as error:
-            # Who asks for what is not there gets an answer, which ends so, and pages of traceback
-            # in the log.
+            # Gradio raises for an unknown address after it has begun to answer: the answer is ended
+            # here, and the log spared pages of traceback.
             if not isinstance(error.__cause__, HTTPException):
                 raise
             await send({"type": "http.response.body", "body": b""})

@@ -53,6 +53,7 @@ window.cxrRules ??= (() => {
     const [ofPositive, ofNegative] = [positive[verdict] * prevalence, negative[verdict] * (1 - prevalence)];
     return (verdict === "NORMAL" ? ofNegative : ofPositive) / (ofPositive + ofNegative);
   });
+  // What the rule makes of 1,000 children, in whole children that add up.
   const ofThousandByRule = (rates, prevalence) => {
     const count = Math.round(1000 * prevalence);
     const children = (all, { PNEUMONIA, NORMAL }) => {
@@ -63,7 +64,7 @@ window.cxrRules ??= (() => {
     return { positive: children(count, rates.positive), negative: children(1000 - count, rates.negative) };
   };
 
-  // The same of 1,000 children, in whole children that add up.
+  // What a threshold makes of 1,000 children.
   const ofThousand = ({ sensitivity, specificity }, prevalence) => {
     const positive = Math.round(1000 * prevalence);
     const negative = 1000 - positive;
@@ -102,9 +103,9 @@ window.cxrRules ??= (() => {
     });
     return highest + Math.log(powers / total) / sharpness;
   };
-  // The same without the places that are erased. Each keeps the least weight, which a lot of evidence would make
-  // itself felt by; so they get the least evidence, too, as do places outside the lungs, which would decide where all of
-  // the lungs are erased.
+  // The same without the places that are erased. `pooled` gives every place a weight above 0, so an erased place would
+  // still raise the logit if its evidence is strong. Erased places, and those outside the lungs, therefore get the lowest
+  // evidence of the map.
   const pooledWithout = (evidence, weights, erased, sharpness) => {
     const [least, any] = [Math.min(...evidence), erased.some(Boolean)];
     return pooled(evidence.map((value, i) => (erased[i] || (any && weights[i] <= 0) ? least : value)),

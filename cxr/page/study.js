@@ -36,7 +36,7 @@ const enter = (phase) => {
 
 // --- Keeping ------------------------------------------------------------------------------------------------
 
-// What cannot be kept is told, and the study goes on without a net.
+// If storing fails, the reader is told, and the study continues unsaved.
 let lastKept = Promise.resolve();
 const keeping = async (task) => {
   if (!tab.held) return null;

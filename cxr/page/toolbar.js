@@ -72,7 +72,7 @@ const stopAt = (button) => {
   for (const other of allTools()) other.tabIndex = other === button ? 0 : -1;
 };
 stopAt(allTools()[0]);
-// A tool that has gone cannot be the one.
+// A hidden tool cannot be the toolbar's tab stop.
 const stopAtSeen = () => {
   if (allTools().find(({ tabIndex }) => tabIndex === 0).hidden) stopAt(seenTools()[0]);
 };

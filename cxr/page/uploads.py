@@ -28,6 +28,21 @@ def asked_name(asked: Mapping[str, Any], key: str = "name") -> str:
     return name.encode("utf-8", errors="replace")[:_MAX_NAME].decode(errors="ignore")
 
 
+def asked_upload(asked: Any, key: str = "name") -> tuple[Path, str]:
+    """Path and name of the upload that a client names; it may send anything.
+
+    Args:
+        asked: what the client sends.
+        key: of the name.
+
+    Raises:
+        UnreadableRadiograph: it is no upload, or the upload has been deleted.
+    """
+    asked = asked if isinstance(asked, dict) else {}
+    name = asked_name(asked, key)
+    return uploaded_file(str(asked.get("path")), name=name), name
+
+
 def asked_fraction(asked: Mapping[str, Any], key: str) -> float | None:
     """A number from 0 to 1 that a browser sends; None for anything else."""
     value = asked.get(key)

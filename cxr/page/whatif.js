@@ -51,7 +51,7 @@ const drawBrush = (context, { width, height }) => {
   });
 };
 
-// A stroke that rubbed nothing out is none to take back.
+// A stroke that rubbed nothing out is not kept for undo.
 const endStroke = () => {
   if (before.at(-1)?.every((value, i) => value === erased[i])) before.pop();
 };

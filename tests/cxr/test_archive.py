@@ -31,7 +31,7 @@ from cxr.errors import BundleError, CXRError
 from cxr.model.bundle import Bundle
 from cxr.output import table
 from cxr.output.table import Origin, Table, open_location, to_rows
-from cxr.resuming import held
+from cxr.resuming import locked
 from tests.conftest import ROOT
 from tests.cxr.dicom_files import content, make
 
@@ -293,7 +293,7 @@ def test_two_processes_do_not_write_one_table(
     archive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "new" / "table"
-    with held(str(out), option="--out"):
+    with locked(str(out), option="--out"):
         assert main(["archive", str(archive), "--out", str(out)]) == 2
     assert f"{out}: another process is writing its answers there" in capsys.readouterr().err
     assert not out.exists()

@@ -95,7 +95,7 @@ def test_the_readers_threshold_and_language(
     radiograph: Radiograph, prediction: Prediction, tiny_bundle: Bundle
 ) -> None:
     reading = ReportOptions(
-        threshold=0.9, language="fr", prevalence=0.2, own="PNEUMONIA", confidence=0.75
+        threshold=0.9, language="fr", prevalence=0.2, own_reading="PNEUMONIA", own_confidence=0.75
     )
     said = words(pdf_report(radiograph, prediction, tiny_bundle, reading))
     assert "Verdict Normal, au seuil choisi par le lecteur. Selon les seuils du modèle : Pn" in said
@@ -186,7 +186,9 @@ def test_no_word_runs_off_the_page(
         operating_points=bundle.operating_points,
         gate_result=gate,
     )
-    reading = ReportOptions(language=language, prevalence=0.2, own="PNEUMONIA", confidence=0.75)
+    reading = ReportOptions(
+        language=language, prevalence=0.2, own_reading="PNEUMONIA", own_confidence=0.75
+    )
     pdf = pdf_report(square, answer, bundle, reading)
     said = words(pdf, pages=2 if warnings == 30 else 1)
     assert text("limits", language).split()[-1] in said

@@ -245,6 +245,19 @@ def test_images_without_a_mistake_leave_doubt() -> None:
     assert "f1" not in intervals
 
 
+@pytest.mark.parametrize(("found", "interval"), [(10, [0.7225, 1]), (0, None)])
+def test_the_doubt_of_a_precision_is_that_of_what_was_predicted(
+    found: int, interval: list[float] | None
+) -> None:
+    """Of a hundred with pneumonia ten are found, or none; nobody else is called ill."""
+    labels = np.repeat([1, 0], 100)
+    logits = np.where(np.arange(200) < found, 4, -4).astype(np.float32)
+    patients = [str(i) for i in range(200)]
+    document = evaluate(labels, logits, patients, ["virus"] * 200, threshold=0.5, resamples=50)
+    expected = interval and pytest.approx(interval, abs=1e-4)  # Wilson of 10 in 10
+    assert document["intervals"].get("precision") == expected
+
+
 def test_their_doubt_is_by_patients_of_the_class() -> None:
     """Ten children without pneumonia, twenty with it, and two images of each."""
     labels = np.repeat([0, 1], [20, 40])

@@ -401,7 +401,7 @@ def test_two_processes_never_fit_one_run(
 ) -> None:
     folder = RunFolder(tmp_path / "run")
     folder.start(tiny.CONFIG, chest_images, splits)
-    with folder.held(), pytest.raises(RunError, match="another process is fitting this run"):
+    with folder.locked(), pytest.raises(RunError, match="another process is fitting this run"):
         fit(tiny.CONFIG, splits, folder)
 
 

@@ -230,7 +230,7 @@ def test_a_training_ends_with_its_worker_and_can_be_resumed(
 
     def nobody_fits() -> bool:
         try:
-            with RunFolder(queue.runs / "long").held():
+            with RunFolder(queue.runs / "long").locked():
                 return True
         except RunError:
             return False

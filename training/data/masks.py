@@ -49,7 +49,7 @@ def read_mask(path: Path, size: int) -> npt.NDArray[np.float32]:
     return np.asarray(fractions >= 0.5, dtype=np.float32)
 
 
-def read_lungs(
+def compute_lungs(
     compute: ComputeLungs, images: StoredImages, *, flip_tta: bool = False
 ) -> LungReading:
     """What a lung network answers for images.
@@ -81,7 +81,7 @@ def predict_masks(compute: ComputeLungs, images: StoredImages) -> Outlines:
         float16 (N, S, S); NaN throughout an image whose outlines are too uncertain to learn from.
     """
     masks = np.full(images.shape, np.nan, dtype=np.float16)
-    for row, lungs in enumerate(read_lungs(compute, images, flip_tta=True).lungs):
+    for row, lungs in enumerate(compute_lungs(compute, images, flip_tta=True).lungs):
         fields = lung_fields(lungs)
         certain = fields.uncertainty < _MAX_UNCERTAINTY
         complete = fields.areas[1] > _MIN_SMALLER_FIELD and _AREA[0] < fields.area < _AREA[1]

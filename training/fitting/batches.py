@@ -25,9 +25,11 @@ Batch = tuple[Array, Targets]
 
 _ORDER, _BATCH = 0, 1  # what random numbers are for: part of the seed
 
-# Fractions of a cell of the evidence map. From these on it counts as lung, as covered by an opacity
-# and as known; below the last it counts as clear.
-_LUNG, _COVERED, _KNOWN, _CLEAR = 0.3, 0.45, 0.7, 0.1
+# Fractions of a cell of the evidence map.
+_MIN_LUNG = 0.3  # from here on it counts as lung,
+_MIN_COVERED = 0.45  # ... as covered by an opacity,
+_MIN_KNOWN = 0.7  # ... and as known
+_MAX_CLEAR = 0.1  # below, as free of opacities
 
 
 class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
@@ -184,11 +186,11 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
         lung_cells, covered_cells, known_cells = (
             cv2.resize(mask, (side, side), interpolation=cv2.INTER_AREA) for mask in masks
         )
-        positive = covered_cells > _COVERED
-        negative = (covered_cells < _CLEAR) & (lung_cells > _LUNG)
-        learned = (known_cells > _KNOWN) & (positive | negative) & has_lungs
+        positive = covered_cells > _MIN_COVERED
+        negative = (covered_cells < _MAX_CLEAR) & (lung_cells > _MIN_LUNG)
+        learned = (known_cells > _MIN_KNOWN) & (positive | negative) & has_lungs
         # Opacities lie in lungs: outside them, no evidence belongs in any radiograph.
-        outside = (covered_cells < _CLEAR) & (lung_cells < _CLEAR) & has_lungs
+        outside = (covered_cells < _MAX_CLEAR) & (lung_cells < _MAX_CLEAR) & has_lungs
         weights = np.where(learned, 1, self.config.local.outside_weight * outside)
         return image, {
             "logit": logit,

@@ -52,7 +52,7 @@ def fit(
         RunError: another process is fitting this run.
     """
     run_steps_as_traced()
-    with run.held():
+    with run.locked():
         return _fit(config, splits, run, callbacks)
 
 

@@ -127,7 +127,7 @@ class RunFolder:
             )
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def locked(self) -> Iterator[None]:
         """Keep other processes from fitting this run; a process that dies releases it, too.
 
         Raises:
@@ -148,12 +148,12 @@ class RunFolder:
         finally:
             lock.release()
 
-    def is_held(self) -> bool:
+    def is_locked(self) -> bool:
         """Whether a process is fitting this run now."""
         if not self.folder.exists():
             return False
         try:
-            with self.held():
+            with self.locked():
                 return False
         except RunError:
             return True

@@ -33,14 +33,14 @@ class Run:
         config: its configuration.
         data: the data folder, as it was given.
         history: one row for each epoch.
-        split: digests of all its images and of those in training, which say which were held out.
+        split_digests: of all its images and of those in training, which say which were held out.
     """
 
     folder: Path
     config: TrainingConfig
     data: Path
     history: list[HistoryRow]
-    split: tuple[str, str]
+    split_digests: tuple[str, str]
 
     @property
     def name(self) -> str:

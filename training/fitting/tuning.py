@@ -203,7 +203,7 @@ def _run_trials(
 def _finish_interrupted(search: _Search, study: optuna.Study) -> None:
     """Go on with the trials that no process is running any more."""
     for left in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        if search.run_folder(left).is_held():
+        if search.run_folder(left).is_locked():
             continue
         trial = Trial(study, left._trial_id)
         try:

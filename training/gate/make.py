@@ -28,7 +28,7 @@ from cxr.gate.files import SavedGate, read_gate, write_gate
 from cxr.gate.lungs import LungNetworkConfig, Mask, lung_fields
 from training.data.digests import array_digest
 from training.data.fingerprints import file_list_digest
-from training.data.masks import read_lungs
+from training.data.masks import compute_lungs
 from training.data.patients import patient_folds
 from training.files import (
     as_json,
@@ -211,7 +211,7 @@ def _fit(images: GateImages, chosen: Sequence[Mask], plan: GatePlan) -> keras.Mo
 
 def _draw_outlines(network: keras.Model, images: GateImages, path: Path) -> None:
     chosen = np.random.default_rng(0).permutation(len(images.children))[:_DRAWN]
-    reading = read_lungs(lung_computer(network), images.children[chosen])
+    reading = compute_lungs(lung_computer(network), images.children[chosen])
     tiles = []
     for image, lungs, i in zip(images.children[chosen], reading.lungs, chosen, strict=True):
         side = 2 * len(image)

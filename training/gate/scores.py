@@ -15,7 +15,7 @@ from cxr.gate.lungs import KINDS, LungReading, Mask, lung_fields
 from cxr.gate.result import CORRECTIONS, Correction
 from cxr.gate.rules import FRONTAL_CERTAIN, MARGIN, MIN_FIELD_AREA, KnownFeatures, Limits
 from training.data.images import StoredImages
-from training.data.masks import read_lungs
+from training.data.masks import compute_lungs
 from training.gate.data import GateImages
 from training.networks.lung_network import lung_computer
 
@@ -64,7 +64,7 @@ def score_fold(network: keras.Model, images: GateImages, folds: Folds, number: i
     rows = []
     for group, pixels, masks, names, fold, corrected in groups:
         held_out = np.flatnonzero(fold == number)
-        reading = read_lungs(lung_computer(network), pixels[held_out])
+        reading = compute_lungs(lung_computer(network), pixels[held_out])
         distances = features.distances(reading.embedding)
         for row, i in enumerate(held_out):
             rows.append(
@@ -109,7 +109,7 @@ def known_features(network: keras.Model, images: StoredImages) -> KnownFeatures:
         images: of known radiographs, (N, S, S).
     """
     # Ledoit and Wolf 2004: well-conditioned though there may be fewer images than features.
-    embedding = read_lungs(lung_computer(network), images).embedding
+    embedding = compute_lungs(lung_computer(network), images).embedding
     fitted = LedoitWolf().fit(embedding.astype(np.float64))
     return KnownFeatures(
         mean=fitted.location_.astype(np.float32), precision=fitted.precision_.astype(np.float32)

@@ -71,7 +71,7 @@ class JobQueue:
         self.runs = runs.resolve()
         self.folder = self.runs / ".studio"
         self.jobs_folder = self.folder / "jobs"
-        self.reports = self.folder / "reports"  # of 5 Compare
+        self.reports = self.folder / "reports"  # of `training.studio.compare_tab`
         self._worker: subprocess.Popen[bytes] | None = None
         self._rests_until = 0.0  # by the monotonic clock
 

@@ -178,7 +178,7 @@ def evaluate(
     intervals = bootstrap_intervals(measure, labels, patients, resamples=resamples, centre=centre)
     never_varied = {name for name, (low, high) in intervals.items() if low == high}
     intervals = {name: bounds for name, bounds in intervals.items() if name not in never_varied}
-    better = without_mistakes(found, labels, patients)
+    better = without_mistakes(found, labels, predicted, patients)
     intervals |= {name: bounds for name, bounds in better.items() if name in never_varied}
     return {
         "images": len(labels),

@@ -96,11 +96,15 @@ def _rows_by_patient(labels: Labels, patients: Sequence[str]) -> list[list[npt.N
 
 
 def without_mistakes(
-    found: dict[str, float], labels: Labels, patients: Sequence[str]
+    found: dict[str, float],
+    labels: Labels,
+    predicted: npt.NDArray[np.bool_],
+    patients: Sequence[str],
 ) -> dict[str, Interval]:
     """Intervals where no image is predicted wrongly, of which a bootstrap would have no width.
 
-    They count patients, as if each had one image.
+    They count patients, as if each had one image. Precision has none where no image is predicted
+    as pneumonia.
     """
     names = np.array(patients)
     with_pneumonia, normal = len(set(names[labels == 1])), len(set(names[labels == 0]))
@@ -108,10 +112,12 @@ def without_mistakes(
         "accuracy": len(set(patients)),
         "sensitivity": with_pneumonia,
         "specificity": normal,
-        "precision": with_pneumonia,
+        "precision": len(set(names[predicted])),
     }
     intervals = {
-        name: wilson_interval(round(found[name] * count), count) for name, count in trials.items()
+        name: wilson_interval(round(found[name] * count), count)
+        for name, count in trials.items()
+        if count
     }
     return {**intervals, "auc": newcombe_interval(found["auc"], with_pneumonia, normal)}
 

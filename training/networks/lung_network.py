@@ -68,7 +68,7 @@ def _convolutions(x: keras.KerasTensor, width: int, *, name: str) -> keras.Keras
 
 
 def lung_computer(network: keras.Model) -> ComputeLungs:
-    """What a lung network answers for images, as `training.data.masks.read_lungs` takes it."""
+    """What a lung network answers for images, as `training.data.masks.compute_lungs` takes it."""
 
     def compute(batch: npt.NDArray[np.float32]) -> dict[str, npt.NDArray[np.float32]]:
         answer: dict[str, npt.NDArray[np.float32]] = network.predict_on_batch(batch)

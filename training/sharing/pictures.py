@@ -60,7 +60,7 @@ class Pictures:
 
 
 def draw_pictures(bundle: Bundle) -> Pictures:
-    """Draw all three, but reliability only if the bundle was measured, and heatmaps of the cases.
+    """Draw the ROC curve; reliability if the bundle was measured; heatmaps if there are cases.
 
     An installed package has no cases.
     """

@@ -157,7 +157,12 @@ def _overview_html(runs: list[Run], language: Language) -> str:
     splits = _splits(runs)
     rows = [
         _row(
-            run.name, run.config, len(run.history), run.evaluation, language, splits.get(run.split)
+            run.name,
+            run.config,
+            len(run.history),
+            run.evaluation,
+            language,
+            splits.get(run.split_digests),
         )
         for run in runs
     ]
@@ -171,7 +176,7 @@ def _overview_html(runs: list[Run], language: Language) -> str:
 def _splits(runs: list[Run]) -> dict[tuple[str, str], int]:
     """A number for each way in which the images of measured runs were divided."""
     by_split = (run for run in runs if run.evaluation and "folds" not in run.evaluation)
-    different = dict.fromkeys(run.split for run in by_split if all(run.split))
+    different = dict.fromkeys(run.split_digests for run in by_split if all(run.split_digests))
     return {split: number for number, split in enumerate(different, 1)}
 
 

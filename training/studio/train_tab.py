@@ -70,7 +70,7 @@ def create_train_tab(
         page: the page.
         queue: of the jobs.
         data: the controls of the data folder.
-        run: which one 3 Runs shows; that which was queued last.
+        run: which one `runs_tab` shows; that which was queued last.
     """
     begin = find_preset(queue.runs, _FIRST_PRESET)
     cards = create_preset_cards(page)

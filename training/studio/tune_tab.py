@@ -36,7 +36,7 @@ def create_tune_tab(
         tab: the tab.
         queue: of the jobs.
         data: the controls of the data folder.
-        outlines: those of the tables of outlines of 2 Train, which hold for a search, too.
+        outlines: those of the tables that `train_tab` asks for, which hold for a search, too.
     """
     gr.Markdown(shown("studio_tune_means"))
     with gr.Row():

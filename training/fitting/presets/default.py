@@ -19,7 +19,8 @@ The bundled model is this preset on all images, with the thresholds of two cross
 Time on two cores that had other work, too: 45 minutes for a fit, 35 to 40 minutes a fold of the
 first cross-validation, as much for the second.
 
-Expected figures (training/EXPERIMENTS.md, "36 epochs, and thresholds for radiographs as they come"):
+Expected figures (training/EXPERIMENTS.md, "36 epochs, and thresholds for radiographs as they
+come"):
 
 - on the quarter of the images acquired least like their class, which is closest to images from
   elsewhere (1,304 images): AUC 0.965, sensitivity 90.2 %, specificity 92.5 %, calibration error
