@@ -17,9 +17,7 @@ from training.fitting.config import MAY_DIFFER, as_written_now
 from training.templates import FOLDER
 
 # The fields of another cross-validation that a bundle stores.
-_KEPT = dict.fromkeys(
-    ("typicality", "acquisition", "baseline"), ("source", "by", "plan", "folds", "reserved")
-)
+_KEPT = dict.fromkeys(("typicality", "acquisition", "baseline"), ("source", "by", "plan", "folds"))
 
 
 def model_card(config: dict[str, Any], points: OperatingPoints, evaluation: dict[str, Any]) -> str:
@@ -56,6 +54,8 @@ def update_bundle(folder: Path, sections: Mapping[str, Path]) -> Bundle:
         if missing := [key for key in _KEPT.get(name, ()) if key not in document]:
             raise DatasetError(f"{path}: lacks {', '.join(missing)}. Measure again.")
         evaluation[name] = {key: document[key] for key in _KEPT.get(name, document)}
+        if "reserved" in document:  # not until 0.20
+            evaluation[name]["reserved"] = document["reserved"]
         if name == "typicality":
             evaluation[name] |= _intervals(document)
     if not _is_of(evaluation.get("official_test"), bundle.sha256):
