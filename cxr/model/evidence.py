@@ -62,7 +62,8 @@ def pool_evidence(evidence: Maps, weights: Maps, *, sharpness: float) -> npt.NDA
         sharpness: from a mean (towards 0) to a maximum (large).
 
     Returns:
-        Logits (N,), float32, between the least and the greatest evidence of each radiograph.
+        Logits (N,), float32, between the least and the greatest evidence of each radiograph. As
+        rules.js has them.
     """
     counts = weights.astype(np.float64) + MIN_WEIGHT
     highest = evidence.max(axis=(1, 2), keepdims=True).astype(np.float64)

@@ -83,6 +83,8 @@ def nearest(curve: Sequence[Rates], threshold: float) -> Rates:
 def by_rule(curve: Sequence[Rates], points: OperatingPoints) -> ByRule | None:
     """What the model's rule makes of radiographs of both classes; None if it was not measured.
 
+    As rules.js has it.
+
     Args:
         curve: rates at thresholds, at least one.
         points: have the thresholds below which the model says normal, and from which it says

@@ -114,7 +114,7 @@ class OperatingPoints:
         return 1 / (1 + math.exp(-scaled))
 
     def verdict(self, probability: float, threshold: float | None = None) -> Verdict:
-        """What a probability means.
+        """What a probability means. As rules.js has it; both are tested by tests/cxr/rules.json.
 
         Args:
             probability: in [0, 1].
@@ -157,6 +157,8 @@ class OperatingPoints:
 def at_prevalence(probability: float, prevalence: float) -> float:
     """A probability that holds where both classes are as frequent, at another prevalence.
 
+    As rules.js has it.
+
     Args:
         probability: calibrated, in [0, 1].
         prevalence: fraction of patients with pneumonia, in (0, 1).
@@ -170,6 +172,7 @@ def wilson_interval(successes: int, trials: int, *, z: float = 1.959964) -> Inte
     """Wilson's score interval of a fraction (Wilson 1927), by default at 95 %.
 
     Unlike the normal approximation it stays within [0, 1] and keeps its coverage near the ends.
+    As statistics.js has it.
     """
     if trials == 0:
         return 0.0, 1.0

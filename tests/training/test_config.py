@@ -97,6 +97,14 @@ def test_what_makes_no_augmentation(changes: dict[str, float]) -> None:
         dataclasses.replace(default.CONFIG.augmentation, **changes)
 
 
+@pytest.mark.parametrize(
+    "name", [of.name for of in dataclasses.fields(AugmentationConfig) if of.type != "bool"]
+)
+def test_every_transform_has_a_limit(name: str) -> None:
+    with pytest.raises(ValueError, match=f"augmentation {name} from 0 to"):
+        dataclasses.replace(default.CONFIG.augmentation, **{name: 1000.0})
+
+
 @pytest.mark.parametrize("changes", [{"fraction": 1}, {"planted": -1}, {"evidence_weight": 11}])
 def test_what_makes_no_local_truth(changes: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(changes))):

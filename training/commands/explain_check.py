@@ -60,15 +60,17 @@ def run(options: argparse.Namespace) -> int:
     """Test the heatmaps, and print the figures."""
     from cxr.model.bundle import load_bundle
     from training.validation.heatmaps import write_heatmap_report
+    from training.validation.localization_check import HeatmapTables
 
+    tables = HeatmapTables(
+        lungs=tuple(options.lungs), opacities=options.opacities, adults=tuple(options.adults)
+    )
     document = write_heatmap_report(
         load_bundle(options.model),
         options.data,
         options.out,
         max_images=options.images,
-        lungs=tuple(options.lungs),
-        opacities=options.opacities,
-        adults=tuple(options.adults),
+        tables=tables,
         reserved=options.reserved,
     )
     for method, figures in document["methods"].items():

@@ -10,6 +10,7 @@ import pandas as pd
 from cxr.errors import DatasetError
 from cxr.model.bundle import CLASS_NAMES
 from training.data.dataset import Record, make_record, read_split, require_both_classes, told_apart
+from training.data.tables import read_csv
 
 
 def read_labelled(data: Path, *, positive: str | None = None) -> tuple[Path, list[Record]]:
@@ -50,10 +51,7 @@ def _of_folder(data: Path) -> list[Record]:
 
 
 def _of_csv(path: Path, positive: str | None) -> list[Record]:
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False)
-    except (OSError, ValueError) as error:
-        raise DatasetError(f"{path}: cannot be read as CSV ({error}).") from error
+    table = read_csv(path, dtype=str, keep_default_na=False)
     column = next((name for name in ("path", "image") if name in table), None)
     if column is None or "label" not in table:
         raise DatasetError(

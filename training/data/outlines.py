@@ -24,6 +24,7 @@ from training.data.digests import file_digest
 from training.data.images import Outlines, Split
 from training.data.masks import predict_masks, read_mask
 from training.data.reserved import reserved_patients
+from training.data.tables import read_csv
 
 LUNGS = "lung_mask"
 OPACITIES = "opacity_mask"
@@ -136,10 +137,7 @@ def _known(records: Sequence[Record]) -> set[str | None]:
 
 
 def _read_table(table: Path, column: str) -> pd.DataFrame:
-    try:
-        rows = pd.read_csv(table, dtype={"image": str, column: str}, index_col=False)
-    except (OSError, ValueError) as error:
-        raise DatasetError(f"{table}: cannot be read as CSV ({error}).") from error
+    rows = read_csv(table, dtype={"image": str, column: str})
     if "image" not in rows or not (column in rows or set(_BOX) <= set(rows.columns)):
         raise DatasetError(
             f"{table}: expected the columns image and {column}, or image, {', '.join(_BOX)}. "

@@ -4,8 +4,13 @@ All transforms that move pixels are one warp, so that an image is interpolated o
 grey levels follow in the order in which they happen to a real image: exposure, processing, optics,
 noise. OpenCV and NumPy release the interpreter lock, so threads are enough to make batches in time.
 
-A new transform needs a field of `AugmentationConfig` with its limits, a value in each preset, its
-value in configurations saved before (`earlier_configs`), and its words in the studio's settings.
+A new transform needs a field of `AugmentationConfig` with its limit in `_LIMITS`; a value in
+`WIDE_AUGMENTATION` and in each preset (`presets/`); its value in configurations saved before
+(`earlier_configs._ADDED_LATER` and ``_ADDED_TO_SECTIONS``); a control in the studio
+(`studio.settings.AUGMENTATION`) with its words in messages.toml.
+
+Draw random numbers for it only where its value is above 0: configurations without it then keep
+theirs.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ from training.data.dataset import Record, read_folder
 from training.data.images import Outlines, StoredImages, load_images
 from training.data.outlines import LUNGS, read_extra, read_outlines
 from training.data.patients import without_reserved
+from training.data.tables import read_csv
 
 # What an image shows, by the first word of its file's name; "other" for any other word.
 _KIND_BY_NAME: dict[str, Kind] = {
@@ -130,10 +131,7 @@ def _read_table(table: Path) -> pd.DataFrame:
     Raises:
         DatasetError: it cannot be read, lacks the column path, or has no rows.
     """
-    try:
-        rows = pd.read_csv(table, dtype=str, keep_default_na=False, index_col=False)
-    except (OSError, ValueError) as error:
-        raise DatasetError(f"{table}: cannot be read as CSV ({error}).") from error
+    rows = read_csv(table, dtype=str, keep_default_na=False)
     if "path" not in rows or not len(rows):
         raise DatasetError(
             f"{table}: expected rows with the column path. Found {len(rows)} rows with "

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import NotRequired, TypedDict
 
 import numpy as np
-import pandas as pd
 
 from cxr.errors import DatasetError
 from cxr.model.bundle import Bundle
@@ -15,6 +14,7 @@ from cxr.model.operating_points import Interval
 from cxr.reading.radiograph import read_radiograph
 from training.data.fingerprints import count_trained_on
 from training.data.labelled import read_labelled
+from training.data.tables import read_csv
 from training.metrics.evaluation import auc
 from training.metrics.intervals import newcombe_interval
 from training.metrics.localization import Explain
@@ -56,10 +56,8 @@ def measure_adults(
 
 
 def _measure(bundle: Bundle, explain: Explain, table: Path) -> AdultFigures:
-    try:
-        labels = pd.read_csv(table, dtype=str, keep_default_na=False)["label"].str.strip()
-    except (OSError, ValueError, KeyError) as error:
-        raise DatasetError(f"{table}: expected the columns image and label ({error}).") from error
+    rows = read_csv(table, columns=["image", "label"], dtype=str, keep_default_na=False)
+    labels = rows["label"].str.strip()
     diseases = {label.casefold(): label for label in labels if label}
     diseases.pop("normal", None)
     if len(diseases) != 1:

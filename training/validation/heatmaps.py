@@ -27,7 +27,7 @@ from training.files import make_folder, write_json
 from training.metrics import plots
 from training.metrics.documents import Faithfulness
 from training.validation.faithfulness import check_faithfulness
-from training.validation.localization_check import Localization, check_localization
+from training.validation.localization_check import HeatmapTables, Localization, check_localization
 
 _PER_KIND = 10  # radiographs of each kind on the sheet
 
@@ -50,9 +50,7 @@ def write_heatmap_report(
     out: Path,
     *,
     max_images: int,
-    lungs: Sequence[Path] = (),
-    opacities: Path | None = None,
-    adults: Sequence[Path] = (),
+    tables: HeatmapTables,
     reserved: bool = False,
 ) -> HeatmapCheck:
     """Check a bundle's heatmaps on labelled images, and write figures and plots.
@@ -62,9 +60,7 @@ def write_heatmap_report(
         data: labelled images; see `training.data.labelled.read_labelled`.
         out: made if missing; files of the same names are replaced.
         max_images: how many of those with pneumonia to test faithfulness on, chosen at random.
-        lungs: tables of image and lung_mask, of images of `data`.
-        opacities: a table of image, opacity_mask and lung_mask, of other images.
-        adults: tables of image and label, normal or not.
+        tables: what else they are measured against.
         reserved: use only images of the patients that no fit learns from
             (`training.data.reserved.RESERVED`).
 
@@ -94,15 +90,7 @@ def write_heatmap_report(
         "model": bundle.identity(),
         "learned_from": count_trained_on(bundle, records),
         **check_faithfulness(bundle, images[chosen]),
-        "localization": check_localization(
-            bundle,
-            root,
-            records,
-            images,
-            lungs=lungs,
-            opacities=opacities,
-            adults=adults,
-        ),
+        "localization": check_localization(bundle, root, records, images, tables),
     }
     write_json(out / "explanation.json", document)
     plots.save(plots.explanation_curves(document), out / "curves.png")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, NotRequired, TypedDict
 
@@ -10,7 +11,6 @@ import cv2
 import keras
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from cxr.errors import DatasetError
 from cxr.model.bundle import Bundle
@@ -22,6 +22,7 @@ from training.data.dataset import Record
 from training.data.images import Split, StoredImages
 from training.data.masks import read_mask
 from training.data.outlines import LUNGS, OPACITIES, read_outlines
+from training.data.tables import read_csv
 from training.fitting.prediction import explain_in_batches
 from training.metrics.intervals import mean_intervals
 from training.metrics.localization import (
@@ -97,15 +98,27 @@ class Localization(TypedDict, total=False):
     adults: dict[str, AdultFigures]
 
 
+@dataclass(frozen=True, kw_only=True)
+class HeatmapTables:
+    """What heatmaps are measured against; without a table, its figures are left out.
+
+    Attributes:
+        lungs: tables of image and lung_mask, of the labelled images.
+        opacities: a table of image, opacity_mask and lung_mask, of other images.
+        adults: tables of image and label of adults' images, normal or not.
+    """
+
+    lungs: tuple[Path, ...] = ()
+    opacities: Path | None = None
+    adults: tuple[Path, ...] = ()
+
+
 def check_localization(
     bundle: Bundle,
     root: Path,
     records: Sequence[Record],
     images: StoredImages,
-    *,
-    lungs: Sequence[Path] = (),
-    opacities: Path | None = None,
-    adults: Sequence[Path] = (),
+    tables: HeatmapTables,
 ) -> Localization:
     """Measure where a bundle's heatmaps lie.
 
@@ -114,9 +127,7 @@ def check_localization(
         root: the folder that the records' paths are relative to.
         records: of the images.
         images: (N, S, S) in [0, 1].
-        lungs: tables of image and lung_mask, of these images.
-        opacities: a table of image, opacity_mask and lung_mask, of other images.
-        adults: tables of image and label of adults' images, normal or not.
+        tables: what is known of these images, and others to measure on.
 
     Raises:
         DatasetError: a table is not what was expected.
@@ -129,15 +140,16 @@ def check_localization(
         flip_tta=bundle.flip_tta,
     )
     document: Localization = {}
-    if lungs:
-        outlines = read_outlines(lungs, LUNGS, root, records, bundle.preprocessing.size)
+    if tables.lungs:
+        outlines = read_outlines(tables.lungs, LUNGS, root, records, bundle.preprocessing.size)
         outlined = Split(images, list(records), outlines).with_outlined_lungs()
         document["lungs"] = measure_lungs(explain, outlined)
         document["planted"] = measure_planted(explain, outlined)
-    if opacities:
-        document["opacities"] = _measure_opacities(explain, _read_opacities(opacities, bundle))
-    if adults:
-        document["adults"] = measure_adults(bundle, explain, adults)
+    if tables.opacities:
+        read = _read_opacities(tables.opacities, bundle)
+        document["opacities"] = _measure_opacities(explain, read)
+    if tables.adults:
+        document["adults"] = measure_adults(bundle, explain, tables.adults)
     return document
 
 
@@ -247,12 +259,7 @@ def _read_opacities(table: Path, bundle: Bundle) -> _OpacityTable:
         UnreadableRadiograph: an image or a mask cannot be read.
     """
     columns = ["image", OPACITIES, LUNGS]
-    try:
-        rows = pd.read_csv(table, dtype=str, index_col=False)[columns]
-    except (OSError, ValueError, KeyError) as error:
-        raise DatasetError(
-            f"{table}: expected the columns {', '.join(columns)} ({error})."
-        ) from error
+    rows = read_csv(table, columns=columns, dtype=str)[columns]
     if rows.isna().any(axis=None):
         raise DatasetError(
             f"{table}: expected {', '.join(columns)} in each row. Found: empty cells."
