@@ -200,16 +200,26 @@ def test_mcnemar_of_a_published_case() -> None:
 
 
 def test_the_interval_of_the_calibration_error_holds_the_error() -> None:
-    """Resampled bins scatter more than the images themselves; that is taken off."""
+    """Resampled bins scatter more than the images themselves; that is taken off.
+
+    Of a model that is calibrated, all of the error is chance, and an interval would not hold 0.
+    """
     for seed in range(5):
         rng = np.random.default_rng(seed)
         probabilities = rng.random(2000)
         labels = (rng.random(2000) < probabilities).astype(np.int64)
-        logits = np.log(probabilities / (1 - probabilities)).astype(np.float32)
+        calibrated = np.log(probabilities / (1 - probabilities)).astype(np.float32)
         names = [str(i) for i in range(2000)]
-        document = evaluate(labels, logits, names, ["virus"] * 2000, threshold=0.5, resamples=100)
-        low, high = document["intervals"]["calibration_error"]
-        assert 0 <= low <= document["metrics"]["calibration_error"] <= high
+        for too_far in (0, 0.7):
+            document = evaluate(
+                labels, calibrated + too_far, names, ["virus"] * 2000, threshold=0.5, resamples=100
+            )
+            interval = document["intervals"].get("calibration_error")
+            if too_far:
+                assert interval is not None
+                assert 0 < interval[0] <= document["metrics"]["calibration_error"] <= interval[1]
+            else:
+                assert interval is None
 
 
 def test_what_cannot_be_tested_gets_no_p_value() -> None:

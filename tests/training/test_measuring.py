@@ -19,6 +19,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from cxr.errors import RunError
+from cxr.messages import text
 from cxr.model.bundle import Bundle, load_bundle
 from cxr.model.operating_points import OperatingPoint, OperatingPoints
 from training.__main__ import main
@@ -406,6 +407,11 @@ def test_a_csv_of_paths_and_labels_is_measured(
     assert document["images"] == len(images)
     assert document["data"]["trained_on"] == 0
     assert "against" not in document
+    # So few that the intervals are too narrow, which is said; of enough patients nothing is.
+    few = document["data"]["fewest_patients"]
+    assert few == 6
+    warning = text("measured_few_patients", "en", count=few)
+    assert warning in (out / "report.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

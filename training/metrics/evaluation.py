@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn import metrics
 
+from cxr.model.expected import calibration_error_by_chance
 from cxr.model.operating_points import wilson_interval
 from training.metrics.documents import Evaluation, KindFigures, ReliabilityRow
 from training.metrics.intervals import Labels, bootstrap_intervals, without_mistakes
@@ -180,7 +181,7 @@ def evaluate(
     intervals = {name: bounds for name, bounds in intervals.items() if name not in never_varied}
     better = without_mistakes(found, labels, predicted, patients)
     intervals |= {name: bounds for name, bounds in better.items() if name in never_varied}
-    return {
+    result: Evaluation = {
         "images": len(labels),
         "patients": len(set(patients)),
         "pneumonia": int(labels.sum()),
@@ -191,6 +192,11 @@ def evaluate(
         "by_kind": _by_kind(np.array(kinds), labels, predicted, log_odds),
         "reliability": reliability(labels, probabilities),
     }
+    # Where chance alone makes such an error, no interval would hold the true one.
+    by_chance = calibration_error_by_chance(dict(result))
+    if by_chance is not None and found["calibration_error"] < 2 * by_chance:
+        result["intervals"].pop("calibration_error", None)
+    return result
 
 
 def _by_kind(

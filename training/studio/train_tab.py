@@ -72,49 +72,8 @@ def create_train_tab(
         data: the controls of the data folder.
         run: which one `runs_tab` shows; that which was queued last.
     """
-    begin = find_preset(queue.runs, _FIRST_PRESET)
-    cards = create_preset_cards(page)
-    with gr.Row():
-        with gr.Column(scale=3, min_width=340):
-            with gr.Row():
-                preset = gr.Dropdown(
-                    preset_choices(queue.runs, "en"),
-                    value=_FIRST_PRESET,
-                    label=shown("studio_start_from"),
-                    elem_id="preset",
-                )
-                name = gr.Textbox(
-                    free_name(queue, "run"), label=shown("studio_run_name"), elem_id="run-name"
-                )
-            controls = [setting.create(setting.value(begin)) for setting in MAIN]
-        with gr.Column(scale=4, min_width=340):
-            with gr.Row():
-                gr.Markdown(shown("studio_preview"))
-                another = gr.Button(
-                    shown("studio_another"), size="sm", scale=0, min_width=140, elem_id="another"
-                )
-            gr.Markdown(shown("studio_preview_means"))
-            preview = gr.HTML(elem_id="preview")
-            for group, settings in FOLDED.items():
-                with (
-                    gr.Accordion(
-                        shown(f"studio_group_{group}"), open=False, elem_id=f"group-{group}"
-                    ),
-                    gr.Row(),
-                ):
-                    controls += [setting.create(setting.value(begin)) for setting in settings]
-            with gr.Accordion(shown("studio_outlines"), open=False):
-                outlines = [
-                    gr.Textbox(
-                        label=shown(f"studio_outlines_{what}"),
-                        info=shown(f"studio_outlines_{what}_means"),
-                        lines=2,
-                        elem_id=f"outlines-{what}",
-                    )
-                    for what in ("lungs", "opacities")
-                ]
-    start = gr.Button(shown("studio_queue"), variant="primary", elem_id="queue")
-    command = create_command(shown("studio_run_command"), elem_id="queued-command")
+    made = _lay_out(page, queue)
+    preset, name, controls, outlines = made.preset, made.name, made.controls, made.outlines
 
     def queue_run(
         request: gr.Request,
@@ -166,23 +125,23 @@ def create_train_tab(
         except CXRError as error:  # in place of the preview: a slider may still be moving
             return f'<p class="problem stops">{html.escape(error.say(language_of(request)))}</p>'
 
-    start.click(
+    made.start.click(
         queue_run,
         [data.path, data.skip_unreadable, preset, name, *outlines, *controls],
-        [command, name, run],
+        [made.command, name, run],
         preprocess=False,  # `changed` checks the values, with better messages than Gradio's
         **QUIET,
     )
-    show: dict[str, Any] = {"inputs": seen, "outputs": preview, "preprocess": False, **QUIET}
+    show: dict[str, Any] = {"inputs": seen, "outputs": made.preview, "preprocess": False, **QUIET}
     preset.input(show_preset, [preset, loaded], [*controls, loaded], api_visibility="private").then(
         show_preview, **show
     )
-    for card, button in cards.items():
+    for card, button in made.cards.items():
         button.click(show_card(card), loaded, [*controls, loaded], api_visibility="private").then(
             lambda chosen=card: chosen, None, preset, **QUIET
         ).then(show_preview, **show)
     offer_presets(queue.runs, preset)
-    another.click(lambda number: number + 1, image_number, image_number, **QUIET).then(
+    made.another.click(lambda number: number + 1, image_number, image_number, **QUIET).then(
         show_preview, **show
     )
     seen_at_once = [
@@ -192,6 +151,78 @@ def create_train_tab(
     gr.on(moved, show_preview, trigger_mode="always_last", **show)
     gr.on(None, lambda: free_name(queue, "run"), None, name, **QUIET)  # when the page opens
     return TrainControls(preset, loaded, controls, outlines, {"fn": show_preview, **show})
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """What the tab shows, from top to bottom."""
+
+    cards: dict[str, gr.Button]
+    preset: gr.Dropdown
+    name: gr.Textbox
+    controls: list[gr.components.Component]
+    another: gr.Button
+    preview: gr.HTML
+    outlines: list[gr.Textbox]
+    start: gr.Button
+    command: gr.Code
+
+
+def _lay_out(page: gr.Blocks, queue: JobQueue) -> _Layout:
+    begin = find_preset(queue.runs, _FIRST_PRESET)
+    cards = create_preset_cards(page)
+    with gr.Row():
+        with gr.Column(scale=3, min_width=340):
+            with gr.Row():
+                preset = gr.Dropdown(
+                    preset_choices(queue.runs, "en"),
+                    value=_FIRST_PRESET,
+                    label=shown("studio_start_from"),
+                    elem_id="preset",
+                )
+                name = gr.Textbox(
+                    free_name(queue, "run"), label=shown("studio_run_name"), elem_id="run-name"
+                )
+            controls = [setting.create(setting.value(begin)) for setting in MAIN]
+        with gr.Column(scale=4, min_width=340):
+            with gr.Row():
+                gr.Markdown(shown("studio_preview"))
+                another = gr.Button(
+                    shown("studio_another"), size="sm", scale=0, min_width=140, elem_id="another"
+                )
+            gr.Markdown(shown("studio_preview_means"))
+            preview = gr.HTML(elem_id="preview")
+            for group, settings in FOLDED.items():
+                with (
+                    gr.Accordion(
+                        shown(f"studio_group_{group}"), open=False, elem_id=f"group-{group}"
+                    ),
+                    gr.Row(),
+                ):
+                    controls += [setting.create(setting.value(begin)) for setting in settings]
+            with gr.Accordion(shown("studio_outlines"), open=False):
+                outlines = [
+                    gr.Textbox(
+                        label=shown(f"studio_outlines_{what}"),
+                        info=shown(f"studio_outlines_{what}_means"),
+                        lines=2,
+                        elem_id=f"outlines-{what}",
+                    )
+                    for what in ("lungs", "opacities")
+                ]
+    start = gr.Button(shown("studio_queue"), variant="primary", elem_id="queue")
+    command = create_command(shown("studio_run_command"), elem_id="queued-command")
+    return _Layout(
+        cards=cards,
+        preset=preset,
+        name=name,
+        controls=controls,
+        another=another,
+        preview=preview,
+        outlines=outlines,
+        start=start,
+        command=command,
+    )
 
 
 def outline_options(lungs: str | None, opacities: str | None) -> list[str]:

@@ -41,13 +41,15 @@ class MeasuredImages(TypedDict):
     """The images of a report.
 
     name: the last two parts of their path. positive: the label that counts as pneumonia.
-    trained_on: how many of the images the model was trained on.
+    trained_on: how many of the images the model was trained on. fewest_patients: of the class that
+    has fewer patients, how many.
     """
 
     name: str
     positive: str
     file_list_sha256: str
     trained_on: int
+    fewest_patients: int
 
 
 class Against(Evaluation):
@@ -137,6 +139,10 @@ def write_report(
             "positive": positive or CLASS_NAMES[1],
             "file_list_sha256": file_list_digest(scored.records),
             "trained_on": count_trained_on(bundle, scored.records),
+            "fewest_patients": min(
+                len({record.patient for record in scored.records if record.label == label})
+                for label in (0, 1)
+            ),
         },
         **_evaluate(scored),
     }
