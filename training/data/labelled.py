@@ -19,7 +19,8 @@ def read_labelled(data: Path, *, positive: str | None = None) -> tuple[Path, lis
     Args:
         data: a folder with NORMAL and PNEUMONIA in it, or a CSV file with a column `path` (or
             `image`), relative to it, and a column `label`; a column `patient` is used if there,
-            and where it is blank, the image counts as that of a patient of its own.
+            and where it is blank, the image is of the patient whom its name tells, if it is named
+            as in chest_xray, and else of a patient of its own.
         positive: in a CSV, the label that counts as 1, in large or small letters; all others count
             as 0. By default 1, PNEUMONIA or pneumonia.
 
