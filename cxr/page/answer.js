@@ -3,12 +3,12 @@
 const showAnswer = () => {
   const value = answered();
   if (!value) return;
-  const at = threshold();
+  const at = thresholdNow();
   const verdict = cxr.verdict(value);
   $(".viewer").dataset.verdict = verdict;
   $(".verdict .name").textContent = value.name;
   $(".verdict .label").textContent = say(`verdict_${verdict}`);
-  const byModel = ["PNEUMONIA", "NORMAL"].includes(verdict) && ownThreshold() === null;
+  const byModel = ["PNEUMONIA", "NORMAL"].includes(verdict) && ownThresholdNow() === null;
   const reason = byModel ? `${verdict}_model` : verdict;
   $(".verdict .reason").textContent = say(`reason_${reason}`, reasonValues());
   $(".verdict .excludes").hidden = verdict !== "NORMAL";
@@ -35,14 +35,14 @@ const showAnswer = () => {
 const reasonValues = () => {
   const { high_sensitivity: low, high_specificity: high } = points();
   return {
-    threshold: cxr.threshold(threshold()),
+    threshold: cxr.threshold(thresholdNow()),
     low: cxr.threshold(low), high: cxr.threshold(high),
   };
 };
 
 // A threshold of the reader's own leaves nothing uncertain: what the model says by itself is said beside it.
 const showOwnThreshold = (value) => {
-  $(".own-threshold").hidden = ownThreshold() === null || !value.in_range;
+  $(".own-threshold").hidden = ownThresholdNow() === null || !value.in_range;
   const by_itself = cxrRules.verdict(value.probability, points(), null);
   $(".own-threshold span").textContent = say("own_threshold_decides", { verdict: say(`verdict_${by_itself}`) });
 };
@@ -51,12 +51,12 @@ const showBar = (probability, at) => {
   $(".probability output").textContent = cxr.probability(probability);
   $(".bar .fill").style.width = `${100 * probability}%`;
   $(".bar .mark").style.left = `${100 * at}%`;
-  $(".bar .mark").hidden = ownThreshold() === null; // the band's ends decide
+  $(".bar .mark").hidden = ownThresholdNow() === null; // the band's ends decide
   // Between the model's two outer thresholds a radiograph is uncertain, unless the reader chose one.
   const { high_sensitivity: low, high_specificity: high } = points();
   $(".bar .band").style.left = `${100 * low}%`;
   $(".bar .band").style.width = `${100 * (high - low)}%`;
-  $(".bar .band").hidden = ownThreshold() !== null;
+  $(".bar .band").hidden = ownThresholdNow() !== null;
   const prevalence = state.prevalence / 100;
   $(".condition").textContent = say("condition", {
     probability: cxr.probability(cxrRules.atPrevalence(probability, prevalence)),
@@ -100,7 +100,7 @@ const drawBeside = () => {
 const showThreshold = (at) => {
   $(".threshold").value = at;
   // By the model's rule two thresholds decide; the slider stands between them.
-  const byModel = ownThreshold() === null;
+  const byModel = ownThresholdNow() === null;
   const said = byModel ? say("rule_thresholds", reasonValues()) : `${cxr.threshold(at)} (${say("own_threshold")})`;
   $(".threshold-control output").textContent = said;
   $(".threshold").setAttribute("aria-valuetext", said);
@@ -118,8 +118,8 @@ const showChecks = ({ warnings, checks, probability, variants }) => {
   showWarnings(warnings);
   const all = [probability, ...variants];
   const between = { low: cxrRules.shownPercent(Math.min(...all)), high: cxrRules.shownPercent(Math.max(...all)) };
-  const agree = cxrRules.viewsAgree(probability, variants, points(), ownThreshold());
-  const uncertain = cxrRules.verdict(probability, points(), ownThreshold()) === "UNCERTAIN";
+  const agree = cxrRules.viewsAgree(probability, variants, points(), ownThresholdNow());
+  const uncertain = cxrRules.verdict(probability, points(), ownThresholdNow()) === "UNCERTAIN";
   const views = answered().in_range ? cxrRules.asSentence(
     say(!agree ? "views_differ" : uncertain ? "views_uncertain" : "views_agree", between)) : "";
   $(".checks").textContent = `${cxr.sentences(checks, say)} ${views}`;
@@ -128,10 +128,10 @@ const showChecks = ({ warnings, checks, probability, variants }) => {
     : "";
 };
 
-const setThreshold = (value) => cxr.setThreshold(answered().model, cxrRules.ownThreshold(value, points()));
+const chooseThreshold = (value) => cxr.setThreshold(answered().model, cxrRules.ownOrNull(value, points()));
 
 element.addEventListener("input", (event) => {
-  if (event.target.matches(".threshold")) setThreshold(Number(event.target.value));
+  if (event.target.matches(".threshold")) chooseThreshold(Number(event.target.value));
   if (event.target.matches(".prevalence input")) {
     const value = Number(event.target.value);
     if (!(value >= 0.1 && value <= 99.9)) return;
@@ -146,9 +146,9 @@ element.addEventListener("change", (event) => {
 });
 element.addEventListener("click", (event) => {
   const button = event.target.closest("button");
-  if (button?.dataset.stop === "threshold") setThreshold(null);
-  else if (button?.dataset.stop) setThreshold(points()[button.dataset.stop]);
-  if (button?.matches(".reset")) setThreshold(null);
+  if (button?.dataset.stop === "threshold") chooseThreshold(null);
+  else if (button?.dataset.stop) chooseThreshold(points()[button.dataset.stop]);
+  if (button?.matches(".reset")) chooseThreshold(null);
   if (button?.matches(".change-prevalence")) {
     $(".thousand").open = true;
     $(".prevalence input").focus();
@@ -165,7 +165,7 @@ const keep = async (kind) => {
   const own = state.own === "seen" ? null : state.own;
   const { source, asked } = state;
   const settings = {
-    kind, own, language: cxr.language, threshold: ownThreshold(),
+    kind, own, language: cxr.language, threshold: ownThresholdNow(),
     prevalence: state.prevalence / 100, confidence: own ? mine?.confidence : null,
     keep_identifiers: $(".identifiers").checked,
   };

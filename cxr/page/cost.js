@@ -13,7 +13,7 @@ const measuredByRule = (curve) => {
 };
 
 const showCost = (at) => {
-  const byRule = ownThreshold() === null;
+  const byRule = ownThresholdNow() === null;
   const measured = answered().elsewhere;
   for (const part of element.querySelectorAll(".cost .elsewhere")) part.hidden = !measured;
   $(".elsewhere-means").textContent = measured ? say("elsewhere_means", { images: measured.images }) : "";

@@ -1,5 +1,6 @@
 // The radiograph on the desk: what the viewer and the reader study share, each with a scope of its own. Gradio puts
-// `element`, `props`, `upload` and `server` into it.
+// `element`, `props`, `upload` and `server` into it. Each of the two defines, for these scripts: show, shownName, blinded,
+// OFFERED (tools), undo, beginStroke, brushAt, endStroke, drawBrush and drawBeside.
 const { cxr, cxrCases, cxrFiles, cxrList, cxrRules } = window;
 const $ = (selector) => element.querySelector(selector);
 const { say } = cxr;

@@ -13,7 +13,7 @@ const note = (values) => {
     Object.assign(mine, {
       probability: value.probability,
       verdict: cxr.verdict(value),
-      threshold: threshold(),
+      threshold: thresholdNow(),
       model: value.model,
     });
   }
@@ -157,11 +157,4 @@ element.addEventListener("click", async (event) => {
     showNote();
     (answered() && !waiting() ? $(".verdict") : $(".stage")).focus({ preventScroll: true }); // the button has gone
   }
-});
-
-cxr.onChange(() => { noticeReadFirst(); show(); });
-cxrCases.onChange(show);
-cxrCases.connect((name) => {
-  cxr.setView("one");
-  open({ name: cxrCases.titleOf(name), case: name });
 });

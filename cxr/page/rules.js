@@ -155,11 +155,11 @@ window.cxrRules ??= (() => {
   };
 
   // A threshold that the reader chose; null if it is written as the model's is: one number has one verdict.
-  const ownThreshold = (chosen, points) =>
+  const ownOrNull = (chosen, points) =>
     (chosen === null || threshold(chosen, "en") === threshold(points.threshold, "en") ? null : chosen);
 
   return {
-    verdict, ownThreshold, viewsAgree, shownPercent, nearestPoint, predictiveValues, predictiveIntervals, ofThousand, byRule,
+    verdict, ownOrNull, viewsAgree, shownPercent, nearestPoint, predictiveValues, predictiveIntervals, ofThousand, byRule,
     predictiveByRule, ofThousandByRule, atPrevalence,
     wholePercents, pooled, pooledWithout, calibrated,
     number, decimal, percent, probability, threshold, prevalence, fill, asSentence, asReading,

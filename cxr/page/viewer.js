@@ -6,8 +6,8 @@ Object.assign(state, {
   prevalence: cxr.recall("prevalence") ?? 20, // per cent
   own: null, // the reader's own reading of the radiograph, once there is one
 });
-const ownThreshold = () => cxr.ownThreshold(answered().model);
-const threshold = () => ownThreshold() ?? points().threshold;
+const ownThresholdNow = () => cxr.ownThreshold(answered().model);
+const thresholdNow = () => ownThresholdNow() ?? points().threshold;
 const OFFERED = { without: ["mark"], keys: { x: "erase_hottest", z: "undo" }, banner: () => answered().in_range && withoutErased() }; // see toolbar.js
 
 // --- From one state to the next -------------------------------------------------------------------------
@@ -59,7 +59,6 @@ document.addEventListener("cxr:open", ({ detail }) => {
   open({ name: detail.name, file: detail });
   if (within) $(".stage").focus({ preventScroll: true });
 });
-cxrList.reopen();
 document.addEventListener("cxr:choose", () => $(".file").click());
 element.addEventListener("change", (event) => {
   if (!event.target.matches(".file")) return;

@@ -38,6 +38,7 @@ _SCRIPTS = (
     "flag.js",
     "case_text.js",
     "own_reading.js",
+    "viewer_begin.js",
 )
 
 

@@ -1,0 +1,9 @@
+// --- Where the viewer begins, once all of it is there -------------------------------------------------------
+
+cxr.onChange(() => { noticeReadFirst(); show(); });
+cxrCases.onChange(show);
+cxrCases.connect((name) => {
+  cxr.setView("one");
+  open({ name: cxrCases.titleOf(name), case: name });
+});
+cxrList.reopen();
