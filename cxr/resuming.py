@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +28,7 @@ def locked(answers: str | None, *, option: str) -> Iterator[None]:
         option: of the command line, which names it.
 
     Raises:
-        CXRError: another process has it, or nothing can be written beside it.
+        CXRError: another process has it, or nothing can be written beside it, nor in it.
     """
     if answers is None:
         yield
@@ -37,8 +38,9 @@ def locked(answers: str | None, *, option: str) -> Iterator[None]:
     try:
         try:
             lock = FileLock(beside).acquire(blocking=False)
-        except PermissionError:  # as of a folder that was mounted
-            if not path.is_dir():
+        except OSError as error:  # as beside a folder that was mounted
+            forbidden = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
+            if not (forbidden and path.is_dir()):
                 raise
             lock = FileLock(path / ".lock").acquire(blocking=False)
     except Timeout as error:

@@ -139,7 +139,7 @@ def _radiograph(content: bytes, name: str) -> Radiograph:
     except Exception as error:  # decoders answer damage with a dozen kinds: zlib, struct, Syntax, …
         raise UnreadableRadiograph(Message("damaged", {"error": str(error)})) from error
     height, width = pixels.shape
-    if min(height, width) < MIN_SIDE:
+    if min(height, width) < MIN_SIDE and not refused:
         sides = {"width": width, "height": height, "least": MIN_SIDE}
         raise UnsupportedRadiograph(Message("too_small", sides))
     if not np.isfinite(pixels).all():

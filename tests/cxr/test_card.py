@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 
 import pytest
@@ -12,6 +13,12 @@ from cxr.model.bundle import BUNDLED_MODEL, Bundle, load_bundle
 from training.validation.folds import IN_WORDS
 from training.validation.perturbations import PERTURBATIONS
 
+OUTLINES_UNTIL_0_20 = (
+    "Outlines of lungs: V7 Labs and CloudFactory, *COVID-19 X-ray dataset*, CC BY 4.0, of the "
+    "children's images; Montgomery County set, U.S. National Library of Medicine (Jaeger 2014, "
+    "Candemir 2014), of 138 adults, of whom the model learned lungs and, of the 80 normal ones, "
+    "planted opacities, and no class."
+)
 SAME_IN_BOTH = {"gamma", "JPEG", "rotation", "112 pixels", "64 pixels"}
 
 
@@ -64,6 +71,27 @@ def test_nothing_but_credits_is_in_english(bundle: Bundle, french: str) -> None:
             shown = re.compile(rf"\| {re.escape(said)}( †)? \|")
             assert not shown.search(french)
             assert shown.search((BUNDLED_MODEL / "README.md").read_text(encoding="utf-8"))
+
+
+def test_the_card_of_an_earlier_bundle(bundle: Bundle) -> None:
+    """Until 0.20 reserved patients were not scored, and every perturbation decided thresholds."""
+    evaluation = copy.deepcopy(bundle.evaluation)
+    for row in evaluation["perturbations"]:
+        del row["binding"]
+    del evaluation["reserved"], evaluation["typicality"]["reserved"]
+    del evaluation["elsewhere"]["intervals"]
+    config = copy.deepcopy(bundle.config)
+    config["trained_on"]["outlines"] = OUTLINES_UNTIL_0_20
+    english, french = (
+        write_card(config, bundle.operating_points, evaluation, language=language)
+        for language in LANGUAGES
+    )
+    assert "†" not in english + french
+    assert "Among them are" not in english
+    assert "these figures are a little too good then" in english
+    assert "ces chiffres sont alors un peu trop bons" in french
+    assert "mais aucun diagnostic" in french
+    assert "planted opacities" not in french
 
 
 def test_sections_that_few_models_have_are_in_both(bundle: Bundle) -> None:

@@ -113,6 +113,7 @@ def test_a_commit_that_fails_leaves_the_space_as_it_was(hub: LoopbackHub, publis
     with pytest.raises(HubError, match="500"):
         deploy(SPACE, f"{REPO}@v1", hardware="zero")
     assert files_of(hub) == before
+    assert hub.hardware[SPACE] == "cpu-basic"
 
 
 def test_a_zero_gpu_space_declares_its_function(hub: LoopbackHub, published: str) -> None:

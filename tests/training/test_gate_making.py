@@ -294,7 +294,7 @@ def test_a_corrected_image_gets_no_allowance() -> None:
             "image": [0, 0, 0, 1, 1, 1],
             "group": "others",
             "kind": "ct",
-            "frontal": [0.4, 0.97, 0.99, 0.4, 0.99, 0.4],
+            "frontal": [0.4, 0.985, 0.99, 0.4, 0.99, 0.4],
             "area": 0.6,
             "distance": [1, 1, 2.5, 1, 1.9, 1],
             "corrected": [False, True, True, False, True, True],
@@ -302,6 +302,6 @@ def test_a_corrected_image_gets_no_allowance() -> None:
         }
     )
     scores["refused"] = is_refused(scores, limits)
-    # One that has to be turned is accepted only if it is certain, and close to what is known.
+    # One that has to be turned is accepted only if the most certain way is close to what is known.
     assert scores["refused"].tolist() == [True, True, True, True, False, True]
     assert evaluate(scores)["refused"] == {"ct": {"images": 2, "refused": 1}}

@@ -27,7 +27,7 @@ from training.fitting.loading import OutlineTables, load_whole
 from training.fitting.presets import tiny
 from training.sharing.card import model_card
 from training.validation.estimate import read_estimate
-from training.validation.fold_figures import measure_folds
+from training.validation.fold_figures import measure_folds, read_scores
 from training.validation.mistakes import read_mistakes
 from training.validation.perturbations import PERTURBATIONS
 from training.validation.report_page import report_body
@@ -161,6 +161,21 @@ def test_the_figures_have_all_folds_and_all_perturbations(cross_validation: Path
     assert document["perturbations"][0]["name"] == "as they are"
     assert len(document["perturbations"]) == 27
     assert {row["images"] for row in document["perturbations"]} == {12}
+
+
+def test_a_fold_of_an_earlier_version_counts_as_one_without_reserved_patients(
+    cross_validation: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(cross_validation, tmp_path / "mixed")
+    path = tmp_path / "mixed" / "fold-1" / "held_out.csv"
+    rows = [row for row in read_rows(path) if row.pop("reserved") == "0"]
+    write_csv(path, ",".join(rows[0]), [",".join(row.values()) for row in rows])
+    mixed = measure_folds(tmp_path / "mixed", folds=2)
+    document = json.loads((cross_validation / "cross_validation.json").read_text())
+    before, after = (OperatingPoints.from_json(of["operating_points"]) for of in (document, mixed))
+    assert dataclasses.replace(after, curve=before.curve, source=before.source) == before
+    assert 0 < mixed["reserved"]["images"] < 3
+    assert len(read_scores(tmp_path / "mixed")) == 48 + mixed["reserved"]["images"]
 
 
 def test_a_perturbation_that_changes_the_lungs_chooses_nothing(
@@ -358,6 +373,8 @@ def test_a_report_is_whole_and_says_that_it_was_measured_on_its_own_images(
     assert html.count("data:image/png;base64,") == 7
     assert not re.search(r"(src|href)=\"(?!data:)", html)
     assert f"{document['metrics']['auc']:.4f}" in html
+    assert document["data"]["fewest_patients"] == 24
+    assert "intervals are too narrow" not in html  # as where a class has few patients
 
 
 @pytest.mark.browser

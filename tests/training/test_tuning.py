@@ -156,6 +156,19 @@ def test_an_interrupted_trial_goes_on(
     assert not list(tmp_path.glob("50% of what"))
 
 
+def test_a_trial_that_cannot_begin_has_failed_and_the_next_one_goes_on(
+    chest_images: Path, splits: Splits, two_trials: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(two_trials, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "trial-2").mkdir()
+    (tmp_path / "trial-2" / "notes.txt").write_text("somebody's")
+    with pytest.raises(RunError, match="holds files, but no run"):
+        tune(QUICK_FIT, splits, chest_images, tmp_path, trials=1)
+    report = tune(QUICK_FIT, splits, chest_images, tmp_path, trials=1)
+    assert report["trials"]["fail"] == 1
+    assert sum(report["trials"].values()) == 4
+
+
 def test_nothing_is_tuned_without_images_held_out(chest_images: Path, tmp_path: Path) -> None:
     config = dataclasses.replace(QUICK_FIT, validation_fraction=0.0)
     with pytest.raises(DatasetError, match="held out"):

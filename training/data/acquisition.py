@@ -18,6 +18,7 @@ import numpy.typing as npt
 from sklearn.cluster import KMeans
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
+from sklearn.neighbors import NearestNeighbors
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -102,6 +103,27 @@ def acquisition_groups(
         rows = patients == patient
         clusters[rows] = np.bincount(clusters[rows]).argmax()
     return np.asarray(clusters, dtype=np.int64)
+
+
+def nearest_groups(
+    features: Features, known: Features, groups: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """The group of the known image that is acquired most like each image.
+
+    Args:
+        features: (M, F), of `acquisition_features`.
+        known: (N, F), of other images.
+        groups: (N,), of these.
+
+    Returns:
+        Group numbers (M,).
+    """
+    if not len(features):
+        return np.zeros(0, dtype=np.int64)
+    scaling = StandardScaler().fit(known)
+    search = NearestNeighbors(n_neighbors=1).fit(scaling.transform(known))
+    nearest = search.kneighbors(scaling.transform(features), return_distance=False)
+    return np.asarray(groups[nearest[:, 0]], dtype=np.int64)
 
 
 def typicality_groups(

@@ -52,7 +52,7 @@ def _of_folder(data: Path) -> list[Record]:
 
 
 def _of_csv(path: Path, positive: str | None) -> list[Record]:
-    table = read_csv(path, dtype=str, keep_default_na=False)
+    table = read_csv(path)
     column = next((name for name in ("path", "image") if name in table), None)
     if column is None or "label" not in table:
         raise DatasetError(

@@ -137,7 +137,7 @@ def _known(records: Sequence[Record]) -> set[str | None]:
 
 
 def _read_table(table: Path, column: str) -> pd.DataFrame:
-    rows = read_csv(table, dtype={"image": str, column: str})
+    rows = read_csv(table).replace("", np.nan)
     if "image" not in rows or not (column in rows or set(_BOX) <= set(rows.columns)):
         raise DatasetError(
             f"{table}: expected the columns image and {column}, or image, {', '.join(_BOX)}. "

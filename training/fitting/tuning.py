@@ -145,6 +145,10 @@ def _run(
         finished = 0
 
 
+class _LeftRunning(BaseException):
+    """Ends a trial that is to go on later; of any other error, Optuna records that it failed."""
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class _Search:
     """What a trial needs to know; see `tune`."""
@@ -172,7 +176,12 @@ class _Search:
         return RunFolder(self.out / f"trial-{trial.number}")
 
     def run_trial(self, trial: Trial) -> float:
-        """The validation AUC of a trial."""
+        """The validation AUC of a trial.
+
+        Raises:
+            _LeftRunning: it was interrupted, or cannot write its results, and is to go on later, by
+                `_finish_interrupted`: if the study is this search's own.
+        """
         chosen = {name: suggest(trial, name) for name, suggest in SEARCH_SPACE.items()}
         candidate = self.config.with_settings(chosen, preset=TUNED)
         run = self.run_folder(trial)
@@ -182,6 +191,10 @@ class _Search:
             fit(candidate, self.splits, run, callbacks=[*further, _Pruning(trial)])
         except Diverged as error:
             raise optuna.TrialPruned(str(error)) from error
+        except (KeyboardInterrupt, RunError) as error:
+            if self.seed is None:
+                raise
+            raise _LeftRunning from error
         history = run.read_history(candidate.epochs)
         kept = candidate.best_epoch(history)
         return float(next(row["val_auc"] for row in history if row["epoch"] == kept))
@@ -208,6 +221,8 @@ def _finish_interrupted(search: _Search, study: optuna.Study) -> None:
         trial = Trial(study, left._trial_id)
         try:
             study.tell(trial, search.run_trial(trial))
+        except _LeftRunning as again:
+            raise again.__cause__ or again  # noqa: B904  # it keeps its own cause
         except optuna.TrialPruned:
             study.tell(trial, state=TrialState.PRUNED)
 
@@ -217,25 +232,13 @@ def _run_trial_apart(search: _Search, _: int) -> None:
         _run_next(search, search.open_study())
 
 
-class _LeftRunning(BaseException):
-    """Ends a trial that is to go on later; of any other error, Optuna records that it failed."""
-
-
 def _run_next(search: _Search, study: optuna.Study) -> None:
-    """Run one trial; if it fails, say why, also if the study cannot record that.
-
-    One that is interrupted, or cannot write its results, is left for `_finish_interrupted`, if the
-    study is this search's own.
-    """
+    """Run one trial; if it fails, say why, also if the study cannot record that."""
     failures: list[Exception] = []
 
     def objective(trial: Trial) -> float:
         try:
             return search.run_trial(trial)
-        except (KeyboardInterrupt, RunError) as error:
-            if search.seed is None:
-                raise
-            raise _LeftRunning from error
         except Exception as error:
             failures.append(error)
             raise

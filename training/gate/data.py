@@ -131,7 +131,7 @@ def _read_table(table: Path) -> pd.DataFrame:
     Raises:
         DatasetError: it cannot be read, lacks the column path, or has no rows.
     """
-    rows = read_csv(table, dtype=str, keep_default_na=False)
+    rows = read_csv(table)
     if "path" not in rows or not len(rows):
         raise DatasetError(
             f"{table}: expected rows with the column path. Found {len(rows)} rows with "

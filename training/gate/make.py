@@ -59,6 +59,7 @@ from training.networks.saving import save_weights
 
 _CONFIG = "config.json"
 _WEIGHTS = "lungs.weights.h5"
+_SCORES = 2  # which folds and columns fold-1.csv and the others have; until 0.20 there were others
 _DRAWN = 48  # images with outlines, to look at
 
 
@@ -143,6 +144,7 @@ def _start(path: Path, images: GateImages, plan: GatePlan) -> None:
         "images_sha256": file_list_digest(images.records),
         "masks_sha256": array_digest([images.child_masks, images.adult_masks]),
         "others_sha256": array_digest([images.adults, images.others]),
+        "scores": _SCORES,
         "names_sha256": hashlib.sha256("\n".join(names).encode()).hexdigest(),
     }
     if path.exists() and read_object(path) != as_json(document):

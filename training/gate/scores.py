@@ -139,15 +139,26 @@ def choose_limits(scores: pd.DataFrame) -> Limits:
 
 
 def is_refused(scores: pd.DataFrame, limits: Limits) -> pd.Series[bool]:
-    """Which rows of a table of scores are refused, as by `cxr.gate.gate.Gate.check`."""
-    corrected = scores["corrected"]
-    allowed = np.where(corrected, limits.distance / MARGIN, limits.distance)
-    return (
+    """Which rows of a table of scores are refused, as by `cxr.gate.gate.Gate.check`.
+
+    Of the corrections of an image only the best counts: the most certain of those that the limits
+    accept.
+    """
+    refused = (
         (scores["frontal"] < limits.frontal)
-        | (corrected & (scores["frontal"] <= FRONTAL_CERTAIN))
         | (scores["area"] < limits.area)
-        | (scores["distance"] > allowed)
+        | (scores["distance"] > limits.distance)
     )
+    corrected = scores["corrected"].astype(bool)
+    if corrected.any():
+        tried = scores[corrected].assign(accepted=~refused[corrected])
+        ranked = tried.sort_values(["accepted", "frontal"], ascending=False)
+        best = ranked.groupby(["group", "image"]).head(1).index
+        certain = (scores["frontal"] > FRONTAL_CERTAIN) & (
+            scores["distance"] <= limits.distance / MARGIN
+        )
+        refused |= corrected & ~(scores.index.isin(best) & certain)
+    return refused
 
 
 def evaluate(scores: pd.DataFrame) -> GateEvaluation:

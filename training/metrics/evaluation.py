@@ -1,4 +1,4 @@
-"""Metrics of a model from labels and logits, with confidence intervals.
+"""Metrics of a model from labels and log odds, with confidence intervals.
 
 What each is called in reports and cards is in `cxr/messages.toml`, by `metric_` and its name;
 `loss` is `log_loss` there. A new one may also belong into `training.fitting.config.SelectBy`,

@@ -54,7 +54,7 @@ def update_bundle(folder: Path, sections: Mapping[str, Path]) -> Bundle:
         if missing := [key for key in _KEPT.get(name, ()) if key not in document]:
             raise DatasetError(f"{path}: lacks {', '.join(missing)}. Measure again.")
         evaluation[name] = {key: document[key] for key in _KEPT.get(name, document)}
-        if "reserved" in document:  # not until 0.20
+        if "reserved" in document:  # not before 0.21
             evaluation[name]["reserved"] = document["reserved"]
         if name == "typicality":
             evaluation[name] |= _intervals(document)

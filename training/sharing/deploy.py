@@ -118,10 +118,6 @@ def deploy(space: str, model: str, *, hardware: Hardware = "cpu") -> Deployment:
         there = set(api.list_repo_files(space, repo_type="space", revision=head))
         ours = _written_before(space, there, head)
         deleted = sorted((ours - files.keys()) & there)
-        # Of a Space that was there, which create_repo leaves as it is.
-        runtime = api.get_space_runtime(space)
-        if hardware_name not in (runtime.requested_hardware, runtime.hardware):
-            api.request_space_hardware(space, hardware_name)
         operations: list[CommitOperationAdd | CommitOperationDelete] = [
             CommitOperationAdd(path_in_repo=path, path_or_fileobj=content)
             for path, content in files.items()
@@ -134,6 +130,10 @@ def deploy(space: str, model: str, *, hardware: Hardware = "cpu") -> Deployment:
             repo_type="space",
             parent_commit=head,
         )
+        # Of a Space that was there, which create_repo leaves as it is.
+        runtime = api.get_space_runtime(space)
+        if (runtime.requested_hardware or runtime.hardware) != hardware_name:
+            api.request_space_hardware(space, hardware_name)
     return Deployment(space, pinned, str(url), sorted(files), deleted)
 
 

@@ -56,7 +56,7 @@ def measure_adults(
 
 
 def _measure(bundle: Bundle, explain: Explain, table: Path) -> AdultFigures:
-    rows = read_csv(table, columns=["image", "label"], dtype=str, keep_default_na=False)
+    rows = read_csv(table, columns=["label"])
     labels = rows["label"].str.strip()
     diseases = {label.casefold(): label for label in labels if label}
     diseases.pop("normal", None)

@@ -161,6 +161,8 @@ def _group(table: pd.DataFrame) -> Group:
 
 def _read(out: Path, numbers: Sequence[int], name: str) -> pd.DataFrame:
     tables = [_read_csv(out / f"fold-{number}" / name) for number in numbers]
+    if any("reserved" in table for table in tables):  # a fold of 0.20 has no such column
+        tables = [table.assign(reserved=table.get("reserved", 0)) for table in tables]
     return pd.concat([table for table in tables if len(table)] or tables)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -11,10 +12,17 @@ import numpy.typing as npt
 
 from cxr.errors import DatasetError
 from cxr.model.bundle import CLASS_NAMES
-from training.data.acquisition import acquisition_features, acquisition_groups, typicality_groups
+from training.data.acquisition import (
+    acquisition_features,
+    acquisition_groups,
+    nearest_groups,
+    typicality_groups,
+)
+from training.data.dataset import Record
 from training.data.images import Split, Splits
 from training.data.patients import folds_digest, patient_folds
 
+Numbers = npt.NDArray[np.int64]
 By = Literal["patient", "acquisition", "typicality"]
 IN_WORDS: dict[By, str] = {
     "patient": "at random, by patient",
@@ -94,9 +102,8 @@ class FoldedImages:
 
     @property
     def sha256(self) -> str:
-        """Digest of which image is in which fold."""
-        records = [*self.whole.records, *self.reserved.records]
-        return folds_digest(records, np.concatenate([self.folds, self.reserved_folds]))
+        """Digest of which image is in which fold, without reserved ones."""
+        return folds_digest(self.whole.records, self.folds)
 
 
 def divide(whole: Split, reserved: Split, data: Path, plan: Plan) -> FoldedImages:
@@ -121,16 +128,9 @@ def divide(whole: Split, reserved: Split, data: Path, plan: Plan) -> FoldedImage
                 f"Found: {plan.folds} folds, {len(patients)} patients of {name}. Use fewer folds, "
                 "or more images."
             )
-    records = [*whole.records, *reserved.records]
-    if plan.by == "patient":
-        folds = patient_folds(records, folds=plan.folds, seed=plan.seed)
-    else:
-        group = acquisition_groups if plan.by == "acquisition" else typicality_groups
-        features = acquisition_features(data, records)
-        folds = group(features, records, groups=plan.folds, seed=plan.seed)
-    of_whole, of_reserved = np.split(folds, [len(whole.records)])
+    folds, reserved_folds = _folds(whole.records, reserved.records, data, plan)
     for number in range(plan.folds):
-        if set(whole.labels[of_whole == number]) != {0, 1}:
+        if set(whole.labels[folds == number]) != {0, 1}:
             raise DatasetError(
                 f"{data}: fold {number + 1} of {plan.folds} would lack a class. Use fewer folds."
             )
@@ -138,10 +138,40 @@ def divide(whole: Split, reserved: Split, data: Path, plan: Plan) -> FoldedImage
         plan=plan,
         whole=whole,
         reserved=reserved,
-        folds=of_whole,
-        reserved_folds=of_reserved,
+        folds=folds,
+        reserved_folds=reserved_folds,
         perturbed=_sample(whole, plan),
     )
+
+
+def _folds(
+    records: Sequence[Record], reserved: Sequence[Record], data: Path, plan: Plan
+) -> tuple[Numbers, Numbers]:
+    """The fold of each image (N,), and of each reserved one (R,), from 0.
+
+    Reserved images have no say in the folds of the others.
+    """
+    if plan.by == "patient":
+        folds = patient_folds(records, folds=plan.folds, seed=plan.seed)
+        return folds, _spread(reserved, plan)
+    features = acquisition_features(data, [*records, *reserved])
+    ours, theirs = np.split(features, [len(records)])
+    if plan.by == "acquisition":
+        folds = acquisition_groups(ours, records, groups=plan.folds, seed=plan.seed)
+        return folds, nearest_groups(theirs, ours, folds)
+    folds = typicality_groups(ours, records, groups=plan.folds, seed=plan.seed)
+    together = [*records, *reserved]
+    of_all = typicality_groups(features, together, groups=plan.folds, seed=plan.seed)
+    return folds, of_all[len(records) :]
+
+
+def _spread(reserved: Sequence[Record], plan: Plan) -> Numbers:
+    """Folds (R,) of reserved images, each patient's in one, and as far as possible both classes."""
+    by_class = [{of.patient for of in reserved if of.label == label} for label in (0, 1)]
+    if min(map(len, by_class)) >= plan.folds:
+        return patient_folds(reserved, folds=plan.folds, seed=plan.seed)
+    patients = sorted(set().union(*by_class))
+    return np.array([patients.index(of.patient) % plan.folds for of in reserved], dtype=np.int64)
 
 
 def _sample(whole: Split, plan: Plan) -> npt.NDArray[np.bool_]:

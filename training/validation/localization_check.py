@@ -259,8 +259,8 @@ def _read_opacities(table: Path, bundle: Bundle) -> _OpacityTable:
         UnreadableRadiograph: an image or a mask cannot be read.
     """
     columns = ["image", OPACITIES, LUNGS]
-    rows = read_csv(table, columns=columns, dtype=str)[columns]
-    if rows.isna().any(axis=None):
+    rows = read_csv(table, columns=columns)[columns]
+    if (rows == "").any(axis=None):
         raise DatasetError(
             f"{table}: expected {', '.join(columns)} in each row. Found: empty cells."
         )
