@@ -75,6 +75,14 @@ def elsewhere(evaluation: dict[str, Any]) -> Elsewhere | None:
     return Elsewhere(images=images, curve=curve) if is_sound else None
 
 
+def elsewhere_points(evaluation: dict[str, Any]) -> list[OperatingPoint]:
+    """The counts behind the curve of `elsewhere`; empty where there are none."""
+    try:
+        return [OperatingPoint(**point) for point in evaluation["elsewhere"]["curve"]]
+    except _MALFORMED:
+        return []
+
+
 def nearest(curve: Sequence[Rates], threshold: float) -> Rates:
     """The rates that were measured nearest to a threshold."""
     return min(curve, key=lambda rates: abs(rates["threshold"] - threshold))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from cxr.language import Language, format_percent, format_threshold
@@ -47,6 +48,7 @@ def _of_rule(points: OperatingPoints, bundle: Bundle, language: Language) -> lis
     )
     lines = [(text("thresholds", language), said)]
     elsewhere = expected.elsewhere(bundle.evaluation)
+    counted = expected.elsewhere_points(bundle.evaluation)
     if elsewhere and (there := expected.by_rule(elsewhere["curve"], points)):
         said = text(
             "report_rule_elsewhere",
@@ -54,26 +56,39 @@ def _of_rule(points: OperatingPoints, bundle: Bundle, language: Language) -> lis
             figures=_rule_figures(there, language),
             images=elsewhere["images"],
         )
-        lines.append((text("report_elsewhere_title", language), as_sentence(said)))
+        wrong = f" {_wrong(*_ends(counted, points), language)}" if counted else ""
+        lines.append((text("report_elsewhere_title", language), as_sentence(said) + wrong))
     else:
         lines += _elsewhere(bundle, points.threshold, language)
     if everywhere := expected.by_rule([expected.rates(point) for point in points.curve], points):
-        said = f"{as_sentence(_rule_figures(everywhere, language))} {_wrong(points, language)}"
-        lines.append((text("report_rule_title", language), said))
+        said = as_sentence(_rule_figures(everywhere, language))
+        # Where they are known, those above are closer to what to expect.
+        wrong = "" if counted else f" {_wrong(*_ends(points.curve, points), language)}"
+        lines.append((text("report_rule_title", language), said + wrong))
     else:
         lines += _cost(points.at(points.threshold), language)
     return lines
 
 
-def _wrong(points: OperatingPoints, language: Language) -> str:
-    """How many get the verdict that is wrong for them, with intervals."""
+def _ends(
+    curve: Sequence[OperatingPoint], points: OperatingPoints
+) -> tuple[OperatingPoint, OperatingPoint]:
+    """What was counted where the verdict begins to be uncertain, and where it is no more."""
+    low, high = (
+        min(curve, key=lambda point: abs(point.threshold - at))
+        for at in (points.high_sensitivity, points.high_specificity)
+    )
+    return low, high
+
+
+def _wrong(low: OperatingPoint, high: OperatingPoint, language: Language) -> str:
+    """How many get the verdict that is wrong for them, with intervals; see `_ends`."""
 
     def counted(title: str, wrong: int, right: int, interval: Interval) -> str:
         count = text("rule_count", language, count=wrong, all=wrong + right).removesuffix(".")
         low, high = (format_percent(1 - end, language) for end in reversed(interval))
         return f"{title} {count} ({text('from_to', language, low=low, high=high)})."
 
-    low, high = points.at(points.high_sensitivity), points.at(points.high_specificity)
     missed = counted(
         text("rule_missed", language),
         low.false_negatives,

@@ -160,6 +160,11 @@ def test_what_to_expect_elsewhere(
     curve = [{"threshold": at, **counts} for at in (0.0, 0.8, 1.0)]
     at_own = "sensitivity 60.0% and specificity 97.0% at a threshold of 80%"
     assert at_own in said({**figures, "curve": curve}, own)
+    # By the model's rule, with how sure the figures are.
+    curve = [{"threshold": at / 100, **counts} for at in range(101)]
+    rule = said({**figures, "curve": curve}, ReportOptions())
+    assert "With pneumonia, and said to be normal: 40 of 100 (30.9%–49.8%)." in rule
+    assert "Normal, and said to be pneumonia: 3 of 100 (1.0%–8.5%)." in rule
     damaged: list[object] = [{"images": 1266}, "none", {**figures, "images": "many"}]
     damaged += [{**figures, "curve": [{"threshold": 0.5}]}, {**figures, "curve": 3}]
     for wrong in damaged:
