@@ -1,15 +1,17 @@
-"""Commands of the training package as processes: running one, and reading what it printed."""
+"""Commands of the training package as processes: starting one, and reading what it printed."""
 
 from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from types import MappingProxyType
+from typing import IO, Any
 
 from training.files import ROOT
 from training.parent_process import TETHERED
@@ -25,6 +27,39 @@ _ENDED = (
 _GRACE = 20.0  # seconds that a command has to end after it was asked to
 
 
+def command_line(arguments: Sequence[str]) -> str:
+    """A command as a person would give it, in the project's folder."""
+    return shlex.join(["python", "-m", "training", *arguments])
+
+
+def start(
+    arguments: Sequence[str],
+    log: IO[bytes],
+    *,
+    stdin: int = subprocess.DEVNULL,
+    environment: Mapping[str, str] = MappingProxyType({}),
+    **settings: Any,
+) -> subprocess.Popen[bytes]:
+    """Start a command.
+
+    Args:
+        arguments: what follows ``python -m training``.
+        log: gets what the command prints, in UTF-8.
+        stdin: of the process.
+        environment: variables that it gets beside those of this process.
+        settings: others of `subprocess.Popen`.
+    """
+    return subprocess.Popen(
+        [*_PROGRAM, *arguments],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8", **environment},
+        stdin=stdin,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        **settings,
+    )
+
+
 def run_until_stopped(arguments: Sequence[str], stop: Path, log: IO[bytes]) -> int:
     """Run a command until it ends, or until a file exists; it also ends with this process.
 
@@ -36,14 +71,9 @@ def run_until_stopped(arguments: Sequence[str], stop: Path, log: IO[bytes]) -> i
     Returns:
         The exit status.
     """
-    with subprocess.Popen(
-        [*_PROGRAM, *arguments],
-        cwd=ROOT,
-        env={**os.environ, TETHERED: "1", "PYTHONIOENCODING": "utf-8"},  # as the log is read
-        stdin=subprocess.PIPE,  # closed when this process ends: see `training.parent_process`
-        stdout=log,
-        stderr=subprocess.STDOUT,
-    ) as process:
+    # Its input is closed when this process ends: see `training.parent_process`.
+    tethered = {TETHERED: "1"}
+    with start(arguments, log, stdin=subprocess.PIPE, environment=tethered) as process:
         asked: float | None = None
         while process.poll() is None:
             if asked is None and stop.exists():

@@ -17,7 +17,6 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-import shlex
 import subprocess
 import sys
 import time
@@ -29,9 +28,9 @@ from filelock import FileLock, Timeout
 
 from cxr.errors import RunError
 from cxr.messages import Message
-from training.files import ROOT, make_folder, read_json, write_json, write_text
+from training.files import make_folder, read_json, write_json, write_text
 from training.fitting.config import TrainingConfig
-from training.jobs.processes import last_lines, run_until_stopped
+from training.jobs.processes import command_line, last_lines, run_until_stopped, start
 
 Command = Literal["fit", "tune"]
 State = Literal["queued", "running", "stopped", "finished", "failed"]
@@ -60,7 +59,7 @@ class Job:
     @property
     def command(self) -> str:
         """The command line, to be run in the project's folder."""
-        return shlex.join(["python", "-m", "training", *self.arguments])
+        return command_line(self.arguments)
 
 
 class JobQueue:
@@ -195,14 +194,7 @@ class JobQueue:
                 "creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
             }
         with (self.folder / "worker.log").open("ab") as log:
-            self._worker = subprocess.Popen(
-                [sys.executable, "-m", "training", "work", "--runs", str(self.runs)],
-                cwd=ROOT,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                **detached,
-            )
+            self._worker = start(["work", "--runs", str(self.runs)], log, **detached)
 
     def work(self) -> None:
         """Run the waiting jobs one after the other; return at once if another worker does.

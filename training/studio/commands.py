@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 
-from training.files import ROOT, make_folder
-from training.jobs.processes import last_lines
+from training.files import make_folder
+from training.jobs.processes import command_line, last_lines, start
 from training.jobs.queue import JobQueue
 
 _MAX_LINES = 500  # of the output that is shown
@@ -29,15 +26,9 @@ def run_command(queue: JobQueue, *arguments: str) -> Iterator[tuple[str, int | N
     make_folder(queue.folder / "commands")
     path = queue.folder / "commands" / f"{arguments[0]}-{time.time_ns()}.txt"
     with path.open("wb") as log:
-        log.write(f"$ {shlex.join(['python', '-m', 'training', *arguments])}\n".encode())
+        log.write(f"$ {command_line(arguments)}\n".encode())
         log.flush()
-        process = subprocess.Popen(
-            [sys.executable, "-m", "training", *arguments],
-            cwd=ROOT,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
+        process = start(arguments, log)
     shown = ""
     while process.poll() is None:
         now = last_lines(path.read_bytes(), _MAX_LINES)
