@@ -11,7 +11,7 @@ image.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -137,10 +137,9 @@ class Checks:
         if self.blurring is None:
             return [Message("no_evidence")]
         rest = max((place for place in PLACES if place != "lungs"), key=self.places.__getitem__)
-        percents = {
-            "lungs": round(100 * self.places["lungs"]),
-            "rest": round(100 * self.places[rest]),
-        }
+        lungs, between, outside = whole_percents(self.regions)
+        whole = between if rest == "between" else min(outside, round(100 * self.places[rest]))
+        percents = {"lungs": lungs, "rest": whole}
         all_of_it = percents["lungs"] == 100
         said = [Message("evidence_lungs") if all_of_it else Message(f"evidence_{rest}", percents)]
         said.append(Message(f"blurring_{self.blurring.effect}"))
@@ -155,6 +154,17 @@ class Checks:
     def _accounts(self) -> bool:
         """Whether the places that the heatmap shows account for the answer."""
         return self.explained is None or self.explained >= _ACCOUNTS
+
+
+def whole_percents(fractions: Sequence[float]) -> list[int]:
+    """Fractions that sum to 1 as whole per cents that sum to 100. As rules.js has it."""
+    exact = [100 * fraction for fraction in fractions]
+    whole = [math.floor(value) for value in exact]
+    missing = math.floor(sum(exact) + 0.5) - sum(whole)
+    by_loss = sorted(range(len(exact)), key=lambda i: whole[i] - exact[i])
+    for i in by_loss[:missing]:
+        whole[i] += 1
+    return whole
 
 
 def _shown_percent(probability: float) -> float:

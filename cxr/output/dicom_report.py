@@ -122,6 +122,8 @@ def _in_words(prediction: Prediction, threshold: float | None, language: Languag
         *([warning] for warning in gate.warnings),
         # Outside the model's range they would tell of probabilities, too.
         *([prediction.remarks(threshold)] if gate.in_range else []),
+        [Message("not_excluded")],
+        [Message("limits")],
     ]
     evaluations = sr.ContainerContentItem(
         name=sr.CodedConcept("C0034375", "UMLS", "Qualitative Evaluations"),

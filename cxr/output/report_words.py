@@ -59,7 +59,8 @@ def headline(prediction: Prediction, options: ReportOptions) -> tuple[str, str]:
         high=format_threshold(points.high_specificity, language),
     )
     probability = format_probability(prediction.probability, language)
-    return text("study_pair", language, name=said, value=probability), as_sentence(reason)
+    title = text("report_headline", language, verdict=said, probability=probability)
+    return title, as_sentence(reason)
 
 
 def meaning(language: Language) -> str:

@@ -58,10 +58,10 @@ const showBar = (probability, at) => {
   $(".bar .band").style.width = `${100 * (high - low)}%`;
   $(".bar .band").hidden = ownThresholdNow() !== null;
   const prevalence = state.prevalence / 100;
-  $(".condition").textContent = say("condition", {
+  $(".condition").textContent = answered().in_range ? say("condition", {
     probability: cxr.probability(cxrRules.atPrevalence(probability, prevalence)),
     prevalence: cxr.prevalence(prevalence),
-  });
+  }) : cxrRules.asSentence(say("report_outside"));
 };
 
 const showWorth = ({ worth, why, regions }) => {
@@ -128,7 +128,7 @@ const showChecks = ({ warnings, checks, probability, variants }) => {
     : "";
 };
 
-const chooseThreshold = (value) => cxr.setThreshold(answered().model, cxrRules.ownOrNull(value, points()));
+const chooseThreshold = (value) => cxr.setThreshold(answered().model, value);
 
 element.addEventListener("input", (event) => {
   if (event.target.matches(".threshold")) chooseThreshold(Number(event.target.value));

@@ -4,7 +4,8 @@
 const flat = (name) => name.replace(/[/\\:*?"<>|]/g, "_");
 
 const csv = () => {
-  const columns = ["file", "status", "probability", "verdict", "threshold", "evidence", "own_label", "remarks", "model"];
+  const columns = ["file", "status", "probability", "verdict", "threshold", "low", "high", "evidence", "own_label",
+    "remarks", "model"];
   cxrFiles.downloadTable("radiographs.csv", columns, shownRows().map((row) => ({
     file: row.name, status: row.status, own_label: row.own, remarks: remarks(row),
     // Of who reads first, and has not read it, the file hides what the table does.
@@ -13,7 +14,9 @@ const csv = () => {
       probability: row.probability,
       verdict: verdictOf(row),
       evidence: row.worth,
-      threshold: cxr.ownThreshold(row.model) ?? row.operating_points.threshold,
+      threshold: cxr.ownThreshold(row.model), // empty where the model's rule decides, by these two
+      low: row.operating_points.high_sensitivity,
+      high: row.operating_points.high_specificity,
       model: row.model,
     }),
   })));

@@ -82,7 +82,7 @@ window.cxr ??= (() => {
 
   // The reader's own threshold belongs to one version of a model; null where the model's holds. It lasts as long as
   // the browser tab: who opens the page anew, or next, must not read verdicts at a threshold that was forgotten.
-  // From slider to verdict: `chooseThreshold` (answer.js) → `ownOrNull` (rules.js) → `setThreshold` → whoever listens by
+  // From slider to verdict: `chooseThreshold` (answer.js) → `setThreshold` → whoever listens by
   // `onChange`, as `show` (viewer.js) → `verdict` below → that of rules.js.
   const ownThreshold = (model) => recall(`threshold.${model}`, "sessionStorage");
   const setThreshold = (model, threshold) => {

@@ -154,12 +154,8 @@ window.cxrRules ??= (() => {
     return `${said.slice(0, 1).toUpperCase()}${said.slice(1)}${stop}`;
   };
 
-  // A threshold that the reader chose; null if it is written as the model's is: one number has one verdict.
-  const ownOrNull = (chosen, points) =>
-    (chosen === null || threshold(chosen, "en") === threshold(points.threshold, "en") ? null : chosen);
-
   return {
-    verdict, ownOrNull, viewsAgree, shownPercent, nearestPoint, predictiveValues, predictiveIntervals, ofThousand, byRule,
+    verdict, viewsAgree, shownPercent, nearestPoint, predictiveValues, predictiveIntervals, ofThousand, byRule,
     predictiveByRule, ofThousandByRule, atPrevalence,
     wholePercents, pooled, pooledWithout, calibrated,
     number, decimal, percent, probability, threshold, prevalence, fill, asSentence, asReading,

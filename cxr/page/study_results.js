@@ -138,6 +138,8 @@ const overlapPart = ({ overlap }) => [
   paragraph(say("study_overlap_means"), { class: "hint" }),
 ];
 
+// What the heatmap beside it is worth.
+const worthOf = ({ answer: { worth } }) => (worth ? `; ${say("evidence_is", { word: say(`worth_${worth}`) })}` : "");
 const disagreementPart = () => {
   const apart = study.items.filter((item) => isRead(item) && item.first.choice !== modelOf(item));
   const picture = (src, caption) =>
@@ -149,8 +151,8 @@ const disagreementPart = () => {
       make("strong", item.name),
       make("div", [
         picture(item.pictures.marks, pair(say("study_alone"), sayReading(item.first))),
-        picture(item.pictures.heatmap, pair(say("study_model"),
-          `${say(`verdict_${item.answer.verdict}`)} (${cxr.probability(item.answer.probability)})`)),
+        picture(item.pictures.heatmap, `${pair(say("study_model"),
+          `${say(`verdict_${item.answer.verdict}`)} (${cxr.probability(item.answer.probability)})`)}${worthOf(item)}`),
       ], { class: "pair" }),
       paragraph(pair(say("study_aided"), sayReading(item.second))),
       ...(item.label ? [paragraph(pair(say("study_label"), nameOf(item.label)))] : []),

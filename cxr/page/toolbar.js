@@ -122,6 +122,7 @@ const showBanner = () => {
   const { turned } = answered();
   const said = [];
   if (turned === 180) said.push(say("banner_upside_down"));
+  else if (turned === 270) said.push(say("banner_turned_right", { degrees: 90 }));
   else if (turned) said.push(say("banner_turned", { degrees: turned }));
   if (state.view.flip) said.push(say("banner_mirrored"));
   const asked = pressed.heatmap || pressed.contour;

@@ -91,9 +91,18 @@ const probabilityWithout = () => {
 
 // In words, what the probability would be; also on the radiograph, since on a phone and on a full screen the panel is
 // out of sight.
-const withoutErased = () => anyErased() ? say("without", {
-  before: cxr.probability(answered().probability), probability: cxr.probability(probabilityWithout()),
-}) : null;
+const withoutErased = () => {
+  if (!anyErased()) return null;
+  if (fractionLeft() < 0.5) return say("too_little_left");
+  const [before, probability] = [answered().probability, probabilityWithout()].map(cxr.probability);
+  return say("without", { before, probability });
+};
+// Of the lungs. A place that is rubbed out counts as the least suspicious: with most of them gone, nothing could be left.
+const fractionLeft = () => {
+  const { weights } = answered().evidence;
+  const sum = (counts) => weights.reduce((all, weight, i) => (counts(i) ? all + weight : all), 0);
+  return sum((i) => !erased[i]) / sum(() => true);
+};
 
 const showWhatIf = () => {
   const value = answered();

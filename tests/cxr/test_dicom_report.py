@@ -58,7 +58,8 @@ def test_by_the_models_rule_the_report_has_both_thresholds_and_says_what_limits_
     said = in_words(objects)
     assert said[0] == text("report_disclaimer", "en")
     assert "half of the children" in said[1]
-    assert said[-1] == sentences(prediction.remarks())
+    limits = [text("not_excluded", "en"), text("limits", "en")]
+    assert said[-3:] == [sentences(prediction.remarks()), *limits]
 
 
 def test_outside_the_models_range_there_is_no_number(

@@ -78,7 +78,8 @@ def test_it_says_what_was_answered(
     assert "Not a medical device" in said
     assert "File: <radiograph> & Sôn.png" in said
     assert "Probability of pneumonia 80.0%" in said
-    assert "Pneumonia: 80.0% At or above 70%, the model's high-specificity threshold." in said
+    headline = "Pneumonia (probability of pneumonia: 80.0%)"
+    assert f"{headline} At or above 70%, the model's high-specificity threshold." in said
     assert "From 40% up to 70% the verdict is uncertain." in said
     assert (
         "With pneumonia: 65.0% pneumonia, 15.0% uncertain, 20.0% normal; "

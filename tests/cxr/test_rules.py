@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser
 
-from cxr.checks import PLACES, Checks
+from cxr.checks import PLACES, Checks, whole_percents
 from cxr.language import (
     LANGUAGES,
     format_decimal,
@@ -70,6 +70,11 @@ def test_views_agree(
         variants={str(i): view for i, view in enumerate(views)},
     )
     assert checks.holds(probability, partial(ours.verdict, threshold=own)) is agree
+
+
+@pytest.mark.parametrize(("fractions", "expected"), RULES["whole_percents"])
+def test_whole_percents(fractions: list[float], expected: list[int]) -> None:
+    assert whole_percents(fractions) == expected
 
 
 @pytest.mark.parametrize(("probability", "percent"), RULES["shown_percent"])

@@ -197,5 +197,8 @@ def test_sliders_move_by_keyboard(page: Page, image_file: Path) -> None:
     page.keyboard.press("ArrowRight")
     expect(page.locator(".threshold-control output")).to_have_text("51% (chosen by you)")
     page.keyboard.press("ArrowLeft")
+    # The threshold of the model's figures is one like others: the rule is not at a single one.
+    expect(page.locator(".threshold-control output")).to_have_text("50% (chosen by you)")
+    page.locator("[data-stop=threshold]").click()
     expect(page.locator(".threshold-control output")).to_have_text("40% and 70% (the model's)")
     expect(page.locator(".own-threshold")).to_be_hidden()

@@ -56,16 +56,21 @@ def test_a_box_takes_out_what_lies_in_it_and_no_more(
 ) -> None:
     answer = tiny_classifier.predict(read_radiograph(image_file))
     assert answer.evidence
-    everything = np.ones(answer.evidence.evidence.shape, np.float32)
-    without = answer.operating_points.probability(answer.evidence.logit(everything))
+    quarter = np.zeros(answer.evidence.evidence.shape, np.float32)
+    quarter[: len(quarter) // 2, : len(quarter) // 2] = 1
+    without = answer.operating_points.probability(answer.evidence.logit(quarter))
     answered(page, image_file)
     page.keyboard.press("o")
     box = page.locator(".stage").bounding_box()
     assert box
     page.mouse.move(box["x"] + 2, box["y"] + 2)
     page.mouse.down()
+    # Without most of the lungs there is nothing to judge by.
     page.mouse.move(box["x"] + box["width"] - 4, box["y"] + box["height"] - 4, steps=3)
     said = page.locator(".without")
+    expect(said).to_have_text(EN["too_little_left"])
+    # The upper left quarter, in the middle of which the radiograph lies.
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, steps=3)
     expect(said).to_contain_text("Without what is rubbed out")
     assert number_in(said.inner_text().split(" → ")[1]) == pytest.approx(without, abs=0.0006)
     page.mouse.move(box["x"] + 4, box["y"] + 4, steps=3)  # smaller again: nothing is left in it
