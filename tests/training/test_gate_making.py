@@ -25,7 +25,7 @@ from training.fitting.presets import default
 from training.gate.batches import LungBatches, LungData
 from training.gate.data import kind_folds, load_gate_images
 from training.gate.make import GatePlan, make_gate
-from training.gate.scores import evaluate, is_refused
+from training.gate.scores import choose_limits, evaluate, is_refused
 
 SIDE = 32
 TINY = GatePlan(
@@ -285,6 +285,14 @@ def test_a_table_is_refused_by_the_rules_of_the_gate() -> None:
         measured = Measurements(kinds=kinds, adult=0, lungs=fields, distance=row["distance"])
         one_by_one.append(bool(image_reasons(measured, limits)))
     assert is_refused(scores, limits).tolist() == one_by_one
+
+
+def test_one_child_in_a_hundred_is_called_an_adult_whatever_adults_look_like() -> None:
+    children = pd.DataFrame({"group": "children", "adult": np.linspace(0, 1, 1001)})
+    adults = pd.DataFrame({"group": "adults", "adult": np.linspace(0.2, 0.4, 100)})
+    scores = pd.concat([children, adults], ignore_index=True)
+    scores = scores.assign(frontal=1.0, area=0.2, distance=1.0, cut=0.0, tilt=0.0)
+    assert choose_limits(scores).adult == pytest.approx(0.99)
 
 
 def test_a_corrected_image_gets_no_allowance() -> None:
