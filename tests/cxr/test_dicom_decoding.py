@@ -85,7 +85,8 @@ def test_jpeg_ls_is_read_whatever_the_working_folder_is(
 def test_run_lengths_of_far_more_than_the_picture_do_not_keep_this_process_busy() -> None:
     dataset = make(RAMP.astype(np.uint8), bits=8)
     dataset.file_meta.TransferSyntaxUID = RLELossless
-    runs = bytes([129, 0]) * 10_000_000  # 128 zeros each
+    # 128 zeros each: more than a fast processor unpacks in the time that the child has.
+    runs = bytes([129, 0]) * 20_000_000
     dataset.PixelData = encapsulate([struct.pack("<16L", 1, 64, *[0] * 14) + runs])
     began = time.process_time()
     with pytest.raises(UnreadableRadiograph, match=r"image: this DICOM file is damaged"):
