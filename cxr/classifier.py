@@ -144,12 +144,12 @@ class Classifier:
         upright = replace(radiograph, pixels=correction.apply(radiograph.pixels))
         image = self.bundle.preprocessing.resize(upright)
         views = variants(image)
-        answers = self._answer(np.stack(list(views.values())))
-        answer = self._average(answers)
-        found, evidence = answer.maps[0], self._session.evidence(answer)
+        outputs = self._run(np.stack(list(views.values())))
+        output = self._average(outputs)
+        found, evidence = output.maps[0], self._session.evidence(output)
         points = self.bundle.operating_points
         return Prediction(
-            probability=points.probability(float(answer.logits[0])),
+            probability=points.probability(float(output.logits[0])),
             heatmap=correction.undo(self._scale(found, upright)),
             map=found,
             evidence=evidence,
@@ -159,31 +159,31 @@ class Classifier:
                 image,
                 found,
                 gate_result.lungs,
-                views=dict(zip(views, answers.logits.tolist(), strict=True)),
+                views=dict(zip(views, outputs.logits.tolist(), strict=True)),
                 evidence=evidence,
             ),
         )
 
-    def answer(self, radiograph: Radiograph) -> tuple[float, Heatmap]:
-        """Probability and heatmap of what is known to be a chest radiograph: `predict` asks first.
+    def predict_ungated(self, radiograph: Radiograph) -> tuple[float, Heatmap]:
+        """Probability and heatmap of what is known to be a chest radiograph; no gate, no checks.
 
         Raises:
             BundleError: the graph fails.
         """
         image = self.bundle.preprocessing.resize(radiograph)
-        answer = self._average(self._answer(np.stack([image, image[:, ::-1]])))
-        probability = self.bundle.operating_points.probability(float(answer.logits[0]))
-        return probability, self._scale(answer.maps[0], radiograph)
+        output = self._average(self._run(np.stack([image, image[:, ::-1]])))
+        probability = self.bundle.operating_points.probability(float(output.logits[0]))
+        return probability, self._scale(output.maps[0], radiograph)
 
-    def _answer(self, images: npt.NDArray[np.float32]) -> NetworkOutput:
-        """Answers to images (N, S, S) in [0, 1], each on its own."""
+    def _run(self, images: npt.NDArray[np.float32]) -> NetworkOutput:
+        """What the network makes of images (N, S, S) in [0, 1], each on its own."""
         return self._session(self.bundle.preprocessing.normalize(images))
 
-    def _average(self, answers: NetworkOutput) -> NetworkOutput:
-        """The answer to a radiograph, from those to it and its mirror image, the first two."""
+    def _average(self, outputs: NetworkOutput) -> NetworkOutput:
+        """What answers a radiograph: of it and its mirror image, the first two, the mean."""
         if not self.bundle.flip_tta:
-            return answers.take(slice(0, 1))
-        return self._session.average(answers.take(slice(0, 1)), answers.take(slice(1, 2)))
+            return outputs.take(slice(0, 1))
+        return self._session.average(outputs.take(slice(0, 1)), outputs.take(slice(1, 2)))
 
     def _scale(self, evidence: npt.NDArray[np.float32], radiograph: Radiograph) -> Heatmap:
         reference = self.bundle.heatmap_reference

@@ -29,18 +29,20 @@ class NetworkOutput:
     Attributes:
         logits: (N,), float32, positive towards pneumonia.
         maps: (N, h, w), float32, at least 0: the evidence in the unit of the logit, or Grad-CAM.
-        places: of the evidence network, what the logits follow from: evidence of either sign, and
-            the weight with which each place counts, in [0, 1], 0 outside the lungs; (N, h, w) each.
+        evidence_and_lungs: of the evidence network, what the logits follow from: evidence of either
+            sign, and the weight with which each place counts, in [0, 1], 0 outside the lungs;
+            (N, h, w) each.
     """
 
     logits: Array
     maps: Array
-    places: tuple[Array, Array] | None = None
+    evidence_and_lungs: tuple[Array, Array] | None = None
 
     def take(self, rows: slice) -> NetworkOutput:
-        """The answers to some of the images."""
-        places = self.places and (self.places[0][rows], self.places[1][rows])
-        return NetworkOutput(self.logits[rows], self.maps[rows], places)
+        """What was made of some of the images."""
+        both = self.evidence_and_lungs
+        some = both and (both[0][rows], both[1][rows])
+        return NetworkOutput(self.logits[rows], self.maps[rows], some)
 
 
 class ModelSession:
@@ -75,7 +77,7 @@ class ModelSession:
         )
 
     def __call__(self, images: Array) -> NetworkOutput:
-        """Answer each image on its own.
+        """Run the network on images, each on its own.
 
         Args:
             images: float32 (N, S, S, 1), as `cxr.preprocessing.Preprocessing` makes them.
@@ -92,32 +94,34 @@ class ModelSession:
             raise BundleError(
                 f"{self._folder / GRAPH}: expected lungs from 0 to 1. Such a model is not used."
             )
-        return self._from_places(found["evidence"], np.clip(lungs, 0, 1))
+        return self._pooled(found["evidence"], np.clip(lungs, 0, 1))
 
-    def average(self, answer: NetworkOutput, mirrored: NetworkOutput) -> NetworkOutput:
-        """The mean of images' answers and those of their mirror images (flip TTA).
+    def average(self, output: NetworkOutput, mirrored: NetworkOutput) -> NetworkOutput:
+        """The mean of what is made of images and of their mirror images (flip TTA).
 
         Of the evidence network, evidence and lungs are averaged, and the logit follows.
         """
-        if answer.places is None or mirrored.places is None:
+        if output.evidence_and_lungs is None or mirrored.evidence_and_lungs is None:
             return NetworkOutput(
-                _mean(answer.logits, mirrored.logits),
-                _mean(answer.maps, mirrored.maps[:, :, ::-1]),
+                _mean(output.logits, mirrored.logits),
+                _mean(output.maps, mirrored.maps[:, :, ::-1]),
             )
         evidence, lungs = (
             _mean(ours, theirs[:, :, ::-1])
-            for ours, theirs in zip(answer.places, mirrored.places, strict=True)
+            for ours, theirs in zip(
+                output.evidence_and_lungs, mirrored.evidence_and_lungs, strict=True
+            )
         )
-        return self._from_places(evidence, lungs)
+        return self._pooled(evidence, lungs)
 
-    def evidence(self, answer: NetworkOutput) -> EvidenceMap | None:
+    def evidence(self, output: NetworkOutput) -> EvidenceMap | None:
         """What the logit of the first image follows from; None for the published network."""
-        if answer.places is None:
+        if output.evidence_and_lungs is None:
             return None
-        evidence, weights = (maps[0] for maps in answer.places)
+        evidence, weights = (maps[0] for maps in output.evidence_and_lungs)
         return EvidenceMap(evidence=evidence, weights=weights, sharpness=self._network.sharpness)
 
-    def _from_places(self, evidence: Array, lungs: Array) -> NetworkOutput:
+    def _pooled(self, evidence: Array, lungs: Array) -> NetworkOutput:
         logits = pool_evidence(evidence, lungs, sharpness=self._network.sharpness)
         return NetworkOutput(logits, np.maximum(evidence, 0), (evidence, lungs))
 

@@ -81,7 +81,7 @@ def draw_pictures(bundle: Bundle) -> Pictures:
     overlays, shown = [], []
     for case in cases:
         radiograph = read_radiograph(case.path)
-        probability, heatmap = classifier.answer(radiograph)
+        probability, heatmap = classifier.predict_ungated(radiograph)
         overlays.append(draw_overlay(radiograph, heatmap))
         shown.append(Shown(case.image, case.label, round(probability, 3)))
     files[HEATMAPS] = png(_in_a_row(overlays))

@@ -109,7 +109,7 @@ def _sheet(bundle: Bundle, root: Path, records: Sequence[Record]) -> Figure:
         for number in rng.permutation(len(members))[:_PER_KIND]:
             record = members[number]
             radiograph = read_radiograph(root / record.path, name=record.path)
-            probability, heatmap = classifier.answer(radiograph)
+            probability, heatmap = classifier.predict_ungated(radiograph)
             plain = np.round(255 * radiograph.pixels).astype(np.uint8)
             pair = np.hstack(
                 [np.repeat(plain[..., np.newaxis], 3, axis=2), draw_overlay(radiograph, heatmap)]

@@ -161,7 +161,7 @@ def write_bundle_mistakes(
         records,
         log_odds,
         threshold=bundle.operating_points.threshold,
-        explain=lambda _, radiograph: classifier.answer(radiograph)[1],
+        explain=lambda _, radiograph: classifier.predict_ungated(radiograph)[1],
         language=language,
     )
 
