@@ -8,9 +8,10 @@ import json
 import os
 import sys
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
@@ -32,21 +33,11 @@ from cxr.resuming import lacks, locked, read_answers, without_answers
 _AHEAD = 1  # files a thread that may be answered before the one that is printed next
 
 
-def classify_files(
-    sources: Sequence[str],
-    *,
-    model: str | None = None,
-    threshold: float | None = None,
-    as_json: bool = False,
-    overlays: str | None = None,
-    heatmaps: str | None = None,
-    resume: str | None = None,
-    retry_errors: bool = False,
-) -> int:
-    """Classify files and print a line for each, in order.
+@dataclass(frozen=True, kw_only=True)
+class ClassifyOptions:
+    """What is made of the files.
 
-    Args:
-        sources: paths of radiographs, of folders of them, or patterns like ``"radiographs/*.png"``.
+    Attributes:
         model: see `cxr.model.hub.find_bundle`.
         threshold: the reader's own in [0, 1]; the model's if None.
         as_json: one JSON object a line on standard output, in the documented shape.
@@ -56,6 +47,23 @@ def classify_files(
             are not answered again.
         retry_errors: with `resume`, answer those files again that could not be read before.
             Those whose overlay or heatmap is asked for and not there are answered again anyway.
+    """
+
+    model: str | None = None
+    threshold: float | None = None
+    as_json: bool = False
+    overlays: str | None = None
+    heatmaps: str | None = None
+    resume: str | None = None
+    retry_errors: bool = False
+
+
+def classify_files(sources: Sequence[str], options: ClassifyOptions) -> int:
+    """Classify files and print a line for each, in order.
+
+    Args:
+        sources: paths of radiographs, of folders of them, or patterns like ``"radiographs/*.png"``.
+        options: what is made of them.
 
     Returns:
         0 if every file was read and classified, 1 if not.
@@ -66,60 +74,82 @@ def classify_files(
             classified, holds answers of another model or threshold, or is written by another
             process.
     """
-    if retry_errors and resume is None:
-        raise CXRError("--retry-errors needs --resume: the file of an earlier run.")
-    for location in filter(None, (overlays, heatmaps, resume)):
-        _check_apart(sources, location)
-    files = list(_find_files(sources))
-    if resume:
-        files = without_answers(files, sources, resume)
-    overlay_files = OutputFolder(overlays, ".png", files)
-    heatmap_files = OutputFolder(heatmaps, ".npy", files)
+    files = _files_to_classify(sources, options)
+    results = _Results(files, options)
     workers = min(len(files), cores())
     # One thread an answer and an answer a core is faster than one answer on all cores.
-    classifier = Classifier(find_bundle(model), threads=1 if workers > 1 else None)
-    if not as_json and resume is None:
+    classifier = Classifier(find_bundle(options.model), threads=1 if workers > 1 else None)
+    if not options.as_json and options.resume is None:
         print(f"Model: {', '.join(classifier.bundle.identity().values())}", file=sys.stderr)
-    with locked(resume, option="--resume"):
-        answered: dict[str, Record] = {}
-        if resume:
-            asked_for = set(files)
-
-            def is_done(record: Record) -> bool:
-                return record["file"] not in asked_for or (
-                    not (retry_errors and record["status"] == "error")
-                    and not (overlays and lacks(record, "overlay", overlays))
-                    and not (heatmaps and lacks(record, "heatmap", heatmaps))
-                )
-
-            answered = read_answers(resume, classifier, threshold, is_done)
-        for record in answered.values():
-            overlay_files.reserve(record["overlay"])
-            heatmap_files.reserve(record["heatmap"])
-        all_ok = all(answered[file]["status"] == "ok" for file in files if file in answered)
-        waiting = [file for file in files if file not in answered]
-        with _opened(resume) as out:
-            # Without a terminal, no progress: standard error is for what goes wrong.
-            progress = tqdm(
-                total=len(waiting), unit="file", disable=None if len(files) > 1 else True
-            )
+    with locked(options.resume, option="--resume"):
+        earlier = _earlier_records(files, classifier, options)
+        results.reserve(earlier.values())
+        all_ok = all(earlier[file]["status"] == "ok" for file in files if file in earlier)
+        waiting = [file for file in files if file not in earlier]
+        # Without a terminal, no progress: standard error is for what goes wrong.
+        hidden = None if len(files) > 1 else True
+        with (
+            _opened(options.resume) as out,
+            tqdm(total=len(waiting), unit="file", disable=hidden) as progress,
+        ):
             for outcome in _answers(waiting, classifier, workers):
-                record = to_record(outcome, classifier, threshold=threshold)
-                if outcome.answer:
-                    record["overlay"] = overlay_files.write(
-                        outcome.file, _overlay_png, *outcome.answer
-                    )
-                    record["heatmap"] = heatmap_files.write(
-                        outcome.file, _heatmap_npy, *outcome.answer
-                    )
+                record = to_record(outcome, classifier, threshold=options.threshold)
+                results.write(outcome, record)
                 all_ok = all_ok and outcome.status == "ok"
-                line = json.dumps(record) if as_json or resume else _lines(record)
-                print(line, file=out, flush=True)
+                as_json = options.as_json or options.resume
+                print(json.dumps(record) if as_json else _lines(record), file=out, flush=True)
                 progress.update()
-            progress.close()
-    if not as_json and not all_ok:
+    if not options.as_json and not all_ok:
         print("Some files were refused or could not be read.", file=sys.stderr)
     return 0 if all_ok else 1
+
+
+def _files_to_classify(sources: Sequence[str], options: ClassifyOptions) -> list[str]:
+    """The files that are meant, but those that earlier runs wrote."""
+    if options.retry_errors and options.resume is None:
+        raise CXRError("--retry-errors needs --resume: the file of an earlier run.")
+    for location in filter(None, (options.overlays, options.heatmaps, options.resume)):
+        _check_apart(sources, location)
+    files = list(_find_files(sources))
+    return without_answers(files, sources, options.resume) if options.resume else files
+
+
+def _earlier_records(
+    files: Sequence[str], classifier: Classifier, options: ClassifyOptions
+) -> dict[str, Record]:
+    """Records that the file to resume has already, by file; of what is to be done again, none."""
+    if options.resume is None:
+        return {}
+    asked_for = set(files)
+
+    def is_done(record: Record) -> bool:
+        return record["file"] not in asked_for or not (
+            (options.retry_errors and record["status"] == "error")
+            or (options.overlays and lacks(record, "overlay", options.overlays))
+            or (options.heatmaps and lacks(record, "heatmap", options.heatmaps))
+        )
+
+    return read_answers(options.resume, classifier, options.threshold, is_done)
+
+
+class _Results:
+    """The folders for overlays and heatmaps, where they are asked for."""
+
+    def __init__(self, files: Sequence[str], options: ClassifyOptions) -> None:
+        self._overlays = OutputFolder(options.overlays, ".png", files)
+        self._heatmaps = OutputFolder(options.heatmaps, ".npy", files)
+
+    def reserve(self, records: Iterable[Record]) -> None:
+        """Keep the names of results that exist already from being given to others."""
+        for record in records:
+            self._overlays.reserve(record["overlay"])
+            self._heatmaps.reserve(record["heatmap"])
+
+    def write(self, outcome: Outcome, record: Record) -> None:
+        """Write what is asked for of one file, and its paths into its record."""
+        if outcome.answer:
+            record["overlay"] = self._overlays.write(outcome.file, _overlay_png, *outcome.answer)
+            record["heatmap"] = self._heatmaps.write(outcome.file, _heatmap_npy, *outcome.answer)
 
 
 def _check_apart(sources: Sequence[str], location: str) -> None:

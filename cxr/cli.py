@@ -34,10 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 workers=options.workers,
                 retry_errors=options.retry_errors,
             )
-        from cxr.classify import classify_files
+        from cxr.classify import ClassifyOptions, classify_files
 
-        return classify_files(
-            options.sources,
+        wanted = ClassifyOptions(
             model=options.model,
             threshold=options.threshold,
             as_json=options.json,
@@ -46,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             resume=options.resume,
             retry_errors=options.retry_errors,
         )
+        return classify_files(options.sources, wanted)
     except CXRError as error:
         print(for_terminal(f"cxr: {error}"), file=sys.stderr)
         return 2

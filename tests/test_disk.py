@@ -22,7 +22,7 @@ import keras
 import pytest
 from filelock import FileLock
 
-from cxr.classify import classify_files
+from cxr.classify import ClassifyOptions, classify_files
 from cxr.errors import CXRError, RunError
 from cxr.gate.files import BUNDLED_GATE, read_gate
 from cxr.model import bundle as bundles
@@ -67,12 +67,14 @@ def _run(program: str, *arguments: object) -> int:
 
 
 def answers(folder: Path) -> None:
-    classify_files(list(map(str, FILMS)), resume=str(folder / "answers.jsonl"))
+    options = ClassifyOptions(resume=str(folder / "answers.jsonl"))
+    classify_files(list(map(str, FILMS)), options)
 
 
 def overlays(folder: Path) -> None:
     out = folder / f"overlays-{len(list(folder.iterdir()))}"
-    classify_files([str(FILMS[0])], resume=str(folder / "a.jsonl"), overlays=str(out))
+    options = ClassifyOptions(resume=str(folder / "a.jsonl"), overlays=str(out))
+    classify_files([str(FILMS[0])], options)
     (folder / "a.jsonl").unlink()
 
 
