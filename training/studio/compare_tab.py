@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -34,33 +35,8 @@ _FIGURES = ("auc", "accuracy", "sensitivity", "specificity")
 
 def create_compare_tab(tab: gr.Tab, queue: JobQueue) -> None:
     """Create the tab. It reads the runs when it is opened."""
-    overview = gr.HTML(elem_id="overview")
-    with gr.Row():
-        chosen = RunChoice(
-            [], multiselect=True, label=shown("studio_overlaid"), scale=3, elem_id="overlaid"
-        )
-        where = gr.Radio(
-            [(shown("studio_validation"), "val_"), (shown("studio_training"), "")],
-            value="val_",
-            label=shown("studio_curve_of"),
-            elem_id="compared-where",
-            scale=1,
-        )
-        metric = gr.Dropdown(metric_choices(), value="auc", label=shown("studio_metric"), scale=1)
-    curves = gr.HTML(elem_id="compared-curves")
-    gr.Markdown(shown("studio_two_models"))
-    gr.Markdown(shown("studio_two_models_mean"))
-    with gr.Row():
-        first = RunChoice([], label=shown("studio_model"), scale=2, elem_id="first")
-        second = RunChoice([], label=shown("studio_against"), scale=2, elem_id="second")
-        images = gr.Textbox(
-            label=shown("studio_other_images"), info=shown("studio_other_images_mean"), scale=3
-        )
-    measure = gr.Button(shown("studio_measure"), variant="primary", elem_id="measure")
-    said = gr.Textbox(
-        label=shown("studio_output"), lines=4, max_lines=14, visible=False, elem_id="measured"
-    )
-    report = gr.HTML(elem_id="report")
+    made = _lay_out()
+    asked = [made.first, made.second, made.images]
 
     def look(
         names: list[str] | None, of_first: str | None, of_second: str | None, request: gr.Request
@@ -105,38 +81,91 @@ def create_compare_tab(tab: gr.Tab, queue: JobQueue) -> None:
             shown_report = _report_html(out, language) if status == 0 else ""
             yield gr.Textbox(printed, visible=True), shown_report
 
-    event = tab.select(look, [chosen, first, second], [overview, chosen, first, second], **QUIET)
-    event.then(draw, [chosen, where, metric], curves, **QUIET)
+    choices = [made.overlaid, made.first, made.second]
+    plotted = [made.overlaid, made.where, made.metric]
+    tab.select(look, choices, [made.overview, *choices], **QUIET).then(
+        draw, plotted, made.curves, **QUIET
+    )
     gr.on(
-        [chosen.input, where.input, metric.input],
+        [control.input for control in plotted],
         draw,
-        [chosen, where, metric],
-        curves,
+        plotted,
+        made.curves,
         trigger_mode="always_last",
         **QUIET,
     )
     # Clear the result when another choice is made.
     gr.on(
-        [first.input, second.input, images.input],
+        [control.input for control in asked],
         lambda: (gr.Textbox(visible=False), ""),
         None,
-        [said, report],
+        [made.printed, made.report],
         **QUIET,
     )
-    asked = [first, second, images]
 
     def able(interactive: bool) -> Callable[[], list[Any]]:
         return lambda: [gr.update(interactive=interactive)] * (len(asked) + 1)
 
     # Lock the choices while measuring.
-    measure.click(able(interactive=False), None, [*asked, measure], **QUIET).then(
+    locked = [*asked, made.measure]
+    made.measure.click(able(interactive=False), None, locked, **QUIET).then(
         compare,
         asked,
-        [said, report],
+        [made.printed, made.report],
         concurrency_limit=1,
-        show_progress_on=said,
+        show_progress_on=made.printed,
         api_visibility="private",
-    ).then(able(interactive=True), None, [*asked, measure], **QUIET)
+    ).then(able(interactive=True), None, locked, **QUIET)
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """What the tab shows, from top to bottom."""
+
+    overview: gr.HTML
+    overlaid: gr.Dropdown
+    where: gr.Radio
+    metric: gr.Dropdown
+    curves: gr.HTML
+    first: gr.Dropdown
+    second: gr.Dropdown
+    images: gr.Textbox
+    measure: gr.Button
+    printed: gr.Textbox
+    report: gr.HTML
+
+
+def _lay_out() -> _Layout:
+    overview = gr.HTML(elem_id="overview")
+    with gr.Row():
+        overlaid = RunChoice(
+            [], multiselect=True, label=shown("studio_overlaid"), scale=3, elem_id="overlaid"
+        )
+        where = gr.Radio(
+            [(shown("studio_validation"), "val_"), (shown("studio_training"), "")],
+            value="val_",
+            label=shown("studio_curve_of"),
+            elem_id="compared-where",
+            scale=1,
+        )
+        metric = gr.Dropdown(metric_choices(), value="auc", label=shown("studio_metric"), scale=1)
+    curves = gr.HTML(elem_id="compared-curves")
+    gr.Markdown(shown("studio_two_models"))
+    gr.Markdown(shown("studio_two_models_mean"))
+    with gr.Row():
+        first = RunChoice([], label=shown("studio_model"), scale=2, elem_id="first")
+        second = RunChoice([], label=shown("studio_against"), scale=2, elem_id="second")
+        images = gr.Textbox(
+            label=shown("studio_other_images"), info=shown("studio_other_images_mean"), scale=3
+        )
+    measure = gr.Button(shown("studio_measure"), variant="primary", elem_id="measure")
+    printed = gr.Textbox(
+        label=shown("studio_output"), lines=4, max_lines=14, visible=False, elem_id="measured"
+    )
+    report = gr.HTML(elem_id="report")
+    return _Layout(
+        overview, overlaid, where, metric, curves, first, second, images, measure, printed, report
+    )
 
 
 # --- The table ------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
@@ -39,22 +40,8 @@ def create_runs_tab(page: gr.Blocks, tab: gr.Tab, queue: JobQueue, memory: gr.Br
         queue: of the jobs.
         memory: the run that is looked at, which a new one takes the place of.
     """
-    jobs = gr.HTML(elem_id="jobs")
-    chosen = RunChoice([], label=shown("studio_run"), elem_id="run")
-    about = gr.HTML(elem_id="about-run")
-    with gr.Row():
-        stop = gr.Button(shown("studio_stop"), size="sm", elem_id="stop")
-        resume = gr.Button(shown("studio_resume"), size="sm", elem_id="resume")
-        forget = gr.Button(shown("studio_forget"), size="sm", elem_id="forget")
-    watch = gr.CheckboxGroup(
-        metric_choices(), value=_SHOWN, label=shown("studio_metrics"), elem_id="watch"
-    )
-    curves = gr.HTML(elem_id="curves")
-    gr.Markdown(shown("studio_curves_mean"))
-    log = gr.Textbox(
-        label=shown("studio_output"), lines=4, max_lines=12, visible=False, elem_id="log"
-    )
-    command = create_command(shown("studio_command"), elem_id="command")
+    made = _lay_out()
+    known = gr.State()  # what is said; it is updated only when that changes
     drawn = gr.State()  # what the curves show; they are drawn again only when that changes
 
     def look(name: str | None, known: Any, before: str | None, request: gr.Request) -> list[Any]:
@@ -63,32 +50,17 @@ def create_runs_tab(page: gr.Blocks, tab: gr.Tab, queue: JobQueue, memory: gr.Br
         The rest is not updated, so that a command can be selected and copied during a run.
         """
         queue.start_worker()
-        language = language_of(request)
         names = _names(queue)
         name = name or before  # that was shown before the page was loaded again, or queued since
         if name not in names:
             name = names[0] if names else None
-        job = queue.job(name) if name else None
-        run = read_run(queue.runs / name) if name else None
-        state = job.state if job else None
-        now = {
-            "jobs": _jobs_html(queue, language),
-            "choice": [names, name],
-            "about": _about_html(job, run, language),
-            "log": queue.log(job.name) if job else None,
-            "command": job.command if job else None,
-            "stop": state in ("queued", "running"),
-            "resume": state in ("stopped", "failed"),
-            # What has been trained can be resumed as long as it is in the list.
-            "forget": state == "finished"
-            or (state in ("stopped", "failed") and not (run and run.history)),
-        }
+        now = {"choice": [names, name], **_seen_of(queue, name, language_of(request))}
         updates = {
             "jobs": now["jobs"],
             "choice": gr.Dropdown(names, value=name),
             "about": now["about"],
-            "log": gr.Textbox(now["log"], visible=job is not None),
-            "command": gr.Code(now["command"], visible=job is not None),
+            "log": gr.Textbox(now["log"], visible=now["log"] is not None),
+            "command": gr.Code(now["command"], visible=now["command"] is not None),
             **{name: gr.Button(interactive=now[name]) for name in ("stop", "resume", "forget")},
         }
         changed = [
@@ -115,22 +87,79 @@ def create_runs_tab(page: gr.Blocks, tab: gr.Tab, queue: JobQueue, memory: gr.Br
 
         return do
 
-    known = gr.State()
-    details = [jobs, chosen, about, log, command, stop, resume, forget, known]
-    plotted = [curves, drawn]
+    details = [
+        *(made.jobs, made.chosen, made.about, made.log, made.command),
+        *(made.stop, made.resume, made.forget, known),
+    ]
+    plotted = [made.chosen, made.watch, drawn]
     timer = gr.Timer(_INTERVAL)
     # Who opens the tab sees what was queued last, or looked at.
-    looks = [(event, chosen) for event in (timer.tick, page.load, chosen.input)]
+    looks = [(event, made.chosen) for event in (timer.tick, page.load, made.chosen.input)]
     for event, name in (*looks, (tab.select, memory)):
         event(look, [name, known, memory], details, trigger_mode="always_last", **QUIET).then(
-            draw, [chosen, watch, drawn], plotted, **QUIET
+            draw, plotted, [made.curves, drawn], **QUIET
         )
-    chosen.input(lambda name: name, chosen, memory, **QUIET)
-    watch.input(draw, [chosen, watch, drawn], plotted, trigger_mode="always_last", **QUIET)
-    for button, how in ((stop, queue.stop), (resume, queue.resume), (forget, queue.remove)):
-        button.click(act(how), chosen, None, **QUIET).then(
-            look, [chosen, known, memory], details, **QUIET
+    made.chosen.input(lambda name: name, made.chosen, memory, **QUIET)
+    made.watch.input(draw, plotted, [made.curves, drawn], trigger_mode="always_last", **QUIET)
+    actions = {made.stop: queue.stop, made.resume: queue.resume, made.forget: queue.remove}
+    for button, how in actions.items():
+        button.click(act(how), made.chosen, None, **QUIET).then(
+            look, [made.chosen, known, memory], details, **QUIET
         )
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """What the tab shows, from top to bottom."""
+
+    jobs: gr.HTML
+    chosen: gr.Dropdown
+    about: gr.HTML
+    stop: gr.Button
+    resume: gr.Button
+    forget: gr.Button
+    watch: gr.CheckboxGroup
+    curves: gr.HTML
+    log: gr.Textbox
+    command: gr.Code
+
+
+def _lay_out() -> _Layout:
+    jobs = gr.HTML(elem_id="jobs")
+    chosen = RunChoice([], label=shown("studio_run"), elem_id="run")
+    about = gr.HTML(elem_id="about-run")
+    with gr.Row():
+        stop = gr.Button(shown("studio_stop"), size="sm", elem_id="stop")
+        resume = gr.Button(shown("studio_resume"), size="sm", elem_id="resume")
+        forget = gr.Button(shown("studio_forget"), size="sm", elem_id="forget")
+    watch = gr.CheckboxGroup(
+        metric_choices(), value=_SHOWN, label=shown("studio_metrics"), elem_id="watch"
+    )
+    curves = gr.HTML(elem_id="curves")
+    gr.Markdown(shown("studio_curves_mean"))
+    log = gr.Textbox(
+        label=shown("studio_output"), lines=4, max_lines=12, visible=False, elem_id="log"
+    )
+    command = create_command(shown("studio_command"), elem_id="command")
+    return _Layout(jobs, chosen, about, stop, resume, forget, watch, curves, log, command)
+
+
+def _seen_of(queue: JobQueue, name: str | None, language: Language) -> dict[str, Any]:
+    """What is shown of the jobs and of one of them, and which buttons can be pressed."""
+    job = queue.job(name) if name else None
+    run = read_run(queue.runs / name) if name else None
+    state = job.state if job else None
+    return {
+        "jobs": _jobs_html(queue, language),
+        "about": _about_html(job, run, language),
+        "log": queue.log(job.name) if job else None,
+        "command": job.command if job else None,
+        "stop": state in ("queued", "running"),
+        "resume": state in ("stopped", "failed"),
+        # What has been trained can be resumed as long as it is in the list.
+        "forget": state == "finished"
+        or (state in ("stopped", "failed") and not (run and run.history)),
+    }
 
 
 def _names(queue: JobQueue) -> list[str]:

@@ -7,6 +7,7 @@ import html
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,39 +39,8 @@ def create_tune_tab(
         data: the controls of the data folder.
         outlines: those of the tables that `train_tab` asks for, which hold for a search, too.
     """
-    gr.Markdown(shown("studio_tune_means"))
-    with gr.Row():
-        preset = gr.Dropdown(
-            preset_choices(queue.runs, "en"),
-            value="default",
-            label=shown("studio_start_from"),
-            scale=2,
-        )
-        name = gr.Textbox(
-            free_name(queue, "search"),
-            label=shown("studio_search_name"),
-            scale=2,
-            elem_id="search-name",
-        )
-        trials = gr.Slider(
-            1, 200, 20, step=1, label=shown("studio_trials"), scale=2, elem_id="trials", buttons=[]
-        )
-        epochs = gr.Slider(
-            1,
-            50,
-            10,
-            step=1,
-            label=shown("studio_trial_epochs"),
-            scale=2,
-            elem_id="trial-epochs",
-            buttons=[],
-        )
-    start = gr.Button(shown("studio_queue_search"), variant="primary", elem_id="queue-search")
-    chosen = RunChoice(
-        [], label=shown("studio_search"), info=shown("studio_search_means"), elem_id="search"
-    )
-    found = gr.HTML(elem_id="trials-found")
-    importance = gr.HTML(elem_id="importance")
+    made = _lay_out(queue)
+    drawn = gr.State()  # what is shown; it is drawn again only when that changes
 
     def queue_search(
         path: str | None,
@@ -111,24 +81,78 @@ def create_tune_tab(
         bars = _importance_html(folder, language) if job else ""
         return gr.Dropdown(names, value=name), found, bars, now
 
-    drawn = gr.State()  # what is shown; it is drawn again only when that changes
-    updated = [chosen, found, importance, drawn]
-    inputs = [data.path, data.skip_unreadable, preset, name, trials, epochs, *outlines]
-    asking: dict[str, Any] = {"preprocess": False, "api_visibility": "private"}
-    start.click(queue_search, inputs, [chosen, name], **asking).success(
-        look, [chosen, drawn], updated, **QUIET
-    )
+    inputs = [data.path, data.skip_unreadable, made.preset, made.name, made.trials, made.epochs]
+    looked_at = [made.chosen, drawn]
+    updated = [made.chosen, made.found, made.importance, drawn]
+    made.start.click(
+        queue_search,
+        [*inputs, *outlines],
+        [made.chosen, made.name],
+        preprocess=False,
+        api_visibility="private",
+    ).success(look, looked_at, updated, **QUIET)
     timer = gr.Timer(_INTERVAL)
     gr.on(
-        [tab.select, chosen.input, timer.tick],
+        [tab.select, made.chosen.input, timer.tick],
         look,
-        [chosen, drawn],
+        looked_at,
         updated,
         trigger_mode="always_last",
         **QUIET,
     )
-    offer_presets(queue.runs, preset)
-    gr.on(None, lambda: free_name(queue, "search"), None, name, **QUIET)  # when the page opens
+    offer_presets(queue.runs, made.preset)
+    gr.on(None, lambda: free_name(queue, "search"), None, made.name, **QUIET)  # as the page opens
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """What the tab shows, from top to bottom."""
+
+    preset: gr.Dropdown
+    name: gr.Textbox
+    trials: gr.Slider
+    epochs: gr.Slider
+    start: gr.Button
+    chosen: gr.Dropdown
+    found: gr.HTML
+    importance: gr.HTML
+
+
+def _lay_out(queue: JobQueue) -> _Layout:
+    gr.Markdown(shown("studio_tune_means"))
+    with gr.Row():
+        preset = gr.Dropdown(
+            preset_choices(queue.runs, "en"),
+            value="default",
+            label=shown("studio_start_from"),
+            scale=2,
+        )
+        name = gr.Textbox(
+            free_name(queue, "search"),
+            label=shown("studio_search_name"),
+            scale=2,
+            elem_id="search-name",
+        )
+        trials = gr.Slider(
+            1, 200, 20, step=1, label=shown("studio_trials"), scale=2, elem_id="trials", buttons=[]
+        )
+        epochs = gr.Slider(
+            1,
+            50,
+            10,
+            step=1,
+            label=shown("studio_trial_epochs"),
+            scale=2,
+            elem_id="trial-epochs",
+            buttons=[],
+        )
+    start = gr.Button(shown("studio_queue_search"), variant="primary", elem_id="queue-search")
+    chosen = RunChoice(
+        [], label=shown("studio_search"), info=shown("studio_search_means"), elem_id="search"
+    )
+    found = gr.HTML(elem_id="trials-found")
+    importance = gr.HTML(elem_id="importance")
+    return _Layout(preset, name, trials, epochs, start, chosen, found, importance)
 
 
 def _searches(queue: JobQueue) -> list[str]:
