@@ -95,13 +95,13 @@ def dicom_objects(
         prediction: its answer.
         bundle: the model that gave it.
         threshold: the reader's own; the model's if None.
-        language: of the report's words; its codes are the same in all.
+        language: of the words in both; the report's codes are the same in all.
         keep_identifiers: whether patient and study are named as in the radiograph's header.
 
     Raises:
         UnreadableRadiograph: the header's identifiers cannot be carried over.
     """
-    picture = captioned_overlay(radiograph, prediction, bundle)
+    picture = captioned_overlay(radiograph, prediction, bundle, language=language)
     try:
         with quietly():
             study = _study(content, keep_identifiers=keep_identifiers)

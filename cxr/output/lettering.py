@@ -1,8 +1,9 @@
-"""Words as pictures, where the fonts of PDF itself lack letters, as of names in other scripts."""
+"""Words in pictures: captions, and what the fonts of PDF itself lack letters for."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import cv2
 import numpy as np
@@ -10,6 +11,7 @@ import numpy.typing as npt
 
 _FONT = "sans"  # OpenCV's own, with Latin, Greek, Cyrillic and East Asian letters
 _BASELINE = 0.78  # of a line's height, from its top
+_REGULAR, _BOLD = 400, 700
 
 
 def draw_lines(
@@ -27,17 +29,53 @@ def draw_lines(
     Yields:
         Lines of shape (1.35 `size`, `width`, 3), uint8 RGB.
     """
-    font, weight = cv2.FontFace(_FONT), 700 if bold else 400
-
-    def measure(words: str) -> int:
-        left, _, across, _ = cv2.getTextSize((width, size), words, (0, 0), font, size, weight)
-        return int(left + across)
-
-    for line in _wrap(said, width, measure):
+    weight = _BOLD if bold else _REGULAR
+    for line in _wrap(said, width, partial(_measure, size=size, weight=weight)):
         picture = np.full((round(1.35 * size), width, 3), 255, np.uint8)
         foot = (0, round(_BASELINE * picture.shape[0]))
-        cv2.putText(picture, line, foot, colour, font, size, weight)
+        write_words(picture, line, foot, size=size, colour=colour, weight=weight)
         yield picture
+
+
+def write_words(
+    picture: npt.NDArray[np.uint8],
+    said: str,
+    foot: tuple[int, int],
+    *,
+    size: int,
+    colour: tuple[int, int, int],
+    weight: int = _REGULAR,
+) -> int:
+    """Write one line into a picture.
+
+    Args:
+        picture: RGB, (H, W, 3); it is written into.
+        said: the words; what the font lacks becomes a question mark.
+        foot: column and row at which the line begins, at the feet of its letters.
+        size: of the letters, in pixels.
+        colour: of the letters, RGB.
+        weight: from 100 to 900, as in CSS.
+
+    Returns:
+        The column at which it ends.
+    """
+    cv2.putText(picture, said, foot, colour, cv2.FontFace(_FONT), size, weight)
+    return foot[0] + _measure(said, size=size, weight=weight)
+
+
+def fitting_size(said: str, *, width: int, size: int) -> int:
+    """The size of letters, `size` at most, at which a line is no wider than `width` pixels."""
+    while size > 1 and _measure(said, size=size) > width:
+        size -= 1
+    return size
+
+
+def _measure(said: str, *, size: int, weight: int = _REGULAR) -> int:
+    """The width of a line in pixels."""
+    # Spaces at the end count only before something else.
+    measured = cv2.getTextSize((0, 0), f"{said}|", (0, 0), cv2.FontFace(_FONT), size, weight)
+    ends = cv2.getTextSize((0, 0), "|", (0, 0), cv2.FontFace(_FONT), size, weight)
+    return int(measured[2] - ends[2])
 
 
 def _wrap(said: str, width: int, measure: Callable[[str], int]) -> Iterator[str]:

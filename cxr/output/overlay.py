@@ -13,9 +13,11 @@ import numpy.typing as npt
 
 from cxr.checks import Worth
 from cxr.classifier import Prediction
+from cxr.language import Language
 from cxr.messages import text
 from cxr.model.bundle import Bundle
 from cxr.model.heatmap import MIN_SHOWN
+from cxr.output.lettering import fitting_size, write_words
 from cxr.reading.radiograph import Radiograph
 
 _HEADER = 33  # bytes of a PNG file before its second chunk
@@ -31,6 +33,8 @@ _COLOUR_MAP = cv2.COLORMAP_PLASMA
 _COLOURS = (40, 235)  # of its 256: the ends are too dark, and too bright, to be seen on a lung
 FULL = 0.25  # heat from which a place is coloured in full
 _STRIP = 256  # rows
+_NOTICE_COLOUR, _CAPTION_COLOUR = (251, 191, 36), (226, 232, 240)  # as in answer.js
+_LEAST_WIDTH = 480  # of a caption that can be read
 
 
 def colour_table() -> npt.NDArray[np.uint8]:
@@ -70,7 +74,7 @@ def draw_overlay(
 
 
 def captioned_overlay(
-    radiograph: Radiograph, prediction: Prediction, bundle: Bundle
+    radiograph: Radiograph, prediction: Prediction, bundle: Bundle, *, language: Language = "en"
 ) -> npt.NDArray[np.uint8]:
     """A radiograph with its heatmap and the caption of `with_caption`: RGB, (H, W, 3)."""
     return with_caption(
@@ -78,59 +82,55 @@ def captioned_overlay(
         model=bundle.title,
         worth=prediction.checks.worth,
         in_range=prediction.gate_result.in_range,
+        language=language,
     )
 
 
 def with_caption(
-    picture: npt.NDArray[np.uint8], *, model: str, worth: Worth | None, in_range: bool = True
+    picture: npt.NDArray[np.uint8],
+    *,
+    model: str,
+    worth: Worth | None,
+    in_range: bool = True,
+    language: Language = "en",
 ) -> npt.NDArray[np.uint8]:
     """A picture with a strip below it: what it is, its colours, what they are worth, the model.
+
+    The page's own download has the same strip, which answer.js draws.
 
     Args:
         picture: RGB, (H, W, 3).
         model: its name and version.
         worth: whether the heatmap supports the answer; None if it is not known.
         in_range: whether the radiograph is of a kind that the model was trained on.
+        language: of the strip.
 
     Returns:
-        RGB, higher by the strip.
+        RGB, higher by the strip; black on the right of a picture that is too narrow for it.
     """
-    width = picture.shape[1]
-    scale = max(0.3, width / 900)
-    line = round(34 * scale)
-    margin, thickness = round(10 * scale), max(1, round(scale))
-    strip = np.zeros((3 * line + margin, width, 3), dtype=np.uint8)
-
-    def write(said: str, left: int, row: int, colour: tuple[int, int, int]) -> int:
-        """Where what is written ends."""
-        place = (left, round((row + 0.75) * line))
-        cv2.putText(
-            strip,
-            said,
-            place,
-            cv2.FONT_HERSHEY_SIMPLEX,
-            0.8 * scale,
-            colour,
-            thickness,
-            cv2.LINE_AA,
-        )
-        (long, _), _ = cv2.getTextSize(said, cv2.FONT_HERSHEY_SIMPLEX, 0.8 * scale, thickness)
-        return left + int(long)
-
-    # In English: the font has no accents.
-    write(NOTICE, margin, 0, (255, 200, 0))
-    grey = (220, 220, 220)
-    bar, left = width // 4, write(text("legend_low", "en"), margin, 1, grey) + margin
-    top = line + line // 4
-    shades = np.linspace(0, 255, bar).astype(np.uint8)
-    ramp = strip[top : top + line // 2, left : left + bar]
-    ramp[:] = colour_table()[shades[: ramp.shape[1]]]
-    write(text("legend_high", "en"), left + bar + margin, 1, grey)
-    said = [] if in_range else [text("verdict_OUTSIDE", "en")]
+    height, wide = picture.shape[:2]
+    width = max(wide, _LEAST_WIDTH)
+    line = round(width / 32)
+    strip = np.zeros((round(3.4 * line), width, 3), dtype=np.uint8)
+    margin, bar = line // 2, width // 6
+    disclaimer = text("report_disclaimer", language)
+    said = [text("legend_high", language)]
+    if not in_range:
+        said.append(text("verdict_OUTSIDE", language))
     if worth:
-        said.append(text("evidence_is", "en", word=text(f"worth_{worth}", "en")))
-    write("     ".join([*said, model]), margin, 2, grey)
-    return np.vstack([picture, strip])
+        said.append(text("evidence_is", language, word=text(f"worth_{worth}", language)))
+    low, rest = f"{text('legend_low', language)} ", f" {' · '.join([*said, model])}"
+
+    size = fitting_size(disclaimer, width=width - line, size=line)
+    write_words(strip, disclaimer, (margin, round(1.35 * line)), size=size, colour=_NOTICE_COLOUR)
+    size = fitting_size(low + rest, width=width - line - bar, size=line)
+    foot = round(2.85 * line)
+    left = write_words(strip, low, (margin, foot), size=size, colour=_CAPTION_COLOUR)
+    ramp = strip[round(2.1 * line) : round(2.9 * line), left : left + bar]
+    ramp[:] = colour_table()[np.linspace(0, 255, ramp.shape[1]).astype(np.uint8)]
+    write_words(strip, rest, (left + bar, foot), size=size, colour=_CAPTION_COLOUR)
+    beside = np.zeros((height, width - wide, 3), dtype=np.uint8)
+    return np.vstack([np.hstack([picture, beside]), strip])
 
 
 def shrink(picture: npt.NDArray[Pixel], side: int) -> npt.NDArray[Pixel]:

@@ -181,11 +181,12 @@ const keep = async (kind) => {
   else if (state.source === source) $(".not-kept").textContent = `${cxrRules.asSentence(say(made.problem))} ${cxr.sentences(made.reasons ?? [], say)}`;
 };
 
-// Radiograph and heatmap as the reader has set them, at the radiograph's own size, with a caption below.
+// Radiograph and heatmap as the reader has set them, at the radiograph's own size, with the caption of overlay.py.
 const keepOverlay = () => {
-  const { width, height, stem, model_name: model } = answered();
+  const { height, stem, model_name: model } = answered();
+  const width = Math.max(480, answered().width); // the least at which a caption can be read
   const canvas = document.createElement("canvas");
-  const line = Math.max(14, Math.round(width / 32));
+  const line = Math.round(width / 32);
   [canvas.width, canvas.height] = [width, height + Math.round(3.4 * line)];
   const context = canvas.getContext("2d");
   context.fillRect(0, 0, canvas.width, canvas.height);

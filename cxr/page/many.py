@@ -187,9 +187,14 @@ def _overlay(asked: Any, classifier: Classifier) -> tuple[str, bytes]:
     model = classifier.bundle.title
     worth = asked.get("worth")
     known = worth if worth in WORTHS else None
-    return name, png(
-        with_caption(overlay, model=model, worth=known, in_range=asked.get("in_range") is not False)
+    captioned = with_caption(
+        overlay,
+        model=model,
+        worth=known,
+        in_range=asked.get("in_range") is not False,
+        language="fr" if asked.get("language") == "fr" else "en",
     )
+    return name, png(captioned)
 
 
 def _map(sent: Any) -> npt.NDArray[np.float32]:

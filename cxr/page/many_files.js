@@ -29,7 +29,7 @@ const overlayOf = async (row) => {
   const { map, turns, name, worth, in_range } = row;
   const { overlay, stem } = await cxrFiles.patiently(async () => {
     const { path } = await upload(file);
-    return cxrFiles.reply(server.overlay_of({ path, name, map, turns, worth, in_range }));
+    return cxrFiles.reply(server.overlay_of({ path, name, map, turns, worth, in_range, language: cxr.language }));
   }, ({ busy }) => busy);
   if (!overlay) throw new Error("the server has none");
   const folder = name.slice(0, name.lastIndexOf("/") + 1);

@@ -52,7 +52,11 @@ const agreementPart = ({ agreement, categories }) => {
 };
 const nameOfVerdict = (category) => (category === "UNSURE" ? say("verdict_UNCERTAIN") : nameOf(category));
 
-const labelledPart = ({ labelled }) => {
+const thresholdsOfModel = () => {
+  const { low, threshold, high } = study.items.find(isRead).answer;
+  return { low: cxr.threshold(low), threshold: cxr.threshold(threshold), high: cxr.threshold(high) };
+};
+const labelledPart = ({ labelled, models }) => {
   if (!labelled) return [heading(say("study_labelled")), paragraph(say("study_no_labels"))];
   const row = (title, { sensitivity, specificity, auc, auc_interval: around, unsure }) => [
     title, counted(sensitivity), counted(specificity),
@@ -66,6 +70,7 @@ const labelledPart = ({ labelled }) => {
       ["", say("sensitivity"), say("specificity"), "AUC", say("study_unsure")],
       [row(say("study_alone"), alone), row(say("study_aided"), aided), row(say("study_model"), model),
         row(say("study_model_at_threshold"), forced)]),
+    ...(models.length === 1 ? [paragraph(say("study_thresholds", thresholdsOfModel()))] : []),
     paragraph(say("study_labelled_means"), { class: "hint" }),
     make("div", [rocPlot(labelled), make("div", [
       make("strong", say("study_delong")),

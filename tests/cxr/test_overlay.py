@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cxr.language import LANGUAGES, Language
 from cxr.output.output_folder import stem_of
 from cxr.output.overlay import colour_table, draw_overlay, png, shrink, with_caption
 from cxr.reading.radiograph import Radiograph
@@ -53,13 +54,19 @@ def test_a_picture_file_has_the_colours_of_the_picture() -> None:
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(png(picture)))), picture)
 
 
-def test_the_picture_stays_and_notice_and_scale_stand_below_it() -> None:
-    picture = np.full((100, 800, 3), 51, np.uint8)
-    captioned = with_caption(picture, model="tiny 1", worth="weak")
-    np.testing.assert_array_equal(captioned[:100], picture)
+@pytest.mark.parametrize("width", [60, 480, 800])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_picture_stays_and_notice_and_scale_stand_below_it(
+    width: int, language: Language
+) -> None:
+    picture = np.full((100, width, 3), 51, np.uint8)
+    captioned = with_caption(picture, model="tiny 1", worth="weak", language=language)
+    assert captioned.shape[1] == max(480, width)  # nobody could read what is narrower
+    np.testing.assert_array_equal(captioned[:100, :width], picture)
     strip = captioned[100:]
-    notice = (strip == (255, 200, 0)).all(axis=2)
-    assert notice[: len(strip) // 3].any()  # in a colour of its own, on the first line
+    notice = strip[..., 0] > 3 * strip[..., 2] + 60
+    assert notice[: len(strip) // 2].any()  # orange, on the first line
+    assert not strip[:, -3:].any()  # no word is cut off
     (row,) = {
         int(np.argmax((strip == colour_table()[i]).all(axis=2).any(axis=1))) for i in (0, 255)
     }

@@ -16,6 +16,7 @@ from sklearn.metrics import cohen_kappa_score, roc_auc_score
 
 from cxr import __version__
 from cxr.classifier import Classifier
+from cxr.language import format_threshold
 from cxr.messages import text
 from cxr.reading.radiograph import read_radiograph
 from tests.conftest import PAGE_MARKS
@@ -98,6 +99,9 @@ def test_a_study_of_eight_radiographs_goes_on_after_a_reload(
     expect(results).to_contain_text("gradient.png – Refused")
     expect(results).to_contain_text("After the model's answer you changed 1 reading")
     expect(results).to_contain_text("you were surer of 1 and less sure of 0")
+    points = tiny_classifier.bundle.operating_points
+    decided = f"it says pneumonia from {format_threshold(points.threshold, 'en')}"
+    expect(results).to_contain_text(decided)
     assert not violations(page)
 
     with page.expect_download() as waiting:
