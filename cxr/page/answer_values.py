@@ -6,7 +6,7 @@ import base64
 import hashlib
 import zlib
 from collections.abc import Iterable
-from typing import Any, TypedDict
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from cxr.classifier import Prediction
 from cxr.gate.lungs import Mask
-from cxr.messages import Message, Value
+from cxr.messages import Message
 from cxr.model import expected
 from cxr.model.bundle import Bundle
 from cxr.model.heatmap import MIN_SHOWN
@@ -23,6 +23,15 @@ from cxr.outcome import Outcome
 from cxr.output.output_folder import stem_of
 from cxr.output.overlay import shrink
 from cxr.page.pictures import grey_data_uri
+from cxr.page.sent_values import (
+    Answered,
+    AnswerValue,
+    EvidenceValue,
+    MessageValue,
+    Refused,
+    Unreadable,
+    Window,
+)
 from cxr.reading.acquisition import UNKNOWN
 from cxr.reading.radiograph import Radiograph
 from cxr.reading.stored_levels import WHITE
@@ -34,22 +43,13 @@ _CONTOUR_SIDE = 256
 _LUNG_WINDOW = (1, 99)  # percentiles of the grey levels within the lungs
 _BONE_WINDOW = (55, 99.8)  # percentiles of the whole radiograph, whose bright half holds the bones
 
-Window = tuple[float, float]  # the levels shown black and white, as fractions of all levels
-
-
-class MessageValue(TypedDict):
-    """A `Message` as JSON, for the browser to say in its language."""
-
-    code: str
-    values: dict[str, Value]
-
 
 def message_values(messages: Iterable[Message]) -> list[MessageValue]:
     """Messages as JSON, for the browser to say in its language."""
     return [{"code": message.code, "values": dict(message.values)} for message in messages]
 
 
-def outcome_value(outcome: Outcome, bundle: Bundle) -> dict[str, Any]:
+def outcome_value(outcome: Outcome, bundle: Bundle) -> Answered | Refused | Unreadable:
     """The viewer's state that an outcome leads to."""
     if outcome.answer:
         return {"kind": "answered", **answer_value(*outcome.answer, bundle)}
@@ -59,13 +59,15 @@ def outcome_value(outcome: Outcome, bundle: Bundle) -> dict[str, Any]:
             "kind": "refused",
             "reasons": message_values(outcome.why),
             "picture": None if seen is None else grey_data_uri(shrink(seen, _PICTURE_SIDE)),
-            "checked": outcome.problem is None,  # by the gate, which can err
+            "checked": outcome.problem is None,
         }
-    kind = "too_large" if outcome.too_large else "unreadable"
-    return {"kind": kind, "reasons": message_values(outcome.why)}
+    return {
+        "kind": "too_large" if outcome.too_large else "unreadable",
+        "reasons": message_values(outcome.why),
+    }
 
 
-def answer_value(radiograph: Radiograph, prediction: Prediction, bundle: Bundle) -> dict[str, Any]:
+def answer_value(radiograph: Radiograph, prediction: Prediction, bundle: Bundle) -> AnswerValue:
     """What the viewer needs of one radiograph, upright as it was classified."""
     levels, bits, values = _levels(radiograph, prediction)
     height, width = levels.shape
@@ -84,10 +86,9 @@ def answer_value(radiograph: Radiograph, prediction: Prediction, bundle: Bundle)
         "levels": base64.b64encode(_packed(levels)).decode(),
         "values": values,
         "windows": _windows(levels, bits, mask, radiograph, values),
-        "turned": 90 * turns,  # degrees, anticlockwise
+        "turned": 90 * turns,
         "spacing": _spacing(radiograph, turns, levels.shape),
         "spacing_at_detector": radiograph.acquisition.spacing_at_detector,
-        # How many of the file's pixels lie along the side of one that is sent.
         "shrunk": max(radiograph.shape) / max(levels.shape),
         "map": map_value(prediction, bundle),
         "reference": bundle.heatmap_reference,
@@ -180,7 +181,7 @@ def _windows(
         values: at the lowest and the highest level.
     """
     small = cv2.resize(levels, lungs.shape[::-1], interpolation=cv2.INTER_AREA) / (2**bits - 1)
-    windows = {}
+    windows: dict[str, Window] = {}
     stored = radiograph.stored
     if stored and stored.window and values == (stored.black, stored.white):
         span = stored.white - stored.black
@@ -198,8 +199,7 @@ def _between(shares: npt.NDArray[Any], percentiles: tuple[float, float]) -> Wind
     return float(low), float(max(high, low + 0.02))
 
 
-def _evidence(prediction: Prediction) -> dict[str, Any] | None:
-    """What the browser computes a what-if from; None where the probability follows from no map."""
+def _evidence(prediction: Prediction) -> EvidenceValue | None:
     found = prediction.evidence
     if found is None:
         return None

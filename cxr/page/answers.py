@@ -11,6 +11,7 @@ from cxr.errors import RadiographError
 from cxr.outcome import answer_file
 from cxr.page.answer_values import message_values, outcome_value
 from cxr.page.failures import log_failure
+from cxr.page.sent_values import ViewerState
 from cxr.page.uploads import asked_upload
 from cxr.page.waiting_turns import Busy, Turns
 
@@ -43,7 +44,7 @@ class Answers:
             return self._cases[case], self._cases[case].name
         return asked_upload(asked)
 
-    def answer_one(self, asked: Any) -> dict[str, Any]:
+    def answer_one(self, asked: Any) -> ViewerState:
         """The state that a file leads to, with all that the browser needs to show it."""
         try:
             path, name = self.source_of(asked if isinstance(asked, dict) else {})

@@ -15,6 +15,7 @@ import gradio as gr
 from cxr.model.heatmap import MIN_SHOWN
 from cxr.output.overlay import FULL, colour_table
 from cxr.page.answers import Answers
+from cxr.page.sent_values import ViewerState
 from cxr.reading.radiograph import MAX_BYTES
 
 _FOLDER = Path(__file__).parent
@@ -45,7 +46,7 @@ def create_desk(
         props: more values for the scripts.
     """
 
-    def answer_one(asked: Any) -> dict[str, Any]:  # Gradio takes functions, no methods
+    def answer_one(asked: Any) -> ViewerState:  # Gradio takes functions, no methods
         return answers.answer_one(asked)
 
     html = _read(template).replace("<!-- desk.html -->", _read("desk.html"))

@@ -28,6 +28,7 @@ from cxr.output.overlay import draw_overlay, png, shrink, with_caption
 from cxr.page.answer_values import map_value, message_values
 from cxr.page.failures import log_failure
 from cxr.page.pictures import thumbnail
+from cxr.page.sent_values import AnsweredRow, Row, ShownRow, UnansweredRow
 from cxr.page.uploads import asked_upload
 from cxr.page.waiting_turns import Busy, Turns
 from cxr.reading.radiograph import MAX_BYTES, Radiograph, read_radiograph
@@ -37,8 +38,6 @@ _SCRIPTS = ("many.js", "many_table.js", "many_files.js")
 _THUMBNAIL_SIDE = 144
 _OVERLAY_SIDE = 1200
 _MAX_MAP_SIDE = 256
-
-Row = dict[str, Any]
 
 _WALK = """
 <nav data-t-label="walk" hidden>
@@ -135,7 +134,7 @@ def _row(asked: Any, classifier: Classifier) -> Row:
         return _unanswered("error", [Message("failed")])
 
 
-def _outcome_row(outcome: Outcome, classifier: Classifier) -> Row:
+def _outcome_row(outcome: Outcome, classifier: Classifier) -> AnsweredRow | ShownRow:
     seen = outcome.radiograph.pixels if outcome.radiograph else outcome.picture
     picture = None if seen is None else thumbnail(seen, _THUMBNAIL_SIDE)
     if outcome.answer is None:
@@ -143,7 +142,7 @@ def _outcome_row(outcome: Outcome, classifier: Classifier) -> Row:
     _, prediction = outcome.answer
     points = prediction.operating_points
     return {
-        "status": outcome.status,
+        "status": "ok",
         "probability": prediction.probability,
         "worth": prediction.checks.worth,
         "in_range": prediction.gate_result.in_range,
@@ -160,7 +159,7 @@ def _outcome_row(outcome: Outcome, classifier: Classifier) -> Row:
     }
 
 
-def _unanswered(status: Status, why: Iterable[Message]) -> Row:
+def _unanswered(status: Status, why: Iterable[Message]) -> UnansweredRow:
     return {"status": status, "probability": None, "messages": message_values(why)}
 
 

@@ -1,0 +1,182 @@
+"""The documents that the browser is sent: what became of a file, for viewer and list."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypedDict
+
+from cxr.checks import Worth
+from cxr.messages import Value
+from cxr.model.expected import Elsewhere
+from cxr.outcome import Status
+
+Window = tuple[float, float]  # the levels shown black and white, as fractions of all levels
+
+
+class MessageValue(TypedDict):
+    """A `Message`, for the browser to say in its language."""
+
+    code: str
+    values: dict[str, Value]
+
+
+class Contour(TypedDict):
+    """Where the heatmap is at least as strong as a level: an SVG path in fractions of the sides."""
+
+    level: float
+    outline: str
+
+
+class EvidenceValue(TypedDict):
+    """What the logit follows from, so that the browser can tell it without some of the places.
+
+    Keys:
+        evidence, weights: of `EvidenceMap`, row by row.
+        sharpness: of `pool_evidence`.
+    """
+
+    evidence: list[float]
+    weights: list[float]
+    sharpness: float
+
+
+class AnswerValue(TypedDict):
+    """What the viewer needs of one radiograph, upright as it was classified.
+
+    Keys:
+        id: digest of its levels.
+        name, stem: of its file, with and without the ending.
+        is_dicom: whether the file is DICOM.
+        width, height: in pixels, as it is sent.
+        bits: of a level, 8 or 16.
+        levels: the pixels, packed by `answer_values`, in base64.
+        values: the file's own values at the lowest and the highest level.
+        windows: to choose from, by name; the first is shown at first.
+        turned: degrees, anticlockwise, that set it upright.
+        spacing: millimetres between rows and between columns; None where the header has none.
+        spacing_at_detector: whether these are of the detector, where the chest is magnified.
+        shrunk: how many of the file's pixels lie along the side of one that is sent.
+        map: the evidence (h, w) on the heatmap's scale; 1 is full heat.
+        reference: the evidence that becomes 1.
+        evidence: what the logit follows from; None where it follows from no map.
+        contours: of the heatmap, weakest first.
+        lungs: outlines, an SVG path in fractions of the sides.
+        worth, why, regions: of `Checks`.
+        in_range: whether the radiograph is of a kind that the model was trained on.
+        probability: of pneumonia.
+        model, model_name: digest and title of the model.
+        operating_points: of the model, each with its rates and their intervals.
+        source: on what they were measured; ``text`` alone where no counts are known.
+        elsewhere, by_kind: see `cxr.model.expected`.
+        warnings: of the gate.
+        checks: what the heatmap is worth, in words.
+        variants: probabilities of single views.
+    """
+
+    id: str
+    name: str
+    stem: str
+    is_dicom: bool
+    width: int
+    height: int
+    bits: int
+    levels: str
+    values: tuple[float, float]
+    windows: dict[str, Window]
+    turned: int
+    spacing: tuple[float, float] | None
+    spacing_at_detector: bool
+    shrunk: float
+    map: list[list[float]]
+    reference: float
+    evidence: EvidenceValue | None
+    contours: list[Contour]
+    lungs: str
+    worth: Worth
+    why: str
+    regions: tuple[float, float, float]
+    in_range: bool
+    probability: float
+    model: str
+    model_name: str
+    operating_points: dict[str, Any]
+    source: dict[str, int] | dict[str, str]
+    elsewhere: Elsewhere | None
+    by_kind: dict[str, float] | None
+    warnings: list[MessageValue]
+    checks: list[MessageValue]
+    variants: list[float]
+
+
+class Answered(AnswerValue):
+    """The viewer's state after an answer."""
+
+    kind: Literal["answered"]
+
+
+class Refused(TypedDict):
+    """The viewer's state after a refusal.
+
+    Keys:
+        reasons: why.
+        picture: what was refused, a data URI; None where nothing can be shown.
+        checked: whether the gate refused it, which can err, and not the file's own header.
+    """
+
+    kind: Literal["refused"]
+    reasons: list[MessageValue]
+    picture: str | None
+    checked: bool
+
+
+class Unreadable(TypedDict):
+    """The viewer's state after a file that cannot be read."""
+
+    kind: Literal["unreadable", "too_large"]
+    reasons: list[MessageValue]
+
+
+class NoAnswer(TypedDict):
+    """The viewer's state where the server has no answer: now, or because of a fault of its own."""
+
+    kind: Literal["busy", "failed"]
+
+
+ViewerState = Answered | Refused | Unreadable | NoAnswer
+
+
+class UnansweredRow(TypedDict):
+    """A row of the list without an answer; `messages` say why."""
+
+    status: Status
+    probability: None
+    messages: list[MessageValue]
+
+
+class ShownRow(UnansweredRow):
+    """The same with a picture of what was refused, a data URI, where there is one."""
+
+    thumbnail: str | None
+
+
+class AnsweredRow(TypedDict):
+    """A row of the list with its answer; the keys are those of `AnswerValue`.
+
+    Keys:
+        messages: warnings of the gate.
+        turns: quarter turns, anticlockwise, that set the radiograph upright.
+        operating_points: the three thresholds.
+    """
+
+    status: Literal["ok"]
+    probability: float
+    worth: Worth
+    in_range: bool
+    messages: list[MessageValue]
+    thumbnail: str | None
+    map: list[list[float]]
+    turns: int
+    model: str
+    operating_points: dict[str, float]
+
+
+Row = AnsweredRow | ShownRow | UnansweredRow
