@@ -18,7 +18,7 @@ from cxr.messages import Message
 from cxr.model import expected
 from cxr.model.bundle import Bundle
 from cxr.model.heatmap import MIN_SHOWN
-from cxr.model.operating_points import OperatingPoints
+from cxr.model.operating_points import OperatingPoint, OperatingPoints
 from cxr.outcome import Outcome
 from cxr.output.output_folder import stem_of
 from cxr.output.overlay import shrink
@@ -26,8 +26,11 @@ from cxr.page.pictures import grey_data_uri
 from cxr.page.sent_values import (
     Answered,
     AnswerValue,
+    CountedRates,
+    ElsewhereValue,
     EvidenceValue,
     MessageValue,
+    PointsValue,
     Refused,
     Unreadable,
     Window,
@@ -105,10 +108,10 @@ def answer_value(radiograph: Radiograph, prediction: Prediction, bundle: Bundle)
         "probability": prediction.probability,
         "model": bundle.sha256,
         "model_name": bundle.title,
-        "operating_points": _with_fractions(prediction.operating_points),
+        "operating_points": _points(prediction.operating_points),
         "source": expected.measured_on(bundle.evaluation)
         or {"text": prediction.operating_points.source},
-        "elsewhere": expected.elsewhere(bundle.evaluation),
+        "elsewhere": _elsewhere(bundle),
         "by_kind": expected.sensitivity_by_kind(bundle.evaluation),
         "warnings": message_values(prediction.gate_result.warnings),
         "checks": message_values(checks.of_evidence()),
@@ -210,14 +213,34 @@ def _evidence(prediction: Prediction) -> EvidenceValue | None:
     }
 
 
-def _with_fractions(points: OperatingPoints) -> dict[str, Any]:
-    """As JSON, with the sensitivity and specificity of each point and their intervals."""
-    document = points.to_json()
-    for point, values in zip(points.curve, document["curve"], strict=True):
-        values["sensitivity"], values["specificity"] = point.sensitivity, point.specificity
-        values["sensitivity_interval"] = point.sensitivity_interval()
-        values["specificity_interval"] = point.specificity_interval()
-    return document
+def _points(points: OperatingPoints) -> PointsValue:
+    return {
+        "threshold": points.threshold,
+        "high_sensitivity": points.high_sensitivity,
+        "high_specificity": points.high_specificity,
+        "temperature": points.temperature,
+        "curve": list(map(_counted, points.curve)),
+    }
+
+
+def _elsewhere(bundle: Bundle) -> ElsewhereValue | None:
+    known = expected.elsewhere(bundle.evaluation)
+    if known is None:
+        return None
+    counted = list(map(_counted, expected.elsewhere_points(bundle.evaluation)))
+    return {"images": known["images"], "curve": counted or known["curve"]}
+
+
+def _counted(point: OperatingPoint) -> CountedRates:
+    return {
+        **expected.rates(point),
+        "true_positives": point.true_positives,
+        "false_negatives": point.false_negatives,
+        "true_negatives": point.true_negatives,
+        "false_positives": point.false_positives,
+        "sensitivity_interval": point.sensitivity_interval(),
+        "specificity_interval": point.specificity_interval(),
+    }
 
 
 def _scaled(found: npt.NDArray[np.float32], bundle: Bundle) -> npt.NDArray[np.float32]:

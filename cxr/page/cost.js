@@ -6,10 +6,14 @@ const measuredAt = (curve, at) => {
   const found = curve && cxrRules.nearestPoint(curve, at);
   return found && Math.abs(found.threshold - at) < 0.006 ? found : null;
 };
-// What was measured at the two thresholds between which the model leaves a verdict uncertain; null where nothing was.
-const measuredByRule = (curve) => {
+// The same at the two thresholds between which the model leaves a verdict uncertain.
+const measuredAtEnds = (curve) => {
   const both = [measuredAt(curve, points().high_sensitivity), measuredAt(curve, points().high_specificity)];
-  return both.every(Boolean) ? cxrRules.byRule(...both) : null;
+  return both.every(Boolean) ? both : null;
+};
+const measuredByRule = (curve) => {
+  const both = measuredAtEnds(curve);
+  return both && cxrRules.byRule(...both);
 };
 
 const showCost = (at) => {
@@ -22,6 +26,7 @@ const showCost = (at) => {
   const prevalence = state.prevalence / 100;
   if (byRule) showRule(prevalence);
   else showAt(cxrRules.nearestPoint(points().curve, at), measuredAt(measured?.curve, at), prevalence);
+  showCounts(byRule ? null : at);
   const { by_kind: kinds } = answered();
   $("p.kinds").textContent = kinds ? say("by_kind", {
     threshold: cxr.threshold(points().threshold),
@@ -32,6 +37,39 @@ const showCost = (at) => {
   $(".source").textContent = say("source", { measured: source });
   const input = $(".prevalence input");
   if (document.activeElement !== input) input.value = state.prevalence;
+};
+
+// --- The counts behind the fractions, with their intervals ------------------------------------------------------
+
+// At a threshold, or by the model's rule (null). Some models were measured elsewhere without counts.
+const showCounts = (at) => {
+  const elsewhere = answered().elsewhere?.curve;
+  const [there, all] = at === null
+    ? [elsewhere ? countsByRule(elsewhere) : "", countsByRule(points().curve)]
+    : [countsAt(measuredAt(elsewhere, at)), countsAt(cxrRules.nearestPoint(points().curve, at))];
+  $("p.counted-elsewhere").textContent = there && `${cxrRules.asSentence(say("cost_elsewhere"))} ${there}`;
+  $("p.counted").textContent = there ? `${cxrRules.asSentence(say("cost_all"))} ${all}` : all;
+};
+const interval = ([low, high]) => say("interval", { low: cxr.percent(low), high: cxr.percent(high) });
+const isCounted = (point) => point?.true_positives !== undefined;
+
+const countsAt = (point) => (isCounted(point) ? [
+  [say("sensitivity_means", { count: point.true_positives, all: point.true_positives + point.false_negatives }),
+    point.sensitivity_interval],
+  [say("specificity_means", { count: point.true_negatives, all: point.true_negatives + point.false_positives }),
+    point.specificity_interval],
+].map(([said, ends]) => `${cxrRules.asSentence(said)} ${interval(ends)}`).join(" ") : "");
+
+// Those who get the verdict that is wrong for them.
+const countsByRule = (curve) => {
+  const [low, high] = measuredAtEnds(curve) ?? [];
+  if (!isCounted(low)) return "";
+  const counted = (of, count, others, ends) =>
+    `${of} ${say("rule_count", { count, all: count + others })} ${interval(ends.map((end) => 1 - end).reverse())}`;
+  return [
+    counted(say("rule_missed"), low.false_negatives, low.true_positives, low.sensitivity_interval),
+    counted(say("rule_alarms"), high.false_positives, high.true_negatives, high.specificity_interval),
+  ].join(" ");
 };
 
 // --- The model's rule: three verdicts ------------------------------------------------------------------------
@@ -48,15 +86,6 @@ const showRule = (prevalence) => {
     }
   }
   $(".elsewhere-only").textContent = elsewhere ? "" : onlyAt(answered().elsewhere);
-  const [low, high] = [points().high_sensitivity, points().high_specificity]
-    .map((at) => cxrRules.nearestPoint(points().curve, at));
-  const interval = (ends) => say("interval", { low: cxr.percent(ends[0]), high: cxr.percent(ends[1]) });
-  const counted = (of, count, others, ends) => (all
-    ? `${of} ${say("rule_count", { count, all: count + others })} ${interval(ends.map((end) => 1 - end).reverse())}` : "");
-  $("p.sensitivity").textContent = counted(
-    say("rule_missed"), low.false_negatives, low.true_positives, low.sensitivity_interval);
-  $("p.specificity").textContent = counted(
-    say("rule_alarms"), high.false_positives, high.true_negatives, high.specificity_interval);
   const sayThousand = (of, rates) => (rates
     ? `${of} ${say("rule_thousand", thousandByRule(rates, prevalence))}` : "");
   $(".expected").textContent = sayThousand(say("rule_elsewhere"), elsewhere);
@@ -89,14 +118,6 @@ const showAt = (point, elsewhere, prevalence) => {
     $(`td.all.${name}`).textContent = cxr.percent(point[name]);
   }
   $(".elsewhere-only").textContent = elsewhere ? "" : onlyAt(answered().elsewhere);
-  const counted = (name, [low, high], count, all) => {
-    const interval = say("interval", { low: cxr.percent(low), high: cxr.percent(high) });
-    $(`p.${name}`).textContent = `${cxrRules.asSentence(say(`${name}_means`, { count, all }))} ${interval}`;
-  };
-  counted("sensitivity", point.sensitivity_interval, point.true_positives,
-    point.true_positives + point.false_negatives);
-  counted("specificity", point.specificity_interval, point.true_negatives,
-    point.true_negatives + point.false_positives);
   const valuesOf = (rates) => {
     const [ppv, npv] = cxrRules.predictiveValues(rates, prevalence).map((value) => cxr.percent(value));
     return { ...cxrRules.ofThousand(rates, prevalence), ppv, npv };

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypedDict
+from collections.abc import Sequence
+from typing import Literal, TypedDict
 
 from cxr.checks import Worth
 from cxr.messages import Value
-from cxr.model.expected import Elsewhere
+from cxr.model.expected import Rates
+from cxr.model.operating_points import Interval
 from cxr.outcome import Status
 
 Window = tuple[float, float]  # the levels shown black and white, as fractions of all levels
@@ -24,6 +26,34 @@ class Contour(TypedDict):
 
     level: float
     outline: str
+
+
+class CountedRates(Rates):
+    """Rates with the counts behind them, of `OperatingPoint`, and their intervals."""
+
+    true_positives: int
+    false_negatives: int
+    true_negatives: int
+    false_positives: int
+    sensitivity_interval: Interval
+    specificity_interval: Interval
+
+
+class PointsValue(TypedDict):
+    """What the browser needs of `OperatingPoints`."""
+
+    threshold: float
+    high_sensitivity: float
+    high_specificity: float
+    temperature: float
+    curve: list[CountedRates]
+
+
+class ElsewhereValue(TypedDict):
+    """Figures on radiographs acquired differently; rates alone where no counts are known."""
+
+    images: int
+    curve: Sequence[Rates]
 
 
 class EvidenceValue(TypedDict):
@@ -64,9 +94,10 @@ class AnswerValue(TypedDict):
         in_range: whether the radiograph is of a kind that the model was trained on.
         probability: of pneumonia.
         model, model_name: digest and title of the model.
-        operating_points: of the model, each with its rates and their intervals.
+        operating_points: of the model.
         source: on what they were measured; ``text`` alone where no counts are known.
-        elsewhere, by_kind: see `cxr.model.expected`.
+        elsewhere: what to expect there; None where nothing was measured.
+        by_kind: see `cxr.model.expected.sensitivity_by_kind`.
         warnings: of the gate.
         checks: what the heatmap is worth, in words.
         variants: probabilities of single views.
@@ -98,9 +129,9 @@ class AnswerValue(TypedDict):
     probability: float
     model: str
     model_name: str
-    operating_points: dict[str, Any]
+    operating_points: PointsValue
     source: dict[str, int] | dict[str, str]
-    elsewhere: Elsewhere | None
+    elsewhere: ElsewhereValue | None
     by_kind: dict[str, float] | None
     warnings: list[MessageValue]
     checks: list[MessageValue]

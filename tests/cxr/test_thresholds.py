@@ -37,12 +37,9 @@ def test_sliders_answer_in_the_browser_alone(
         low, high = at.sensitivity_interval()
         expect(page.locator(".cost td.all.sensitivity")).to_have_text(f"{at.sensitivity:.1%}")
         expect(page.locator(".cost.rule")).to_be_hidden()
-        expect(page.locator("p.sensitivity")).to_contain_text(f"{low:.1%}–{high:.1%}")
-        for name, count in (
-            ("sensitivity", at.true_positives),
-            ("specificity", at.true_negatives),
-        ):
-            expect(page.locator(f"p.{name}")).to_contain_text(f"{count} of 100 ")
+        expect(page.locator("p.counted")).to_contain_text(f"{low:.1%}–{high:.1%}")
+        for count in (at.true_positives, at.true_negatives):
+            expect(page.locator("p.counted")).to_contain_text(f"{count} of 100 ")
     page.locator(".reset").click()
     expect(page.locator(".threshold-control output")).to_have_text("40% and 70% (the model's)")
     label = EN[f"verdict_{points.verdict(probability)}"]
@@ -74,9 +71,20 @@ def test_what_to_expect_elsewhere_follows_the_slider_where_it_was_measured(
             expect(said).to_contain_text("the 200 radiographs of the data set")
             cells = page.locator(".cost.rule .elsewhere td")
             found = [cells.all_inner_texts()]
+            page.locator(".counts summary").click()
+            counted = page.locator("p.counted-elsewhere")
+            by_rule = counted.inner_text()
             set_slider(page, ".threshold", 0.8)
             cells = page.locator(".cost.at tbody .elsewhere")
             columns.append([*found, cells.all_inner_texts()])
+            if bundle is bundles[0]:
+                low, high = points.at(0.2).sensitivity_interval()
+                missed = f"said to be normal: 10 of 100. 95% confidence interval: {1 - high:.1%}"
+                assert missed in by_rule
+                expect(counted).to_contain_text("Acquired differently. 70 of 100 radiographs with")
+            else:
+                assert by_rule == ""
+                expect(counted).to_be_empty()
             only = page.locator(".elsewhere-only").inner_text()
             assert only == (
                 ""
@@ -117,9 +125,9 @@ def test_by_the_models_rule_figures_are_of_its_three_verdicts(page: Page, image_
     expect(cells).to_have_text(["65.0%", "15.0%", "20.0%", "30.0%", "30.0%", "40.0%"])
     expect(page.locator(".cost.at")).to_be_hidden()
     page.locator(".counts summary").click()
-    expect(page.locator("p.sensitivity")).to_contain_text("said to be normal: 20 of 100.")
-    expect(page.locator("p.sensitivity")).to_contain_text("13.3%–28.9%")
-    expect(page.locator("p.specificity")).to_contain_text("said to be pneumonia: 30 of 100.")
+    expect(page.locator("p.counted")).to_contain_text("said to be normal: 20 of 100.")
+    expect(page.locator("p.counted")).to_contain_text("13.3%–28.9%")
+    expect(page.locator("p.counted")).to_contain_text("said to be pneumonia: 30 of 100.")
     page.locator(".change-prevalence").click()
     page.locator(".prevalence input").fill("30")
     said = page.locator(".frequencies")
