@@ -74,3 +74,8 @@ class Preprocessing:
             deviation = middle.std(axis=(1, 2), keepdims=True)
             images = (images - mean) / np.maximum(deviation, np.float32(1e-3))
         return images[..., np.newaxis]
+
+
+def lung_preprocessing(size: int) -> Preprocessing:
+    """How radiographs are prepared for the gate's lung network of this size."""
+    return Preprocessing(size=size, intensity="standardized")

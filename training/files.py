@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 from cxr.errors import RunError, not_written
@@ -33,9 +34,9 @@ def write_atomically(path: Path, save: Callable[[Path], object]) -> None:
     Raises:
         RunError: it cannot be written; the file that was there stays.
     """
-    # Keras wants names that end in .weights.h5, so "partial" is put in front. The process id keeps
-    # several processes that write the same report apart.
-    partial = path.with_name(f"{_PARTIAL}{os.getpid()}-{path.name}")
+    # Keras wants names that end in .weights.h5, so "partial" is put in front. Process and
+    # thread keep those apart that write the same report.
+    partial = path.with_name(f"{_PARTIAL}{os.getpid()}-{get_ident()}-{path.name}")
     _remove_left_overs(path.parent, f"{_PARTIAL}*-{glob.escape(path.name)}")
     try:
         save(partial)

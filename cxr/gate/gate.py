@@ -25,7 +25,7 @@ from cxr.gate.rules import (
     image_reasons,
     name_few_levels,
 )
-from cxr.preprocessing import Preprocessing
+from cxr.preprocessing import Preprocessing, lung_preprocessing
 from cxr.reading.radiograph import Radiograph
 
 
@@ -55,7 +55,7 @@ class Gate:
     @property
     def preprocessing(self) -> Preprocessing:
         """How radiographs are prepared for the lung network."""
-        return Preprocessing(size=self.saved.network.size)
+        return lung_preprocessing(self.saved.network.size)
 
     def check(self, radiograph: Radiograph) -> GateResult:
         """Accept or refuse one image.
@@ -63,16 +63,15 @@ class Gate:
         Raises:
             BundleError: the graph fails.
         """
-        image = self.preprocessing.resize(radiograph)
-        reasons = file_reasons(radiograph)
-        measured = self._measure(image[np.newaxis])[0]
-        correction = Correction()
-        if not reasons and not (self._accepts(measured) and measured.frontal >= FRONTAL_CERTAIN):
-            measured, correction = self._correct(image, measured)
         # Where the file says by itself that it is something else, the network's guesses would only
         # contradict it.
-        reasons = reasons or name_few_levels(image_reasons(measured, self.saved.limits), radiograph)
-        if reasons:
+        if reasons := file_reasons(radiograph):
+            return GateResult(reasons=tuple(reasons))
+        image = self.preprocessing.resize(radiograph)
+        measured, correction = self._measure(image[np.newaxis])[0], Correction()
+        if not (self._accepts(measured) and measured.frontal >= FRONTAL_CERTAIN):
+            measured, correction = self._correct(image, measured)
+        if reasons := name_few_levels(image_reasons(measured, self.saved.limits), radiograph):
             return GateResult(reasons=tuple(reasons))
         warnings = answer_warnings(radiograph, measured, correction, self.saved.limits)
         return GateResult(warnings=tuple(warnings), correction=correction, lungs=measured.lungs)

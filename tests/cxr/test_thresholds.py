@@ -78,7 +78,7 @@ def test_what_to_expect_elsewhere_follows_the_slider_where_it_was_measured(
             cells = page.locator(".cost.at tbody .elsewhere")
             columns.append([*found, cells.all_inner_texts()])
             if bundle is bundles[0]:
-                low, high = points.at(0.2).sensitivity_interval()
+                _, high = points.at(0.2).sensitivity_interval()
                 missed = f"said to be normal: 10 of 100. 95% confidence interval: {1 - high:.1%}"
                 assert missed in by_rule
                 expect(counted).to_contain_text("Acquired differently. 70 of 100 radiographs with")

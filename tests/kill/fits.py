@@ -18,6 +18,7 @@ from training.fitting.run_folder import RunFolder
 from training.fitting.tuning import tune
 from training.gate.make import make_gate
 from training.sharing.bundle import write_bundle
+from training.sharing.model_figures import on_validation
 from training.validation.cross_validation import cross_validate
 from training.validation.folds import Plan, divide
 
@@ -27,7 +28,8 @@ def fit_run(data: Path, out: Path) -> None:
     splits, run = load_splits(QUICK_FIT, data), RunFolder(out)
     run.start(QUICK_FIT, data, splits)
     network = fit(QUICK_FIT, splits, run)
-    write_bundle(QUICK_FIT, splits, network, run, name="killed", version="1")
+    measured = on_validation(QUICK_FIT, splits.validation, network, run)
+    write_bundle(QUICK_FIT, splits, network, run, name="killed", version="1", measured=measured)
 
 
 def fit_folds(data: Path, out: Path) -> None:

@@ -12,7 +12,8 @@ import pytest
 from cxr.errors import DatasetError
 from cxr.model.bundle import Bundle
 from cxr.model.operating_points import wilson_interval
-from training.metrics.localization import (
+from training.validation.adults_check import measure_adults
+from training.validation.localization import (
     agreement,
     control,
     detection,
@@ -20,7 +21,6 @@ from training.metrics.localization import (
     locality,
     to_heatmaps,
 )
-from training.validation.adults_check import measure_adults
 
 SIDE = 32
 

@@ -261,6 +261,8 @@ def test_another_plan_in_the_same_folder_is_refused(
     options = [*fit_options, "--out", str(cross_validation)]
     assert main(["cross-validate", *options, "--folds", "4"]) == 2
     assert "with another folds_sha256, plan" in capsys.readouterr().err
+    assert main(["cross-validate", *options, "--epochs", "7"]) == 2
+    assert "with another epochs." in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

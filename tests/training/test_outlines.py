@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from cxr.errors import DatasetError
+from cxr.errors import DatasetError, UnreadableRadiograph
 from cxr.preprocessing import Preprocessing
 from training.data.dataset import read_folder
 from training.data.outlines import (
@@ -202,6 +203,22 @@ def test_images_beyond_the_folder_come_along_and_copies_do_not(
     assert found.labels.tolist() == [0, 1]
     assert found.lungs is not None
     assert found.lungs[0, 0, 0] == 1
+
+
+def test_a_damaged_image_beyond_the_folder_is_named_or_left_out(
+    chest_images: Path, tables: Path
+) -> None:
+    records, _ = read_folder(chest_images)
+    (tables / "damaged.png").write_bytes(b"no picture")
+    cv2.imwrite(str(tables / "adult.png"), np.zeros((48, 48), np.uint8))
+    rows = ("damaged.png,mask.png,normal", "adult.png,mask.png,normal")
+    table = write(tables, "adults.csv", "image,lung_mask,label", *rows)
+    size = Preprocessing(size=SIZE)
+    with pytest.raises(UnreadableRadiograph, match=re.escape(str(tables / "damaged.png"))):
+        read_extra([table], chest_images, records, size)
+    found = read_extra([table], chest_images, records, size, skip_unreadable=True)
+    assert found is not None
+    assert [record.path for record in found.records] == ["adult.png"]
 
 
 def test_images_that_a_fit_leaves_out_do_not_come_back_by_a_table(

@@ -88,3 +88,19 @@ def test_borders_and_crops_have_the_size_they_say() -> None:
         202,
         180,
     ]
+
+
+@pytest.mark.parametrize("name", ["noise", "JPEG", "blur"])
+def test_large_images_are_changed_as_much_as_small_ones(name: str) -> None:
+    """A network sees both at its own size."""
+    small = image(224)
+    large = cv2.resize(small, (1120, 1120), interpolation=cv2.INTER_CUBIC)
+
+    def seen(picture: np.ndarray) -> np.ndarray:
+        return cv2.resize(picture, (96, 96), interpolation=cv2.INTER_AREA)
+
+    def effect(picture: np.ndarray) -> float:
+        changed = change(strengths(name)[1], picture)
+        return float(np.sqrt(np.mean((seen(changed) - seen(picture)) ** 2)))
+
+    assert effect(large) == pytest.approx(effect(small), rel=0.25)

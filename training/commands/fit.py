@@ -26,7 +26,6 @@ from training.commands.options import (
 if TYPE_CHECKING:
     import keras
 
-    from cxr.model.bundle import Bundle
     from training.data.images import Split
     from training.fitting.config import TrainingConfig
 
@@ -106,9 +105,14 @@ def run(options: argparse.Namespace) -> int:
         )
         return 0
     from training.sharing.bundle import write_bundle
+    from training.sharing.model_figures import by_cross_validation, on_validation
 
     if config.network.architecture == "evidence":
         _check_heatmaps(network, config, options, splits.validation)
+    if estimate:
+        measured = by_cross_validation(estimate)
+    else:
+        measured = on_validation(config, splits.validation, network, folder)
     bundle = write_bundle(
         config,
         splits,
@@ -116,11 +120,14 @@ def run(options: argparse.Namespace) -> int:
         folder,
         name=options.name,
         version=options.model_version,
+        measured=measured,
         credit=options.credit,
-        estimate=estimate,
     )
-    if estimate is None:
-        _write_mistakes(options, bundle, splits.validation, network)
+    if measured.log_odds is not None:
+        from training.validation.mistakes import write_bundle_mistakes
+
+        images = splits.validation.records
+        write_bundle_mistakes(options.out, bundle, options.data, images, measured.log_odds)
     print((bundle.folder / "README.md").read_text(encoding="utf-8"))
     print(f"Bundle: {bundle.folder}\nTry it: python app.py --model {bundle.folder}")
     return 0
@@ -152,18 +159,3 @@ def _check_heatmaps(
         )
         return
     print(check_against_floor(network, config, held_out, required=bool(options.cross_validation)))
-
-
-def _write_mistakes(
-    options: argparse.Namespace, bundle: Bundle, validation: Split, network: keras.Model
-) -> None:
-    """Write the worst mistakes on the images that were held out of this training."""
-    from training.fitting.prediction import predict_logits
-    from training.metrics.calibration import calibrate
-    from training.validation.mistakes import write_bundle_mistakes
-
-    logits = predict_logits(
-        network, validation.images, bundle.preprocessing, flip_tta=bundle.flip_tta
-    )
-    calibrated = calibrate(logits, bundle.operating_points)
-    write_bundle_mistakes(options.out, bundle, options.data, validation.records, calibrated)

@@ -147,7 +147,8 @@ def load_images(
     if failures and not skip_unreadable:
         raise DatasetError(
             f"{root}: {len(failures)} of {len(records)} files cannot be read (listed above; the "
-            f"first: {failures[0]}) Repair or remove them, or pass --skip-unreadable."
+            f"first: {failures[0]}) Repair or remove them; fit, tune, cross-validate and evaluate "
+            "leave them out with --skip-unreadable."
         )
     images, kept = [], []
     for result, record in zip(loaded, records, strict=True):

@@ -43,8 +43,8 @@ def read_labelled(data: Path, *, positive: str | None = None) -> tuple[Path, lis
 def _of_folder(data: Path) -> list[Record]:
     if not any((data / name).is_dir() for name in CLASS_NAMES):
         splits = [path.name for path in data.iterdir() if (path / CLASS_NAMES[0]).is_dir()]
-        # The last in the alphabet: train rather than test.
-        hint = f" Did you mean {data / max(splits)}?" if splits else ""
+        likeliest = "train" if "train" in splits else min(splits, default=None)
+        hint = f" Did you mean {data / likeliest}?" if likeliest else ""
         raise DatasetError(f"{data}: has neither {' nor '.join(CLASS_NAMES)} in it.{hint}")
     records = told_apart(read_split(data, split=data.name))
     require_both_classes(data.parent, (data.name,), (record.label for record in records))

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from cxr.errors import UnreadableRadiograph
 from cxr.gate.lungs import LungReading, lung_fields
 from cxr.messages import Message
-from cxr.preprocessing import Preprocessing
+from cxr.preprocessing import lung_preprocessing
 from training.data.images import Outlines, StoredImages
 
 # What a lung network answers for images (N, S, S, 1), normalised: its outputs by name.
@@ -60,7 +60,7 @@ def compute_lungs(
         images: (N, S, S) in [0, 1].
         flip_tta: average the lungs over each image and its mirror image; nothing else.
     """
-    preprocessing = Preprocessing(size=images.shape[1])
+    preprocessing = lung_preprocessing(images.shape[1])
     answers = []
     for start in range(0, len(images), _BATCH):
         batch = preprocessing.normalize(images[start : start + _BATCH].astype(np.float32))

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 from tqdm import tqdm
 
-from cxr.errors import DatasetError
+from cxr.errors import DatasetError, RadiographError, for_terminal
 from cxr.gate.gate import Gate
 from cxr.preprocessing import Preprocessing
 from cxr.reading.radiograph import read_radiograph
@@ -82,7 +82,12 @@ def read_outlines(
 
 
 def read_extra(
-    tables: Sequence[Path], root: Path, records: Sequence[Record], preprocessing: Preprocessing
+    tables: Sequence[Path],
+    root: Path,
+    records: Sequence[Record],
+    preprocessing: Preprocessing,
+    *,
+    skip_unreadable: bool = False,
 ) -> Split | None:
     """Read the images of tables of lungs that lie outside the data folder, with their outlines.
 
@@ -92,6 +97,7 @@ def read_extra(
         root: the data folder.
         records: of its images.
         preprocessing: how images are resized.
+        skip_unreadable: leave damaged images out instead of stopping.
 
     Returns:
         The images, with label 0 where they are known to be normal and 1 otherwise; None if there
@@ -119,10 +125,19 @@ def read_extra(
             if known is None:
                 known = _known(list_records(root, splits=ALL))
             if {record.digest, named_patient(record)} & known:
-                tqdm.write(f"{path}: of the data folder, or of one of its patients; left out")
+                tqdm.write(
+                    for_terminal(f"{path}: of the data folder, or of one of its patients; left out")
+                )
                 continue
             known.add(record.digest)  # another table may have it, too
-            images.append(preprocessing.resize(read_radiograph(path)).astype(np.float16))
+            try:
+                radiograph = read_radiograph(path, name=str(path))
+            except RadiographError as error:
+                if not skip_unreadable:
+                    raise
+                tqdm.write(for_terminal(f"unreadable, left out: {error}"))
+                continue
+            images.append(preprocessing.resize(radiograph).astype(np.float16))
             lungs.append(_draw_masks(table, group[LUNGS], preprocessing.size))
             found.append(record)
     if not found:

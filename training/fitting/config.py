@@ -12,7 +12,6 @@ from typing import Any, Final, Literal, get_args
 
 from cxr.model.network_config import NetworkConfig
 from cxr.preprocessing import Preprocessing
-from training.files import as_json
 from training.fitting.augmentation import AugmentationConfig
 from training.fitting.earlier_configs import with_present_fields
 from training.fitting.evidence_config import HeatmapFloor, LocalConfig
@@ -53,9 +52,6 @@ _LIMITS = {
     "validation_fraction": (0, 0.5),
     "seed": (0, 2**32 - 1),
 }
-# What a fit on all images may have otherwise than the cross-validations whose figures it takes. The
-# preset is a name, and the floor only decides whether a bundle is written.
-MAY_DIFFER = frozenset({"preset", "epochs", "seed", "validation_fraction", "floor"})
 _EXCLUDED = {"small_fraction": (1,), "learning_rate": (0,), "ema_momentum": (1,)}
 _WHOLE_NUMBERS = ("epochs", "small_size", "batch_size", "warmup_epochs", "seed")
 _CHOICES = {
@@ -286,13 +282,3 @@ class TrainingConfig:
             "floor": HeatmapFloor(**document["floor"]),
         }
         return cls(**{**document, **sections})
-
-
-def as_written_now(document: dict[str, Any]) -> dict[str, Any]:
-    """A saved configuration as this version would write it, to compare it with another."""
-    try:
-        current = TrainingConfig.from_json(document).to_json()
-    except (TypeError, KeyError, ValueError):
-        current = document
-    found: dict[str, Any] = as_json(current)
-    return found

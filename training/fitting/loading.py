@@ -147,7 +147,7 @@ def load_reserved_with_lungs(
     records = _reserved_records(data)
     if not records:
         return None
-    split = _load(config, data, records, outlines, skip_unreadable=skip_unreadable, required=False)
+    split = _load(config, data, records, outlines, skip_unreadable=skip_unreadable, to_fit=False)
     outlined = split.with_outlined_lungs()
     return outlined if set(outlined.labels) == {0, 1} else None
 
@@ -165,11 +165,12 @@ def _load(
     outlines: OutlineTables,
     *,
     skip_unreadable: bool,
-    required: bool = True,
+    to_fit: bool = True,
 ) -> Split:
     """Images of these records, with outlines if the network learns them.
 
-    If these are required, a table that names none of the images is an error.
+    To fit, images from outside the data folder are read, too, and a table that names none of the
+    data folder's is an error.
     """
     images, records = load_images(
         data, records, config.preprocessing, skip_unreadable=skip_unreadable
@@ -178,13 +179,16 @@ def _load(
         return Split(images, records)
     size = config.preprocessing.size
     if outlines.lungs:
-        lungs = read_outlines(outlines.lungs, LUNGS, data, records, size, required=required)
-        extra = read_extra(outlines.lungs, data, records, config.preprocessing)
+        lungs = read_outlines(outlines.lungs, LUNGS, data, records, size, required=to_fit)
     else:
-        lungs, extra = outline_by_gate(images), None
-    opacities = None
+        lungs = outline_by_gate(images)
+    extra, opacities = None, None
+    if outlines.lungs and to_fit:
+        extra = read_extra(
+            outlines.lungs, data, records, config.preprocessing, skip_unreadable=skip_unreadable
+        )
     if outlines.opacities:
         opacities = read_outlines(
-            outlines.opacities, OPACITIES, data, records, size, required=required
+            outlines.opacities, OPACITIES, data, records, size, required=to_fit
         )
     return Split(images, records, lungs, opacities, extra)

@@ -31,7 +31,8 @@ from cxr.errors import RunError, not_written
 from training.data.fingerprints import file_list_digest
 from training.data.images import Splits
 from training.files import make_folder, read_object, write_atomically, write_json, write_text
-from training.fitting.config import TrainingConfig, as_written_now
+from training.fitting.config import TrainingConfig
+from training.fitting.config_comparison import WITHOUT_EFFECT, differing_settings
 from training.metrics.documents import HistoryRow
 from training.networks.saving import save_weights
 
@@ -261,10 +262,7 @@ def _check_same(folder: Path, started: dict[str, Any], now: RunDocument) -> None
             f"{folder}: this run was started on other images ({data.get('images')}, now "
             f"{now['data']['images']}). Choose another --out."
         )
-    before, after = as_written_now(training), as_written_now(now["training"])
-    # The floor decides only whether a bundle is written of what was trained.
-    differing = sorted(key for key in after if before.get(key) != after[key] and key != "floor")
-    if differing:
+    if differing := differing_settings(training, now["training"], but=WITHOUT_EFFECT):
         raise RunError(
             f"{folder}: this run was started with another "
             f"{', '.join(differing)}. Choose another --out, or give the settings of that start."

@@ -17,7 +17,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError
 
 from cxr.errors import RunError, not_written
-from training.fitting.config import as_written_now
+from training.fitting.config_comparison import as_written_now
 
 _STUDY = "cxr"
 _HEARTBEAT = 60  # seconds; trials of a killed process are repeated after a few of these

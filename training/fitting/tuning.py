@@ -29,7 +29,8 @@ from training.data.fingerprints import file_list_digest
 from training.data.images import Splits
 from training.files import make_folder
 from training.fitting.callbacks import Diverged
-from training.fitting.config import TrainingConfig, as_written_now
+from training.fitting.config import TrainingConfig
+from training.fitting.config_comparison import as_written_now
 from training.fitting.fit import fit
 from training.fitting.run_folder import RunFolder
 from training.fitting.search_report import TUNED, SearchReport, write_report

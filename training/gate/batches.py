@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cxr.gate.lungs import KINDS, Kind
-from cxr.preprocessing import Preprocessing
+from cxr.preprocessing import lung_preprocessing
 from training.data.images import Outlines, StoredImages
 from training.fitting.augmentation import WIDE_AUGMENTATION, augment, augment_with_masks
 
@@ -49,7 +49,7 @@ class LungBatches(keras.utils.PyDataset):  # type: ignore[misc]
     """Augmented batches of ``(images, targets, sample weights)``, equal for equal seeds."""
 
     def __init__(
-        self, data: LungData, *, batches: int, batch_size: int = 16, seed: int, workers: int = 2
+        self, data: LungData, *, batches: int, batch_size: int = 16, seed: int, workers: int = 1
     ) -> None:
         """Set up the batches.
 
@@ -67,7 +67,7 @@ class LungBatches(keras.utils.PyDataset):  # type: ignore[misc]
         self.seed = seed
         self.epoch = 0
         self.size = data.adults.shape[1]
-        self.preprocessing = Preprocessing(size=self.size)
+        self.preprocessing = lung_preprocessing(self.size)
         self.by_kind = [
             np.flatnonzero(np.array(data.other_kinds) == kind)
             for kind in sorted(set(data.other_kinds))

@@ -11,9 +11,9 @@ import numpy.typing as npt
 import pandas as pd
 from tqdm import tqdm
 
-from cxr.errors import DatasetError, RadiographError
+from cxr.errors import DatasetError, RadiographError, for_terminal
 from cxr.gate.lungs import KINDS, Kind
-from cxr.preprocessing import Preprocessing
+from cxr.preprocessing import Preprocessing, lung_preprocessing
 from cxr.reading.radiograph import read_radiograph
 from training.data.dataset import Record, read_folder
 from training.data.images import Outlines, StoredImages, load_images
@@ -73,7 +73,7 @@ def load_gate_images(data: Path, lungs: Sequence[Path], others: Path, *, size: i
         DatasetError: a folder or table is not what was expected, or names no adult's image.
         RadiographError: an adult's image or mask cannot be read.
     """
-    preprocessing = Preprocessing(size=size)
+    preprocessing = lung_preprocessing(size)
     records = without_reserved(read_folder(data)[0])
     children, records = load_images(data, records, preprocessing)
     adults = read_extra(lungs, data, records, preprocessing)
@@ -106,7 +106,7 @@ def _read_others(
         try:
             radiograph = read_radiograph(table.parent / row["path"])
         except RadiographError as error:
-            tqdm.write(f"unreadable, left out: {error}")
+            tqdm.write(for_terminal(f"unreadable, left out: {error}"))
             continue
         kind = row["kind"] if "kind" in rows else _KIND_BY_NAME.get(name.split("_")[0], "other")
         if kind not in KINDS[1:]:

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from cxr.cores import cores
 from cxr.gate.lungs import LungNetworkConfig
 from training.data.images import Outlines
 from training.data.masks import predict_masks
@@ -70,7 +71,9 @@ def fit_lung_network(
             },
             loss_weights={"lungs": 1.0, "kind": 0.5, "adult": 0.2},
         )
-        rounds_batches = LungBatches(data, batches=batches, seed=seed + 1000 * number)
+        rounds_batches = LungBatches(
+            data, batches=batches, seed=seed + 1000 * number, workers=cores()
+        )
         make_variables(fitted, *rounds_batches[0])
         fitted.fit(
             rounds_batches,

@@ -21,7 +21,7 @@ from cxr.language import Language, format_decimal, format_percent
 from cxr.messages import text
 from training.files import write_atomically
 from training.metrics.documents import WATCHED, Faithfulness, HistoryRow, ReliabilityRow
-from training.metrics.theme import square, theme, with_numbers
+from training.metrics.theme import model_legend, model_line, square, theme, with_numbers
 
 _GROUND, _ON_GROUND = "#111827", "#e2e8f0"  # of radiographs, and of words beside them
 
@@ -39,21 +39,19 @@ def save(figure: Figure, path: Path) -> None:
 def learning_curves(
     history: Sequence[HistoryRow],
     *,
-    watch: Sequence[str] = WATCHED,
     kept: int | None = None,
     language: Language = "en",
 ) -> Figure:
-    """One panel for each metric, by epoch.
+    """One panel for each metric of `WATCHED` that was measured, by epoch.
 
     Training metrics are measured on augmented and mixed images: they may be below validation's.
 
     Args:
         history: one row for each epoch.
-        watch: names of metrics, as ``"auc"``; those that were not measured are left out.
         kept: the epoch whose weights are kept, which is marked.
         language: of the words in the plot, as in the other plots.
     """
-    measured = [name for name in watch if {name, f"val_{name}"} & set(history[0])]
+    measured = [name for name in WATCHED if {name, f"val_{name}"} & set(history[0])]
     columns = min(len(measured), 3) or 1
     rows = -(-len(measured) // columns) or 1
     figure = Figure(figsize=(4.4 * columns, 3.4 * rows), dpi=120, layout="constrained")
@@ -72,8 +70,7 @@ def learning_curves(
                 kept, linestyle=":", color="grey", label=text("studio_kept", language, epoch=kept)
             )
         axes.set(title=text(f"metric_{name}", language), xlabel=text("studio_epoch", language))
-        if name != "learning_rate" or kept:
-            axes.legend(fontsize=9)
+        axes.legend(fontsize=9)
     return with_numbers(figure, language)
 
 
@@ -88,7 +85,6 @@ def confusion_matrix(
     counts: npt.NDArray[np.int64],
     class_names: Sequence[str],
     *,
-    title: str = "",
     language: Language = "en",
 ) -> Figure:
     """Counts (2, 2) of true classes (rows) against predicted ones, with each row's fractions."""
@@ -112,9 +108,7 @@ def confusion_matrix(
         yticklabels=class_names,
         ax=axes,
     )
-    axes.set(
-        xlabel=text("studio_predicted", language), ylabel=text("studio_true", language), title=title
-    )
+    axes.set(xlabel=text("studio_predicted", language), ylabel=text("studio_true", language))
     return figure
 
 
@@ -137,7 +131,7 @@ def precision_recall_curve(
         precision, sensitivity, _ = metrics.precision_recall_curve(labels, values)
         average = metrics.average_precision_score(labels, values)
         figure_of = {"name": name, "value": format_decimal(average, language, digits=4)}
-        axes.plot(sensitivity, precision, label=text("drawn_average", language, **figure_of))
+        model_line(axes, sensitivity, precision, text("drawn_average", language, **figure_of))
     prevalence = float(labels.mean())
     by_chance = f"{text('drawn_chance', language)}, {format_decimal(prevalence, language)}"
     axes.axhline(prevalence, linestyle=":", color="grey", label=by_chance)
@@ -146,7 +140,7 @@ def precision_recall_curve(
         ylabel=text("metric_precision", language),
         title=text("plot_precision_and_recall", language),
     )
-    axes.legend(loc="lower left")
+    model_legend(axes, "lower left")
     return with_numbers(figure, language)
 
 

@@ -14,7 +14,7 @@ from cxr.language import Language, format_decimal
 from cxr.messages import text
 from cxr.model.operating_points import OperatingPoint
 from training.metrics.evaluation import auc
-from training.metrics.theme import square, theme, with_numbers
+from training.metrics.theme import model_legend, model_line, square, theme, with_numbers
 
 
 @theme()
@@ -35,9 +35,7 @@ def roc_curve(
     for name, values in scores.items():
         false_positive_rate, sensitivity, _ = metrics.roc_curve(labels, values)
         area = format_decimal(auc(labels, values), language, digits=4)
-        # What begins with an underscore, Matplotlib leaves out of the legend.
-        label = f"{name}, AUC {area}".lstrip("_")
-        axes.plot(false_positive_rate, sensitivity, label=label)
+        model_line(axes, false_positive_rate, sensitivity, f"{name}, AUC {area}")
     _finish_roc(axes, language)
     return with_numbers(figure, language)
 
@@ -49,9 +47,7 @@ def _finish_roc(axes: Axes, language: Language = "en") -> None:
         ylabel=text("metric_sensitivity", language),
         title=text("drawn_roc", language),
     )
-    legend = axes.legend(loc="lower right")
-    for said in legend.get_texts():
-        said.set_parse_math(False)  # a model's name may hold a dollar sign
+    model_legend(axes, "lower right")
 
 
 @theme()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Literal
 
 import seaborn as sns
 from matplotlib import rc_context
@@ -33,6 +34,18 @@ def square(*, width: float = 5.5) -> tuple[Figure, Axes]:
     """A figure with one plot, 5 inches high."""
     figure = Figure(figsize=(width, 5), dpi=120, layout="constrained")
     return figure, figure.subplots()
+
+
+def model_line(axes: Axes, x: Sequence[float], y: Sequence[float], label: str) -> None:
+    """Draw the line of a model, which may have any name."""
+    # What begins with an underscore, Matplotlib leaves out of the legend.
+    axes.plot(x, y, label=label.lstrip("_"))
+
+
+def model_legend(axes: Axes, place: Literal["lower left", "lower right"]) -> None:
+    """The legend of models' lines."""
+    for said in axes.legend(loc=place).get_texts():
+        said.set_parse_math(False)  # a model's name may hold a dollar sign
 
 
 def with_numbers(figure: Figure, language: Language) -> Figure:

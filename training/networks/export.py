@@ -24,7 +24,7 @@ from cxr.model.bundle import WEIGHTS
 from cxr.model.graph import GRAPH, INPUT, OPSET, Graph, Shape
 from cxr.model.network_config import NetworkConfig
 from cxr.model.session import graph_outputs as model_outputs
-from cxr.preprocessing import Preprocessing
+from cxr.preprocessing import lung_preprocessing
 from training.data.images import StoredImages
 from training.files import write_atomically
 from training.networks.lstm_export import HANDLERS as SWEEPS
@@ -138,7 +138,7 @@ def export_lung_network(
     Raises:
         BundleError: the graph answers otherwise than the network.
     """
-    batch = Preprocessing(size=config.size).normalize(images[:IMAGES].astype(np.float32))
+    batch = lung_preprocessing(config.size).normalize(images[:IMAGES].astype(np.float32))
     export_graph(
         lambda image: network(image, training=False),
         path,

@@ -1,4 +1,4 @@
-"""Makes a bundle of a trained network, with thresholds and figures from images not trained on.
+"""Makes a bundle of a trained network.
 
 Needs TensorFlow for Grad-CAM; training itself does not.
 """
@@ -13,24 +13,17 @@ import numpy as np
 import numpy.typing as npt
 
 from cxr.model.bundle import CLASS_NAMES, Bundle, load_bundle, save_bundle
-from cxr.model.operating_points import OperatingPoints
 from training.data.dataset import Record, is_kermany
 from training.data.fingerprints import file_list_digest, fingerprints
 from training.data.images import Split, Splits
 from training.files import replaced_whole
-from training.fitting.config import LAST, TrainingConfig
-from training.fitting.prediction import predict_logits
+from training.fitting.config import TrainingConfig
 from training.fitting.run_folder import RunFolder, versions
-from training.metrics import plots
-from training.metrics.calibration import calibrate
-from training.metrics.documents import BundleEvaluation, ModelFigures
-from training.metrics.evaluation import evaluate, sigmoid
-from training.metrics.roc import roc_curve
-from training.metrics.thresholds import operating_points
+from training.metrics.documents import BundleEvaluation
 from training.networks.export import IMAGES, write_network
 from training.networks.gradcam import GradCAM
 from training.sharing.card import model_card
-from training.validation.estimate import Estimate
+from training.sharing.model_figures import Measured
 from training.validation.heatmap_scale import HEATMAP_METHOD, heatmap_reference
 
 _KERMANY = {
@@ -50,51 +43,41 @@ def write_bundle(
     *,
     name: str,
     version: str,
+    measured: Measured,
     credit: str = "",
-    estimate: Estimate | None = None,
 ) -> Bundle:
     """Write ``RUN/bundle``: the network, its thresholds, its figures and its card.
 
     Args:
         config: the configuration that it was trained with.
-        splits: the images that it was trained on, and measured on if there is no estimate.
+        splits: the images that it was trained on; those for validation set the heatmap's scale.
         network: the network with its final weights.
-        run: folder for the bundle and the plots of its evaluation.
+        run: folder for the bundle.
         name: of the model.
         version: of the model.
+        measured: its thresholds and figures.
         credit: who drew the outlines that it was trained on; empty if nobody did.
-        estimate: figures and thresholds of a cross-validation with the same settings, if there
-            is one.
 
     Returns:
         The bundle, read back and verified.
     """
-    if estimate:
-        points, measured = estimate.points, _of_estimate(estimate)
-    else:
-        points, measured = _on_validation(config, splits.validation, network, run)
     history = run.read_history(config.epochs)
     evaluation: BundleEvaluation = {
-        **measured,
+        **measured.figures,
         "history": history,
         "kept_epoch": config.best_epoch(history),
         "trained_fingerprints": " ".join(sorted(fingerprints(_learned_from(splits.train)))),
     }
-    settings = config.to_json()
-    document: dict[str, Any] = {
+    document = {
         "name": name,
         "version": version,
-        "class_names": list(CLASS_NAMES),
-        "network": settings["network"],
-        "preprocessing": settings["preprocessing"],
-        "flip_tta": config.flip_tta,
+        **_settings(config),
         "heatmap": {
             "method": HEATMAP_METHOD,
             "reference": _heatmap_reference(network, splits, config),
         },
         "parameters": network.count_params(),
         "trained_on": _provenance(splits.train) | ({"outlines": credit} if credit else {}),
-        "training": settings,
         "versions": versions(),
     }
     # In one step: a bundle that was there answers until the new one is whole.
@@ -105,11 +88,23 @@ def write_bundle(
                 write_network, network, config.network, images=_some_images(splits.train, config)
             ),
             config=document,
-            operating_points=points,
+            operating_points=measured.points,
             evaluation=dict(evaluation),
-            card=model_card(document, points, dict(evaluation)),
+            card=model_card(document, measured.points, dict(evaluation)),
         )
     return load_bundle(run.bundle)
+
+
+def _settings(config: TrainingConfig) -> dict[str, Any]:
+    """What of a configuration an answer depends on, and all of it."""
+    settings = config.to_json()
+    return {
+        "class_names": list(CLASS_NAMES),
+        "network": settings["network"],
+        "preprocessing": settings["preprocessing"],
+        "flip_tta": config.flip_tta,
+        "training": settings,
+    }
 
 
 def _learned_from(train: Split) -> list[Record]:
@@ -121,49 +116,6 @@ def _some_images(split: Split, config: TrainingConfig) -> npt.NDArray[np.float32
     """Images of both classes, normalised, to compare the exported graph with the network on."""
     chosen = np.linspace(0, len(split.images) - 1, IMAGES).astype(int)
     return config.preprocessing.normalize(split.images[chosen].astype(np.float32))
-
-
-def _of_estimate(estimate: Estimate) -> ModelFigures:
-    document = estimate.document
-    figures: ModelFigures = {
-        "source": document["source"],
-        "by": document["by"],
-        "result": document["result"],
-        "folds": document["folds"],
-        "perturbations": document["perturbations"],
-        "folds_sha256": document["folds_sha256"],
-        "epochs": document["training"]["epochs"],
-    }
-    if "reserved" in document:
-        figures["reserved"] = document["reserved"]
-    if "elsewhere" in document:
-        figures["elsewhere"] = document["elsewhere"]
-    return figures
-
-
-def _on_validation(
-    config: TrainingConfig, split: Split, network: keras.Model, run: RunFolder
-) -> tuple[OperatingPoints, ModelFigures]:
-    """Thresholds and figures from the validation split of this training."""
-    logits = predict_logits(network, split.images, config.preprocessing, flip_tta=config.flip_tta)
-    labels = split.labels
-    source = f"{len(labels):,} images of {split.patients:,} patients, held out of training"
-    if config.select_by != LAST:
-        source += f"; the epoch was also chosen on them, by {config.select_by}"
-    points = operating_points(labels, logits, source=source)
-    calibrated = calibrate(logits, points)
-    result = evaluate(
-        labels,
-        calibrated,
-        [record.patient for record in split.records],
-        [record.kind for record in split.records],
-        threshold=points.threshold,
-    )
-    confusion = plots.confusion_matrix(np.array(result["confusion"]), CLASS_NAMES)
-    plots.save(confusion, run.folder / "confusion_matrix.png")
-    roc = roc_curve(labels, {"held-out images": sigmoid(calibrated)})
-    plots.save(roc, run.folder / "roc_curve.png")
-    return points, {"source": source, "result": result}
 
 
 def _heatmap_reference(network: keras.Model, splits: Splits, config: TrainingConfig) -> float:

@@ -13,7 +13,7 @@ from cxr.model.bundle import Bundle, load_bundle, save_evaluation
 from cxr.model.operating_points import OperatingPoints
 from cxr.templates import render, words
 from training.files import read_object
-from training.fitting.config import MAY_DIFFER, as_written_now
+from training.fitting.config_comparison import MAY_DIFFER, differing_settings
 from training.templates import FOLDER
 
 # The fields of another cross-validation that a bundle stores.
@@ -90,10 +90,7 @@ def _check_groups(by: str, document: dict[str, Any], bundle: Bundle) -> str:
     plan, training = document.get("plan"), document.get("training")
     if not (isinstance(plan, dict) and plan.get("by") == by and isinstance(training, dict)):
         return f"expected the result of cross-validate --by {by}."
-    ours = as_written_now(bundle.config["training"])
-    theirs = as_written_now(training)
-    keys = (ours.keys() | theirs.keys()) - MAY_DIFFER
-    differing = sorted(key for key in keys if ours.get(key) != theirs.get(key))
+    differing = differing_settings(bundle.config["training"], training, but=MAY_DIFFER)
     if not differing:
         return ""
     return f"was made with other settings than this model ({', '.join(differing)})."

@@ -45,6 +45,15 @@ class Chart:
     most: float | None = None
 
 
+def metric_chart(
+    name: str, title: str, lines: Mapping[str, Points], *, kept: int | None = None
+) -> Chart:
+    """The chart of a metric, as ``"val_auc"`` or ``"learning_rate"``, with what its values need."""
+    of_any_size = name.removeprefix("val_") in ("loss", "learning_rate")
+    digits = 6 if name == "learning_rate" else 4
+    return Chart(title, lines, kept, digits, most=None if of_any_size else 1.0)
+
+
 def charts_html(figures: Sequence[str]) -> str:
     """Figures of equal size, side by side."""
     return f'<div class="charts">{"".join(figures)}</div>' if figures else ""

@@ -21,7 +21,7 @@ from training.fitting.config import LAST, TrainingConfig
 from training.fitting.runs import Run, images_to_compare_on, list_runs, read_run
 from training.jobs.queue import JobQueue
 from training.metrics.documents import BundleEvaluation
-from training.studio.charts import Chart, chart_html, charts_html, points_of
+from training.studio.charts import chart_html, charts_html, metric_chart, points_of
 from training.studio.commands import run_command
 from training.studio.data_tab import chosen_folder, require_labelled
 from training.studio.html_parts import QUIET, RunChoice, shown_errors, table
@@ -66,8 +66,7 @@ def create_compare_tab(tab: gr.Tab, queue: JobQueue) -> None:
         column = f"{where}{metric}"
         runs = {name: run for name in names or [] if (run := read_run(queue.runs / name))}
         lines = {name: points_of(run.history, column) for name, run in runs.items()}
-        most = None if metric in ("loss", "learning_rate") else 1.0
-        chart = Chart(metric_name(column, language), lines, most=most)
+        chart = metric_chart(column, metric_name(column, language), lines)
         return charts_html([chart_html(chart, language)])
 
     def compare(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping
 from typing import Any
 
@@ -91,5 +90,5 @@ def _parts(values: Any, outlines: int) -> list[Any]:
         ValueError: it is something else, as an earlier version kept it.
     """
     if not isinstance(values, list) or len(values) != 4 + outlines + len(SETTINGS):
-        raise ValueError(html.escape(str(values)))
+        raise ValueError("kept by an earlier version")
     return [*values[: 4 + outlines], values[4 + outlines :]]

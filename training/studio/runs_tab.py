@@ -15,7 +15,7 @@ from training.fitting.config import LAST
 from training.fitting.runs import Run, list_runs, read_run, unreadable_runs
 from training.jobs.queue import Job, JobQueue
 from training.metrics.documents import WATCHED
-from training.studio.charts import Chart, chart_html, charts_html, confusion_html, points_of
+from training.studio.charts import chart_html, charts_html, confusion_html, metric_chart, points_of
 from training.studio.html_parts import (
     QUIET,
     RunChoice,
@@ -257,15 +257,14 @@ def _charts_html(run: Run, watch: list[str], language: Language) -> str:
     kept = run.config.best_epoch(run.history) if run.config.select_by != LAST else None
     figures = [
         chart_html(
-            Chart(
+            metric_chart(
+                name,
                 metric_name(name, language),
                 {
                     text("studio_training", language): points_of(run.history, name),
                     text("studio_validation", language): points_of(run.history, f"val_{name}"),
                 },
                 kept=kept,
-                digits=6 if name == "learning_rate" else 4,
-                most=None if name in ("loss", "learning_rate") else 1.0,
             ),
             language,
         )

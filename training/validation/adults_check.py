@@ -17,7 +17,7 @@ from training.data.labelled import read_labelled
 from training.data.tables import read_csv
 from training.metrics.evaluation import auc
 from training.metrics.intervals import newcombe_interval
-from training.metrics.localization import Explain
+from training.validation.localization import Explain
 
 
 class AdultFigures(TypedDict):
@@ -68,16 +68,19 @@ def _measure(bundle: Bundle, explain: Explain, table: Path) -> AdultFigures:
     (disease,) = diseases.values()
     root, records = read_labelled(table, positive=disease)
     images = np.stack(
-        [bundle.preprocessing.resize(read_radiograph(root / record.path)) for record in records]
+        [
+            bundle.preprocessing.resize(read_radiograph(path, name=str(path)))
+            for path in (root / record.path for record in records)
+        ]
     )
     logits, _ = explain(images)
-    is_ill = np.array([record.label for record in records])
-    found = auc(is_ill, logits)
+    positive = np.array([record.label for record in records])
+    found = auc(positive, logits)
     learned_from = count_trained_on(bundle, records)
     return {
         "images": len(records),
         "auc": found,
-        "interval": newcombe_interval(found, int(is_ill.sum()), int((1 - is_ill).sum())),
+        "interval": newcombe_interval(found, int(positive.sum()), int((1 - positive).sum())),
         "learned_from": learned_from,
         "disease": disease,
     }

@@ -24,7 +24,8 @@ from cxr.model.operating_points import OperatingPoints
 from cxr.ray_processes import Spreading, spread
 from training.data.fingerprints import file_list_digest
 from training.files import as_json, make_folder, read_json, read_object, write_json
-from training.fitting.config import TrainingConfig, as_written_now
+from training.fitting.config import TrainingConfig
+from training.fitting.config_comparison import WITHOUT_EFFECT, differing_settings
 from training.fitting.fit import fit
 from training.fitting.run_folder import RunFolder
 from training.metrics.documents import CrossValidation
@@ -120,7 +121,7 @@ def _start(out: Path, config: TrainingConfig, images: FoldedImages) -> None:
     """Record what is fitted, or check that a cross-validation begun here has the same."""
     document: _Start = {
         "plan": dataclasses.asdict(images.plan),
-        "training": as_written_now(config.to_json()),
+        "training": config.to_json(),
         "file_list_sha256": file_list_digest(images.whole.records),
         "folds_sha256": images.sha256,
         "outlines_sha256": images.whole.outlines_sha256,
@@ -129,9 +130,11 @@ def _start(out: Path, config: TrainingConfig, images: FoldedImages) -> None:
     if (out / _CONFIG).exists():
         before = read_object(out / _CONFIG)
         training = before.get("training")
-        before["training"] = as_written_now(training if isinstance(training, dict) else {})
-        differing = sorted(key for key in now if before.get(key) != now[key])
-        if differing:
+        settings = differing_settings(
+            training if isinstance(training, dict) else {}, now["training"], but=WITHOUT_EFFECT
+        )
+        rest = sorted(key for key in now if before.get(key) != now[key] and key != "training")
+        if differing := [*settings, *rest]:
             raise RunError(
                 f"{out}: holds a cross-validation with another {', '.join(differing)}. "
                 "Choose another --out."

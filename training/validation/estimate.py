@@ -15,11 +15,17 @@ from cxr.model.operating_points import OperatingPoints
 from training.data.fingerprints import file_list_digest
 from training.data.images import Split
 from training.files import read_json
-from training.fitting.config import MAY_DIFFER, TrainingConfig
+from training.fitting.config import TrainingConfig
+from training.fitting.config_comparison import MAY_DIFFER, differing_settings
 from training.metrics.documents import CrossValidation
 from training.validation.cross_validation import RESULT
 from training.validation.fold_figures import measure_folds
 from training.validation.folds import Plan
+
+_NEEDED = {
+    *("source", "by", "result", "perturbations", "folds"),
+    *("file_list_sha256", "folds_sha256"),
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -86,18 +92,14 @@ def _read(
         points = OperatingPoints.from_json(document["operating_points"])
         trained = TrainingConfig.from_json(document["training"]).to_json()
         plan = Plan(**document["plan"])
-        missing = {
-            *("source", "by", "result", "perturbations", "file_list_sha256", "folds")
-        } - document.keys()
+        missing = _NEEDED - document.keys()
         if missing:
             raise KeyError(*missing)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(
             f"{path}: no finished cross-validation ({error!r}). Run cross-validate first."
         ) from error
-    now = config.to_json()
-    differing = sorted(key for key in now.keys() - MAY_DIFFER if trained.get(key) != now[key])
-    if differing:
+    if differing := differing_settings(trained, config.to_json(), but=MAY_DIFFER):
         raise RunError(
             f"{path}: was fitted with another {', '.join(differing)}. Give the settings of that "
             "cross-validation, or run it again with these."

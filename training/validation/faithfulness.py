@@ -31,10 +31,10 @@ from training.metrics.documents import (
     RandomisationRow,
 )
 from training.metrics.evaluation import sigmoid
-from training.metrics.localization import to_heatmaps
 from training.networks.gradcam import GradCAM
 from training.networks.loading import load_network
 from training.networks.network import build_network
+from training.validation.localization import to_heatmaps
 
 Heatmaps = npt.NDArray[np.float32]  # (N, S, S)
 Score = Callable[[Batch], npt.NDArray[np.float64]]  # to probabilities (N,)

@@ -25,7 +25,10 @@ from training.data.outlines import LUNGS, OPACITIES, read_outlines
 from training.data.tables import read_csv
 from training.fitting.prediction import explain_in_batches
 from training.metrics.intervals import mean_intervals
-from training.metrics.localization import (
+from training.networks.gradcam import GradCAM
+from training.networks.loading import load_network
+from training.validation.adults_check import AdultFigures, measure_adults
+from training.validation.localization import (
     DIAMETERS,
     STRENGTHS,
     Agreement,
@@ -42,9 +45,6 @@ from training.metrics.localization import (
     locality,
     to_heatmaps,
 )
-from training.networks.gradcam import GradCAM
-from training.networks.loading import load_network
-from training.validation.adults_check import AdultFigures, measure_adults
 
 _MAX_PLANTED = 250  # opacities; more change the figures little
 _PLACES = 8  # in each normal image at most, one at a time
@@ -220,7 +220,7 @@ def measure_planted(
         raise DatasetError(
             "Expected outlines of the lungs in normal images, too: opacities are planted there."
         )
-    places = min(_PLACES, _MAX_PLANTED // max(len(normal), 1))
+    places = min(_PLACES, _MAX_PLANTED // len(normal))
     repeated = split.take(np.tile(normal, places))
     images, lungs = _with_lungs(repeated)
     patients = [record.patient for record in repeated.records]
@@ -267,7 +267,12 @@ def _read_opacities(table: Path, bundle: Bundle) -> _OpacityTable:
     paths = rows.map(lambda name: table.parent / name)
     side = bundle.preprocessing.size
     return _OpacityTable(
-        np.stack([bundle.preprocessing.resize(read_radiograph(path)) for path in paths["image"]]),
+        np.stack(
+            [
+                bundle.preprocessing.resize(read_radiograph(path, name=str(path)))
+                for path in paths["image"]
+            ]
+        ),
         np.stack([read_mask(path, side) for path in paths[OPACITIES]]) > 0,
         np.stack([read_mask(path, side) for path in paths[LUNGS]]) > 0,
     )

@@ -4,6 +4,9 @@ A network that learned the acquisition instead of the disease loses accuracy und
 contrast, exposure, blur, sharpening, noise and rotation are also varied in training
 (`training/fitting/augmentation.py`): their figures show whether it learned to ignore them.
 JPEG, borders, crops, markers and resolution are new to it.
+
+Blur, noise and JPEG are of an image of 224 pixels, whatever size it has: in a larger one, the noise
+of a pixel and the blocks of a JPEG file would be lost when it is made as small as the network's.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 Image = npt.NDArray[np.float32]
+_SIDE = 224  # pixels of the shorter side
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,8 @@ class Perturbation:
             rng: chooses directions and places.
 
         Returns:
-            float32 (h, w) in [0, 1]; of another shape where borders are added or cut off.
+            float32 (h, w) in [0, 1]; of another shape where borders are added or cut off, or where
+            the perturbation is one of smaller images.
         """
         changed = np.clip(self.change(image, rng), 0, 1)
         return np.ascontiguousarray(changed, dtype=np.float32)
@@ -65,7 +70,7 @@ def _exposure(image: Image, rng: np.random.Generator, *, offset: float) -> Image
 
 
 def _blur(image: Image, _: np.random.Generator, *, sigma: float) -> Image:
-    return _array(cv2.GaussianBlur(image, (0, 0), sigmaX=sigma * min(image.shape) / 224))
+    return _array(cv2.GaussianBlur(image, (0, 0), sigmaX=sigma * min(image.shape) / _SIDE))
 
 
 def _sharpen(image: Image, rng: np.random.Generator, *, amount: float) -> Image:
@@ -73,11 +78,12 @@ def _sharpen(image: Image, rng: np.random.Generator, *, amount: float) -> Image:
 
 
 def _noise(image: Image, rng: np.random.Generator, *, deviation: float) -> Image:
+    image = _shrink(image)
     return image + np.float32(deviation) * rng.standard_normal(image.shape, dtype=np.float32)
 
 
 def _jpeg(image: Image, _: np.random.Generator, *, quality: int) -> Image:
-    pixels = np.round(image * 255).astype(np.uint8)
+    pixels = np.round(_shrink(image) * 255).astype(np.uint8)
     encoded = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
     return _array(cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE)) / np.float32(255)
 
@@ -134,6 +140,15 @@ def _resolution(image: Image, _: np.random.Generator, *, side: int) -> Image:
     height, width = image.shape
     small = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
     return _array(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR))
+
+
+def _shrink(image: Image) -> Image:
+    """The image with a shorter side of `_SIDE` at most."""
+    scale = _SIDE / min(image.shape)
+    if scale >= 1:
+        return image
+    height, width = (round(side * scale) for side in image.shape)
+    return _array(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA))
 
 
 def _direction(rng: np.random.Generator) -> int:

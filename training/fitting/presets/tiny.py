@@ -32,7 +32,7 @@ CONFIG = TrainingConfig(
         sharpness=2.0,
         dropout=0.1,
     ),
-    preprocessing=Preprocessing(size=32, intensity="standardized"),
+    preprocessing=Preprocessing(size=32, intensity="standardized_by_middle"),
     augmentation=AugmentationConfig(
         flip=0.5,
         rotation=12.0,
