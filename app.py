@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cxr.arguments import port
-from cxr.errors import CXRError, HubError, PageError
+from cxr.errors import CXRError, HubError, PageError, for_terminal
 
 if TYPE_CHECKING:
     from cxr.classifier import Classifier
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         classifier, notice = _load(options.model)
     except CXRError as error:
-        print(f"app: {error}", file=sys.stderr)
+        print(for_terminal(f"app: {error}"), file=sys.stderr)
         return 2
     try:
         with private_uploads():
@@ -47,10 +47,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:  # a second one, while it was ending
         return 130
     except PageError as error:
-        print(f"app: {error}", file=sys.stderr)
+        print(for_terminal(f"app: {error}"), file=sys.stderr)
         return 1
     except CXRError as error:
-        print(f"app: {error}", file=sys.stderr)
+        print(for_terminal(f"app: {error}"), file=sys.stderr)
         return 2
     return 0
 
@@ -66,7 +66,7 @@ def _load(model: str | None) -> tuple[Classifier, HubError | None]:
     except HubError as error:
         # People may have the link to this page already, so it answers with the bundled model and
         # says so.
-        print(f"app: {error} The bundled model is used instead.", file=sys.stderr)
+        print(for_terminal(f"app: {error} The bundled model is used instead."), file=sys.stderr)
         return Classifier(load_bundle()), error
 
 

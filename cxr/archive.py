@@ -14,6 +14,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit, urlunsplit
 
 from tqdm import tqdm
 
@@ -72,7 +73,7 @@ def answer_archive(
     bundle = find_bundle(model)
     identity = Classifier(bundle, threads=1).identity()
     origin: Origin = {
-        "source": source if "://" in source else folder,
+        "source": _without_secrets(source) if "://" in source else folder,
         "threshold": threshold,
         "columns": schema().names,
         "model": identity,
@@ -107,6 +108,12 @@ def _folder_here(out: str) -> str | None:
 
     filesystem, folder = open_location(out)
     return folder if isinstance(filesystem, LocalFileSystem) else None
+
+
+def _without_secrets(address: str) -> str:
+    """An address without user, password and options, among which a bucket's key may be."""
+    parts = urlsplit(address)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 def _check_apart(source: str, out: str) -> None:

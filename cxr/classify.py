@@ -80,7 +80,8 @@ def classify_files(sources: Sequence[str], options: ClassifyOptions) -> int:
     # One thread an answer and an answer a core is faster than one answer on all cores.
     classifier = Classifier(find_bundle(options.model), threads=1 if workers > 1 else None)
     if not options.as_json and options.resume is None:
-        print(f"Model: {', '.join(classifier.bundle.identity().values())}", file=sys.stderr)
+        model = ", ".join(classifier.bundle.identity().values())
+        print(for_terminal(f"Model: {model}"), file=sys.stderr)
     with locked(options.resume, option="--resume"):
         earlier = _earlier_records(files, classifier, options)
         results.reserve(earlier.values())

@@ -20,6 +20,7 @@ from cxr.reading.radiograph import Radiograph
 
 MAX_COLOUR = 0.06  # radiographs scanned in colour have less, photographs more
 MIN_TINT = 0.02  # colour from which a warning is given
+MAX_STRETCH = 4  # of the longer side to the shorter one; of chest radiographs it is up to about 2.5
 MIN_PIXELS = 150  # on the shorter side; the networks take 128 and 192
 MIN_CONTRAST = 0.12  # between the 2nd and the 98th percentile
 _SAMPLED = 300  # pixels each way are enough for percentiles
@@ -113,9 +114,12 @@ class Measurements:
 
 
 def file_reasons(radiograph: Radiograph) -> list[Message]:
-    """Reasons from colours and the DICOM header, which need no network."""
+    """Reasons from colours, shape and the DICOM header, which need no network."""
     acquisition = radiograph.acquisition
     reasons = []
+    height, width = radiograph.shape
+    if max(height, width) > MAX_STRETCH * min(height, width):
+        reasons.append(Message("stretched", {"width": width, "height": height}))
     if radiograph.colour > MAX_COLOUR:
         reasons.append(Message("colour"))
     if acquisition.lateral:

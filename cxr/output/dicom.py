@@ -5,11 +5,12 @@ A Secondary Capture of the radiograph with its heatmap (PS3.3 section A.8.4) and
 them. By default they name nobody; asked to, they keep the identifiers of the study that the
 radiograph is from, by which an archive files them, and the capture says of which image it is.
 
-Nothing else is taken over from the radiograph's header but the orientation of its pixels and
-whether text is in them. The Basic Application Level Confidentiality Profile (PS3.15, Annex E)
-removes or replaces all that is kept, so files with identifiers say that the patient's identity is
-in them. Files without say nothing of it: that it was removed could be said only if the pixels had
-been looked at for text, too (PS3.3, Patient Identity Removed).
+Nothing else is taken over from the radiograph's header but the orientation of its pixels, whether
+text is in them and how they were compressed, each only in its own form. The Basic Application Level
+Confidentiality Profile (PS3.15, Annex E) removes or replaces all that is kept, so files with
+identifiers say that the patient's identity is in them. Files without say nothing of it: that it was
+removed could be said only if the pixels had been looked at for text, too (PS3.3, Patient Identity
+Removed).
 """
 
 from __future__ import annotations
@@ -56,8 +57,14 @@ _FORMS = {
     "PatientSex": r"[MFO]",
     "StudyDate": _DATE,
     "StudyTime": r"([01]\d|2[0-3])([0-5]\d([0-5]\d(\.\d{1,6})?)?)?",
+    "PatientOrientation": r"[APRLHF]{1,3}",
+    "BurnedInAnnotation": r"YES|NO",
+    "LossyImageCompression": r"01",
+    "LossyImageCompressionRatio": r"[0-9.]{1,16}",
+    "LossyImageCompressionMethod": r"ISO_[0-9]{4,5}_[0-9]{1,2}",
 }
-_LOSSY = (  # of an image that was once compressed with loss, whatever became of it
+# Of an image that was once compressed with loss, whatever became of it.
+_LOSSY = (
     "LossyImageCompression",
     "LossyImageCompressionRatio",
     "LossyImageCompressionMethod",
@@ -126,15 +133,14 @@ def _study(content: bytes, *, keep_identifiers: bool) -> Dataset:
         kept = (known.get(name) if keep_identifiers else None) or ""
         if isinstance(kept, MultiValue):
             raise ValueError(f"{name}: several values")
-        fits = re.fullmatch(_FORMS.get(name, ".*"), str(kept), re.DOTALL)
-        setattr(study, name, str(kept) if fits else "")
+        setattr(study, name, str(kept) if _has_its_form(name, kept) else "")
     # The picture lies as the radiograph came, not as it was classified.
-    study.PatientOrientation = known.get("PatientOrientation") or ""
-    study.BurnedInAnnotation = known.get("BurnedInAnnotation") or ""
+    for name in ("PatientOrientation", "BurnedInAnnotation"):
+        setattr(study, name, _of_its_form(known, name) or "")
     if known.get("LossyImageCompression") == "01":
         for name in _LOSSY:
-            if name in known:
-                study[name] = known[name]
+            if value := _of_its_form(known, name):
+                setattr(study, name, value)
     if keep_identifiers:
         study.SourceImageSequence = _reference(known)
     if not study.StudyInstanceUID:
@@ -142,6 +148,17 @@ def _study(content: bytes, *, keep_identifiers: bool) -> Dataset:
     if not UID(study.StudyInstanceUID).is_valid:
         raise ValueError("no valid UID")
     return study
+
+
+def _has_its_form(name: str, value: object) -> bool:
+    return bool(re.fullmatch(_FORMS.get(name, ".*"), str(value), re.DOTALL))
+
+
+def _of_its_form(known: Dataset, name: str) -> list[str]:
+    """The values of an element, or none if one has another form: free text may name somebody."""
+    found = known.get(name)
+    values = [] if found in (None, "") else found if isinstance(found, MultiValue) else [found]
+    return list(map(str, values)) if all(_has_its_form(name, value) for value in values) else []
 
 
 def _reference(image: Dataset) -> list[Dataset]:

@@ -34,7 +34,8 @@ _COLOURS = (40, 235)  # of its 256: the ends are too dark, and too bright, to be
 FULL = 0.25  # heat from which a place is coloured in full
 _STRIP = 256  # rows
 _NOTICE_COLOUR, _CAPTION_COLOUR = (251, 191, 36), (226, 232, 240)  # as in answer.js
-_LEAST_WIDTH = 480  # of a caption that can be read
+# Of a picture, in pixels: below, its caption could not be read; above, letters are large enough.
+_LEAST_WIDTH, _WIDEST = 480, 4096
 
 
 def colour_table() -> npt.NDArray[np.uint8]:
@@ -110,7 +111,7 @@ def with_caption(
     """
     height, wide = picture.shape[:2]
     width = max(wide, _LEAST_WIDTH)
-    line = round(width / 32)
+    line = round(min(width, _WIDEST) / 32)
     strip = np.zeros((round(3.4 * line), width, 3), dtype=np.uint8)
     margin, bar = line // 2, width // 6
     disclaimer = text("report_disclaimer", language)

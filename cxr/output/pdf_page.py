@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import unicodedata
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -99,7 +100,7 @@ def _draw(
     for line in drawn:
         rows, columns = line.shape[:2]
         y -= rows / pixels
-        page.drawImage(_encode(line, most=columns), x, y, columns / pixels, rows / pixels)
+        page.drawImage(_encode(line), x, y, columns / pixels, rows / pixels)
     return float(y - 1.2 * mm)
 
 
@@ -134,7 +135,9 @@ def draw_images(
 ) -> float:
     """Radiograph and overlay side by side with a legend, of equal sizes that end above `lowest`."""
     width = (WIDTH - _GAP) / 2
-    images = [draw_overlay(radiograph, prediction.heatmap, opacity=opacity) for opacity in (0, 0.6)]
+    small = replace(radiograph, pixels=shrink(radiograph.pixels, _IMAGE_SIDE), stored=None)
+    heatmap = shrink(prediction.heatmap, _IMAGE_SIDE)
+    images = [draw_overlay(small, heatmap, opacity=opacity) for opacity in (0, 0.6)]
     lefts = [MARGIN + column * (width + _GAP) for column in range(len(images))]
     # Below the longer caption, so that both images begin at the same height.
     top = min(
@@ -152,9 +155,8 @@ def draw_images(
     return _draw_legend(page, min(ends), language)
 
 
-def _encode(image: npt.NDArray[np.uint8], most: int = _IMAGE_SIDE) -> ImageReader:
-    """RGB (H, W, 3) as a JPEG, shrunk to at most so many pixels on the longer side."""
-    image = shrink(image, most)
+def _encode(image: npt.NDArray[np.uint8]) -> ImageReader:
+    """RGB (H, W, 3) as a JPEG."""
     # ReportLab would write the picture as text as well (ASCII85), in Python and a quarter longer.
     rl_config.useA85 = 0
     quality = [cv2.IMWRITE_JPEG_QUALITY, 92]

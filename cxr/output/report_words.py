@@ -96,8 +96,6 @@ def rows(prediction: Prediction, bundle: Bundle, options: ReportOptions) -> list
             sentences(prediction.remarks(options.threshold), language),
         ),
         (text("report_model", language), ", ".join(identity.values())),
-        # The number means little there.
-        *([] if in_range else [probability]),
     ]
 
 
@@ -137,8 +135,6 @@ def _own_reading(options: ReportOptions) -> list[tuple[str, str]]:
 def _probability(prediction: Prediction, options: ReportOptions) -> str:
     """At equal frequency of both classes, and at the reader's prevalence."""
     language, even = options.language, prediction.probability
-    if not prediction.gate_result.in_range:
-        return format_probability(even, language)
     if options.prevalence is None:
         means = text("if_even", language)
     else:

@@ -238,9 +238,11 @@ class Table:
     def _parts(self) -> list[int]:
         from pyarrow.fs import FileSelector
 
-        names = [
-            info.base_name for info in self.filesystem.get_file_info(FileSelector(self.folder))
-        ]
+        try:
+            found = self.filesystem.get_file_info(FileSelector(self.folder))
+        except OSError as error:
+            raise CXRError(f"{self.location}: cannot be read ({error}).") from error
+        names = [info.base_name for info in found]
         return sorted(int(match[1]) for name in names if (match := _PART.fullmatch(name)))
 
     def _read(self, number: int) -> None:

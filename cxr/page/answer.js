@@ -186,7 +186,7 @@ const keepOverlay = () => {
   const { height, stem, model_name: model } = answered();
   const width = Math.max(480, answered().width); // the least at which a caption can be read
   const canvas = document.createElement("canvas");
-  const line = Math.round(width / 32);
+  const line = Math.round(Math.min(width, 4096) / 32);
   [canvas.width, canvas.height] = [width, height + Math.round(3.4 * line)];
   const context = canvas.getContext("2d");
   context.fillRect(0, 0, canvas.width, canvas.height);

@@ -28,7 +28,7 @@ const showCost = (at) => {
   else showAt(cxrRules.nearestPoint(points().curve, at), measuredAt(measured?.curve, at), prevalence);
   showCounts(byRule ? null : at);
   const { by_kind: kinds } = answered();
-  $("p.kinds").textContent = kinds ? say("by_kind", {
+  $("p.kinds").textContent = kinds && byRule ? say("by_kind", {
     threshold: cxr.threshold(points().threshold),
     bacteria: cxr.percent(kinds.bacteria), virus: cxr.percent(kinds.virus),
   }) : "";
@@ -123,7 +123,8 @@ const showAt = (point, elsewhere, prevalence) => {
     return { ...cxrRules.ofThousand(rates, prevalence), ppv, npv };
   };
   $(".expected").textContent = elsewhere ? say("frequencies_elsewhere", valuesOf(elsewhere)) : "";
-  $(".frequencies").textContent = say("frequencies", cxrRules.ofThousand(point, prevalence));
+  const all = say("frequencies", cxrRules.ofThousand(point, prevalence));
+  $(".frequencies").textContent = elsewhere ? `${cxrRules.asSentence(say("cost_all"))} ${all}` : all;
   const [positive, negative] = cxrRules.predictiveValues(point, prevalence);
   const [ofPositive, ofNegative] = cxrRules.predictiveIntervals(point, prevalence)
     .map(([low, high]) => say("from_to", { low: cxr.percent(low), high: cxr.percent(high) }));

@@ -22,7 +22,7 @@ from cxr.model.hub import add_to_dataset, prepare_dataset
 from cxr.output.overlay import png, shrink
 from cxr.page.failures import log_failure
 from cxr.page.notes import kept_fields
-from cxr.page.waiting_turns import Busy
+from cxr.page.waiting_turns import Busy, Turns
 from cxr.reading.radiograph import Radiograph, read_radiograph
 
 Flagged = Literal["sent", "sent_with_radiograph", "not_sent"]
@@ -36,6 +36,7 @@ def flag_sender(
     source_of: Callable[[Mapping[str, Any]], tuple[Path, str]],
     *,
     accepts: Callable[[Radiograph], bool],
+    turns: Turns,
     model: str,
 ) -> Callable[[Any], Flagged]:
     """A function that sends a disagreement to a dataset, and says what became of it.
@@ -47,7 +48,8 @@ def flag_sender(
     Args:
         dataset: ``NAME/DATASET``; made, private, if it does not exist.
         source_of: the file that a browser means, and its name.
-        accepts: whether the gate recognises a radiograph; may raise `Busy`.
+        accepts: whether the gate recognises a radiograph.
+        turns: how many are read and recognised at a time.
         model: digest of the model that answers.
 
     Raises:
@@ -57,35 +59,49 @@ def flag_sender(
     sent_on: dict[date, int] = {}
     lock = threading.Lock()
 
-    def is_one_too_many() -> bool:
+    def count(more: int) -> int:
+        """How many have been sent today, or are about to be."""
         today = datetime.now(UTC).date()
         with lock:
-            count = sent_on.get(today, 0) + 1
+            counted = sent_on.get(today, 0) + more
             sent_on.clear()
-            sent_on[today] = count
-        return count > _MAX_A_DAY
+            sent_on[today] = counted
+        return counted
 
     def flag(sent: Any) -> Flagged:
         note = kept_fields(sent, model=model) if isinstance(sent, dict) else {}
-        if note.get("feedback") != "disagree" or "own" not in note or is_one_too_many():
+        if note.get("feedback") != "disagree" or "own" not in note:
             return "not_sent"
         name = f"flags/{note['day']}-{secrets.token_hex(8)}"
         files = {}
         try:
             if sent.get("consent") is True and isinstance(sent.get("radiograph"), dict):
-                path, called = source_of(sent["radiograph"])
-                radiograph = read_radiograph(path, name=called)
-                if not accepts(radiograph):
+                with turns.take():
+                    picture = _accepted_picture(*source_of(sent["radiograph"]), accepts)
+                if picture is None:
                     return "not_sent"
-                pixels = shrink(radiograph.pixels, _SIDE)
-                files[f"{name}.png"] = png(np.rint(pixels * 255).astype(np.uint8))
+                files[f"{name}.png"] = picture
                 note["radiograph"] = Path(f"{name}.png").name
             document = json.dumps(note, ensure_ascii=False, indent=1) + "\n"
             files[f"{name}.json"] = document.encode(errors="replace")
-            add_to_dataset(dataset, files, message="A reader disagrees")
+            if count(1) > _MAX_A_DAY:
+                return "not_sent"
+            try:
+                add_to_dataset(dataset, files, message="A reader disagrees")
+            except CXRError:
+                count(-1)
+                raise
         except (CXRError, Busy) as error:
             log_failure("a disagreement was not sent", error)
             return "not_sent"
         return "sent_with_radiograph" if len(files) > 1 else "sent"
 
     return flag
+
+
+def _accepted_picture(path: Path, name: str, accepts: Callable[[Radiograph], bool]) -> bytes | None:
+    """A radiograph as PNG; None if it is not accepted."""
+    radiograph = read_radiograph(path, name=name)
+    if not accepts(radiograph):
+        return None
+    return png(np.rint(shrink(radiograph.pixels, _SIDE) * 255).astype(np.uint8))

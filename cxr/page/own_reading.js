@@ -13,7 +13,7 @@ const note = (values) => {
     Object.assign(mine, {
       probability: value.probability,
       verdict: cxr.verdict(value),
-      threshold: thresholdNow(),
+      threshold: ownThresholdNow(), // null where the model's rule decided
       model: value.model,
     });
   }

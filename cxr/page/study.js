@@ -205,6 +205,7 @@ const shuffled = (values) => {
   });
 };
 const start = async () => {
+  await choosing.catch(() => {}); // files may be on their way into the selection
   const sources = shuffled(study.chosen);
   study.about = { reader: $(".reader").value.trim(), begun: new Date().toISOString(), count: sources.length };
   study.problem = "";
@@ -247,7 +248,9 @@ const end = async () => {
 
 const forget = async () => {
   await keeping(() => store.clear());
-  Object.assign(study, { items: [], at: -1, about: {}, labels: null, problem: "", unkept: false });
+  Object.assign(study, {
+    items: [], at: -1, about: {}, chosen: [], repeated: 0, others: [], ambiguous: [], labels: null, problem: "", unkept: false,
+  });
   enter("setup");
 };
 

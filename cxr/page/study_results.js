@@ -144,7 +144,7 @@ const overlapPart = ({ overlap }) => [
 ];
 
 // What the heatmap beside it is worth.
-const worthOf = ({ answer: { worth } }) => (worth ? `; ${say("evidence_is", { word: say(`worth_${worth}`) })}` : "");
+const worthOf = ({ answer: { worth } }) => (worth ? ` · ${say("evidence_is", { word: say(`worth_${worth}`) })}` : "");
 const disagreementPart = () => {
   const apart = study.items.filter((item) => isRead(item) && item.first.choice !== modelOf(item));
   const picture = (src, caption) =>

@@ -21,7 +21,6 @@ from cxr.page.downloads import make_file
 from cxr.page.failures import log_failure
 from cxr.page.flags import flag_sender
 from cxr.page.waiting_turns import Busy, Turns
-from cxr.reading.radiograph import Radiograph
 
 _SCRIPTS = (
     "desk.js",
@@ -66,13 +65,15 @@ def create_viewer(
     """
     answers = Answers(classifier, turns=turns, cases=cases)
 
-    def accepts(radiograph: Radiograph) -> bool:
-        with answers.turns.take():
-            return classifier.gate.check(radiograph).accepted
-
-    model = classifier.bundle.sha256
-    source_of = answers.source_of
-    flag = flag_sender(flag_to, source_of, accepts=accepts, model=model) if flag_to else None
+    flag = None
+    if flag_to:
+        flag = flag_sender(
+            flag_to,
+            answers.source_of,
+            accepts=lambda radiograph: classifier.gate.check(radiograph).accepted,
+            turns=turns,
+            model=classifier.bundle.sha256,
+        )
 
     def keep_file(asked: Any) -> dict[str, Any]:
         """A file for the reader, or why there is none."""

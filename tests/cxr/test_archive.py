@@ -24,7 +24,7 @@ import pytest
 
 from cxr import ray_processes
 from cxr.answerer import Answerer, Task
-from cxr.archive import list_files
+from cxr.archive import _without_secrets, list_files
 from cxr.checks import WORTHS
 from cxr.cli import main
 from cxr.errors import BundleError, CXRError
@@ -213,6 +213,11 @@ def test_bad_usage(
     assert main(["archive", source, "--out", out]) == 2
     assert said in capsys.readouterr().err
     assert not Path(out).exists()
+
+
+def test_no_secret_of_an_address_gets_into_the_table() -> None:
+    address = "s3://KEY:SECRET@bucket/films/a?region=eu-west-1&secret_key=SECRET"
+    assert _without_secrets(address) == "s3://bucket/films/a"
 
 
 def test_missing_packages_are_named(

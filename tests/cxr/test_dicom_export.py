@@ -107,6 +107,18 @@ def test_nothing_else_of_the_header_gets_in(dicom_answer: DicomAnswer) -> None:
         assert found - {"ContentSequence"} <= PROFILE.keys()
 
 
+def test_what_is_kept_of_the_image_is_kept_in_its_own_form_alone(
+    dicom_image: bytes, dicom_answer: DicomAnswer
+) -> None:
+    dataset = pydicom.dcmread(io.BytesIO(dicom_image))
+    method = "MRN 4711 DOE"
+    header(LossyImageCompression="01", LossyImageCompressionMethod=method)(dataset)
+    header(PatientOrientation=["DOE JANE", "F"], BurnedInAnnotation="DOE")(dataset)
+    objects = dicom_objects(content(dataset), *dicom_answer)
+    assert b"DOE" not in objects.capture + objects.report
+    assert files(objects)[0].LossyImageCompression == "01"
+
+
 @pytest.mark.parametrize("says", ["YES", "NO", None])
 def test_text_in_the_image_is_said_as_the_header_says_it(
     dicom_answer: DicomAnswer, says: str | None

@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from cxr.classifier import Classifier
 from cxr.errors import HubError
+from cxr.page import flags
 from cxr.page.flags import flag_sender
 from cxr.page.viewer import create_viewer
 from cxr.page.waiting_turns import Turns
@@ -41,7 +42,7 @@ def source(image_file: Path) -> Source:
 
 
 def sender(source: Source, *, accepted: bool = True) -> Callable[[Any], str]:
-    return flag_sender(DATASET, source, accepts=lambda _: accepted, model="m")
+    return flag_sender(DATASET, source, accepts=lambda _: accepted, turns=Turns(1), model="m")
 
 
 def files_of(hub: LoopbackHub) -> dict[str, bytes]:
@@ -135,11 +136,25 @@ def test_a_hub_that_fails_is_told_and_the_page_goes_on(hub: LoopbackHub, source:
     assert flag(NOTE) == "sent"
 
 
+def test_what_was_not_sent_takes_no_place_of_the_day(
+    hub: LoopbackHub, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flags, "_MAX_A_DAY", 2)
+    refusing = sender(source, accepted=False)
+    for _ in range(3):
+        assert refusing({**NOTE, "consent": True, "radiograph": {"name": "x"}}) == "not_sent"
+    hub.interfere = lambda request: 403 if "/commit/" in request else None
+    for _ in range(3):
+        assert refusing(NOTE) == "not_sent"
+    hub.interfere = lambda _: None
+    assert [refusing(NOTE) for _ in range(3)] == ["sent", "sent", "not_sent"]
+
+
 def test_a_dataset_that_cannot_be_written_to_is_said_at_the_start(
     hub: LoopbackHub, source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(HubError, match="expected NAME/DATASET"):
-        flag_sender("disagreements", source, accepts=lambda _: True, model="m")
+        flag_sender("disagreements", source, accepts=lambda _: True, turns=Turns(1), model="m")
     monkeypatch.setenv("HF_TOKEN", "hf_of_somebody_else")
     with pytest.raises(HubError, match="cannot be written to"):
         sender(source)

@@ -107,6 +107,15 @@ def test_a_few_black_and_white_pixels_make_no_contrast() -> None:
     assert codes(warnings(radiograph)) == ["low_contrast"]
 
 
+@pytest.mark.parametrize(
+    ("shape", "refused"), [((400, 100), False), ((401, 100), True), ((100, 401), True)]
+)
+def test_a_strip_is_no_chest_radiograph(shape: tuple[int, int], refused: bool) -> None:
+    """The network sees every image as a square, and would find lungs in it."""
+    strip = Radiograph(pixels=np.zeros(shape, np.float32), name="strip.png")
+    assert [reason.code for reason in file_reasons(strip)] == ["stretched"] * refused
+
+
 def test_the_shorter_side_decides_whether_there_are_enough_pixels() -> None:
     assert warnings(grey(149, 600)) == [Message("few_pixels", {"width": 600, "height": 149})]
     assert warnings(grey(150, 600)) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 
 import matplotlib as mpl
 import numpy as np
@@ -72,6 +73,13 @@ def test_the_picture_stays_and_notice_and_scale_stand_below_it(
     }
     ends = [int(np.argmax((strip[row] == colour_table()[i]).all(axis=1))) for i in (0, 255)]
     assert ends[0] < ends[1]  # from no evidence to the strongest
+
+
+def test_the_caption_of_a_wide_picture_takes_no_time() -> None:
+    started = time.monotonic()
+    captioned = with_caption(np.zeros((8, 12_000, 3), np.uint8), model="tiny 1", worth="weak")
+    assert time.monotonic() - started < 1
+    assert len(captioned) < 500
 
 
 def test_a_picture_is_shrunk_to_its_longer_side_and_never_enlarged() -> None:

@@ -262,7 +262,7 @@ def test_another_plan_in_the_same_folder_is_refused(
     assert main(["cross-validate", *options, "--folds", "4"]) == 2
     assert "with another folds_sha256, plan" in capsys.readouterr().err
     assert main(["cross-validate", *options, "--epochs", "7"]) == 2
-    assert "with another epochs." in capsys.readouterr().err
+    assert "with another epochs, folds_sha256, plan" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
