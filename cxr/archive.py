@@ -14,7 +14,6 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit, urlunsplit
 
 from tqdm import tqdm
 
@@ -24,7 +23,7 @@ from cxr.cores import cores
 from cxr.errors import CXRError
 from cxr.files_within import files_within
 from cxr.model.hub import find_bundle
-from cxr.output.table import Origin, Table, open_location, schema, to_rows
+from cxr.output.table import Origin, Table, open_location, schema, to_rows, without_secrets
 from cxr.ray_processes import own_error, require_packages, running_ray
 from cxr.resuming import locked
 
@@ -73,7 +72,7 @@ def answer_archive(
     bundle = find_bundle(model)
     identity = Classifier(bundle, threads=1).identity()
     origin: Origin = {
-        "source": _without_secrets(source) if "://" in source else folder,
+        "source": without_secrets(source) if "://" in source else folder,
         "threshold": threshold,
         "columns": schema().names,
         "model": identity,
@@ -108,12 +107,6 @@ def _folder_here(out: str) -> str | None:
 
     filesystem, folder = open_location(out)
     return folder if isinstance(filesystem, LocalFileSystem) else None
-
-
-def _without_secrets(address: str) -> str:
-    """An address without user, password and options, among which a bucket's key may be."""
-    parts = urlsplit(address)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 def _check_apart(source: str, out: str) -> None:

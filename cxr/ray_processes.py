@@ -1,8 +1,8 @@
 """Starts Ray, and spreads work over its processes: the files of an archive, folds and trials.
 
-Ray is an optional package, and takes seconds to start: it is imported where work is spread. It runs
-on this machine unless an address of a cluster is given; then it listens on the loopback interface
-only, has no dashboard, and ends with the process that started it. Usage statistics are off.
+Ray is an optional package, and takes seconds to start: it is imported where work is spread. Without
+an address of a cluster it runs on this machine, listens on the loopback interface only, has no
+dashboard, and ends with the process that started it. Usage statistics are off.
 """
 
 from __future__ import annotations

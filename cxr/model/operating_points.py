@@ -6,12 +6,14 @@ All counts come from radiographs that the network was not trained on.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 Verdict = Literal["NORMAL", "PNEUMONIA", "UNCERTAIN"]
 Interval = tuple[float, float]
 _MAX_COUNT = 10**9  # radiographs
+_Z = 1.959964  # standard deviations of a normal distribution, on either side of 95 %
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,7 +139,7 @@ class OperatingPoints:
 
     def at(self, threshold: float) -> OperatingPoint:
         """The point of the curve that is nearest to a threshold."""
-        return min(self.curve, key=lambda point: abs(point.threshold - threshold))
+        return nearest_point(self.curve, threshold)
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values."""
@@ -168,16 +170,21 @@ def at_prevalence(probability: float, prevalence: float) -> float:
     return positive / (positive + negative) if positive + negative else probability
 
 
-def wilson_interval(successes: int, trials: int, *, z: float = 1.959964) -> Interval:
-    """Wilson's score interval of a fraction (Wilson 1927), by default at 95 %.
+def nearest_point(curve: Sequence[OperatingPoint], threshold: float) -> OperatingPoint:
+    """The point that is nearest to a threshold, the first of several."""
+    return min(curve, key=lambda point: abs(point.threshold - threshold))
+
+
+def wilson_interval(successes: int, trials: int) -> Interval:
+    """Wilson's score interval of a fraction (Wilson 1927), at 95 %.
 
     Unlike the normal approximation it stays within [0, 1] and keeps its coverage near the ends.
     As statistics.js has it.
     """
     if trials == 0:
         return 0.0, 1.0
-    share = successes / trials
-    centre = share + z * z / (2 * trials)
-    margin = z * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
-    scale = 1 + z * z / trials
+    fraction = successes / trials
+    centre = fraction + _Z * _Z / (2 * trials)
+    margin = _Z * math.sqrt(fraction * (1 - fraction) / trials + _Z * _Z / (4 * trials * trials))
+    scale = 1 + _Z * _Z / trials
     return max(0.0, (centre - margin) / scale), min(1.0, (centre + margin) / scale)

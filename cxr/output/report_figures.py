@@ -9,7 +9,13 @@ from cxr.language import Language, format_percent, format_threshold
 from cxr.messages import as_sentence, text
 from cxr.model import expected
 from cxr.model.bundle import Bundle
-from cxr.model.operating_points import Interval, OperatingPoint, OperatingPoints, Verdict
+from cxr.model.operating_points import (
+    Interval,
+    OperatingPoint,
+    OperatingPoints,
+    Verdict,
+    nearest_point,
+)
 
 
 def measured(
@@ -74,11 +80,8 @@ def _ends(
     curve: Sequence[OperatingPoint], points: OperatingPoints
 ) -> tuple[OperatingPoint, OperatingPoint]:
     """What was counted where the verdict begins to be uncertain, and where it is no more."""
-    low, high = (
-        min(curve, key=lambda point: abs(point.threshold - at))
-        for at in (points.high_sensitivity, points.high_specificity)
-    )
-    return low, high
+    low, high = points.high_sensitivity, points.high_specificity
+    return nearest_point(curve, low), nearest_point(curve, high)
 
 
 def _wrong(low: OperatingPoint, high: OperatingPoint, language: Language) -> str:

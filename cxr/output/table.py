@@ -14,6 +14,7 @@ import re
 import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TypedDict
+from urllib.parse import urlsplit, urlunsplit
 
 from cxr.errors import CXRError, not_written
 from cxr.output.record import Record
@@ -43,6 +44,14 @@ class Origin(TypedDict):
     threshold: float | None
     columns: list[str]
     model: dict[str, str]
+
+
+def without_secrets(address: str) -> str:
+    """An address without user, password and options, among which a bucket's key may be."""
+    if "://" not in address:
+        return address
+    parts = urlsplit(address)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 def open_location(location: str) -> tuple[FileSystem, str]:
@@ -252,6 +261,7 @@ class Table:
         try:
             with pq.ParquetFile(f"{self.folder}/{name}", filesystem=self.filesystem) as file:
                 origin = json.loads(file.schema_arrow.metadata[_ORIGIN])
+                origin["source"] = without_secrets(origin["source"])  # until 0.22 it had them
                 rows = file.read(columns=["path", "status"]).to_pydict()
         except (ValueError, KeyError, TypeError) as error:  # Arrow's derive from these
             raise CXRError(

@@ -181,12 +181,10 @@ _LINE_SCRIPT = """
 const { cxr } = window;
 const { say } = cxr;
 const show = () => {
-  const line = props.value;
-  const [said, detail] = element.querySelectorAll("p");
-  said.textContent = line ? `${say(line.text, line.values)}` : "";
-  detail.textContent = line?.detail?.[cxr.language] ?? "";
+  const { text, values, detail } = props.value;
+  element.querySelector(".said").textContent = say(text, values);
+  element.querySelector(".detail").textContent = detail?.[cxr.language] ?? "";
 };
-watch("value", show);
 cxr.onChange(show);
 """
 
@@ -220,7 +218,7 @@ def create_api_button(*, elem_id: str) -> gr.HTML:
     return _component(None, _API, _API_SCRIPT, style=_API_STYLE, elem_id=elem_id)
 
 
-def create_line(value: Line | None, *, elem_id: str) -> gr.HTML:
+def create_line(value: Line, *, elem_id: str) -> gr.HTML:
     """A line of text."""
     return _component(value, _LINE, _LINE_SCRIPT, elem_id=elem_id)
 

@@ -11,12 +11,11 @@ from typing import Any, get_args
 
 from cxr.classifier import Classifier
 from cxr.errors import UnreadableRadiograph
-from cxr.language import Language
 from cxr.messages import Message
 from cxr.output.output_folder import stem_of
 from cxr.output.report_pdf import pdf_report
 from cxr.output.report_words import OwnReading, ReportOptions
-from cxr.page.uploads import asked_fraction
+from cxr.page.uploads import asked_fraction, sent_language
 from cxr.reading.radiograph import read_radiograph
 
 
@@ -72,10 +71,9 @@ def make_file(
 def _options(asked: Mapping[str, Any]) -> ReportOptions:
     """What the reader chose; whatever is not as expected counts as not chosen."""
     own = asked.get("own")
-    language: Language = "fr" if asked.get("language") == "fr" else "en"
     return ReportOptions(
         threshold=asked_fraction(asked, "threshold"),
-        language=language,
+        language=sent_language(asked),
         prevalence=asked_fraction(asked, "prevalence"),
         own_reading=own if own in get_args(OwnReading) else None,
         own_confidence=asked_fraction(asked, "confidence"),

@@ -29,7 +29,7 @@ from cxr.page.answer_values import map_value, message_values
 from cxr.page.failures import log_failure
 from cxr.page.pictures import thumbnail
 from cxr.page.sent_values import AnsweredRow, Row, ShownRow, UnansweredRow
-from cxr.page.uploads import asked_upload
+from cxr.page.uploads import asked_upload, sent_language
 from cxr.page.waiting_turns import Busy, Turns
 from cxr.reading.radiograph import MAX_BYTES, Radiograph, read_radiograph
 
@@ -191,7 +191,7 @@ def _overlay(asked: Any, classifier: Classifier) -> tuple[str, bytes]:
         model=model,
         worth=known,
         in_range=asked.get("in_range") is not False,
-        language="fr" if asked.get("language") == "fr" else "en",
+        language=sent_language(asked),
     )
     return name, png(captioned)
 

@@ -46,7 +46,8 @@ _THRESHOLD = {
     "type": "number",
     "minimum": 0,
     "maximum": 1,
-    "description": "Predict pneumonia from this probability on, instead of the model's threshold.",
+    "description": "Predict pneumonia from this probability on, where the model's own "
+    "thresholds leave some radiographs uncertain.",
 }
 _MAX_VALUES = 1000  # of a request; a call has about ten
 _TOOLS: dict[str, tuple[str, dict[str, Any]]] = {  # what each does, and what it takes

@@ -124,7 +124,6 @@ window.cxr ??= (() => {
     threshold: (value) => rules.threshold(value, language),
     // Whether a key is for what has the focus, and no shortcut.
     typing: (target) => inDialogue() || Boolean(target.closest?.("input:not([type=range]), textarea, select")),
-    inDialogue,
     // Messages of Python, a code and its values each, as sentences one after the other. A server of another version than
     // the page's, or an answer that the browser has kept, may have one that this page does not know.
     sentences: (messages, say) => messages.map(({ code, values }) => rules.asSentence(

@@ -13,6 +13,7 @@ from typing import Any
 from gradio.utils import get_upload_folder
 
 from cxr.errors import UnreadableRadiograph
+from cxr.language import Language
 from cxr.messages import Message
 
 _MAX_PATH = 4096  # characters
@@ -49,6 +50,11 @@ def asked_fraction(asked: Mapping[str, Any], key: str) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
         return None
     return float(value)
+
+
+def sent_language(asked: Mapping[str, Any]) -> Language:
+    """The language that a browser sends; English for anything else."""
+    return "fr" if asked.get("language") == "fr" else "en"
 
 
 def uploaded_file(path: str, *, name: str) -> Path:

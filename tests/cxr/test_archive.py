@@ -24,13 +24,13 @@ import pytest
 
 from cxr import ray_processes
 from cxr.answerer import Answerer, Task
-from cxr.archive import _without_secrets, list_files
+from cxr.archive import list_files
 from cxr.checks import WORTHS
 from cxr.cli import main
 from cxr.errors import BundleError, CXRError
 from cxr.model.bundle import Bundle
 from cxr.output import table
-from cxr.output.table import Origin, Table, open_location, to_rows
+from cxr.output.table import Origin, Table, open_location, to_rows, without_secrets
 from cxr.resuming import locked
 from tests.conftest import ROOT
 from tests.cxr.dicom_files import content, make
@@ -217,7 +217,7 @@ def test_bad_usage(
 
 def test_no_secret_of_an_address_gets_into_the_table() -> None:
     address = "s3://KEY:SECRET@bucket/films/a?region=eu-west-1&secret_key=SECRET"
-    assert _without_secrets(address) == "s3://bucket/films/a"
+    assert without_secrets(address) == "s3://bucket/films/a"
 
 
 def test_missing_packages_are_named(
