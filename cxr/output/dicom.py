@@ -93,6 +93,7 @@ def dicom_objects(
     threshold: float | None = None,
     language: Language = "en",
     keep_identifiers: bool = False,
+    withheld: bool = False,
 ) -> DicomObjects:
     """Write an answer as DICOM.
 
@@ -104,11 +105,14 @@ def dicom_objects(
         threshold: the reader's own; the model's if None.
         language: of the words in both; the report's codes are the same in all.
         keep_identifiers: whether patient and study are named as in the radiograph's header.
+        withheld: show the radiograph without its heatmap.
 
     Raises:
         UnreadableRadiograph: the header's identifiers cannot be carried over.
     """
-    picture = captioned_overlay(radiograph, prediction, bundle, language=language)
+    picture = captioned_overlay(
+        radiograph, prediction, bundle, language=language, withheld=withheld
+    )
     try:
         with quietly():
             study = _study(content, keep_identifiers=keep_identifiers)

@@ -31,6 +31,7 @@ NOTICE = "RESEARCH USE ONLY - NOT FOR DIAGNOSIS"
 # eyes and in print, and is nowhere so pale that it could pass for an opacity.
 _COLOUR_MAP = cv2.COLORMAP_PLASMA
 _COLOURS = (40, 235)  # of its 256: the ends are too dark, and too bright, to be seen on a lung
+OPACITY = 0.6
 FULL = 0.25  # heat from which a place is coloured in full
 _STRIP = 256  # rows
 _NOTICE_COLOUR, _CAPTION_COLOUR = (251, 191, 36), (226, 232, 240)  # as in answer.js
@@ -46,7 +47,7 @@ def colour_table() -> npt.NDArray[np.uint8]:
 
 
 def draw_overlay(
-    radiograph: Radiograph, heatmap: npt.NDArray[np.float32], *, opacity: float = 0.6
+    radiograph: Radiograph, heatmap: npt.NDArray[np.float32], *, opacity: float = OPACITY
 ) -> npt.NDArray[np.uint8]:
     """The radiograph with its heatmap laid over it.
 
@@ -75,15 +76,29 @@ def draw_overlay(
 
 
 def captioned_overlay(
-    radiograph: Radiograph, prediction: Prediction, bundle: Bundle, *, language: Language = "en"
+    radiograph: Radiograph,
+    prediction: Prediction,
+    bundle: Bundle,
+    *,
+    language: Language = "en",
+    withheld: bool = False,
 ) -> npt.NDArray[np.uint8]:
-    """A radiograph with its heatmap and the caption of `with_caption`: RGB, (H, W, 3)."""
+    """A radiograph with its heatmap and the caption of `with_caption`: RGB, (H, W, 3).
+
+    Args:
+        radiograph: the radiograph.
+        prediction: its answer.
+        bundle: the model that gave it.
+        language: of the caption.
+        withheld: draw the radiograph alone.
+    """
     return with_caption(
-        draw_overlay(radiograph, prediction.heatmap),
+        draw_overlay(radiograph, prediction.heatmap, opacity=0 if withheld else OPACITY),
         model=bundle.title,
         worth=prediction.checks.worth,
         in_range=prediction.gate_result.in_range,
         language=language,
+        withheld=withheld,
     )
 
 
@@ -94,6 +109,7 @@ def with_caption(
     worth: Worth | None,
     in_range: bool = True,
     language: Language = "en",
+    withheld: bool = False,
 ) -> npt.NDArray[np.uint8]:
     """A picture with a strip below it: what it is, its colours, what they are worth, the model.
 
@@ -105,6 +121,7 @@ def with_caption(
         worth: whether the heatmap supports the answer; None if it is not known.
         in_range: whether the radiograph is of a kind that the model was trained on.
         language: of the strip.
+        withheld: whether the heatmap is left out since it does not support the answer.
 
     Returns:
         RGB, higher by the strip; black on the right of a picture that is too narrow for it.
@@ -121,6 +138,8 @@ def with_caption(
     if worth:
         said.append(text("evidence_is", language, word=text(f"worth_{worth}", language)))
     low, rest = f"{text('legend_low', language)} ", f" {' · '.join([*said, model])}"
+    if withheld:
+        low, rest, bar = f"{text('heatmap_withheld', language)} · {model}", "", 0
 
     size = fitting_size(disclaimer, width=width - line, size=line)
     write_words(strip, disclaimer, (margin, round(1.35 * line)), size=size, colour=_NOTICE_COLOUR)

@@ -28,7 +28,7 @@ from cxr.classifier import Prediction
 from cxr.language import Language
 from cxr.messages import text
 from cxr.output.lettering import draw_lines
-from cxr.output.overlay import colour_table, draw_overlay, shrink
+from cxr.output.overlay import OPACITY, colour_table, draw_overlay, shrink
 from cxr.reading.radiograph import Radiograph
 
 _BACKWARDS = ("R", "AL")  # Unicode's classes of Hebrew and of Arabic letters
@@ -133,11 +133,15 @@ def draw_images(
     lowest: float,
     language: Language,
 ) -> float:
-    """Radiograph and overlay side by side with a legend, of equal sizes that end above `lowest`."""
+    """Radiograph and overlay side by side with a legend, of equal sizes that end above `lowest`.
+
+    With a single caption, the radiograph alone.
+    """
     width = (WIDTH - _GAP) / 2
     small = replace(radiograph, pixels=shrink(radiograph.pixels, _IMAGE_SIDE), stored=None)
     heatmap = shrink(prediction.heatmap, _IMAGE_SIDE)
-    images = [draw_overlay(small, heatmap, opacity=opacity) for opacity in (0, 0.6)]
+    opacities = (0, OPACITY)[: len(captions)]
+    images = [draw_overlay(small, heatmap, opacity=opacity) for opacity in opacities]
     lefts = [MARGIN + column * (width + _GAP) for column in range(len(images))]
     # Below the longer caption, so that both images begin at the same height.
     top = min(
@@ -152,7 +156,7 @@ def draw_images(
         drawn = (columns * scale, rows * scale)
         page.drawImage(_encode(image), left, top - drawn[1], *drawn)
         ends.append(top - drawn[1] - 4 * mm)
-    return _draw_legend(page, min(ends), language)
+    return _draw_legend(page, min(ends), language) if len(images) > 1 else min(ends)
 
 
 def _encode(image: npt.NDArray[np.uint8]) -> ImageReader:

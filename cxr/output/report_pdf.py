@@ -87,7 +87,11 @@ def pdf_report(
     with_heatmap = (
         f"{text('report_heatmap', language)}, {text('evidence_is', language, word=worth)}"
     )
-    captions = [text("report_plain", language), with_heatmap]
+    plain = text("report_plain", language)
+    if options.withheld:
+        captions = [f"{plain}. {text('heatmap_withheld', language)}"]
+    else:
+        captions = [plain, with_heatmap]
     y = draw_images(
         page,
         y,

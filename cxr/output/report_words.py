@@ -32,6 +32,7 @@ class ReportOptions:
         prevalence: of pneumonia among the reader's patients, in (0, 1); None if not chosen.
         own_reading: the reader's, made before the answer was shown; None without one.
         own_confidence: how sure the reader was of it, in [0, 1]; None if unsure.
+        withheld: show the radiograph without its heatmap, since that does not support the answer.
     """
 
     threshold: float | None = None
@@ -39,6 +40,7 @@ class ReportOptions:
     prevalence: float | None = None
     own_reading: OwnReading | None = None
     own_confidence: float | None = None
+    withheld: bool = False
 
 
 def headline(prediction: Prediction, options: ReportOptions) -> tuple[str, str]:

@@ -167,7 +167,7 @@ const keep = async (kind) => {
   const settings = {
     kind, own, language: cxr.language, threshold: ownThresholdNow(),
     prevalence: state.prevalence / 100, confidence: own ? mine?.confidence : null,
-    keep_identifiers: $(".identifiers").checked,
+    keep_identifiers: $(".identifiers").checked, forced: state.forced,
   };
   let made = { problem: "state_offline" };
   try {
@@ -207,14 +207,17 @@ const keepOverlay = () => {
   write(say("report_disclaimer"), 0);
   const said = [say("legend_high"), ...(answered().in_range ? [] : [say("verdict_OUTSIDE")]),
     say("evidence_is", { word: say(`worth_${answered().worth}`) }), model];
-  const [low, rest] = [`${say("legend_low")} `, ` ${said.join(" · ")}`];
-  begin("#e2e8f0", [low, rest], width / 6);
+  const withheld = notSupported() && !state.forced;
+  const [low, rest] = withheld
+    ? [`${say("heatmap_withheld")} · ${model}`, ""] : [`${say("legend_low")} `, ` ${said.join(" · ")}`];
+  begin("#e2e8f0", [low, rest], withheld ? 0 : width / 6);
   const left = write(low, 1);
   write(rest, 1, left + width / 6);
+  const bar = withheld ? 0 : width / 6;
   const scale = context.createLinearGradient(left, 0, left + width / 6, 0);
   for (let i = 0; i <= 8; i += 1) scale.addColorStop(i / 8, `rgb(${props.colours[Math.round(i * 31.8)]})`);
   context.fillStyle = scale;
-  context.fillRect(left, height + 2.1 * line, width / 6, 0.8 * line);
+  context.fillRect(left, height + 2.1 * line, bar, 0.8 * line);
   // Some browsers have no canvas of so many pixels.
   canvas.toBlob((blob) => {
     if (blob) cxrFiles.downloadBlob(blob, `${stem}_overlay.png`);

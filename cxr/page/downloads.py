@@ -6,6 +6,7 @@ import base64
 import io
 import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -29,8 +30,9 @@ def make_file(
         name: what the reader calls it.
         classifier: answers again, which is quicker than keeping what it answered.
         asked: what the browser sent: kind (``"dicom"``, or anything else for the PDF report),
-            language, the reader's own threshold, reading, confidence and prevalence, and
-            keep_identifiers. It may be anything.
+            language, the reader's own threshold, reading, confidence and prevalence,
+            keep_identifiers, and forced: whether a heatmap is shown that does not support the
+            answer. It may be anything.
 
     Returns:
         ``uri``, the file as a data URI, and ``name``.
@@ -45,7 +47,9 @@ def make_file(
         raise UnreadableRadiograph(Message("no_upload"), name=name) from error
     radiograph = read_radiograph(content, name=name)
     prediction = classifier.predict(radiograph)
-    options = _options(asked)
+    # As on the page: a heatmap that does not support the answer is seen by who asked for it.
+    withheld = prediction.checks.worth == "not_supported" and asked.get("forced") is not True
+    options = replace(_options(asked), withheld=withheld)
     if asked.get("kind") != "dicom":
         pdf = pdf_report(radiograph, prediction, classifier.bundle, options)
         return _file(pdf, "application/pdf", f"{stem_of(name)}_report.pdf")
@@ -60,6 +64,7 @@ def make_file(
         threshold=options.threshold,
         language=options.language,
         keep_identifiers=asked.get("keep_identifiers") is True,
+        withheld=withheld,
     )
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:

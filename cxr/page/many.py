@@ -24,7 +24,7 @@ from cxr.messages import Message
 from cxr.model.heatmap import scale_heatmap
 from cxr.outcome import Outcome, Status, answer_file
 from cxr.output.output_folder import stem_of
-from cxr.output.overlay import draw_overlay, png, shrink, with_caption
+from cxr.output.overlay import OPACITY, draw_overlay, png, shrink, with_caption
 from cxr.page.answer_values import map_value, message_values
 from cxr.page.failures import log_failure
 from cxr.page.pictures import thumbnail
@@ -182,16 +182,19 @@ def _overlay(asked: Any, classifier: Classifier) -> tuple[str, bytes]:
     height, width = pixels.shape
     upright = (width, height) if correction.turns % 2 else (height, width)
     heatmap = correction.undo(scale_heatmap(found, reference=1.0, shape=upright))
-    overlay = draw_overlay(Radiograph(pixels=pixels, name=name), heatmap)
     model = classifier.bundle.title
     worth = asked.get("worth")
     known = worth if worth in WORTHS else None
+    withheld = known == "not_supported"  # as on the page
+    opacity = 0 if withheld else OPACITY
+    overlay = draw_overlay(Radiograph(pixels=pixels, name=name), heatmap, opacity=opacity)
     captioned = with_caption(
         overlay,
         model=model,
         worth=known,
         in_range=asked.get("in_range") is not False,
         language=sent_language(asked),
+        withheld=withheld,
     )
     return name, png(captioned)
 

@@ -85,13 +85,13 @@ const drawEvidence = (context, { width, height, line, forFile }) => {
   const { heatmap, contour, lungs, grid } = state.pressed;
   context.save();
   const shown = !blinded() && (!notSupported() || state.forced);
-  if ((heatmap && shown) || forFile) {
+  if ((heatmap || forFile) && shown) {
     context.globalAlpha = state.opacity;
     context.drawImage(heat.canvas, 0, 0, width, height);
     context.globalAlpha = 1;
   }
   context.lineWidth = line;
-  if (contour && (shown || forFile)) {
+  if (contour && shown) {
     for (const { level, path } of heat.contours.filter((line) => line.level >= state.least)) {
       context.strokeStyle = `rgb(${props.colours[Math.round(255 * level)]})`;
       context.stroke(path);

@@ -75,6 +75,14 @@ def test_the_picture_stays_and_notice_and_scale_stand_below_it(
     assert ends[0] < ends[1]  # from no evidence to the strongest
 
 
+def test_a_heatmap_that_is_left_out_has_no_scale() -> None:
+    picture = np.full((100, 800, 3), 51, np.uint8)
+    strip = with_caption(picture, model="tiny 1", worth="not_supported", withheld=True)[100:]
+    purple, yellow = (np.ptp(strip[..., :2].astype(int), axis=2) > 60), strip[..., 2] > 200
+    assert not purple[len(strip) // 2 :].any()
+    assert yellow[len(strip) // 2 :].any()  # the words, in grey
+
+
 def test_the_caption_of_a_wide_picture_takes_no_time() -> None:
     started = time.monotonic()
     captioned = with_caption(np.zeros((8, 12_000, 3), np.uint8), model="tiny 1", worth="weak")

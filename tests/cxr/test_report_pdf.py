@@ -137,6 +137,19 @@ def test_outside_the_models_range_and_as_it_came(
     assert "Orientation shown as it came" in said
 
 
+def test_a_heatmap_that_does_not_support_the_answer_is_left_out(
+    radiograph: Radiograph, prediction: Prediction, tiny_bundle: Bundle
+) -> None:
+    pdfs = [
+        pdf_report(radiograph, prediction, tiny_bundle, ReportOptions(withheld=withheld))
+        for withheld in (False, True)
+    ]
+    left_out = text("heatmap_withheld", "en")
+    assert [left_out in words(pdf) for pdf in pdfs] == [False, True]
+    pictures = [len(PdfReader(io.BytesIO(pdf)).pages[0].images) for pdf in pdfs]
+    assert pictures[0] - pictures[1] >= 1
+
+
 def test_what_to_expect_elsewhere(
     radiograph: Radiograph, prediction: Prediction, tiny_bundle: Bundle
 ) -> None:

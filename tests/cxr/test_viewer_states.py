@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
+from pypdf import PdfReader
 
 from cxr.checks import PLACES, Blurring
 from cxr.classifier import Classifier, Prediction
@@ -248,17 +249,34 @@ def doubtful(browser: Browser, tiny_classifier: Classifier) -> Iterator[Page]:
 
 
 def test_a_heatmap_that_supports_nothing_takes_a_second_click(
-    doubtful: Page, image_file: Path
+    doubtful: Page, image_file: Path, tmp_path: Path
 ) -> None:
+    """In what the reader keeps, too."""
     page = doubtful
+
+    def kept(kind: str) -> Path:
+        with page.expect_download() as waiting:
+            page.locator(f"[data-keep={kind}]").click()
+        waiting.value.save_as(tmp_path / kind)
+        return tmp_path / kind
+
+    def says_it_is_left_out() -> bool:
+        said = PdfReader(kept("report")).pages[0].extract_text()
+        return EN["heatmap_withheld"] in " ".join(said.split())
+
     answered(page, image_file)
     expect(page.locator(".worth .word")).to_have_text(EN["worth_not_supported"])
     page.keyboard.press("h")
     expect(page.locator(".unsupported")).to_be_visible()
     assert colour(page) < 5
+    assert says_it_is_left_out()
+    plain = cv2.imread(str(kept("overlay")))[:180]
+    assert np.ptp(plain.astype(int), axis=2).max() < 5
     page.locator(".unsupported").click()
     assert colour(page) > 30
     expect(page.locator(".banner")).to_contain_text(EN["worth_not_supported"])
+    assert not says_it_is_left_out()
+    assert np.ptp(cv2.imread(str(kept("overlay")))[:180].astype(int), axis=2).max() > 60
 
 
 def test_contours_that_support_nothing_take_a_second_click_too(
