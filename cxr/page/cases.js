@@ -50,6 +50,7 @@ window.cxrCases ??= (() => {
       right: of(({ expected }, choice) => choice === expected),
       unsure: of((_, choice) => choice === "UNSURE"),
       model: of(({ expected, verdict }) => verdict === expected),
+      uncertain: of(({ verdict }) => verdict === "UNCERTAIN"),
     };
   };
 
