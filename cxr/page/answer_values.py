@@ -219,6 +219,7 @@ def _points(points: OperatingPoints) -> PointsValue:
         "high_sensitivity": points.high_sensitivity,
         "high_specificity": points.high_specificity,
         "temperature": points.temperature,
+        "offset": points.offset,
         "curve": list(map(_counted, points.curve)),
     }
 

@@ -46,6 +46,7 @@ class PointsValue(TypedDict):
     high_sensitivity: float
     high_specificity: float
     temperature: float
+    offset: float
     curve: list[CountedRates]
 
 

@@ -117,7 +117,7 @@ def test_a_batch_heatmap_and_overlay_over_http(
     sent = client.predict(files[0], api_name="/overlay")
     overlay = np.frombuffer(base64.b64decode(sent["png"]), np.uint8)
     height, width, _ = cv2.imdecode(overlay, cv2.IMREAD_COLOR).shape
-    assert width == 240
+    assert width == 480  # the least for a caption that can be read
     assert height > 180
     with pytest.raises(AppError, match=r"gradient\.png: .*The lungs could not be found"):
         client.predict(files[1], api_name="/overlay")

@@ -118,7 +118,7 @@ def test_a_radiograph_is_answered_and_leaves_nothing(
         (content,) = result.content
         assert content.type == "image"
         sizes.append(Image.open(io.BytesIO(base64.b64decode(content.data))))
-    assert sizes[0].width == 240
+    assert sizes[0].width == 480  # the least for a caption that can be read
     grey = np.asarray(sizes[1], np.float32) / 255
     np.testing.assert_allclose(grey, answer.heatmap, atol=0.003)
     assert none.isError

@@ -39,19 +39,21 @@ def save(figure: Figure, path: Path) -> None:
 def learning_curves(
     history: Sequence[HistoryRow],
     *,
+    watch: Sequence[str] = WATCHED,
     kept: int | None = None,
     language: Language = "en",
 ) -> Figure:
-    """One panel for each metric of `WATCHED` that was measured, by epoch.
+    """One panel for each metric, by epoch.
 
     Training metrics are measured on augmented and mixed images: they may be below validation's.
 
     Args:
         history: one row for each epoch.
+        watch: names of metrics, as ``"auc"``; those that were not measured are left out.
         kept: the epoch whose weights are kept, which is marked.
         language: of the words in the plot, as in the other plots.
     """
-    measured = [name for name in WATCHED if {name, f"val_{name}"} & set(history[0])]
+    measured = [name for name in watch if {name, f"val_{name}"} & set(history[0])]
     columns = min(len(measured), 3) or 1
     rows = -(-len(measured) // columns) or 1
     figure = Figure(figsize=(4.4 * columns, 3.4 * rows), dpi=120, layout="constrained")
@@ -70,7 +72,8 @@ def learning_curves(
                 kept, linestyle=":", color="grey", label=text("studio_kept", language, epoch=kept)
             )
         axes.set(title=text(f"metric_{name}", language), xlabel=text("studio_epoch", language))
-        axes.legend(fontsize=9)
+        if name != "learning_rate" or kept:
+            axes.legend(fontsize=9)
     return with_numbers(figure, language)
 
 
@@ -85,6 +88,7 @@ def confusion_matrix(
     counts: npt.NDArray[np.int64],
     class_names: Sequence[str],
     *,
+    title: str = "",
     language: Language = "en",
 ) -> Figure:
     """Counts (2, 2) of true classes (rows) against predicted ones, with each row's fractions."""
@@ -108,7 +112,9 @@ def confusion_matrix(
         yticklabels=class_names,
         ax=axes,
     )
-    axes.set(xlabel=text("studio_predicted", language), ylabel=text("studio_true", language))
+    axes.set(
+        xlabel=text("studio_predicted", language), ylabel=text("studio_true", language), title=title
+    )
     return figure
 
 
