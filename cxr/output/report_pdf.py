@@ -87,11 +87,9 @@ def pdf_report(
     with_heatmap = (
         f"{text('report_heatmap', language)}, {text('evidence_is', language, word=worth)}"
     )
-    plain = text("report_plain", language)
+    captions = [text("report_plain", language), with_heatmap]
     if options.withheld:
-        captions = [f"{plain}. {text('heatmap_withheld', language)}"]
-    else:
-        captions = [plain, with_heatmap]
+        captions = [text("heatmap_withheld", language)]
     y = draw_images(
         page,
         y,

@@ -65,7 +65,7 @@ def flag_sender(
         with lock:
             counted = sent_on.get(today, 0) + more
             sent_on.clear()
-            sent_on[today] = counted
+            sent_on[today] = max(counted, 0)  # one that failed may have begun the day before
         return counted
 
     def flag(sent: Any) -> Flagged:

@@ -96,7 +96,7 @@ def write_bundle(
 
 
 def _settings(config: TrainingConfig) -> dict[str, Any]:
-    """What of a configuration an answer depends on, and all of it."""
+    """The configuration: by itself what an answer depends on, and under ``training`` all of it."""
     settings = config.to_json()
     return {
         "class_names": list(CLASS_NAMES),
