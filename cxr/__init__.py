@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cxr.preprocessing import Preprocessing
     from cxr.reading.radiograph import Radiograph, read_radiograph
 
-__version__ = "0.22.0"
+__version__ = "0.23.0"
 
 __all__ = [
     "Bundle",

@@ -24,6 +24,7 @@ from cxr.gate.result import GateResult
 from cxr.messages import Message
 from cxr.model.bundle import Bundle
 from cxr.model.evidence import EvidenceMap
+from cxr.model.fingerprint import is_among
 from cxr.model.heatmap import scale_heatmap
 from cxr.model.hub import find_bundle
 from cxr.model.operating_points import OperatingPoints, Verdict
@@ -46,9 +47,10 @@ class Prediction:
             radiograph, in the unit of the logit or of Grad-CAM; float32 (h, w), at least 0.
         evidence: what the probability follows from; None for a network that has no such map.
         operating_points: of the model that answered.
-        gate_result: what was found of the radiograph before it was classified: warnings, and
-            whether it was set right.
+        gate_result: what was found of the radiograph before it was classified, and whether it was
+            set right.
         checks: what heatmap and answer are worth.
+        trained_on: whether the model learned from this very radiograph, as far as is recorded.
     """
 
     probability: float
@@ -58,6 +60,13 @@ class Prediction:
     operating_points: OperatingPoints
     gate_result: GateResult
     checks: Checks
+    trained_on: bool
+
+    @property
+    def warnings(self) -> tuple[Message, ...]:
+        """What a reader has to know about the answer."""
+        known = (Message("trained_on"),) if self.trained_on else ()
+        return (*self.gate_result.warnings, *known)
 
     def verdict(self, threshold: float | None = None) -> Verdict:
         """NORMAL or PNEUMONIA at the reader's threshold; see `OperatingPoints.verdict`."""
@@ -162,6 +171,7 @@ class Classifier:
                 views=dict(zip(views, outputs.logits.tolist(), strict=True)),
                 evidence=evidence,
             ),
+            trained_on=is_among(image, self.bundle.trained_fingerprints),
         )
 
     def predict_ungated(self, radiograph: Radiograph) -> tuple[float, Heatmap]:

@@ -20,8 +20,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from cxr.errors import BundleError, not_written
 from cxr.messages import Message
+from cxr.model.fingerprint import fingerprints_from_text
 from cxr.model.graph import GRAPH
 from cxr.model.heatmap import METHODS, Method
 from cxr.model.network_config import NetworkConfig
@@ -123,6 +127,11 @@ class Bundle:
     def heatmap_reference(self) -> float:
         """The value of a map that is shown as 1; see `cxr.model.heatmap.scale_heatmap`."""
         return float(self.config["heatmap"]["reference"])
+
+    @cached_property
+    def trained_fingerprints(self) -> npt.NDArray[np.uint8]:
+        """Fingerprints (N, 16) of the images that it learned from; none where none were kept."""
+        return fingerprints_from_text(str(self.evaluation.get("trained_fingerprints", "")))
 
 
 def load_bundle(folder: str | os.PathLike[str] = BUNDLED_MODEL) -> Bundle:

@@ -119,7 +119,7 @@ def _in_words(prediction: Prediction, threshold: float | None, language: Languag
     texts = [
         [Message("report_disclaimer")],
         [Message("probability_holds") if gate.in_range else Message("report_outside")],
-        *([warning] for warning in gate.warnings),
+        *([warning] for warning in prediction.warnings),
         # Outside the model's range they would tell of probabilities, too.
         *([prediction.remarks(threshold)] if gate.in_range else []),
         [Message("not_excluded")],

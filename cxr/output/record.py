@@ -92,7 +92,7 @@ def to_record(outcome: Outcome, classifier: Classifier, *, threshold: float | No
         record["probability"] = round(prediction.probability, 6)
         record["label"] = prediction.verdict(threshold)
         record["in_range"] = prediction.gate_result.in_range
-        record["warnings"] = [str(warning) for warning in prediction.gate_result.warnings]
+        record["warnings"] = [str(warning) for warning in prediction.warnings]
         record["evidence"] = _evidence(prediction, threshold)
     return record
 

@@ -77,7 +77,7 @@ def rows(prediction: Prediction, bundle: Bundle, options: ReportOptions) -> list
     points = prediction.operating_points
     in_range = prediction.gate_result.in_range
     probability = (text("probability", language), _probability(prediction, options))
-    warnings = sentences(prediction.gate_result.warnings, language)
+    warnings = sentences(prediction.warnings, language)
     figures = measured(points, bundle, threshold=options.threshold, language=language)
     identity = bundle.identity()
     identity["sha256"] = identity["sha256"][:12]

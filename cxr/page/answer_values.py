@@ -113,7 +113,7 @@ def answer_value(radiograph: Radiograph, prediction: Prediction, bundle: Bundle)
         or {"text": prediction.operating_points.source},
         "elsewhere": _elsewhere(bundle),
         "by_kind": expected.sensitivity_by_kind(bundle.evaluation),
-        "warnings": message_values(prediction.gate_result.warnings),
+        "warnings": message_values(prediction.warnings),
         "checks": message_values(checks.of_evidence()),
         "variants": list(checks.variants.values()),
     }

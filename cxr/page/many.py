@@ -146,7 +146,7 @@ def _outcome_row(outcome: Outcome, classifier: Classifier) -> AnsweredRow | Show
         "probability": prediction.probability,
         "worth": prediction.checks.worth,
         "in_range": prediction.gate_result.in_range,
-        "messages": message_values(prediction.gate_result.warnings),
+        "messages": message_values(prediction.warnings),
         "thumbnail": picture,
         "map": map_value(prediction, classifier.bundle),
         "turns": prediction.gate_result.correction.turns,

@@ -25,6 +25,7 @@ const figuresOf = (items) => {
     duplicates: items.filter(({ kind }) => kind === "duplicate").length, // of the radiographs that are left out
     left_out_labelled: ["PNEUMONIA", "NORMAL"].map((label) => items.filter((item) =>
       item.label === label && UNANSWERED.includes(item.kind)).length),
+    trained_on: read.filter(({ reasons }) => reasons?.some(({ code }) => code === "trained_on")).length, // by the model
     models: [...new Set(read.map(({ answer }) => answer.model))],
     categories: CATEGORIES,
     agreement: { alone: agreement("first"), with_aid: agreement("second") },

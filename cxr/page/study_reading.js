@@ -66,6 +66,7 @@ const submit = async () => {
     const value = answered();
     await finish({
       kind: "answered", image: value.id, second: reading(), answer: summary(value), pictures: pictures(),
+      reasons: value.warnings,
     });
   }
 };

@@ -192,6 +192,7 @@ const showResults = () => {
   }
   const [positive, normal] = figures.left_out_labelled;
   if (positive + normal) warnings.push(say("study_left_out_labelled", { positive, normal }));
+  if (figures.trained_on) warnings.push(say("study_trained_on", figures));
   if (figures.models.length > 1) warnings.push(say("study_models"));
   $(".results").replaceChildren(
     make("h2", say("study_results"), { tabindex: "-1" }),

@@ -20,13 +20,8 @@ from cxr.preprocessing import Preprocessing
 from tests.conftest import QUICK_FIT
 from training.data.dataset import Record, is_kermany, read_folder
 from training.data.digests import file_digest
-from training.data.fingerprints import (
-    count_trained_on,
-    file_list_digest,
-    fingerprints,
-    trained_fingerprints,
-)
-from training.data.images import load_images
+from training.data.fingerprints import count_trained_on, file_list_digest, learned_fingerprints
+from training.data.images import Split, load_images
 from training.data.patients import folds_digest, split_by_patient, without_reserved
 from training.data.reserved import reserved_patients
 from training.fitting.loading import load_splits
@@ -274,18 +269,20 @@ def test_the_digest_tells_images_apart(chest_images: Path) -> None:
 def test_images_that_a_model_was_trained_on_are_counted(
     chest_images: Path, tiny_bundle: Bundle
 ) -> None:
-    records, _ = read_folder(chest_images)
-    assert count_trained_on(tiny_bundle, records) == 0
-    evaluation = {"trained_fingerprints": " ".join(fingerprints(records[:3]))}
+    images, records = load_images(
+        chest_images, read_folder(chest_images)[0], Preprocessing(size=64)
+    )
+    assert count_trained_on(tiny_bundle, images) == 0
+    evaluation = {"trained_fingerprints": learned_fingerprints(Split(images[:3], records[:3]))}
     trained = dataclasses.replace(tiny_bundle, evaluation=evaluation)
-    assert count_trained_on(trained, [*records, records[0]]) == 4
+    assert count_trained_on(trained, images[[*range(len(images)), 0]]) == 4
 
 
 def test_the_bundled_model_names_its_training_images() -> None:
     bundle = load_bundle()
     adults = 138  # of whom it learned lungs, as the credit says
     assert f"{adults} adults" in bundle.config["trained_on"]["outlines"]
-    assert len(trained_fingerprints(bundle)) == bundle.config["trained_on"]["images"] + adults
+    assert len(bundle.trained_fingerprints) == bundle.config["trained_on"]["images"] + adults
 
 
 def test_only_the_published_names_are_credited_to_it(chest_images: Path, tmp_path: Path) -> None:

@@ -17,8 +17,8 @@ from cxr.model import bundle as bundles
 from cxr.model import hub
 from cxr.model.bundle import Bundle, load_bundle
 from cxr.old_names import with_new_names
-from training.data.fingerprints import fingerprints
-from training.data.images import Splits
+from training.data.fingerprints import learned_fingerprints
+from training.data.images import Split, Splits
 from training.fitting.loading import OutlineTables, load_splits
 from training.fitting.presets import tiny
 from training.fitting.run_folder import RunData, RunFolder
@@ -95,8 +95,9 @@ def test_time_left_knows_that_large_images_take_longer(folder: RunFolder) -> Non
 # --- Images to compare on -------------------------------------------------------------------------
 
 
-def learned(bundle: Bundle, fingerprints: set[str]) -> Bundle:
-    return dataclasses.replace(bundle, evaluation={"trained_fingerprints": " ".join(fingerprints)})
+def learned(bundle: Bundle, split: Split) -> Bundle:
+    evaluation = {"trained_fingerprints": learned_fingerprints(split)}
+    return dataclasses.replace(bundle, evaluation=evaluation)
 
 
 def test_models_are_compared_on_images_that_neither_learned_from(
@@ -104,14 +105,14 @@ def test_models_are_compared_on_images_that_neither_learned_from(
 ) -> None:
     run = read_run(folder.folder)
     assert run is not None
-    held_out = splits.validation.records
-    some = fingerprints(record for i, record in enumerate(held_out) if i % 2)
+    held_out = splits.validation
+    some = held_out.take(range(1, len(held_out.records), 2))
     images, seen = images_to_compare_on(run, [learned(tiny_bundle, some)])
     assert (len(images), seen) == (6, 0)
     for image in images:
         assert Path(image["path"]).is_file()
     # Where nothing is left that could be measured, all are given, and how many are not new.
-    images, seen = images_to_compare_on(run, [learned(tiny_bundle, fingerprints(held_out))])
+    images, seen = images_to_compare_on(run, [learned(tiny_bundle, held_out)])
     assert (len(images), seen) == (12, 12)
     assert len(images_to_compare_on(run, [])[0]) == 12
 

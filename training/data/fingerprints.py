@@ -1,14 +1,17 @@
-"""Whether images are the same: digests of lists of them, and fingerprints of those trained on."""
+"""Whether images are the same: digests of lists of files, and which images were trained on."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
+import numpy.typing as npt
+
 from cxr.model.bundle import Bundle
+from cxr.model.fingerprint import fingerprint, fingerprints_to_text, is_among
 from training.data.dataset import Record
 from training.data.digests import list_digest
-
-_FINGERPRINT_LENGTH = 12  # hexadecimal digits: enough to tell whether an image is in a list
+from training.data.images import Split
 
 
 def file_list_digest(records: Iterable[Record]) -> str:
@@ -16,17 +19,15 @@ def file_list_digest(records: Iterable[Record]) -> str:
     return list_digest(f"{record.digest}  {record.path}" for record in records)
 
 
-def fingerprints(records: Iterable[Record]) -> set[str]:
-    """The first digits of each image's SHA-256; images without a digest are left out."""
-    return {record.digest[:_FINGERPRINT_LENGTH] for record in records if record.digest}
+def learned_fingerprints(train: Split) -> str:
+    """Fingerprints of all images of a training, also of those that taught it lungs alone."""
+    images = [*train.images, *(train.extra.images if train.extra else [])]
+    return fingerprints_to_text(
+        np.array([fingerprint(np.asarray(image, dtype=np.float32)) for image in images])
+    )
 
 
-def trained_fingerprints(bundle: Bundle) -> set[str]:
-    """Fingerprints of the images that a model was trained on; none where none were recorded."""
-    return set(str(bundle.evaluation.get("trained_fingerprints", "")).split())
-
-
-def count_trained_on(bundle: Bundle, records: Iterable[Record]) -> int:
-    """How many of the images a model was trained on, whatever the files are called here."""
-    trained = trained_fingerprints(bundle)
-    return sum(bool(fingerprints([record]) & trained) for record in records)
+def count_trained_on(bundle: Bundle, images: npt.NDArray[np.floating]) -> int:
+    """How many of the images (N, S, S) a model was trained on, whatever their files are now."""
+    known = bundle.trained_fingerprints
+    return sum(is_among(np.asarray(image, dtype=np.float32), known) for image in images)

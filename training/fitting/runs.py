@@ -14,8 +14,8 @@ import numpy.typing as npt
 from cxr.errors import DatasetError
 from cxr.messages import Message
 from cxr.model.bundle import EVALUATION, Bundle
-from training.data.dataset import make_record
-from training.data.fingerprints import fingerprints, trained_fingerprints
+from cxr.model.fingerprint import is_among
+from cxr.reading.radiograph import read_radiograph
 from training.files import read_json
 from training.fitting.config import TrainingConfig
 from training.fitting.run_folder import RunDocument, RunFolder
@@ -175,16 +175,16 @@ def images_to_compare_on(run: Run, others: Sequence[Bundle]) -> tuple[list[dict[
     rows = run.validation()
     if not rows:
         raise DatasetError(Message("studio_none_held_out", {"run": str(run.folder)}))
-    trained = {fingerprint for other in others for fingerprint in trained_fingerprints(other)}
     unseen: list[dict[str, str]] = []
     seen: list[dict[str, str]] = []
     for row in rows:
         path = (run.data / row["path"]).resolve()
         if not path.is_file():
             raise DatasetError(Message("studio_moved", {"path": str(path), "run": run.name}))
-        record = make_record(run.data, path, int(row["label"]), split="validation")
         image = {"path": str(path), "label": row["label"], "patient": row["patient"]}
-        (seen if fingerprints([record]) & trained else unseen).append(image)
+        pixels = read_radiograph(path, name=row["path"]).pixels
+        known = any(is_among(pixels, other.trained_fingerprints) for other in others)
+        (seen if known else unseen).append(image)
     if len({image["label"] for image in unseen}) == 2:
         return unseen, 0
     return [*unseen, *seen], len(seen)

@@ -196,7 +196,7 @@ class BundleEvaluation(ModelFigures):
     Later, `training.sharing.card.update_bundle` adds further documents under names of their own.
 
     history: of the fit. kept_epoch: whose weights the bundle holds. trained_fingerprints: of the
-    training images, separated by spaces; see `training.data.fingerprints.fingerprints`.
+    training images; see `cxr.model.fingerprint.fingerprints_to_text`.
     """
 
     history: list[HistoryRow]

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cxr.model.bundle import CLASS_NAMES, Bundle, load_bundle, save_bundle
-from training.data.dataset import Record, is_kermany
-from training.data.fingerprints import file_list_digest, fingerprints
+from training.data.dataset import is_kermany
+from training.data.fingerprints import file_list_digest, learned_fingerprints
 from training.data.images import Split, Splits
 from training.files import replaced_whole
 from training.fitting.config import TrainingConfig
@@ -66,7 +66,7 @@ def write_bundle(
         **measured.figures,
         "history": history,
         "kept_epoch": config.best_epoch(history),
-        "trained_fingerprints": " ".join(sorted(fingerprints(_learned_from(splits.train)))),
+        "trained_fingerprints": learned_fingerprints(splits.train),
     }
     document = {
         "name": name,
@@ -105,11 +105,6 @@ def _settings(config: TrainingConfig) -> dict[str, Any]:
         "flip_tta": config.flip_tta,
         "training": settings,
     }
-
-
-def _learned_from(train: Split) -> list[Record]:
-    """All images that a network learned from, also those that taught it lungs alone."""
-    return [*train.records, *(train.extra.records if train.extra else [])]
 
 
 def _some_images(split: Split, config: TrainingConfig) -> npt.NDArray[np.float32]:

@@ -15,7 +15,6 @@ from cxr.errors import RunError
 from cxr.language import Language
 from cxr.messages import Message, text
 from cxr.model.bundle import BUNDLED_MODEL, load_bundle
-from training.data.fingerprints import trained_fingerprints
 from training.files import write_text
 from training.fitting.config import LAST, TrainingConfig
 from training.fitting.runs import Run, images_to_compare_on, list_runs, read_run
@@ -269,7 +268,7 @@ def _evaluation(
         gr.Warning(html.escape(text("studio_fitted_on", language, name=run.name)))
         if run.config.select_by != LAST:
             gr.Warning(html.escape(text("studio_chosen_on", language, name=run.name)))
-        if any(not trained_fingerprints(each) for each in others):
+        if any(not len(each.trained_fingerprints) for each in others):
             gr.Warning(html.escape(text("studio_not_recorded", language, name=called or "")))
         if learned:
             known: dict[str, str | int] = {"seen": learned, "count": len(rows)}

@@ -87,7 +87,7 @@ def _answer_html(path: Path, classifier: Classifier, language: Language) -> str:
         threshold=format_threshold(points.threshold, language),
     )
     verdict = text(f"verdict_{prediction.shown_verdict()}", language)
-    remarks = sentences([*prediction.gate_result.warnings, *prediction.remarks()], language)
+    remarks = sentences([*prediction.warnings, *prediction.remarks()], language)
     return (
         f'<p class="verdict"><strong>{html.escape(verdict)}</strong> {html.escape(said)}.</p>'
         f"<p>{html.escape(remarks)}</p>{_pictures(radiograph, prediction, language)}"

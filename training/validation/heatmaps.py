@@ -88,7 +88,7 @@ def write_heatmap_report(
     make_folder(out)
     document: HeatmapCheck = {
         "model": bundle.identity(),
-        "learned_from": count_trained_on(bundle, records),
+        "learned_from": count_trained_on(bundle, images),
         **check_faithfulness(bundle, images[chosen]),
         "localization": check_localization(bundle, root, records, images, tables),
     }

@@ -77,12 +77,14 @@ class _Scored:
         records: of the images.
         labels: (N,), 0 or 1.
         log_odds: (N,), calibrated.
+        trained_on: how many of them the model was trained on.
     """
 
     bundle: Bundle
     records: list[Record]
     labels: Labels
     log_odds: LogOdds
+    trained_on: int
 
     @property
     def probabilities(self) -> Probabilities:
@@ -138,7 +140,7 @@ def write_report(
             "name": "/".join(data.resolve().parts[-2:]),  # without the rest of a private path
             "positive": positive or CLASS_NAMES[1],
             "file_list_sha256": file_list_digest(scored.records),
-            "trained_on": count_trained_on(bundle, scored.records),
+            "trained_on": scored.trained_on,
             "fewest_patients": min(
                 len({record.patient for record in scored.records if record.label == label})
                 for label in (0, 1)
@@ -167,7 +169,10 @@ def _score(
     )
     labels = np.array([record.label for record in kept])
     calibrated = calibrate(logits, bundle.operating_points)
-    return _Scored(bundle=bundle, records=kept, labels=labels, log_odds=calibrated)
+    trained_on = count_trained_on(bundle, images)
+    return _Scored(
+        bundle=bundle, records=kept, labels=labels, log_odds=calibrated, trained_on=trained_on
+    )
 
 
 def _evaluate(scored: _Scored) -> Evaluation:
@@ -183,7 +188,7 @@ def _evaluate(scored: _Scored) -> Evaluation:
 def _against(scored: _Scored, other: _Scored) -> Against:
     return {
         "model": other.bundle.identity(),
-        "trained_on": count_trained_on(other.bundle, other.records),
+        "trained_on": other.trained_on,
         **_evaluate(other),
         "comparison": compare(
             scored.labels,
