@@ -27,7 +27,8 @@ from training.fitting.loading import OutlineTables, load_whole
 from training.fitting.presets import tiny
 from training.sharing.card import model_card
 from training.validation.estimate import read_estimate
-from training.validation.fold_figures import measure_folds, read_scores
+from training.validation.fold_figures import measure_folds
+from training.validation.folds_folder import FoldsFolder
 from training.validation.mistakes import read_mistakes
 from training.validation.perturbations import PERTURBATIONS
 from training.validation.report_page import report_body
@@ -175,7 +176,9 @@ def test_a_fold_of_an_earlier_version_counts_as_one_without_reserved_patients(
     before, after = (OperatingPoints.from_json(of["operating_points"]) for of in (document, mixed))
     assert dataclasses.replace(after, curve=before.curve, source=before.source) == before
     assert 0 < mixed["reserved"]["images"] < 3
-    assert len(read_scores(tmp_path / "mixed")) == 48 + mixed["reserved"]["images"]
+    assert (
+        len(FoldsFolder(tmp_path / "mixed").read_out_of_fold()) == 48 + mixed["reserved"]["images"]
+    )
 
 
 def test_a_perturbation_that_changes_the_lungs_chooses_nothing(

@@ -56,6 +56,7 @@ def run(options: argparse.Namespace) -> int:
     from training.fitting.loading import load_reserved, load_whole
     from training.validation.cross_validation import cross_validate
     from training.validation.folds import Plan, divide
+    from training.validation.folds_folder import FoldsFolder
     from training.validation.mistakes import SHEET
 
     config = with_all_images(read_config(options))
@@ -86,7 +87,7 @@ def run(options: argparse.Namespace) -> int:
     worst = min(document["perturbations"][1:], key=lambda row: row["auc"], default=None)
     if worst:
         print(f"Worst perturbation: {worst['name']} {worst['strength']}, AUC {worst['auc']:.4f}")
-    print(f"Figures: {options.out / 'cross_validation.json'}")
+    print(f"Figures: {FoldsFolder(options.out).result}")
     if (options.out / SHEET).exists():
         print(f"The worst mistakes: {options.out / SHEET}")
     return 0

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from filelock import FileLock, Timeout
 
 from cxr.errors import RunError, not_written
+from cxr.model.bundle import MANIFEST
 from training.data.fingerprints import file_list_digest
 from training.data.images import Splits
 from training.files import make_folder, read_object, write_atomically, write_json, write_text
@@ -85,6 +86,12 @@ class RunFolder:
         self.history = folder / "history.csv"
         self.learning_curves = folder / "learning_curves.png"
         self.bundle = folder / "bundle"
+        self.split = folder / "split.csv"
+
+    @property
+    def finished_bundle(self) -> Path | None:
+        """The bundle's folder; None until it is whole."""
+        return self.bundle if (self.bundle / MANIFEST).is_file() else None
 
     # --- Configuration ---------------------------------------------------------------------------
 
@@ -117,7 +124,7 @@ class RunFolder:
         writer.writerow(["split", "path", "label", "patient", "kind"])
         for name, split in (("train", splits.train), ("validation", splits.validation)):
             writer.writerows([name, r.path, r.label, r.patient, r.kind] for r in split.records)
-        write_text(self.folder / "split.csv", rows.getvalue())
+        write_text(self.split, rows.getvalue())
 
     def _make_folder(self) -> None:
         make_folder(self.folder)

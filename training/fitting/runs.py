@@ -50,8 +50,7 @@ class Run:
     @property
     def bundle(self) -> Path | None:
         """The bundle's folder; None until there is one."""
-        folder = self.folder / "bundle"
-        return folder if (folder / "manifest.json").is_file() else None
+        return RunFolder(self.folder).finished_bundle
 
     @property
     def evaluation(self) -> BundleEvaluation | None:
@@ -66,7 +65,7 @@ class Run:
 
     def validation(self) -> list[dict[str, str]]:
         """The images that were held out of this fit: split, path, label, patient and kind."""
-        path = self.folder / "split.csv"
+        path = RunFolder(self.folder).split
         if not path.exists():
             return []
         with path.open(newline="", encoding="utf-8") as file:

@@ -107,15 +107,19 @@ class FoldFigures(GroupFigures):
     fold: int
 
 
-class PerturbationFigures(GroupFigures):
-    """Figures of a sample of the images under one perturbation; first of them as they are.
+class PerturbationName(TypedDict):
+    """Which perturbation; first of all stand the images as they are.
 
-    binding: whether thresholds and calibration were chosen to hold for them, too.
+    binding: whether thresholds and calibration were chosen to hold for its images, too.
     """
 
     name: str
     strength: str
     binding: bool
+
+
+class PerturbationFigures(GroupFigures, PerturbationName):
+    """Figures of a sample of the images under one perturbation."""
 
 
 class ElsewhereFigures(GroupFigures):

@@ -25,6 +25,7 @@ from cxr.model.hub import client_failures, first_line, parse_reference
 from cxr.model.session import ModelSession
 from cxr.templates import render
 from training.files import EXAMPLES
+from training.fitting.run_folder import RunFolder
 from training.sharing.pictures import HEATMAPS, RELIABILITY, ROC, Pictures, draw_pictures
 from training.templates import FOLDER
 
@@ -277,9 +278,10 @@ def bundle_of(run: Path) -> Path:
     Raises:
         RunError: the folder is neither.
     """
-    for folder in (run / "bundle", run):
-        if (folder / "manifest.json").is_file():
-            return folder
+    if bundle := RunFolder(run).finished_bundle:
+        return bundle
+    if (run / MANIFEST).is_file():
+        return run
     raise RunError(
         f"{run}: holds no bundle. Expected the folder of a finished run, or of a bundle."
     )

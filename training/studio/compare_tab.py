@@ -17,6 +17,7 @@ from cxr.messages import Message, text
 from cxr.model.bundle import BUNDLED_MODEL, load_bundle
 from training.files import write_text
 from training.fitting.config import LAST, TrainingConfig
+from training.fitting.run_folder import RunFolder
 from training.fitting.runs import Run, images_to_compare_on, list_runs, read_run
 from training.jobs.queue import JobQueue
 from training.metrics.documents import BundleEvaluation
@@ -248,7 +249,7 @@ def _evaluation(
         raise RunError(Message("studio_same_model", {"name": str(first)}))
     arguments = ["evaluate", "--model", str(run.bundle.resolve()), "--language", language]
     if second:
-        other = BUNDLED_MODEL if second == _BUNDLED else queue.runs / second / "bundle"
+        other = BUNDLED_MODEL if second == _BUNDLED else RunFolder(queue.runs / second).bundle
         arguments += ["--against", str(other)]
     called = text("compare_bundled", language) if second == _BUNDLED else second
     of = {"name": run.name, "other": called or ""}

@@ -15,9 +15,8 @@ from training.jobs.queue import JobQueue
 from training.studio.html_parts import QUIET, RunChoice
 from training.studio.trying import create_trying, finished_runs
 from training.studio.words import language_of, shown
+from training.validation.folds_folder import FoldsFolder
 from training.validation.mistakes import PICTURES, TABLE, Mistake, read_mistakes
-
-_CROSS_VALIDATION = "cross_validation.json"  # the figures of one, beside its mistakes
 
 
 def create_look_tab(tab: gr.Tab, queue: JobQueue) -> gr.Dropdown:
@@ -52,7 +51,7 @@ def _sources(queue: JobQueue, language: Language) -> list[tuple[str, str]]:
     """Folders with mistakes, the newest first: what each is called, and its path in the runs."""
     found: list[tuple[float, str, str]] = []
     for path in queue.runs.glob(f"*/{TABLE}"):
-        folds = (path.parent / _CROSS_VALIDATION).exists()
+        folds = FoldsFolder(path.parent).result.exists()
         name = text(
             "studio_look_folds" if folds else "studio_look_run", language, name=path.parent.name
         )

@@ -11,7 +11,7 @@ import gradio as gr
 from cxr.classifier import Classifier, Prediction
 from cxr.language import Language, format_probability, format_threshold
 from cxr.messages import sentences, text
-from cxr.model.bundle import load_bundle
+from cxr.model.bundle import MANIFEST, load_bundle
 from cxr.outcome import answer_file
 from cxr.output.overlay import draw_overlay, shrink
 from cxr.page.pictures import grey_data_uri, picture_data_uri
@@ -48,7 +48,7 @@ def create_trying(queue: JobQueue) -> gr.Dropdown:
         if not path:
             raise as_message(text("studio_try_no_file", language))
         with shown_errors(language):
-            manifest = (found.bundle / "manifest.json").stat()
+            manifest = (found.bundle / MANIFEST).stat()
             classifier = _classifier(found.bundle, manifest.st_mtime_ns)
             return _answer_html(Path(path), classifier, language)
 

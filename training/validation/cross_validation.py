@@ -1,12 +1,6 @@
 """Cross-validation: every image is scored by a network that has not seen its patient.
 
-OUT/config.json             configuration, images and folds
-OUT/fold-1/ …               a run folder for each fold (see run_folder.py), and in it:
-OUT/fold-1/held_out.csv     logits of the images that this fold holds out, reserved ones among them
-OUT/fold-1/perturbed.csv    logits of a sample of them under each perturbation (perturbations.py)
-OUT/out_of_fold.csv         the held-out images of all folds
-OUT/cross_validation.json   figures: all images, each fold, each perturbation
-OUT/mistakes.csv …          the worst mistakes; see mistakes.py
+Its folder is described in `training.validation.folds_folder`.
 """
 
 from __future__ import annotations
@@ -27,17 +21,12 @@ from training.files import as_json, make_folder, read_json, read_object, write_j
 from training.fitting.config import TrainingConfig
 from training.fitting.config_comparison import WITHOUT_EFFECT, differing_settings
 from training.fitting.fit import fit
-from training.fitting.run_folder import RunFolder
 from training.metrics.documents import CrossValidation
 from training.validation.fold_figures import measure_folds
 from training.validation.fold_scores import score, score_perturbed
 from training.validation.folds import IN_WORDS, FoldedImages, Plan
+from training.validation.folds_folder import FoldsFolder
 from training.validation.mistakes import TABLE
-
-RESULT = "cross_validation.json"
-
-_CONFIG = "config.json"
-_LAST = "perturbed.csv"  # of a fold: it is finished once it exists
 
 
 class _Start(TypedDict):
@@ -81,9 +70,9 @@ def cross_validate(
     folds = images.plan.folds
     if only and not all(1 <= number <= folds for number in only):
         raise DatasetError(f"Expected folds from 1 to {folds}. Received: {only}")
-    _start(out, config, images)
-    numbers = sorted(set(only or range(1, folds + 1)))
-    waiting = [number for number in numbers if not (out / f"fold-{number}" / _LAST).exists()]
+    _start(FoldsFolder(out), config, images)
+    numbers = set(only or range(1, folds + 1))
+    waiting = sorted(numbers - set(FoldsFolder(out).finished(sorted(numbers))))
     if waiting:  # what is there is of fewer folds
         (out / TABLE).unlink(missing_ok=True)
     shared = (config, images, data, out)
@@ -103,21 +92,21 @@ def _run_fold(
     config: TrainingConfig, images: FoldedImages, data: Path, out: Path, number: int
 ) -> int:
     """Fit the network of a fold and score the images that it has not seen; returns its number."""
-    folder = out / f"fold-{number}"
+    folder = FoldsFolder(out)
     splits = images.splits(number)
     tqdm.write(
         f"fold {number} of {images.plan.folds}: {len(splits.validation.records)} images held out"
     )
-    run = RunFolder(folder)
+    run = folder.run(number)
     run.start(config, data, splits)
     # Nothing is chosen by the held-out images, so the fit does not validate on them.
     network = fit(config, dataclasses.replace(splits, validation=splits.train.take([])), run)
-    score(network, config, images, number, folder / "held_out.csv")
-    score_perturbed(network, config, images.perturbed_of(number), data, folder / _LAST)
+    score(network, config, images, number, folder.held_out(number))
+    score_perturbed(network, config, images.perturbed_of(number), data, folder.perturbed(number))
     return number
 
 
-def _start(out: Path, config: TrainingConfig, images: FoldedImages) -> None:
+def _start(folder: FoldsFolder, config: TrainingConfig, images: FoldedImages) -> None:
     """Record what is fitted, or check that a cross-validation begun here has the same."""
     document: _Start = {
         "plan": dataclasses.asdict(images.plan),
@@ -127,8 +116,8 @@ def _start(out: Path, config: TrainingConfig, images: FoldedImages) -> None:
         "outlines_sha256": images.whole.outlines_sha256,
     }
     now = as_json(document)
-    if (out / _CONFIG).exists():
-        before = read_object(out / _CONFIG)
+    if folder.config.exists():
+        before = read_object(folder.config)
         training = before.get("training")
         settings = differing_settings(
             training if isinstance(training, dict) else {}, now["training"], but=WITHOUT_EFFECT
@@ -136,17 +125,18 @@ def _start(out: Path, config: TrainingConfig, images: FoldedImages) -> None:
         rest = sorted(key for key in now if before.get(key) != now[key] and key != "training")
         if differing := [*settings, *rest]:
             raise RunError(
-                f"{out}: holds a cross-validation with another {', '.join(differing)}. "
+                f"{folder.folder}: holds a cross-validation with another {', '.join(differing)}. "
                 "Choose another --out."
             )
         return
-    make_folder(out)
-    write_json(out / _CONFIG, document)
+    make_folder(folder.folder)
+    write_json(folder.config, document)
 
 
 def _summarize(out: Path, config: TrainingConfig, plan: Plan) -> CrossValidation:
     """Measure the finished folds, and write ``OUT/cross_validation.json``."""
-    start: _Start = read_json(out / _CONFIG)
+    folder = FoldsFolder(out)
+    start: _Start = read_json(folder.config)
     document: CrossValidation = {
         "by": IN_WORDS[plan.by],
         "plan": dataclasses.asdict(plan),
@@ -156,7 +146,7 @@ def _summarize(out: Path, config: TrainingConfig, plan: Plan) -> CrossValidation
         "outlines_sha256": start["outlines_sha256"],
         **measure_folds(out, folds=plan.folds),
     }
-    write_json(out / RESULT, document)
+    write_json(folder.result, document)
     return document
 
 

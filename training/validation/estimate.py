@@ -18,9 +18,9 @@ from training.files import read_json
 from training.fitting.config import TrainingConfig
 from training.fitting.config_comparison import MAY_DIFFER, differing_settings
 from training.metrics.documents import CrossValidation
-from training.validation.cross_validation import RESULT
 from training.validation.fold_figures import measure_folds
 from training.validation.folds import Plan
+from training.validation.folds_folder import FoldsFolder
 
 _NEEDED = {
     *("source", "by", "result", "perturbations", "folds"),
@@ -66,16 +66,16 @@ def read_estimate(
     folds = len(document["folds"])
     if plan.by != "patient" or folds != plan.folds:
         raise RunError(
-            f"{folder / RESULT}: expected all folds by patient, so that every image is scored. "
-            f"Received: {folds} of {plan.folds} folds by {plan.by}. Run cross-validate --by "
-            "patient for all folds."
+            f"{FoldsFolder(folder).result}: expected all folds by patient, so that every image is "
+            f"scored. Received: {folds} of {plan.folds} folds by {plan.by}. Run cross-validate "
+            "--by patient for all folds."
         )
     if elsewhere:
         _, _, other = _read(elsewhere, config, images)
         if other.by == "patient":
             raise RunError(
-                f"{elsewhere / RESULT}: expected folds by typicality or acquisition, whose images "
-                "stand for images from elsewhere. Received: folds by patient."
+                f"{FoldsFolder(elsewhere).result}: expected folds by typicality or acquisition, "
+                "whose images stand for images from elsewhere. Received: folds by patient."
             )
         document |= measure_folds(folder, folds=plan.folds, elsewhere=elsewhere)
         points = OperatingPoints.from_json(document["operating_points"])
@@ -86,7 +86,7 @@ def _read(
     folder: Path, config: TrainingConfig, images: Split
 ) -> tuple[OperatingPoints, dict[str, Any], Plan]:
     """What a cross-validation of these settings on these images found, and its plan."""
-    path = folder / RESULT
+    path = FoldsFolder(folder).result
     try:
         document = read_json(path)
         points = OperatingPoints.from_json(document["operating_points"])

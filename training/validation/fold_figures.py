@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +11,17 @@ import pandas as pd
 
 from cxr.errors import RunError
 from cxr.model.operating_points import OperatingPoint, OperatingPoints
-from training.files import write_text
 from training.metrics.calibration import Group, calibrate
-from training.metrics.documents import Evaluation, FoldsDocument, GroupFigures
+from training.metrics.documents import (
+    Evaluation,
+    FoldsDocument,
+    GroupFigures,
+    PerturbationName,
+)
 from training.metrics.evaluation import classification_metrics, evaluate, sigmoid
 from training.metrics.thresholds import operating_points, threshold_curve
+from training.validation.folds_folder import FoldsFolder
 from training.validation.perturbations import PERTURBATIONS
-
-_OUT_OF_FOLD = "out_of_fold.csv"
 
 
 def measure_folds(out: Path, *, folds: int, elsewhere: Path | None = None) -> FoldsDocument:
@@ -35,77 +38,76 @@ def measure_folds(out: Path, *, folds: int, elsewhere: Path | None = None) -> Fo
     Raises:
         RunError: `elsewhere` is missing or unfinished.
     """
-    numbers = [n for n in range(1, folds + 1) if (out / f"fold-{n}" / "perturbed.csv").exists()]
-    scores = _read(out, numbers, "held_out.csv").sort_values("path")
-    perturbed = _read(out, numbers, "perturbed.csv")
-    write_text(out / _OUT_OF_FOLD, scores.to_csv(index=False, float_format="%.6f"))
+    folder = FoldsFolder(out)
+    numbers = folder.finished(range(1, folds + 1))
+    scores = folder.read_held_out(numbers)
+    folder.save_out_of_fold(scores)
+    perturbed = _by_perturbation(folder.read_perturbed(numbers))
+    others = _read_elsewhere(elsewhere) if elsewhere else None
     source = (
         f"{len(scores):,} images of {scores['patient'].nunique():,} patients, each scored by a "
         f"network that never saw its patient ({len(numbers)} folds)"
     )
-    groups = {
-        int(table["perturbation"].iloc[0]): table
-        for _, table in perturbed.groupby("perturbation")
-        if table["label"].nunique() == 2
-    }
-    binding = {number: number < 0 or PERTURBATIONS[number].binding for number in groups}
-    others = _read_elsewhere(elsewhere) if elsewhere else None
-    conditions = [
-        *(table for number, table in groups.items() if binding[number]),
-        *([] if others is None else [_without_reserved(others)]),
-    ]
-    points = operating_points(
-        *_group(_without_reserved(scores)), source=source, conditions=list(map(_group, conditions))
-    )
-    points = dataclasses.replace(points, curve=_curve(scores, points))
-
-    def measure(table: pd.DataFrame) -> GroupFigures:
-        return _measure(table, points)
-
-    names = {-1: ("as they are", "")} | {
-        i: (s.name, s.strength) for i, s in enumerate(PERTURBATIONS)
-    }
+    points = _choose_points(scores, perturbed, others, source=source)
     document: FoldsDocument = {
         "source": source,
         "operating_points": points.to_json(),
         "result": _evaluate(scores, points),
         "folds": [
-            {"fold": number, **measure(fold)}
+            {"fold": number, **_measure(fold, points)}
             for number in numbers
             if len(fold := scores[scores["fold"] == number])
         ],
         "perturbations": [
-            {
-                "name": names[number][0],
-                "strength": names[number][1],
-                "binding": binding[number],
-                **measure(table),
-            }
-            for number, table in groups.items()
+            {**_description(number), **_measure(table, points)}
+            for number, table in perturbed.items()
         ],
     }
     if "reserved" in scores:
         reserved = scores[scores["reserved"] == 1]
-        document["reserved"] = {
-            "images": len(reserved),
-            "patients": reserved["patient"].nunique(),
-        }
+        patients = reserved["patient"].nunique()
+        document["reserved"] = {"images": len(reserved), "patients": patients}
     if others is not None:
         document["elsewhere"] = {
-            **measure(others),
+            **_measure(others, points),
             "intervals": _evaluate(others, points)["intervals"],
             "curve": [dataclasses.asdict(point) for point in _curve(others, points)],
         }
     return document
 
 
-def read_scores(out: Path) -> pd.DataFrame:
-    """The scores that `measure_folds` found: path, label, patient, kind, fold and logit.
+def _by_perturbation(perturbed: pd.DataFrame) -> dict[int, pd.DataFrame]:
+    """The scores under each perturbation, by its number; -1 of the same images as they are."""
+    return {
+        int(table["perturbation"].iloc[0]): table
+        for _, table in perturbed.groupby("perturbation")
+        if table["label"].nunique() == 2
+    }
 
-    Raises:
-        OSError: there are none.
-    """
-    return _read_csv(out / _OUT_OF_FOLD)
+
+def _choose_points(
+    scores: pd.DataFrame,
+    perturbed: Mapping[int, pd.DataFrame],
+    others: pd.DataFrame | None,
+    *,
+    source: str,
+) -> OperatingPoints:
+    """Thresholds and calibration that hold under each binding perturbation and elsewhere, too."""
+    conditions = [
+        *(table for number, table in perturbed.items() if _description(number)["binding"]),
+        *([] if others is None else [_without_reserved(others)]),
+    ]
+    points = operating_points(
+        *_group(_without_reserved(scores)), source=source, conditions=list(map(_group, conditions))
+    )
+    return dataclasses.replace(points, curve=_curve(scores, points))
+
+
+def _description(number: int) -> PerturbationName:
+    if number < 0:
+        return {"name": "as they are", "strength": "", "binding": True}
+    found = PERTURBATIONS[number]
+    return {"name": found.name, "strength": found.strength, "binding": found.binding}
 
 
 def _without_reserved(scores: pd.DataFrame) -> pd.DataFrame:
@@ -146,7 +148,7 @@ def _measure(table: pd.DataFrame, points: OperatingPoints) -> GroupFigures:
 
 def _read_elsewhere(folder: Path) -> pd.DataFrame:
     try:
-        return read_scores(folder)
+        return FoldsFolder(folder).read_out_of_fold()
     except (OSError, ValueError) as error:
         raise RunError(
             f"{folder}: no finished cross-validation ({error}). Run cross-validate --by typicality "
@@ -157,25 +159,3 @@ def _read_elsewhere(folder: Path) -> pd.DataFrame:
 def _group(table: pd.DataFrame) -> Group:
     """Labels and logits, (N,) each."""
     return table["label"].to_numpy(), table["logit"].to_numpy(dtype=np.float32)
-
-
-def _read(out: Path, numbers: Sequence[int], name: str) -> pd.DataFrame:
-    tables = [_read_csv(out / f"fold-{number}" / name) for number in numbers]
-    if any("reserved" in table for table in tables):  # a fold of 0.20 has no such column
-        tables = [table.assign(reserved=table.get("reserved", 0)) for table in tables]
-    return pd.concat([table for table in tables if len(table)] or tables)
-
-
-def _read_csv(path: Path) -> pd.DataFrame:
-    # Patients' ids are kept as text: "0012" is not 12, and "NA" is not a missing value.
-    types = {
-        "path": str,
-        "patient": str,
-        "kind": str,
-        "label": int,
-        "logit": float,
-        "fold": int,
-        "reserved": int,
-        "perturbation": int,
-    }
-    return pd.read_csv(path, dtype=types, keep_default_na=False)

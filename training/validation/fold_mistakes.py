@@ -12,13 +12,12 @@ from cxr.model.heatmap import scale_heatmap
 from cxr.model.operating_points import OperatingPoints
 from cxr.reading.radiograph import Radiograph
 from training.fitting.config import TrainingConfig
-from training.fitting.run_folder import RunFolder
 from training.metrics.calibration import calibrate
 from training.networks.gradcam import GradCAM
 from training.networks.loading import load_weights
 from training.networks.network import build_network
-from training.validation.fold_figures import read_scores
 from training.validation.folds import FoldedImages
+from training.validation.folds_folder import FoldsFolder
 from training.validation.heatmap_scale import HEATMAP_METHOD, heatmap_reference
 from training.validation.mistakes import Mistake, write_mistakes
 
@@ -40,14 +39,15 @@ def write_fold_mistakes(
         BundleError: the weights of a fold are damaged.
         UnreadableRadiograph: an image cannot be read.
     """
-    scores = read_scores(out)
+    folder = FoldsFolder(out)
+    scores = folder.read_out_of_fold()
     records = {record.path: record for record in (*images.whole.records, *images.reserved.records)}
     folds = scores["fold"].to_numpy()
 
     @cache
     def network_of(fold: int) -> tuple[GradCAM, float]:
         network = build_network(config.network)
-        run = RunFolder(out / f"fold-{fold}")
+        run = folder.run(fold)
         load_weights(network, run.weights, described_in=run.config.name)
         gradcam = GradCAM(network, method=HEATMAP_METHOD, flip_tta=config.flip_tta)
         held_out = images.splits(fold).validation
