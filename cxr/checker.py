@@ -45,7 +45,7 @@ class Checker:
     def check(
         self,
         image: Image,
-        found: Image,
+        positive_evidence: Image,
         fields: LungFields,
         *,
         views: Mapping[str, float],
@@ -55,30 +55,32 @@ class Checker:
 
         Args:
             image: float32 (S, S) in [0, 1], as it was answered.
-            found: its evidence, float32 (h, w), at least 0.
+            positive_evidence: its evidence, float32 (h, w), at least 0.
             fields: its lung fields.
             views: logits of `variants`, by name.
             evidence: what the logit follows from; None for a network that has no such map.
         """
         without, explained = None, None
         if evidence is not None:
-            shown = found >= MIN_SHOWN * self._reference
+            shown = positive_evidence >= MIN_SHOWN * self._reference
             logit = evidence.logit(shown.astype(np.float32))
             without = self._points.probability(logit)
             explained = self._points.log_odds(evidence.logit()) - self._points.log_odds(logit)
         return Checks(
-            places=evidence_by_place(found, fields),
-            blurring=self._blurring(image, found, as_it_is=views["as it is"]),
+            places=evidence_by_place(positive_evidence, fields),
+            blurring=self._blurring(image, positive_evidence, as_it_is=views["as it is"]),
             variants={name: self._points.probability(logit) for name, logit in views.items()},
             without=without,
             explained=explained,
         )
 
-    def _blurring(self, image: Image, found: Image, *, as_it_is: float) -> Blurring | None:
+    def _blurring(
+        self, image: Image, positive_evidence: Image, *, as_it_is: float
+    ) -> Blurring | None:
         """What blurring the evidence does; None where the heatmap shows none."""
-        if found.max() < MIN_SEEN * self._reference:
+        if positive_evidence.max() < MIN_SEEN * self._reference:
             return None
-        strongest, *others = self._compute_logits(blurred(image, found)).tolist()
+        strongest, *others = self._compute_logits(blurred(image, positive_evidence)).tolist()
         return Blurring(as_it_is - strongest, as_it_is - sum(others) / len(others))
 
 

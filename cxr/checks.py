@@ -147,7 +147,9 @@ class Checks:
             disagree = self.blurring.effect == "does_not_matter" and self._accounts()
             percent = {"percent": _shown_percent(self.without)}
             said.append(
-                Message("tests_disagree", percent) if disagree else Message("without_heat", percent)
+                Message("tests_disagree", percent)
+                if disagree
+                else Message("without_shown_places", percent)
             )
         return said
 

@@ -155,18 +155,18 @@ class Classifier:
         views = variants(image)
         outputs = self._run(np.stack(list(views.values())))
         output = self._average(outputs)
-        found, evidence = output.maps[0], self._session.evidence(output)
+        positive_evidence, evidence = output.maps[0], self._session.evidence(output)
         points = self.bundle.operating_points
         return Prediction(
             probability=points.probability(float(output.logits[0])),
-            heatmap=correction.undo(self._scale(found, upright)),
-            map=found,
+            heatmap=correction.undo(self._scale(positive_evidence, upright)),
+            map=positive_evidence,
             evidence=evidence,
             operating_points=points,
             gate_result=gate_result,
             checks=self._checker.check(
                 image,
-                found,
+                positive_evidence,
                 gate_result.lungs,
                 views=dict(zip(views, outputs.logits.tolist(), strict=True)),
                 evidence=evidence,

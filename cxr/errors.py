@@ -50,6 +50,11 @@ def for_terminal(text: str) -> str:
     )
 
 
+def first_line(error: Exception) -> str:
+    """The first line of an error's message; the name of its class if it has none."""
+    return str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
+
+
 class CXRError(Exception):
     """Base of all errors below: catch this one to catch them all."""
 

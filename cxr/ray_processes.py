@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from cxr.errors import CXRError
+from cxr.errors import CXRError, first_line
 from cxr.optional_packages import require_extra
 
 _OBJECT_STORE = 100_000_000  # bytes of shared memory, beside what the processes share
@@ -90,7 +90,7 @@ def _start(workers: int, address: str | None, shared_bytes: int) -> None:
             ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, OSError, RuntimeError, ValueError) as error:
         where = address or "Ray"
-        raise CXRError(f"{where}: cannot be used ({_first_line(error)}).") from error
+        raise CXRError(f"{where}: cannot be used ({first_line(error)}).") from error
 
 
 @contextmanager
@@ -177,10 +177,6 @@ def own_error(error: Exception) -> Exception:
         cause = error.cause
         return cause if isinstance(cause, CXRError) else error
     return CXRError(
-        f"Ray or one of its processes ended ({_first_line(error)}). To go on, run the same command "
+        f"Ray or one of its processes ended ({first_line(error)}). To go on, run the same command "
         "again."
     )
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__

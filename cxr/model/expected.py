@@ -88,6 +88,12 @@ def nearest(curve: Sequence[Rates], threshold: float) -> Rates:
     return min(curve, key=lambda rates: abs(rates["threshold"] - threshold))
 
 
+def measured_at(curve: Sequence[Rates], threshold: float) -> Rates | None:
+    """The rates that were measured at a threshold; None where none were. As rules.js has it."""
+    found = nearest(curve, threshold)
+    return found if abs(found["threshold"] - threshold) < _NEAR else None
+
+
 def by_rule(curve: Sequence[Rates], points: OperatingPoints) -> ByRule | None:
     """What the model's rule makes of radiographs of both classes; None if it was not measured.
 
@@ -98,11 +104,9 @@ def by_rule(curve: Sequence[Rates], points: OperatingPoints) -> ByRule | None:
         points: have the thresholds below which the model says normal, and from which it says
             pneumonia.
     """
-    thresholds = (points.high_sensitivity, points.high_specificity)
-    low, high = measured = [nearest(curve, at) for at in thresholds]
-    if any(
-        abs(found["threshold"] - at) > _NEAR for found, at in zip(measured, thresholds, strict=True)
-    ):
+    low = measured_at(curve, points.high_sensitivity)
+    high = measured_at(curve, points.high_specificity)
+    if low is None or high is None:
         return None
     return {
         "positive": {

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cxr.errors import BundleError, HubError
+from cxr.errors import BundleError, HubError, first_line
 from cxr.messages import Message
 from cxr.model.bundle import BUNDLED_MODEL, FILES, LOCAL_MODEL, WEIGHTS, Bundle, load_bundle
 from cxr.model.graph import GRAPH
@@ -160,7 +160,9 @@ def _download(reference: HubReference) -> Path:
     except (hub.RevisionResolutionError, hub.LocalEntryNotFoundError) as error:
         raise HubError(Message("hub_unreachable", named)) from error
     except client_failures() as error:
-        raise HubError(Message("hub_not_fetched", {**named, "why": first_line(error)})) from error
+        raise HubError(
+            Message("hub_not_fetched", {**named, "why": without_token(error)})
+        ) from error
 
 
 def client_failures() -> tuple[type[Exception], ...]:
@@ -176,13 +178,9 @@ def client_failures() -> tuple[type[Exception], ...]:
     return (*failures, OSError, ValueError, RuntimeError)
 
 
-def first_line(error: Exception) -> str:
-    """The first line of an error's message, without a token; the name of its class if it has none.
-
-    A library that takes a token for damaged may quote it.
-    """
-    said = str(error).strip().partition("\n")[0]
-    return _TOKEN.sub("…", said) or type(error).__name__
+def without_token(error: Exception) -> str:
+    """The first line of an error's message, without a token: a library may quote a damaged one."""
+    return _TOKEN.sub("…", first_line(error))
 
 
 def _check_listing(reference: HubReference, sizes: dict[str, int | None]) -> None:
@@ -248,6 +246,6 @@ def _clear_errors(dataset: str) -> Iterator[None]:
         yield
     except client_failures() as error:
         raise HubError(
-            f"{dataset}: cannot be written to ({first_line(error)}). Log in with a token that may "
-            "write (hf auth login, or HF_TOKEN), and check the connection."
+            f"{dataset}: cannot be written to ({without_token(error)}). Log in with a token that "
+            "may write (hf auth login, or HF_TOKEN), and check the connection."
         ) from error

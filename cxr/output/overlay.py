@@ -32,7 +32,7 @@ NOTICE = "RESEARCH USE ONLY - NOT FOR DIAGNOSIS"
 _COLOUR_MAP = cv2.COLORMAP_PLASMA
 _COLOURS = (40, 235)  # of its 256: the ends are too dark, and too bright, to be seen on a lung
 OPACITY = 0.6
-FULL = 0.25  # heat from which a place is coloured in full
+FULL = 0.25  # of the heatmap: from there on a place is coloured in full
 _STRIP = 256  # rows
 _NOTICE_COLOUR, _CAPTION_COLOUR = (251, 191, 36), (226, 232, 240)  # as in answer.js
 # Of a picture, in pixels: below, its caption could not be read; above, letters are large enough.
@@ -40,7 +40,7 @@ _LEAST_WIDTH, _WIDEST = 480, 4096
 
 
 def colour_table() -> npt.NDArray[np.uint8]:
-    """The colours of heat from 0 to 1: RGB, uint8 of shape (256, 3)."""
+    """The colours of a heatmap's values from 0 to 1: RGB, uint8 of shape (256, 3)."""
     shades = np.rint(np.linspace(*_COLOURS, 256)).astype(np.uint8)[np.newaxis]
     colours = cv2.cvtColor(cv2.applyColorMap(shades, _COLOUR_MAP), cv2.COLOR_BGR2RGB)
     return np.asarray(colours[0], dtype=np.uint8)
@@ -54,7 +54,7 @@ def draw_overlay(
     Args:
         radiograph: the radiograph, (H, W).
         heatmap: float32 of shape (H, W) in [0, 1].
-        opacity: of the places with heat, in [0, 1]; 0 gives the radiograph alone.
+        opacity: of the places with evidence, in [0, 1]; 0 gives the radiograph alone.
 
     Returns:
         RGB, uint8 of shape (H, W, 3).
@@ -66,10 +66,10 @@ def draw_overlay(
         image = radiograph.pixels[rows] * np.float32(255)
         overlay[rows] = np.rint(image).astype(np.uint8)[..., np.newaxis]
         shown = heatmap[rows] > MIN_SHOWN
-        heat = heatmap[rows][shown]
-        seen = np.clip((heat - MIN_SHOWN) / (FULL - MIN_SHOWN), 0, 1) * opacity
+        values = heatmap[rows][shown]
+        seen = np.clip((values - MIN_SHOWN) / (FULL - MIN_SHOWN), 0, 1) * opacity
         alpha = seen[:, np.newaxis].astype(np.float32)
-        layer = colours[np.rint(heat * 255).astype(np.uint8)]
+        layer = colours[np.rint(values * 255).astype(np.uint8)]
         mixed = image[shown][:, np.newaxis] * (1 - alpha) + layer * alpha
         overlay[rows][shown] = np.rint(mixed).astype(np.uint8)
     return overlay

@@ -112,7 +112,7 @@ def _verdict(prediction: Prediction, options: ReportOptions) -> list[tuple[str, 
         text(f"verdict_{prediction.shown_verdict(at)}", language) for at in (threshold, None)
     )
     if not prediction.gate_result.in_range:
-        said = text("study_pair", language, name=shown, value=text("report_outside", language))
+        said = text("named_value", language, name=shown, value=text("report_outside", language))
     elif threshold is None:
         return []
     else:
@@ -125,7 +125,7 @@ def _own_reading(options: ReportOptions) -> list[tuple[str, str]]:
         return []
     language = options.language
     own = options.own_reading
-    said = text("quiz_unsure" if own == "UNSURE" else f"verdict_{own}", language)
+    said = text("unsure" if own == "UNSURE" else f"verdict_{own}", language)
     if options.own_confidence is None:
         said = text("report_own", language, verdict=said)
     else:

@@ -90,11 +90,11 @@ const drawBeside = () => {
   context.imageSmoothingQuality = "high";
   context.drawImage(radiograph.canvas, 0, 0);
   context.globalAlpha = !notSupported() || state.forced ? 0.7 : 0;
-  context.drawImage(heat.canvas, 0, 0, width, height);
+  context.drawImage(heatmapLayer.canvas, 0, 0, width, height);
   context.globalAlpha = 1;
   context.lineWidth = 1.5 / scale;
   context.strokeStyle = "#7dd3fc";
-  context.stroke(heat.lungs);
+  context.stroke(heatmapLayer.lungs);
 };
 
 const showThreshold = (at) => {

@@ -50,7 +50,7 @@ _GUIDE = """
     <span class="choices" role="group" data-t-label="quiz_question">
       <button type="button" data-choice="PNEUMONIA" data-t="verdict_PNEUMONIA"></button>
       <button type="button" data-choice="NORMAL" data-t="verdict_NORMAL"></button>
-      <button type="button" data-choice="UNSURE" data-t="quiz_unsure"></button>
+      <button type="button" data-choice="UNSURE" data-t="unsure"></button>
     </span>
     <button type="button" data-do="back" data-t="tour_back"></button>
     <button type="button" data-do="next"></button>

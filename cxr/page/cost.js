@@ -1,11 +1,7 @@
 // --- What a threshold, or the model's rule, costs: how often it is right, on radiographs that the network had not seen ------
 // First on those acquired differently, since the reader's may be.
 
-// What was measured at a threshold; null where nothing was.
-const measuredAt = (curve, at) => {
-  const found = curve && cxrRules.nearestPoint(curve, at);
-  return found && Math.abs(found.threshold - at) < 0.006 ? found : null;
-};
+const measuredAt = (curve, at) => curve && cxrRules.measuredAt(curve, at); // null where nothing was
 // The same at the two thresholds between which the model leaves a verdict uncertain.
 const measuredAtEnds = (curve) => {
   const both = [measuredAt(curve, points().high_sensitivity), measuredAt(curve, points().high_specificity)];

@@ -63,3 +63,27 @@ const showWarnings = (warnings) => {
   $(".warnings").replaceChildren(...warnings.map((warning) =>
     Object.assign(document.createElement("li"), { textContent: cxr.sentences([warning], say) })));
 };
+
+// --- How sure the reader is of a reading --------------------------------------------------------------------
+
+const confidenceNow = () => Number($(".confidence").value) / 100;
+// Until the reader sets the slider, where it stands is no answer; whoever is unsure needs none.
+const showConfidence = ({ unsure, isSet }) => {
+  const slider = $(".confidence");
+  slider.disabled = unsure;
+  const said = isSet ? cxr.percent(confidenceNow(), 0) : say("confidence_unset");
+  $(".own-reading output").textContent = unsure ? "–" : said;
+  slider.setAttribute("aria-valuetext", said);
+};
+// It is set when it is moved, and by a click or the space bar where it stands, which count as a change, too.
+const onConfidence = (whenSet) => {
+  const slider = $(".confidence");
+  const leave = () => { whenSet(); slider.dispatchEvent(new Event("change", { bubbles: true })); };
+  slider.addEventListener("input", whenSet);
+  slider.addEventListener("pointerup", leave);
+  slider.addEventListener("keydown", (event) => {
+    if (event.key !== " ") return;
+    event.preventDefault();
+    leave();
+  });
+};

@@ -59,7 +59,7 @@ _WALK = """
       <span data-t="verdict_NORMAL"></span> <kbd>3</kbd>
     </button>
     <button type="button" data-label="UNSURE">
-      <span data-t="quiz_unsure"></span> <kbd>4</kbd>
+      <span data-t="unsure"></span> <kbd>4</kbd>
     </button>
   </span>
 </nav>

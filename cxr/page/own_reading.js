@@ -37,12 +37,8 @@ const blinded = () => waiting() || cxrCases.asking();
 const shownName = () => (cxrCases.asking() ? state.source.name : answered().name);
 
 const chosenReading = () => $("[name=own]:checked")?.value;
-const isSet = (slider) => !slider.hasAttribute("data-unset");
-// Null until the reader sets the slider: its first position is no answer.
-const confidence = () => {
-  const slider = $(".confidence");
-  return chosenReading() === "UNSURE" || !isSet(slider) ? null : Number(slider.value) / 100;
-};
+const confidenceIsSet = () => !$(".confidence").hasAttribute("data-unset");
+const confidence = () => (chosenReading() === "UNSURE" || !confidenceIsSet() ? null : confidenceNow());
 // A reading of a radiograph that the list holds is the reader's there, too, unless there is one.
 const countInList = (own) => {
   const row = cxrList.rows.get(cxrList.state.opened);
@@ -53,14 +49,7 @@ const beginReading = () => {
   $(".own-reading").reset();
   $(".confidence").setAttribute("data-unset", "");
 };
-const showReading = () => {
-  const unsure = chosenReading() === "UNSURE";
-  const slider = $(".confidence");
-  slider.disabled = unsure;
-  const said = isSet(slider) ? cxr.percent(slider.value / 100, 0) : say("confidence_unset");
-  $(".own-reading output").textContent = unsure ? "–" : said;
-  slider.setAttribute("aria-valuetext", said);
-};
+const showReading = () => showConfidence({ unsure: chosenReading() === "UNSURE", isSet: confidenceIsSet() });
 
 const showSession = () => {
   $(".viewer").dataset.reading = waiting() ? "own" : "answer";
@@ -117,8 +106,7 @@ element.addEventListener("submit", (event) => {
   showSourceCase();
 });
 element.addEventListener("input", (event) => {
-  if (event.target.matches(".confidence")) event.target.removeAttribute("data-unset");
-  if (event.target.matches(".confidence, [name=own]")) showReading();
+  if (event.target.matches("[name=own]")) showReading();
   // What is written stays if another radiograph is opened.
   if (event.target.matches(".comment, [name=agree]")) {
     saveNote();
@@ -126,9 +114,8 @@ element.addEventListener("input", (event) => {
     showSession();
   }
 });
-// Also where it is left as it stood.
-$(".confidence").addEventListener("pointerup", ({ target }) => {
-  target.removeAttribute("data-unset");
+onConfidence(() => {
+  $(".confidence").removeAttribute("data-unset");
   showReading();
 });
 element.addEventListener("click", async (event) => {

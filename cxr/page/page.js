@@ -129,7 +129,7 @@ window.cxr ??= (() => {
     sentences: (messages, say) => messages.map(({ code, values }) => rules.asSentence(
       Object.hasOwn(window.cxrTexts[language], code) ? say(code, values) : say("unknown_message"))).join(" "),
     // The name of a reading, a person's or the model's.
-    nameOf: (reading, say) => (reading === "UNSURE" ? say("quiz_unsure") : say(`verdict_${reading}`)),
+    nameOf: (reading, say) => (reading === "UNSURE" ? say("unsure") : say(`verdict_${reading}`)),
     // Not written anew, and read out again, where it is the same.
     write: (to, text) => { if (to.textContent !== text) to.textContent = text; },
   };

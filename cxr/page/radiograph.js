@@ -20,7 +20,7 @@ const loadRadiograph = (value, levels) => {
   [radiograph.canvas.width, radiograph.canvas.height] = [value.width, value.height];
   radiograph.painted = "";
   state.window = [...Object.values(value.windows)[0]];
-  loadHeat(value);
+  loadHeatmap(value);
 };
 
 // Grey from 0 to 255 of a level between the two ends of a window, each a fraction of all levels.

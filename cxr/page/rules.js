@@ -21,6 +21,11 @@ window.cxrRules ??= (() => {
   // The point of the curve that is nearest to a threshold.
   const nearestPoint = (curve, threshold) => curve.reduce((best, other) =>
     Math.abs(other.threshold - threshold) < Math.abs(best.threshold - threshold) ? other : best);
+  // The point that was measured at a threshold; null where none was: they are whole per cents.
+  const measuredAt = (curve, threshold) => {
+    const found = nearestPoint(curve, threshold);
+    return Math.abs(found.threshold - threshold) < 0.006 ? found : null;
+  };
 
   // Positive and negative predictive value, by Bayes' rule; NaN where no radiograph would be predicted so.
   const predictiveValues = ({ sensitivity, specificity }, prevalence) => {
@@ -155,7 +160,7 @@ window.cxrRules ??= (() => {
   };
 
   return {
-    verdict, viewsAgree, shownPercent, nearestPoint, predictiveValues, predictiveIntervals, ofThousand, byRule,
+    verdict, viewsAgree, shownPercent, nearestPoint, measuredAt, predictiveValues, predictiveIntervals, ofThousand, byRule,
     predictiveByRule, ofThousandByRule, atPrevalence,
     wholePercents, pooled, pooledWithout, calibrated,
     number, decimal, percent, probability, threshold, prevalence, fill, asSentence, asReading,

@@ -48,7 +48,7 @@ const drawNow = () => {
   $(".panes").hidden = !value;
   if (!value || !element.offsetParent) return;
   paintRadiograph();
-  paintHeat();
+  paintHeatmap();
   $(".plain").hidden = !state.pressed.side;
   const canvases = [...element.querySelectorAll(".panes canvas:not([hidden])")];
   for (const canvas of canvases) {
@@ -87,12 +87,12 @@ const drawEvidence = (context, { width, height, line, forFile }) => {
   const shown = !blinded() && (!notSupported() || state.forced);
   if ((heatmap || forFile) && shown) {
     context.globalAlpha = state.opacity;
-    context.drawImage(heat.canvas, 0, 0, width, height);
+    context.drawImage(heatmapLayer.canvas, 0, 0, width, height);
     context.globalAlpha = 1;
   }
   context.lineWidth = line;
   if (contour && shown) {
-    for (const { level, path } of heat.contours.filter((line) => line.level >= state.least)) {
+    for (const { level, path } of heatmapLayer.contours.filter((line) => line.level >= state.least)) {
       context.strokeStyle = `rgb(${props.colours[Math.round(255 * level)]})`;
       context.stroke(path);
     }
@@ -100,7 +100,7 @@ const drawEvidence = (context, { width, height, line, forFile }) => {
   if (lungs) {
     context.strokeStyle = "#7dd3fc";
     context.setLineDash([4 * line, 3 * line]);
-    context.stroke(heat.lungs);
+    context.stroke(heatmapLayer.lungs);
     context.setLineDash([]);
   }
   if (grid) drawGrid(context, width, height);

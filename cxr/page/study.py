@@ -19,7 +19,7 @@ _SCRIPTS = (
     "study_labels.js",
     "study_marks.js",
     "radiograph.js",
-    "heat.js",
+    "heatmap.js",
     "stage.js",
     "pointers.js",
     "keyboard_pointer.js",

@@ -113,7 +113,6 @@ element.addEventListener("change", async (event) => {
   else await choose(await cxrFiles.listFiles({ files, items: [] }));
 });
 element.addEventListener("input", (event) => {
-  if (event.target.matches(".confidence")) setConfidence();
   if (event.target.matches(".brush")) draw();
 });
 $(".own-reading").addEventListener("submit", async (event) => {
@@ -127,13 +126,9 @@ $(".own-reading [type=submit]").addEventListener("click", (event) => { if (event
 $(".own-reading").addEventListener("keydown", (event) => {
   if (event.key === "Enter" && event.repeat) event.preventDefault();
 });
-// Without moving the slider: where it stands is what the reader means.
-const leaveConfidence = () => { setConfidence(); keepDraft(); };
-$(".confidence").addEventListener("pointerup", leaveConfidence);
-$(".confidence").addEventListener("keydown", (event) => {
-  if (event.key !== " ") return;
-  event.preventDefault();
-  leaveConfidence();
+onConfidence(() => {
+  touched = true;
+  showReading();
 });
 
 // Whoever uses the keyboard is where the next thing is to do.

@@ -7,7 +7,6 @@ let touched = false; // whether the reader has set the slider in this reading
 const nameOf = (choice) => cxr.nameOf(choice, say);
 const sayReading = ({ choice, confidence }) => (confidence === null
   ? nameOf(choice) : say("study_sure", { choice: nameOf(choice), confidence: cxr.percent(confidence, 0) }));
-const fractionOf = (input) => Number(input.value) / 100;
 
 // Begins a reading, or goes on with one of which this much has been done.
 const startReading = ({ choice = null, confidence = null, seconds = 0, marks: drawn = [], set = false }) => {
@@ -29,14 +28,10 @@ const confidenceIsSet = () => {
 };
 const reading = () => {
   const choice = choiceNow();
-  const confidence = choice === "UNSURE" || !confidenceIsSet() ? null : fractionOf($(".confidence"));
+  const confidence = choice === "UNSURE" || !confidenceIsSet() ? null : confidenceNow();
   return { choice, confidence, seconds: Math.round((performance.now() - since) / 1000) };
 };
 const drawnMarks = () => marks.filter(({ points }) => points.length);
-const setConfidence = () => {
-  touched = true;
-  showReading();
-};
 
 // What is done of a reading outlasts a reload, too.
 const keepDraft = () => {
@@ -114,7 +109,7 @@ const pictures = () => {
     marks: picture((context) => drawMarks(context, { width, line: 1.5 / scale })),
     heatmap: picture((context) => {
       context.globalAlpha = 0.6;
-      context.drawImage(heat.canvas, 0, 0, width, height);
+      context.drawImage(heatmapLayer.canvas, 0, 0, width, height);
     }),
   };
 };
@@ -126,13 +121,10 @@ const showReading = () => {
   const unsure = choiceNow() === "UNSURE";
   const unset = !unsure && !confidenceIsSet();
   const slider = $(".confidence");
-  slider.disabled = unsure;
+  showConfidence({ unsure, isSet: !unset });
   slider.toggleAttribute("data-unset", unset);
   slider.setCustomValidity(unset ? say("study_confidence_hint") : "");
   $(".confidence-hint").hidden = !unset;
-  const said = unset ? say("confidence_unset") : cxr.percent(fractionOf(slider), 0);
-  $(".own-reading output").textContent = unsure ? "–" : said;
-  slider.setAttribute("aria-valuetext", said);
   $(".asked").textContent = say(study.phase === "aid" ? "study_with_aid" : "own_title");
   $(".before").hidden = blinded();
   $(".before").textContent = blinded() ? "" : say("study_before", { reading: sayReading(current().first) });
@@ -156,7 +148,7 @@ const showModel = () => {
     probability: cxr.probability(value.probability),
     low: cxr.threshold(points().high_sensitivity), high: cxr.threshold(points().high_specificity),
   });
-  const worth = cxrRules.asSentence(say("study_pair", { name: say("evidence"), value: say(`worth_${value.worth}`) }));
+  const worth = cxrRules.asSentence(say("named_value", { name: say("evidence"), value: say(`worth_${value.worth}`) }));
   $(".answer .means").textContent = `${worth} ${say(`worth_${value.worth}_${value.why}`)}`;
   showWarnings(value.warnings);
 };

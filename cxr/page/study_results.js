@@ -33,7 +33,7 @@ const counted = ({ count, all, interval }) => (all
   ? `${unbroken(`${say("study_of", { count, all })}, ${percent(count / all)}`)} ${between(interval, percent)}`
   : "–");
 
-const pair = (name, value) => say("study_pair", { name, value });
+const pair = (name, value) => say("named_value", { name, value });
 
 const agreementPart = ({ agreement, categories }) => {
   const row = (title, { agreed, all, interval, kappa, kappa_interval: around }) => [
@@ -67,7 +67,7 @@ const labelledPart = ({ labelled, models }) => {
     heading(say("study_labelled")),
     paragraph(say("study_labelled_counts", labelled)),
     table(say("study_labelled_table"),
-      ["", say("sensitivity"), say("specificity"), "AUC", say("study_unsure")],
+      ["", say("sensitivity"), say("specificity"), "AUC", say("unsure")],
       [row(say("study_alone"), alone), row(say("study_aided"), aided), row(say("study_model"), model),
         row(say("study_model_at_threshold"), forced)]),
     ...(models.length === 1 ? [paragraph(say("study_thresholds", thresholdsOfModel()))] : []),

@@ -26,7 +26,7 @@ _SCRIPTS = (
     "desk.js",
     "viewer.js",
     "radiograph.js",
-    "heat.js",
+    "heatmap.js",
     "stage.js",
     "pointers.js",
     "keyboard_pointer.js",

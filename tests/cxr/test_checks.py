@@ -269,7 +269,7 @@ def test_heat_without_which_the_probability_is_about_the_same_is_weak(
     assert said in sentences(checks.of_evidence())
     assert "serait de 14,8\xa0%." in sentences(checks.of_evidence(), "fr")
     certain = dataclasses.replace(checks, without=0.99999)
-    assert Message("without_heat", {"percent": 99.9}) in certain.of_evidence()
+    assert Message("without_shown_places", {"percent": 99.9}) in certain.of_evidence()
     other = Blurring(strongest=0.0, elsewhere=1.0)
     contradicted = dataclasses.replace(checks, blurring=other, explained=5.0)
     assert "two tests disagree" in sentences(contradicted.of_evidence())

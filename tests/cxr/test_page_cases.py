@@ -210,7 +210,7 @@ def test_in_french(page: Page) -> None:
     expect(page.locator(SAID)).to_contain_text(FR["quiz_question"])
     for part in ("#cases", "#guide", ".case"):
         shown = page.locator(part).inner_text()
-        for key in ("tour_next", "quiz_end", "case_look", "quiz_unsure", "case_link"):
+        for key in ("tour_next", "quiz_end", "case_look", "unsure", "case_link"):
             assert EN[key] not in shown
 
 

@@ -188,6 +188,21 @@ def test_a_confidence_that_was_not_said_is_none(page: Page, image_file: Path) ->
     assert (mine["own"], mine["confidence"]) == ("NORMAL", None)
 
 
+def test_the_space_bar_says_that_the_confidence_is_as_it_stands(
+    page: Page, image_file: Path
+) -> None:
+    page.evaluate("window.cxr.setReadFirst(true)")
+    answered(page, image_file)
+    page.locator("[name=own][value=NORMAL]").check()
+    page.locator(".own-reading .confidence").focus()
+    page.keyboard.press("Space")
+    expect(page.locator(".own-reading output")).to_have_text("50%")
+    page.locator(".own-reading button").click()
+    expect(page.locator(".agreement")).not_to_be_empty()
+    (mine,) = page.evaluate("JSON.parse(sessionStorage.getItem('cxr.notes'))")
+    assert mine["confidence"] == 0.5
+
+
 def test_the_reader_may_be_unsure(page: Page, image_file: Path, tmp_path: Path) -> None:
     page.evaluate("window.cxr.setReadFirst(true)")
     answered(page, image_file)
@@ -205,7 +220,7 @@ def test_the_reader_may_be_unsure(page: Page, image_file: Path, tmp_path: Path) 
         page.locator("[data-keep=report]").click()
     waiting.value.save_as(tmp_path / "report.pdf")
     words = " ".join(PdfReader(tmp_path / "report.pdf").pages[0].extract_text().split())
-    own = EN["report_own"].format(verdict=EN["quiz_unsure"])
+    own = EN["report_own"].format(verdict=EN["unsure"])
     assert f"{EN['report_own_title']} {own}" in words
 
 

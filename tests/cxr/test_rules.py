@@ -25,7 +25,7 @@ from cxr.language import (
 )
 from cxr.messages import as_sentence, fill
 from cxr.model.evidence import EvidenceMap
-from cxr.model.expected import Rates, by_rule
+from cxr.model.expected import Rates, by_rule, measured_at
 from cxr.model.operating_points import OperatingPoint, OperatingPoints, at_prevalence
 from tests.conftest import PAGE_MARKS, ROOT
 
@@ -108,6 +108,16 @@ def test_nearest_point(points: OperatingPoints, threshold: float, nearest: float
     assert dataclasses.replace(points, curve=curve).at(threshold).threshold == nearest
 
 
+@pytest.mark.parametrize(("threshold", "expected"), RULES["nearest_point"]["measured_at"])
+def test_measured_at(threshold: float, expected: float | None) -> None:
+    curve = [
+        Rates(threshold=known, sensitivity=1.0, specificity=0.0)
+        for known in RULES["nearest_point"]["thresholds"]
+    ]
+    found = measured_at(curve, threshold)
+    assert (found and found["threshold"]) == expected
+
+
 @pytest.mark.parametrize(("probability", "prevalence", "expected"), RULES["at_prevalence"])
 def test_at_prevalence(probability: float, prevalence: float, expected: float) -> None:
     assert at_prevalence(probability, prevalence) == pytest.approx(expected)
@@ -167,6 +177,10 @@ _IN_THE_BROWSER = """
   const curve = cases.nearest_point.thresholds.map((threshold) => ({ threshold }));
   for (const [threshold, expected] of cases.nearest_point.cases) {
     const answer = rules.nearestPoint(curve, threshold).threshold;
+    expect("nearest_point", threshold, answer, expected);
+  }
+  for (const [threshold, expected] of cases.nearest_point.measured_at) {
+    const answer = rules.measuredAt(curve, threshold)?.threshold ?? null;
     expect("nearest_point", threshold, answer, expected);
   }
   for (const [probability, prevalence, expected] of cases.at_prevalence) {

@@ -132,7 +132,7 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
     def _local_row(self, rng: np.random.Generator) -> tuple[Array, Targets]:
         """An image without its class: a normal one, or one from outside the data folder.
 
-        Where opacities are is known in the normal ones. Of others only the lungs are learned.
+        Normal ones teach where lungs are and where opacities are planted, the others lungs alone.
         """
         local, split = self.config.local, self.split
         row = int(rng.choice(self.outlined[0]))

@@ -22,7 +22,7 @@ from training.networks.lung_network import lung_computer
 # Fractions of known radiographs, none of them seen by the network, that a limit may get wrong.
 _REFUSED = 0.0005  # by each of the three limits that refuse an image
 _WARNED = 0.02  # of children, by each limit that gives a warning
-_CALLED_ADULTS = 0.01  # of children, who then get no verdict without a click
+_TAKEN_FOR_ADULTS = 0.01  # of children, who then get no verdict without a click
 
 
 class Folds(NamedTuple):
@@ -133,7 +133,7 @@ def choose_limits(scores: pd.DataFrame) -> Limits:
         tilt=float(children["tilt"].abs().quantile(1 - _WARNED)),
         # By children alone: adults of other hospitals look less like the known adults, who are far
         # above it.
-        adult=float(children["adult"].quantile(1 - _CALLED_ADULTS)),
+        adult=float(children["adult"].quantile(1 - _TAKEN_FOR_ADULTS)),
     )
 
 

@@ -21,7 +21,7 @@ from huggingface_hub import errors as hub
 from cxr.cases import CASES, read_cases
 from cxr.errors import HubError, RunError
 from cxr.model.bundle import CARD, FILES, MANIFEST, Bundle, load_bundle
-from cxr.model.hub import client_failures, first_line, parse_reference
+from cxr.model.hub import client_failures, parse_reference, without_token
 from cxr.model.session import ModelSession
 from cxr.templates import render
 from training.files import EXAMPLES
@@ -208,7 +208,7 @@ def _commit(
         except client_failures() as error:
             raise HubError(
                 f"{repo}: published as {info.oid}, but the tag {tag} could not be set "
-                f"({first_line(error)}). "
+                f"({without_token(error)}). "
                 f"Set it on the Hub, or name the model {repo}@{info.oid}."
             ) from error
     return replace(publication, commit=info.oid, url=info.commit_url)
@@ -237,7 +237,7 @@ def clear_errors(repo: str) -> Iterator[None]:
         raise HubError(f"{repo}: {_advice(error)}") from error
     except client_failures() as error:
         raise HubError(
-            f"{repo}: sending failed ({first_line(error)}). Look at the repository to see "
+            f"{repo}: sending failed ({without_token(error)}). Look at the repository to see "
             "whether it arrived, then try again."
         ) from error
 

@@ -35,14 +35,14 @@ class Chart:
         lines: points of each line by its name, in ascending order of epochs.
         kept: the epoch whose weights are kept, which is marked.
         digits: decimal places of the values.
-        most: the highest value that there can be; None if there is none.
+        maximum: the highest value that there can be; None if there is none.
     """
 
     title: str
     lines: Mapping[str, Points] = field(default_factory=dict)
     kept: int | None = None
     digits: int = 4
-    most: float | None = None
+    maximum: float | None = None
 
 
 def metric_chart(
@@ -51,7 +51,7 @@ def metric_chart(
     """The chart of a metric, as ``"val_auc"`` or ``"learning_rate"``, with what its values need."""
     of_any_size = name.removeprefix("val_") in ("loss", "learning_rate")
     digits = 6 if name == "learning_rate" else 4
-    return Chart(title, lines, kept, digits, most=None if of_any_size else 1.0)
+    return Chart(title, lines, kept, digits, maximum=None if of_any_size else 1.0)
 
 
 def charts_html(figures: Sequence[str]) -> str:
@@ -72,7 +72,7 @@ def chart_html(chart: Chart, language: Language) -> str:
     look = {name: f"line-{i % _COLOURS}" for i, name in enumerate(chart.lines)}
     xs = sorted({x for points in lines.values() for x, _ in points})
     ys = [y for points in lines.values() for _, y in points]
-    scale = _Scale(xs[0], xs[-1], *_padded(min(ys), max(ys), chart.most))
+    scale = _Scale(xs[0], xs[-1], *_padded(min(ys), max(ys), chart.maximum))
     drawn = [_grid(scale, language)]
     if chart.kept:
         x = scale.x(chart.kept)
@@ -165,16 +165,16 @@ class _Scale:
         return round(self.bottom - part * (self.bottom - _TOP), 1)
 
 
-def _padded(low: float, high: float, most: float | None) -> tuple[float, float]:
-    """A range with some space, which goes neither beyond `most` nor, without need, below 0."""
+def _padded(low: float, high: float, maximum: float | None) -> tuple[float, float]:
+    """A range with some space, which goes neither beyond `maximum` nor, without need, below 0."""
     pad = (high - low) * 0.05 or abs(high) * 0.05 or 0.5
-    above = high + pad if most is None else max(high, min(high + pad, most))
+    above = high + pad if maximum is None else max(high, min(high + pad, maximum))
     return (low - pad if low < 0 else max(low - pad, 0.0)), above
 
 
-def _steps(low: float, high: float, most: int) -> list[float]:
+def _steps(low: float, high: float, count: int) -> list[float]:
     """At most about this many round values from `low` to `high`."""
-    rough = (high - low) / most
+    rough = (high - low) / count
     unit = 10.0 ** math.floor(math.log10(rough))
     step = next(unit * factor for factor in (1, 2, 5, 10) if unit * factor >= rough)
     first = math.ceil(low / step)

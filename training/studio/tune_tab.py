@@ -171,7 +171,7 @@ def _trials_ended(folder: Path) -> dict[str, int]:
 
 
 def _trials_html(folder: Path, state: State, language: Language) -> str:
-    """State of the search, and a table of the trials that have ended, best first."""
+    """State of the search, and a table of its trials, the best first."""
     said = f"<strong>{text(f'runs_state_{state}', language).capitalize()}</strong>"
     path = folder / "trials.csv"
     if not path.exists():

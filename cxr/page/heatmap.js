@@ -1,18 +1,18 @@
-// --- Heat: the evidence at each cell of a coarse map, as colours, contours and numbers ------------------
+// --- The heatmap: the evidence at each cell of a coarse map, as colours, contours and numbers -----------
 
 const FINENESS = 12; // pixels a cell; between cells the map is interpolated
-const heat = { canvas: document.createElement("canvas"), contours: [], lungs: null, painted: "" };
+const heatmapLayer = { canvas: document.createElement("canvas"), contours: [], lungs: null, painted: "" };
 
-const loadHeat = (value) => {
+const loadHeatmap = (value) => {
   const scaled = new DOMMatrix([value.width, 0, 0, value.height, 0, 0]);
   const path = (outline) => {
     const found = new Path2D();
     found.addPath(new Path2D(outline), scaled);
     return found;
   };
-  heat.contours = value.contours.map(({ level, outline }) => ({ level, path: path(outline) }));
-  heat.lungs = path(value.lungs);
-  heat.painted = "";
+  heatmapLayer.contours = value.contours.map(({ level, outline }) => ({ level, path: path(outline) }));
+  heatmapLayer.lungs = path(value.lungs);
+  heatmapLayer.painted = "";
 };
 
 // The map at a place, in cells from the upper left corner, as OpenCV's linear interpolation has it.
@@ -25,14 +25,14 @@ const interpolate = (map, row, column) => {
   return along(map[top]) + (along(map[bottom]) - along(map[top])) * (y - top);
 };
 
-const paintHeat = () => {
+const paintHeatmap = () => {
   const { map, id } = answered();
   const painted = `${id} ${state.least}`;
-  if (heat.painted === painted) return;
-  heat.painted = painted;
+  if (heatmapLayer.painted === painted) return;
+  heatmapLayer.painted = painted;
   const [height, width] = [map.length * FINENESS, map[0].length * FINENESS];
-  [heat.canvas.width, heat.canvas.height] = [width, height];
-  const context = heat.canvas.getContext("2d");
+  [heatmapLayer.canvas.width, heatmapLayer.canvas.height] = [width, height];
+  const context = heatmapLayer.canvas.getContext("2d");
   const image = context.createImageData(width, height);
   for (let y = 0, at = 0; y < height; y += 1) {
     for (let x = 0; x < width; x += 1, at += 4) {
