@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import io
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import cxr
 from cxr.arguments import fraction, positive
@@ -17,35 +17,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name may be no text
         sys.stdout.reconfigure(errors="backslashreplace")
+    run: Callable[[argparse.Namespace], int] = options.run
     try:
-        if options.command == "benchmark":
-            from cxr.benchmark import run_benchmark
-
-            return run_benchmark(options.model, image=options.image, as_json=options.json)
-        if options.command == "archive":
-            from cxr.archive import answer_archive
-
-            return answer_archive(
-                options.source,
-                options.out,
-                model=options.model,
-                threshold=options.threshold,
-                address=options.address,
-                workers=options.workers,
-                retry_errors=options.retry_errors,
-            )
-        from cxr.classify import ClassifyOptions, classify_files
-
-        wanted = ClassifyOptions(
-            model=options.model,
-            threshold=options.threshold,
-            as_json=options.json,
-            overlays=options.overlay,
-            heatmaps=options.heatmaps,
-            resume=options.resume,
-            retry_errors=options.retry_errors,
-        )
-        return classify_files(options.sources, wanted)
+        return run(options)
     except CXRError as error:
         print(for_terminal(f"cxr: {error}"), file=sys.stderr)
         return 2
@@ -64,7 +38,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"cxr {cxr.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-
     classify = commands.add_parser(
         "classify",
         help="classify radiographs",
@@ -72,28 +45,7 @@ def _parser() -> argparse.ArgumentParser:
         "radiograph is refused, with the reasons. Exit status: 0 if every file was classified, "
         "1 if some were refused or failed, 2 if it could not run, 130 after an interruption.",
     )
-    classify.add_argument(
-        "sources",
-        nargs="+",
-        metavar="FILE",
-        help="a radiograph, a folder of radiographs, or a pattern",
-    )
-    classify.add_argument(
-        "--json", action="store_true", help="one JSON object a line, and nothing else"
-    )
-    classify.add_argument("--overlay", metavar="DIR", help="write radiographs with heatmap, as PNG")
-    classify.add_argument(
-        "--heatmaps",
-        metavar="DIR",
-        help="write heatmaps as float32 .npy, in place of files that have their names",
-    )
-
-    classify.add_argument(
-        "--resume",
-        metavar="FILE",
-        help="append JSON lines to this file, and leave out radiographs that it has already",
-    )
-
+    _add_classify_options(classify)
     archive = commands.add_parser(
         "archive",
         help="classify all radiographs of a folder or bucket, and write a table",
@@ -103,43 +55,13 @@ def _parser() -> argparse.ArgumentParser:
         "requirements-archive.txt. Exit status: 0 if every file was answered, 1 if some were "
         "refused or failed, 2 if it could not run, 130 after an interruption.",
     )
-    archive.add_argument(
-        "source",
-        metavar="SOURCE",
-        help="a folder of radiographs, or the URI of one, such as s3://bucket/folder",
-    )
-    archive.add_argument(
-        "--out", required=True, metavar="TABLE", help="folder of the table, or its URI"
-    )
-    archive.add_argument(
-        "--workers",
-        type=positive,
-        metavar="N",
-        help="how many processes answer (default: one a core of this machine)",
-    )
-    archive.add_argument(
-        "--address",
-        metavar="ADDRESS",
-        help="a Ray cluster that is running, such as ray://host:10001, instead of this machine",
-    )
-
+    _add_archive_options(archive)
     benchmark = commands.add_parser("benchmark", help="measure speed and memory on this machine")
     benchmark.add_argument("--image", help="a chest radiograph to classify, instead of an example")
     benchmark.add_argument("--json", action="store_true", help="one JSON object")
+    benchmark.set_defaults(run=_benchmark)
     for command in (classify, archive):
-        command.add_argument(
-            "--retry-errors",
-            action="store_true",
-            help="try files again that could not be read in an earlier run, for example because a "
-            "folder was out of reach",
-        )
-        command.add_argument(
-            "--threshold",
-            type=fraction,
-            metavar="T",
-            help="predict pneumonia from this probability on (0 to 1), and else normal, "
-            "instead of the model's thresholds, between which a verdict is uncertain",
-        )
+        _add_answering_options(command)
     for command in (classify, archive, benchmark):
         command.add_argument(
             "--model",
@@ -148,3 +70,104 @@ def _parser() -> argparse.ArgumentParser:
             "else what python -m training use chose, else the bundled model)",
         )
     return parser
+
+
+def _add_classify_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "sources",
+        nargs="+",
+        metavar="FILE",
+        help="a radiograph, a folder of radiographs, or a pattern",
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="one JSON object a line, and nothing else"
+    )
+    parser.add_argument("--overlay", metavar="DIR", help="write radiographs with heatmap, as PNG")
+    parser.add_argument(
+        "--heatmaps",
+        metavar="DIR",
+        help="write heatmaps as float32 .npy, in place of files that have their names",
+    )
+    parser.add_argument(
+        "--resume",
+        metavar="FILE",
+        help="append JSON lines to this file, and leave out radiographs that it has already",
+    )
+    parser.set_defaults(run=_classify)
+
+
+def _add_archive_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "source",
+        metavar="SOURCE",
+        help="a folder of radiographs, or the URI of one, such as s3://bucket/folder",
+    )
+    parser.add_argument(
+        "--out", required=True, metavar="TABLE", help="folder of the table, or its URI"
+    )
+    parser.add_argument(
+        "--workers",
+        type=positive,
+        metavar="N",
+        help="how many processes answer (default: one a core of this machine)",
+    )
+    parser.add_argument(
+        "--address",
+        metavar="ADDRESS",
+        help="a Ray cluster that is running, such as ray://host:10001, instead of this machine",
+    )
+    parser.set_defaults(run=_archive)
+
+
+def _add_answering_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--retry-errors",
+        action="store_true",
+        help="try files again that could not be read in an earlier run, for example because a "
+        "folder was out of reach",
+    )
+    parser.add_argument(
+        "--threshold",
+        type=fraction,
+        metavar="T",
+        help="predict pneumonia from this probability on (0 to 1), and else normal, "
+        "instead of the model's thresholds, between which a verdict is uncertain",
+    )
+
+
+# Each command imports what it needs: the others start sooner, and without its packages.
+
+
+def _classify(options: argparse.Namespace) -> int:
+    from cxr.classify import ClassifyOptions, classify_files
+
+    wanted = ClassifyOptions(
+        model=options.model,
+        threshold=options.threshold,
+        as_json=options.json,
+        overlays=options.overlay,
+        heatmaps=options.heatmaps,
+        resume=options.resume,
+        retry_errors=options.retry_errors,
+    )
+    return classify_files(options.sources, wanted)
+
+
+def _archive(options: argparse.Namespace) -> int:
+    from cxr.archive import answer_archive
+
+    return answer_archive(
+        options.source,
+        options.out,
+        model=options.model,
+        threshold=options.threshold,
+        address=options.address,
+        workers=options.workers,
+        retry_errors=options.retry_errors,
+    )
+
+
+def _benchmark(options: argparse.Namespace) -> int:
+    from cxr.benchmark import run_benchmark
+
+    return run_benchmark(options.model, image=options.image, as_json=options.json)

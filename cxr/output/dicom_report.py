@@ -37,37 +37,15 @@ def structured_report(
         threshold: the reader's own; the model's if None.
         language: of its words.
     """
-    verdict = prediction.shown_verdict(threshold)
-    worth = prediction.checks.worth
-    device = sr.DeviceObserverIdentifyingAttributes(
-        uid=generate_uid(entropy_srcs=[bundle.sha256]),
-        name=bundle.title,
-        manufacturer_name=MANUFACTURER,
-        model_name=bundle.sha256[:16],
-    )
-    context = sr.ObservationContext(
-        observer_device_context=sr.ObserverContext(
-            observer_type=codes.DCM.Device, observer_identifying_attributes=device
-        )
-    )
     group = sr.MeasurementsAndQualitativeEvaluations(
         tracking_identifier=sr.TrackingIdentifier(uid=generate_uid(), identifier="Image"),
         source_images=[sr.SourceImageForMeasurementGroup.from_source_image(capture)],
         measurements=_measurements(prediction, threshold, language),
-        qualitative_evaluations=[
-            sr.QualitativeEvaluation(
-                name=_concept("VERDICT", text("verdict_research", language)),
-                value=_concept(verdict, text(f"verdict_{verdict}", language)),
-            ),
-            sr.QualitativeEvaluation(
-                name=_concept("EVIDENCE", text("evidence", language)),
-                value=_concept(worth.upper(), text(f"worth_{worth}", language)),
-            ),
-        ],
+        qualitative_evaluations=_evaluations(prediction, threshold, language),
     )
     spoken = {"en": "English", "fr": "French"}[language]
     content = sr.MeasurementReport(
-        observation_context=context,
+        observation_context=_context(bundle),
         language_of_content_item_and_descendants=sr.LanguageOfContentItemAndDescendants(
             sr.CodedConcept(language, "RFC5646", spoken)
         ),
@@ -92,6 +70,38 @@ def structured_report(
     report.SoftwareVersions = __version__
     in_unicode(report)
     return report
+
+
+def _context(bundle: Bundle) -> sr.ObservationContext:
+    """The model as the device that observed."""
+    device = sr.DeviceObserverIdentifyingAttributes(
+        uid=generate_uid(entropy_srcs=[bundle.sha256]),
+        name=bundle.title,
+        manufacturer_name=MANUFACTURER,
+        model_name=bundle.sha256[:16],
+    )
+    return sr.ObservationContext(
+        observer_device_context=sr.ObserverContext(
+            observer_type=codes.DCM.Device, observer_identifying_attributes=device
+        )
+    )
+
+
+def _evaluations(
+    prediction: Prediction, threshold: float | None, language: Language
+) -> list[sr.QualitativeEvaluation]:
+    """The verdict, and what the heatmap is worth."""
+    verdict, worth = prediction.shown_verdict(threshold), prediction.checks.worth
+    return [
+        sr.QualitativeEvaluation(
+            name=_concept("VERDICT", text("verdict_research", language)),
+            value=_concept(verdict, text(f"verdict_{verdict}", language)),
+        ),
+        sr.QualitativeEvaluation(
+            name=_concept("EVIDENCE", text("evidence", language)),
+            value=_concept(worth.upper(), text(f"worth_{worth}", language)),
+        ),
+    ]
 
 
 def _measurements(
