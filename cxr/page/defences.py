@@ -24,6 +24,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cxr.page.in_time import ReadInTime
 from cxr.page.limits import Limits
+from cxr.page.rewriting import rewriting_pages
 
 LOOPBACK = "127.0.0.1"
 _LOCAL_NAMES = (LOOPBACK, "localhost")
@@ -139,27 +140,24 @@ class _Headers:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         nonce = secrets.token_urlsafe(16)
-        started = is_page = False
+        started = False
 
         async def send_with_headers(message: Message) -> None:
-            nonlocal started, is_page
+            nonlocal started
             if message["type"] == "http.response.start":
                 started = True
                 headers = MutableHeaders(scope=message)
-                is_page = headers.get("content-type", "").startswith("text/html")
-                if is_page and "content-length" in headers:  # it becomes longer
-                    del headers["content-length"]
                 headers["Content-Security-Policy"] = self._policy(nonce)
                 headers["X-Content-Type-Options"] = "nosniff"
                 headers["Referrer-Policy"] = "no-referrer"
-            elif is_page and message["type"] == "http.response.body":
-                # Gradio sends a page in one piece.
-                marked = b'<script nonce="%s"' % nonce.encode()
-                message = {**message, "body": message.get("body", b"").replace(b"<script", marked)}
             await send(message)
 
+        def mark_scripts(page: bytes) -> bytes:
+            return page.replace(b"<script", b'<script nonce="%s"' % nonce.encode())
+
         try:
-            return await self._app(scope, receive, send_with_headers)
+            marking = rewriting_pages(send_with_headers, mark_scripts)
+            return await self._app(scope, receive, marking)
         except Exception:  # before Starlette answers, whose answer would be without the headers
             if not started:
                 failure = PlainTextResponse("The page failed at this request.", status_code=500)

@@ -12,13 +12,14 @@ from html import escape
 from pathlib import Path
 
 from gradio.route_utils import get_root_url
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cxr.language import Language, asked_language
 from cxr.messages import text
+from cxr.page.rewriting import rewriting_pages
 
 PICTURE = Path(__file__).with_name("preview.jpg")
 PICTURE_SIZE = (1200, 630)  # pixels, in the proportions that most sites show
@@ -47,21 +48,11 @@ class LinkPreview:
             return await FileResponse(PICTURE)(scope, receive, send)
         if scope["path"] == _MANIFEST:
             return await _manifest(scope)(scope, receive, send)
-        is_page = False
 
-        async def send_with_tags(message: Message) -> None:
-            nonlocal is_page
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                is_page = headers.get("content-type", "").startswith("text/html")
-                if is_page and "content-length" in headers:
-                    del headers["content-length"]
-            elif is_page:  # Gradio sends a page in one piece
-                body = _TAG.sub(b"", message.get("body", b""))
-                message = {**message, "body": body.replace(b"<head>", b"<head>" + _tags(scope), 1)}
-            await send(message)
+        def with_our_tags(page: bytes) -> bytes:
+            return _TAG.sub(b"", page).replace(b"<head>", b"<head>" + _tags(scope), 1)
 
-        return await self._app(scope, receive, send_with_tags)
+        return await self._app(scope, receive, rewriting_pages(send, with_our_tags))
 
 
 def _language(scope: Scope) -> Language:
