@@ -21,6 +21,7 @@ from cxr.messages import Message
 
 # What the heatmap is worth as an explanation of the answer; "none" where it shows no evidence.
 Worth = Literal["supported", "weak", "not_supported", "none"]
+Why = Literal["means", "outside", "blurred"]  # which sentence explains it
 Effect = Literal["matters", "matters_little", "does_not_matter"]  # of blurring, on the answer
 Place = Literal["lungs", "between", "above", "below", "beside", "edge"]
 # between: heart and mediastinum. above: neck and shoulders. below: below the diaphragm. beside:
@@ -92,7 +93,7 @@ class Checks:
         return "supported"
 
     @property
-    def why(self) -> Literal["means", "outside", "blurred"]:
+    def why(self) -> Why:
         """Which sentence explains `worth`; ends its key, ``worth_WORTH_WHY``.
 
         The evidence lies outside the lungs, blurring it has too little effect, or the general one.

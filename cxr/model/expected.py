@@ -44,14 +44,23 @@ class Elsewhere(TypedDict):
 ByRule = dict[Literal["positive", "negative"], dict[Verdict, float]]
 
 
-def measured_on(evaluation: dict[str, Any]) -> dict[str, int] | None:
+class MeasuredOn(TypedDict):
+    """How many radiographs, patients and folds are behind figures."""
+
+    images: int
+    patients: int
+    folds: int
+
+
+def measured_on(evaluation: dict[str, Any]) -> MeasuredOn | None:
     """Numbers of radiographs, patients and folds behind the thresholds' counts, if by folds."""
     try:
         result, folds = evaluation["result"], len(evaluation["folds"])
-        counts = {name: int(result[name]) for name in ("images", "patients")}
+        images, patients = int(result["images"]), int(result["patients"])
     except _MALFORMED:
         return None
-    return {**counts, "folds": folds} if folds and min(counts.values()) > 0 else None
+    known = folds and images > 0 and patients > 0
+    return MeasuredOn(images=images, patients=patients, folds=folds) if known else None
 
 
 def elsewhere(evaluation: dict[str, Any]) -> Elsewhere | None:

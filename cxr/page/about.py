@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import gradio as gr
 
 from cxr.card import CARD_ERRORS, write_card
 from cxr.model.bundle import CARD, Bundle
 from cxr.page.components import create_line
+from cxr.page.sent_values import CurvesValue
 
 _TEMPLATE = """
 <div class="curves">
@@ -78,7 +77,7 @@ def create_curves(bundle: Bundle, *, elem_id: str) -> gr.HTML:
     )
 
 
-def _curves(bundle: Bundle) -> dict[str, Any]:
+def _curves(bundle: Bundle) -> CurvesValue:
     points = bundle.operating_points
     stops = (points.high_sensitivity, points.threshold, points.high_specificity)
     at = [points.at(stop) for stop in stops]

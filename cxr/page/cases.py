@@ -16,6 +16,7 @@ import numpy as np
 
 from cxr.cases import Case, Cases
 from cxr.page.pictures import thumbnail
+from cxr.page.sent_values import CaseValue
 from cxr.reading.radiograph import read_radiograph
 
 _FOLDER = Path(__file__).parent
@@ -86,8 +87,8 @@ def _component(value: Any, template: str, script: str, cases: Cases, *, elem_id:
     )
 
 
-def _to_json(case: Case) -> dict[str, Any]:
-    """What the browser needs of a case, in both languages."""
+def _to_json(case: Case) -> CaseValue:
+    """What the browser needs of a case."""
     return {
         "title": case.title,
         "look": case.look,

@@ -16,13 +16,12 @@ from cxr.messages import Message
 from cxr.output.output_folder import stem_of
 from cxr.output.report_pdf import pdf_report
 from cxr.output.report_words import OwnReading, ReportOptions
+from cxr.page.sent_values import KeptFile
 from cxr.page.uploads import asked_fraction, sent_language
 from cxr.reading.radiograph import read_radiograph
 
 
-def make_file(
-    path: Path, name: str, classifier: Classifier, asked: Mapping[str, Any]
-) -> dict[str, str]:
+def make_file(path: Path, name: str, classifier: Classifier, asked: Mapping[str, Any]) -> KeptFile:
     """The file that the reader asked for.
 
     Args:
@@ -33,9 +32,6 @@ def make_file(
             language, the reader's own threshold, reading, confidence and prevalence,
             keep_identifiers, and forced: whether a heatmap is shown that does not support the
             answer. It may be anything.
-
-    Returns:
-        ``uri``, the file as a data URI, and ``name``.
 
     Raises:
         RadiographError: the upload has been deleted, or its header cannot be carried over.
@@ -85,7 +81,7 @@ def _options(asked: Mapping[str, Any]) -> ReportOptions:
     )
 
 
-def _file(content: bytes, media_type: str, name: str) -> dict[str, str]:
+def _file(content: bytes, media_type: str, name: str) -> KeptFile:
     return {
         "uri": f"data:{media_type};base64,{base64.b64encode(content).decode()}",
         "name": name,

@@ -28,7 +28,7 @@ from cxr.output.overlay import OPACITY, draw_overlay, png, shrink, with_caption
 from cxr.page.answer_values import map_value, message_values
 from cxr.page.failures import log_failure
 from cxr.page.pictures import thumbnail
-from cxr.page.sent_values import AnsweredRow, Row, ShownRow, UnansweredRow
+from cxr.page.sent_values import AnsweredRow, OverlayValue, Row, ShownRow, UnansweredRow
 from cxr.page.uploads import asked_upload, sent_language
 from cxr.page.waiting_turns import Busy, Turns
 from cxr.reading.radiograph import MAX_BYTES, Radiograph, read_radiograph
@@ -83,12 +83,8 @@ def create_many(classifier: Classifier, *, turns: Turns, elem_id: str) -> gr.HTM
         except Busy:
             return _unanswered("error", [Message("busy")])
 
-    def overlay_of(asked: Any) -> dict[str, str | bool | None]:
-        """The radiograph with the heatmap of its row, a PNG in base64; null if there is none now.
-
-        ``stem`` is its name without the ending of the file's.
-        ``busy`` says whether there may be one a little later.
-        """
+    def overlay_of(asked: Any) -> OverlayValue:
+        """The radiograph with the heatmap of its row."""
         try:
             with turns.take():
                 name, content = _overlay(asked, classifier)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
-from cxr.checks import Worth
+from cxr.cases import Comparison, Label, Texts
+from cxr.checks import Why, Worth
+from cxr.classifier import ShownVerdict
 from cxr.messages import Value
-from cxr.model.expected import Rates
-from cxr.model.operating_points import Interval
+from cxr.model.expected import MeasuredOn, Rates
+from cxr.model.operating_points import Interval, Verdict
 from cxr.outcome import Status
 
 Window = tuple[float, float]  # the levels shown black and white, as fractions of all levels
@@ -55,6 +57,12 @@ class ElsewhereValue(TypedDict):
 
     images: int
     curve: Sequence[Rates]
+
+
+class SourceText(TypedDict):
+    """On what thresholds were measured, in words."""
+
+    text: str
 
 
 class EvidenceValue(TypedDict):
@@ -124,14 +132,14 @@ class AnswerValue(TypedDict):
     contours: list[Contour]
     lungs: str
     worth: Worth
-    why: str
+    why: Why
     regions: tuple[float, float, float]
     in_range: bool
     probability: float
     model: str
     model_name: str
     operating_points: PointsValue
-    source: dict[str, int] | dict[str, str]
+    source: MeasuredOn | SourceText
     elsewhere: ElsewhereValue | None
     by_kind: dict[str, float] | None
     warnings: list[MessageValue]
@@ -212,3 +220,73 @@ class AnsweredRow(TypedDict):
 
 
 Row = AnsweredRow | ShownRow | UnansweredRow
+
+
+class KeptFile(TypedDict):
+    """A file for the reader: a data URI, and what it is called."""
+
+    uri: str
+    name: str
+
+
+class NotKept(TypedDict):
+    """Why there is no such file; `reasons` where the radiograph is why."""
+
+    problem: Literal["busy", "not_kept", "failed"]
+    reasons: NotRequired[list[MessageValue]]
+
+
+class OverlayValue(TypedDict):
+    """A radiograph of the list with its heatmap; `overlay` and `stem` are None if there is none.
+
+    Keys:
+        overlay: a PNG in base64.
+        stem: its name without the ending of the file's.
+        busy: whether there may be one a little later.
+    """
+
+    overlay: str | None
+    stem: str | None
+    busy: bool
+
+
+class CaseValue(TypedDict):
+    """A case in both languages; see `cxr.cases.Case` and `cxr.cases.CaseAnswer`."""
+
+    title: Texts
+    look: Texts
+    label: Label
+    expected: Verdict | None
+    in_quiz: bool
+    radiograph: bool
+    verdict: ShownVerdict | None
+    probability: float | None
+    reasons: list[MessageValue]
+    comparison: Comparison | None
+
+
+class CurvePoint(TypedDict):
+    """A place in a plot, in pixels from its upper left corner."""
+
+    x: float
+    y: float
+
+
+class CurvesValue(TypedDict):
+    """The plots below the model's facts, as SVG.
+
+    Keys:
+        axes, roc, sensitivity, specificity: paths.
+        up, across: numbers beside the axes; the browser writes them.
+        stops: where the three thresholds lie on the ROC curve.
+        thresholds: where they lie across.
+    """
+
+    axes: str
+    up: str
+    across: str
+    roc: str
+    sensitivity: str
+    specificity: str
+    stops: list[CurvePoint]
+    thresholds: list[float]

@@ -20,6 +20,7 @@ from cxr.page.desk import create_desk
 from cxr.page.downloads import make_file
 from cxr.page.failures import log_failure
 from cxr.page.flags import flag_sender
+from cxr.page.sent_values import KeptFile, NotKept
 from cxr.page.waiting_turns import Busy, Turns
 
 _SCRIPTS = (
@@ -75,7 +76,7 @@ def create_viewer(
             model=classifier.bundle.sha256,
         )
 
-    def keep_file(asked: Any) -> dict[str, Any]:
+    def keep_file(asked: Any) -> KeptFile | NotKept:
         """A file for the reader, or why there is none."""
         try:
             asked = asked if isinstance(asked, dict) else {}
