@@ -115,14 +115,15 @@ const showThreshold = (at) => {
 };
 
 const showChecks = ({ warnings, checks, probability, variants }) => {
-  showWarnings(warnings);
   const all = [probability, ...variants];
   const between = { low: cxrRules.shownPercent(Math.min(...all)), high: cxrRules.shownPercent(Math.max(...all)) };
   const agree = cxrRules.viewsAgree(probability, variants, points(), ownThresholdNow());
   const uncertain = cxrRules.verdict(probability, points(), ownThresholdNow()) === "UNCERTAIN";
-  const views = answered().in_range ? cxrRules.asSentence(
-    say(!agree ? "views_differ" : uncertain ? "views_uncertain" : "views_agree", between)) : "";
-  $(".checks").textContent = `${cxr.sentences(checks, say)} ${views}`;
+  const inRange = answered().in_range;
+  // Said openly where the verdict is not firm, else among the other checks.
+  showWarnings([...warnings, ...(inRange && !agree ? [{ code: "views_differ", values: between }] : [])]);
+  const firm = inRange && agree ? [{ code: uncertain ? "views_uncertain" : "views_agree", values: between }] : [];
+  $(".checks").textContent = cxr.sentences([...checks, ...firm], say);
   $(".scale-means").textContent = answered().evidence
     ? say("scale_means", { step: doubling(), top: onScale(topOfScale()) })
     : "";

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from cxr.classifier import Classifier
+from cxr.messages import sentences
 from cxr.model.bundle import Bundle
 from cxr.model.operating_points import OperatingPoints
 from cxr.reading.radiograph import read_radiograph
@@ -48,6 +49,27 @@ def test_sliders_answer_in_the_browser_alone(
     page.keyboard.press("h")
     page.keyboard.press("x")
     assert not [url for url in requests if not url.startswith(("data:", "blob:"))]
+
+
+def test_a_verdict_that_is_not_firm_says_so_openly(
+    page: Page, image_file: Path, tiny_classifier: Classifier
+) -> None:
+    answered(page, image_file)
+    prediction = tiny_classifier.predict(read_radiograph(image_file))
+    views = [prediction.probability, *prediction.checks.variants.values()]
+    hundredths = {round(value, 2) for value in views}
+    # Between two of them lies a threshold at which they get different verdicts.
+    threshold = next(value for value in sorted(hundredths) if min(views) < value <= max(views))
+    (differ,) = (
+        message for message in prediction.remarks(threshold) if message.code == "views_differ"
+    )
+    openly, closed = page.locator(".viewer .warnings"), page.locator("p.checks")
+    for own, firm in ((threshold, False), (1.0, True)):
+        set_slider(page, ".threshold", own)
+        here, not_here = (closed, openly) if firm else (openly, closed)
+        said = "the same each time" if firm else sentences([differ])
+        expect(here).to_contain_text(said)
+        expect(not_here).not_to_contain_text("each time")
 
 
 def test_what_to_expect_elsewhere_follows_the_slider_where_it_was_measured(
