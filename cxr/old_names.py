@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-# By their names until 0.5.
+# By their names until 0.5, but for `learned_from`, which had that name until 0.22.
 RENAMED = {
     "average_momentum": "ema_momentum",
     "copies_left_out": "duplicates_left_out",
     "films": "images",
     "films_sha256": "images_sha256",
+    "learned_from": "trained_on",
     "mirror": "flip_tta",
     "pictures": "images",
     "pictures_sha256": "names_sha256",

@@ -43,7 +43,7 @@ def test_it_is_the_default_preset_measured_on_other_patients(bundle: Bundle) -> 
 
 def test_its_heatmaps_were_measured_on_patients_that_it_never_saw(bundle: Bundle) -> None:
     explanation = bundle.evaluation["explanation"]
-    assert explanation["learned_from"] == 0
+    assert explanation["trained_on"] == 0
     where, floor = explanation["localization"], default.CONFIG.floor
     assert where["lungs"]["pneumonia"]["in_lungs"] >= floor.in_lungs
     assert where["lungs"]["locality"] <= floor.locality

@@ -491,13 +491,20 @@ def outlines(chest_images: Path, tmp_path: Path) -> tuple[Path, Path]:
 
 
 def test_heatmaps_are_checked_and_the_card_says_how_they_did(
-    retrained: Bundle, chest_images: Path, outlines: tuple[Path, Path], tmp_path: Path
+    retrained: Bundle,
+    chest_images: Path,
+    outlines: tuple[Path, Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     folder, out = tmp_path / "bundle", tmp_path / "check"
     shutil.copytree(retrained.folder, folder)
     options = ["--model", str(folder), "--data", str(chest_images / "train"), "--out", str(out)]
     options += ["--images", "6", "--lungs", str(outlines[0]), "--opacities", str(outlines[1])]
     assert main(["explain-check", *options]) == 0
+    said = capsys.readouterr().out
+    assert "Planted opacities of 10% of the side and strength 50%: " in said
+    assert "Outlined opacities: hit " in said
     document = json.loads((out / "explanation.json").read_text())
     assert set(document["methods"]) == {"gradcam", "hirescam", "gradcam++"}
     for figures in document["methods"].values():
@@ -506,7 +513,7 @@ def test_heatmaps_are_checked_and_the_card_says_how_they_did(
         assert figures["deletion"][0] == pytest.approx(figures["insertion"][-1], abs=1e-5)
         assert -1 <= figures["mirror_correlation"] <= 1
     assert document["randomisation"][1]["layers"] == "evidence"
-    assert document["learned_from"] == 48
+    assert document["trained_on"] == 48
     where = document["localization"]
     assert where["lungs"]["normal"]["images"] == where["lungs"]["pneumonia"]["images"] == 5
     assert (where["planted"]["images"], where["planted"]["places"]) == (5, 8)

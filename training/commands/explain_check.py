@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Test the heatmaps, and print the figures."""
     from cxr.model.bundle import load_bundle
-    from training.validation.heatmaps import write_heatmap_report
+    from training.validation.heatmaps import summary, write_heatmap_report
     from training.validation.localization_check import HeatmapTables
 
     tables = HeatmapTables(
@@ -73,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
         tables=tables,
         reserved=options.reserved,
     )
-    for method, figures in document["methods"].items():
-        print(f"{method}: {figures}")
+    for line in summary(document):
+        print(line)
     print(f"Figures: {options.out / 'explanation.json'}")
     return 0

@@ -23,7 +23,7 @@ from training.validation.localization import Explain
 class AdultFigures(TypedDict):
     """AUC of a disease that the model has not learned, on images of adults.
 
-    learned_from: how many of them the model learned lungs from, as far as its bundle tells.
+    trained_on: how many of them the model learned lungs from, as far as its bundle tells.
     disease: as the table calls it. interval: 95 % of the AUC, as if each image were of another
     person.
     """
@@ -31,7 +31,7 @@ class AdultFigures(TypedDict):
     images: int
     auc: float
     interval: NotRequired[Interval]
-    learned_from: NotRequired[int]
+    trained_on: NotRequired[int]
     disease: NotRequired[str]
 
 
@@ -76,11 +76,11 @@ def _measure(bundle: Bundle, explain: Explain, table: Path) -> AdultFigures:
     logits, _ = explain(images)
     positive = np.array([record.label for record in records])
     found = auc(positive, logits)
-    learned_from = count_trained_on(bundle, images)
+    trained_on = count_trained_on(bundle, images)
     return {
         "images": len(records),
         "auc": found,
         "interval": newcombe_interval(found, int(positive.sum()), int((1 - positive).sum())),
-        "learned_from": learned_from,
+        "trained_on": trained_on,
         "disease": disease,
     }

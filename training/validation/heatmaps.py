@@ -35,13 +35,40 @@ _PER_KIND = 10  # radiographs of each kind on the sheet
 class HeatmapCheck(Faithfulness):
     """The content of explanation.json.
 
-    model: see `cxr.model.bundle.Bundle.identity`. learned_from: how many of the images the model
+    model: see `cxr.model.bundle.Bundle.identity`. trained_on: how many of the images the model
     was trained on.
     """
 
     model: dict[str, str]
-    learned_from: int
+    trained_on: int
     localization: Localization
+
+
+def summary(check: HeatmapCheck) -> list[str]:
+    """The figures in short, a line each; all are in explanation.json."""
+    curves = {"random order": check["chance"], **check["methods"]}
+    lines = [
+        f"{name}: mean probability while the strongest places are blurred "
+        f"{np.mean(curve['deletion']):.3f}, while they are shown {np.mean(curve['insertion']):.3f}"
+        for name, curve in curves.items()
+    ]
+    found = check["localization"]
+    if "lungs" in found:
+        lines.append(f"In the lungs: {found['lungs']['pneumonia']['in_lungs']:.1%} of the evidence")
+    if "planted" in found:
+        lines += [
+            f"Planted opacities of {row['diameter']:.0%} of the side and strength "
+            f"{row['strength']:.0%}: {row['hit']:.1%} found"
+            for row in found["planted"]["detection"]
+        ]
+    if "opacities" in found:
+        outlined = found["opacities"]
+        lines.append(
+            f"Outlined opacities: hit {outlined['hit']:.1%}, gain {outlined['gain']:.2f}, own "
+            f"heatmap better than others' on {outlined['own_wins']:.1%}"
+        )
+    adults = found.get("adults", {})
+    return [*lines, *(f"{name}: AUC {row['auc']:.3f}" for name, row in adults.items())]
 
 
 def write_heatmap_report(
@@ -88,7 +115,7 @@ def write_heatmap_report(
     make_folder(out)
     document: HeatmapCheck = {
         "model": bundle.identity(),
-        "learned_from": count_trained_on(bundle, images),
+        "trained_on": count_trained_on(bundle, images),
         **check_faithfulness(bundle, images[chosen]),
         "localization": check_localization(bundle, root, records, images, tables),
     }
