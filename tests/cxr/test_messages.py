@@ -23,6 +23,7 @@ from tests.conftest import ROOT
 from tests.syntax import parse
 from training.fitting.config import Balance, Optimizer
 from training.jobs.queue import State
+from training.studio.compare_tab import FittedOn
 from training.studio.preset_cards import FIGURES
 from training.studio.settings import FOLDED, SETTINGS
 from training.studio.words import METRICS
@@ -57,6 +58,7 @@ FAMILIES = {
     "window_": {"file", "full", "lung", "bone", "own"},
     "status_": {"unread", "refused", "error", "waiting"},
     "kept_": {"all", "keeping", "forbidden", "full", "failed", "undeleted"},
+    "studio_fitted_on_": set(get_args(FittedOn)),
     "sort_": {"probability", "added", "name", "verdict", "worth", "own", "remarks"},
     "stop_": {"high_sensitivity", "threshold", "high_specificity"},
     "label_": set(get_args(Label)),

@@ -22,11 +22,25 @@ def test_a_difference_is_the_first_model_less_the_second() -> None:
     good, bad = np.array([1, 2, 3, 4], np.float32), np.array([3, 1, 4, 2], np.float32)
     first, second = (good, good > 2.5), (bad, bad > 2.5)
     found = compare(labels, first, second, list("abcd"), resamples=50)
-    assert found["difference"] == pytest.approx({"auc": 0.25, "accuracy": 0.5})
+    expected = {"auc": 0.25, "accuracy": 0.5, "sensitivity": 0.5, "specificity": 0.5}
+    assert found["difference"] == pytest.approx(expected)
     for low, high in found["intervals"].values():
-        assert 0 <= low <= high <= 1
+        assert 0 <= low < high <= 1
     turned = compare(labels, second, first, list("abcd"), resamples=50)["difference"]
-    assert turned == pytest.approx({"auc": -0.25, "accuracy": -0.5})
+    assert turned == pytest.approx({name: -value for name, value in expected.items()})
+
+
+def test_two_models_without_a_mistake_may_differ_all_the_same() -> None:
+    labels = np.repeat([0, 1], 12)
+    good = np.arange(24, dtype=np.float32)
+    model = (good, labels == 1)
+    found = compare(labels, model, model, [str(i) for i in range(24)], resamples=50)
+    assert set(found["difference"].values()) == {0.0}
+    for name, (low, high) in found["intervals"].items():
+        assert low == -high < 0
+        # Wilson's interval of none of so many.
+        patients = {"sensitivity": 12, "specificity": 12}.get(name, 24)
+        assert high == pytest.approx(3.8416 / (patients + 3.8416), abs=1e-3)
 
 
 def test_a_comparison_tests_both_models() -> None:

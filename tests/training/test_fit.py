@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import json
 import math
+import shutil
 import signal
 import subprocess
 import sys
@@ -217,6 +218,45 @@ def test_the_same_command_on_a_finished_run_trains_nothing(
     assert load_bundle(finished / "bundle").sha256 == before
 
 
+def test_what_was_measured_later_outlasts_the_same_command(
+    arguments: Arguments, finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copied = tmp_path / "run"
+    shutil.copytree(finished, copied)
+    bundle = load_bundle(copied / "bundle")
+    result = bundle.evaluation["result"]
+    report = tmp_path / "report.json"
+    measured = {"model": bundle.identity(), "data": {"name": "ward/1", "positive": "sick"}}
+    report.write_text(json.dumps({**result, **measured}))
+    assert main(["card", "--model", str(bundle.folder), "--external", str(report)]) == 0
+    card = (bundle.folder / "README.md").read_text()
+    assert "ward/1: 12 images of another population" in card
+    assert main(arguments(copied)) == 0
+    assert (bundle.folder / "README.md").read_text() == card
+    # Under another name it is another model, of which nothing was measured.
+    assert main(arguments(copied, "--name", "other")) == 0
+    assert "left out: external" in capsys.readouterr().out
+    assert "external" not in load_bundle(bundle.folder).evaluation
+
+    # Images that it was trained on are not another population.
+    measured["data"]["trained_on"] = 3
+    report.write_text(json.dumps({**result, **measured}))
+    assert main(["card", "--model", str(finished / "bundle"), "--external", str(report)]) == 2
+    assert "was trained on 3 of its images" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [(["tune", "--trials", "1"], "--learning-rate"), (["cross-validate"], "--select-by")],
+)
+def test_what_a_command_would_not_heed_is_refused(
+    command: list[str], option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main([*command, "--data", "x", "--out", "y", option, "1"])
+    assert f"unrecognized arguments: {option}" in capsys.readouterr().err
+
+
 def test_another_configuration_in_the_same_folder_is_refused(
     arguments: Arguments, finished: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -327,8 +367,10 @@ def test_what_is_compared_is_what_is_on_record(tmp_path: Path) -> None:
 def test_a_cross_validation_chooses_no_epoch(
     chest_images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    options = ["--data", str(chest_images), "--out", str(tmp_path / "cv"), "--preset", "tiny"]
-    assert main(["cross-validate", *options, "--select-by", "val_auc"]) == 2
+    preset = tmp_path / "preset.json"
+    preset.write_text(json.dumps({**tiny.CONFIG.to_json(), "select_by": "val_auc"}))
+    options = ["--data", str(chest_images), "--out", str(tmp_path / "cv")]
+    assert main(["cross-validate", *options, "--preset", str(preset)]) == 2
     assert "nothing could choose the epoch" in capsys.readouterr().err
     assert not (tmp_path / "cv").exists()
 

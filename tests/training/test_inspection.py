@@ -50,7 +50,7 @@ def test_images_that_no_fit_learns_from_are_named(folder: Path) -> None:
         False,
     )
     image(folder, "person201_virus_1.jpeg").rename(folder / "train" / "NORMAL" / "mine.jpeg")
-    assert only_problem(folder) == problem
+    assert problem in inspect_folder(folder).problems
 
 
 def test_a_sample_holds_both_classes_and_is_the_same_again(folder: Path) -> None:
@@ -74,6 +74,22 @@ def test_a_copy_is_named_with_its_original(folder: Path) -> None:
     assert not problem.stops
     (files,) = problem.files
     assert "person203_virus_1.jpeg = train/PNEUMONIA/person203_virus_2.jpeg" in files
+
+
+def test_images_whose_names_tell_no_patient_are_said(folder: Path) -> None:
+    image(folder).rename(image(folder).with_name("N000_1.jpeg"))
+    problem = only_problem(folder)
+    assert problem.message.code == "inspect_unnamed_patients"
+    assert problem.files == ["train/PNEUMONIA/N000_1.jpeg"]
+    assert not problem.stops
+
+
+def test_files_of_other_formats_are_said(folder: Path) -> None:
+    (folder / "train" / "NORMAL" / "1.dcm").write_bytes(b"DICM")
+    (folder / "train" / "NORMAL" / ".hidden").write_bytes(b"")
+    problem = only_problem(folder)
+    assert problem.message.code == "inspect_other_files"
+    assert problem.files == ["train/NORMAL/1.dcm"]
 
 
 def test_an_image_in_both_classes_stops_a_fit(folder: Path) -> None:

@@ -131,7 +131,7 @@ def test_a_box_that_begins_before_the_image_is_cut_off_there(
     records, _ = read_folder(chest_images)
     header = "image,x,y,width,height"
     image = chest_images / records[0].path
-    table = write(tables, "boxes.csv", header, f"{image},-6,-6,30,30", f"{image},-20,0,6,6")
+    table = write(tables, "boxes.csv", header, f"{image},-6,-6,30,30")
     found = read_outlines([table], OPACITIES, chest_images, records, SIZE)[0]
     np.testing.assert_array_equal(found[:8, :8], 1)
     assert found.sum() == 64
@@ -164,6 +164,38 @@ def test_boxes_are_in_the_images_own_pixels(chest_images: Path, tables: Path) ->
     np.testing.assert_array_equal(found[0], expected)
     np.testing.assert_array_equal(found[1], 0)
     assert np.isnan(found[2]).all()
+
+
+@pytest.mark.parametrize(
+    "box",
+    [
+        ",10,12,12",  # half filled in
+        "10,10,-5,6",
+        "0.3,0.4,0.2,0.2",  # not in pixels
+        "-20,0,6,6",  # of another image
+        "900,900,50,60",
+        "10,10,inf,5",
+    ],
+)
+def test_a_box_that_is_none_is_refused(chest_images: Path, tables: Path, box: str) -> None:
+    """It would teach that the image shows no disease."""
+    records, _ = read_folder(chest_images)
+    name = Path(records[0].path).name
+    lines = ["image,x,y,width,height", f"{name},12,24,12,12", f"{name},{box}"]
+    table = write(tables, "boxes.csv", *lines)
+    with pytest.raises(DatasetError, match=rf"boxes in pixels.*48 wide.*Received for {name}"):
+        read_outlines([table], OPACITIES, chest_images, records, SIZE)
+
+
+def test_a_table_that_outlines_few_lungs_is_said(
+    chest_images: Path, tables: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    records, _ = read_folder(chest_images)
+    some = [next(record for record in records if record.label == label) for label in (0, 1)]
+    lines = [f"{chest_images / record.path},mask.png" for record in some]
+    table = write(tables, "lungs.csv", "image,lung_mask", *lines)
+    load_whole(tiny.CONFIG, chest_images, outlines=OutlineTables(lungs=(table,)))
+    assert "of few images (NORMAL 1 of 24, PNEUMONIA 1 of 24)" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -313,6 +313,19 @@ def test_a_report_is_named_in_the_readers_language(
     assert out.name == name.format(images="train")
 
 
+def test_a_folder_that_is_not_there_is_said_and_another_can_be_given(
+    page: Page, looked_at: Path
+) -> None:
+    tab(page, "5 Compare")
+    choose(page, "Model", "looked")
+    others = page.get_by_role("textbox", name="Other labelled images")
+    others.fill(str(looked_at / "nowhere"))
+    page.click("#measure")
+    expect(page.get_by_text("no such folder or CSV file").first).to_be_visible()
+    expect(page.locator("#measure")).to_be_enabled()
+    expect(others).to_be_enabled()
+
+
 def test_a_curve_tells_its_values_under_the_pointer(page: Page, looked_at: Path) -> None:
     tab(page, "3 Runs")
     choose(page, "Run", "looked")

@@ -13,6 +13,7 @@ import argparse
 
 from cxr.arguments import fold_count, positive
 from training.commands.options import (
+    add_learning_rate,
     add_spreading_options,
     add_training_options,
     read_config,
@@ -25,6 +26,7 @@ from training.commands.options import (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     add_training_options(parser, out="folder of the cross-validation")
+    add_learning_rate(parser)
     parser.add_argument(
         "--by",
         choices=("patient", "acquisition", "typicality"),
@@ -46,7 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=positive,
         default=1000,
         metavar="N",
-        help="how many images are scored under each perturbation (default: 1000)",
+        help="how many images are scored under each perturbation, half of each class and in all "
+        "folds together (default: 1000)",
     )
     add_spreading_options(parser, what="folds")
 

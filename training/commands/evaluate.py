@@ -11,6 +11,7 @@ import argparse
 from pathlib import Path
 
 from cxr.language import LANGUAGES
+from cxr.messages import text
 from training.commands.options import add_measuring_options
 
 
@@ -64,6 +65,8 @@ def run(options: argparse.Namespace) -> int:
         tests = {"AUC, DeLong": test["delong_p"], "predictions, McNemar": test["mcnemar"]["p"]}
         for name, p in tests.items():
             print(f"{name} p = {p:.2g}" if p is not None else f"{name}: cannot be tested here")
+        if document["images"] > document["patients"]:
+            print(text("measured_no_tests", "en"))
     if known := document["data"]["trained_on"]:
         print(f"The model was trained on {known:,} of these images: its figures are too good.")
     print(f"Report: {options.out / 'report.html'}")

@@ -9,12 +9,15 @@ those of the cross-validation.
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cxr import __version__
 from cxr.errors import RunError
 from training.commands.options import (
+    add_learning_rate,
+    add_select_by,
     add_tensorboard_option,
     add_training_options,
     read_config,
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     add_training_options(parser, out="folder of the run")
+    add_learning_rate(parser)
+    add_select_by(parser)
     parser.add_argument(
         "--cross-validation",
         type=Path,
@@ -129,7 +134,8 @@ def run(options: argparse.Namespace) -> int:
         images = splits.validation.records
         write_bundle_mistakes(options.out, bundle, options.data, images, measured.log_odds)
     print((bundle.folder / "README.md").read_text(encoding="utf-8"))
-    print(f"Bundle: {bundle.folder}\nTry it: python app.py --model {bundle.folder}")
+    print(f"Bundle: {bundle.folder}")
+    print(f"Try it: python app.py --model {shlex.quote(str(bundle.folder))}")
     return 0
 
 

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 
 def add_training_options(parser: argparse.ArgumentParser, *, out: str) -> None:
-    """Add the options of every command that trains networks."""
+    """Add the options of every command that trains networks.
+
+    Those of one setting alone are `add_learning_rate` and `add_select_by`.
+    """
     parser.add_argument(
         "--data", type=Path, required=True, help="folder with train/NORMAL and train/PNEUMONIA"
     )
@@ -51,19 +54,28 @@ def add_training_options(parser: argparse.ArgumentParser, *, out: str) -> None:
     )
     parser.add_argument("--epochs", type=positive, metavar="N", help="number of epochs")
     parser.add_argument("--batch-size", type=positive, metavar="N", help="images in a batch")
-    parser.add_argument("--learning-rate", type=rate, metavar="RATE", help="highest learning rate")
     parser.add_argument("--seed", type=seed, help="seed of everything random")
     parser.add_argument("--balance", choices=get_args(Balance), help="how the classes are balanced")
-    parser.add_argument(
-        "--select-by",
-        choices=(LAST, *SELECTABLE),
-        metavar="METRIC",
-        help=f"which epoch is kept: {LAST}, or the best by {', '.join(SELECTABLE)}",
-    )
     parser.add_argument(
         "--skip-unreadable",
         action="store_true",
         help="leave out files that cannot be read, and list them",
+    )
+
+
+def add_learning_rate(parser: argparse.ArgumentParser) -> None:
+    """Add `--learning-rate`, where it is not searched."""
+    parser.add_argument("--learning-rate", type=rate, metavar="RATE", help="highest learning rate")
+
+
+def add_select_by(parser: argparse.ArgumentParser) -> None:
+    """Add `--select-by`, where images are held out to select by."""
+    parser.add_argument(
+        "--select-by",
+        choices=(LAST, *SELECTABLE),
+        metavar="METRIC",
+        help=f"which epoch is kept: {LAST}, or the best by {', '.join(SELECTABLE)} on the "
+        "validation images, where there are some",
     )
 
 
@@ -124,7 +136,7 @@ def read_config(options: argparse.Namespace) -> TrainingConfig:
     changes = {
         field: value
         for field in ("epochs", "batch_size", "learning_rate", "seed", "balance", "select_by")
-        if (value := getattr(options, field)) is not None
+        if (value := getattr(options, field, None)) is not None
     }
     try:
         return dataclasses.replace(config, **changes)

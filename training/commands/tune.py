@@ -8,9 +8,11 @@ written to OUT/best.json, a preset for the other commands.
 from __future__ import annotations
 
 import argparse
+import shlex
 
 from cxr.arguments import positive
 from training.commands.options import (
+    add_select_by,
     add_spreading_options,
     add_tensorboard_option,
     add_training_options,
@@ -19,11 +21,13 @@ from training.commands.options import (
     read_spreading,
     tensorboard_callbacks,
 )
+from training.fitting.presets import load_preset
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     add_training_options(parser, out="folder of the trials")
+    add_select_by(parser)
     how_many = parser.add_mutually_exclusive_group(required=True)
     how_many.add_argument("--trials", type=positive, metavar="N", help="run this many trials")
     how_many.add_argument(
@@ -69,6 +73,9 @@ def run(options: argparse.Namespace) -> int:
         best = options.out / "best.json"
         print(f"Best validation AUC: {report['best']['val_auc']:.4f}")
         print("The best of many trials looks better than it is. Measure it on its own:")
-        print(f"  python -m training cross-validate --preset {best} …")
+        # The trials may be shorter than a training.
+        epochs = load_preset(options.preset).epochs
+        longer = f" --epochs {epochs}" if epochs != config.epochs else ""
+        print(f"  python -m training cross-validate --preset {shlex.quote(str(best))}{longer} …")
     print(f"Report: {options.out / 'report.json'}")
     return 0

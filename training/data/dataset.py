@@ -128,6 +128,23 @@ def read_split(folder: Path, *, split: str, root: Path | None = None) -> list[Re
         )
 
 
+def other_files(folder: Path) -> list[Path]:
+    """Files under ``folder/{NORMAL,PNEUMONIA}`` that are no JPEG or PNG by their names."""
+    return [
+        path
+        for name in CLASS_NAMES
+        for path in sorted((folder / name).rglob("*"))
+        if path.suffix.lower() not in _IMAGE_SUFFIXES
+        and path.is_file()
+        and not path.name.startswith(".")
+    ]
+
+
+def unnamed_patients(records: Iterable[Record]) -> list[Record]:
+    """The images whose names do not tell the patient, so that each counts as one of its own."""
+    return [record for record in records if named_patient(record) is None]
+
+
 def image_paths(folder: Path) -> list[tuple[Path, int]]:
     """Files under ``folder/{NORMAL,PNEUMONIA}`` in order, with their labels; none is opened.
 
@@ -249,14 +266,19 @@ def by_content(records: Iterable[Record]) -> list[list[Record]]:
     return list(groups.values())
 
 
-def _without_duplicates(root: Path, records: list[Record]) -> tuple[list[Record], list[Record]]:
-    contents = by_content(records)
-    for same in contents:
+def refuse_contradictions(data: Path, records: Iterable[Record]) -> None:
+    """Raise a DatasetError where one image is in both classes."""
+    for same in by_content(records):
         if len({record.label for record in same}) > 1:
             raise DatasetError(
-                f"{root}: one image is in both classes: {', '.join(r.path for r in same)}. "
+                f"{data}: one image is in both classes: {', '.join(r.path for r in same)}. "
                 "Remove the wrong one."
             )
+
+
+def _without_duplicates(root: Path, records: list[Record]) -> tuple[list[Record], list[Record]]:
+    refuse_contradictions(root, records)
+    contents = by_content(records)
     duplicates = [record for same in contents for record in same[1:]]
     # One image under two patients' names: both names are of one patient, whose other images have
     # to stay in one split.

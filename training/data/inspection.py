@@ -12,7 +12,15 @@ import numpy as np
 from cxr.errors import RadiographError
 from cxr.messages import Message
 from cxr.model.bundle import CLASS_NAMES
-from training.data.dataset import FITTED, Record, by_content, list_records
+from training.data.dataset import (
+    FITTED,
+    Record,
+    by_content,
+    list_records,
+    other_files,
+    present_splits,
+    unnamed_patients,
+)
 from training.data.images import read_images
 from training.data.patients import without_reserved
 
@@ -99,6 +107,8 @@ def inspect_folder(root: Path, *, doing: str = "reading") -> Inspection:
         *_unreadable(root, [record for record in records if record.split in FITTED], doing),
         *_duplicates(records),
         *_shared_patients(records),
+        *_unnamed_patients(records),
+        *_other_files(root),
         *_reserved(records),
     ]
     return Inspection(root, records, _counts(records), problems)
@@ -167,6 +177,20 @@ def _reserved(records: Sequence[Record]) -> list[Problem]:
     kept = {record.path for record in without_reserved(fitted)}
     files = [record.path for record in fitted if record.path not in kept]
     return [Problem(Message("inspect_reserved"), files)] if files else []
+
+
+def _unnamed_patients(records: Sequence[Record]) -> list[Problem]:
+    fitted = [record for record in records if record.split in FITTED]
+    files = [record.path for record in unnamed_patients(fitted)]
+    return [Problem(Message("inspect_unnamed_patients"), files)] if files else []
+
+
+def _other_files(root: Path) -> list[Problem]:
+    folders = [root / split for split in present_splits(root, FITTED)]
+    files = [
+        path.relative_to(root).as_posix() for folder in folders for path in other_files(folder)
+    ]
+    return [Problem(Message("inspect_other_files"), files)] if files else []
 
 
 def _shared_patients(records: Sequence[Record]) -> list[Problem]:

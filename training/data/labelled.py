@@ -9,7 +9,14 @@ import pandas as pd
 
 from cxr.errors import DatasetError
 from cxr.model.bundle import CLASS_NAMES
-from training.data.dataset import Record, make_record, read_split, require_both_classes, told_apart
+from training.data.dataset import (
+    Record,
+    make_record,
+    read_split,
+    refuse_contradictions,
+    require_both_classes,
+    told_apart,
+)
 from training.data.tables import read_csv
 
 
@@ -48,6 +55,7 @@ def _of_folder(data: Path) -> list[Record]:
         raise DatasetError(f"{data}: has neither {' nor '.join(CLASS_NAMES)} in it.{hint}")
     records = told_apart(read_split(data, split=data.name))
     require_both_classes(data.parent, (data.name,), (record.label for record in records))
+    refuse_contradictions(data, records)
     return records
 
 
@@ -63,6 +71,7 @@ def _of_csv(path: Path, positive: str | None) -> list[Record]:
         make_record(path.parent, path.parent / name, label, split=path.stem)
         for name, label in zip(table[column], labels, strict=True)
     )
+    refuse_contradictions(path, records)
     if "patient" in table:
         records = [
             replace(record, patient=given.strip() or record.patient)

@@ -194,17 +194,33 @@ def _draw_boxes(
 ) -> npt.NDArray[np.float32]:
     mask = np.zeros((size, size), np.float32)
     to_row, to_column = size / shape[0], size / shape[1]
-    try:
-        boxes = rows[list(_BOX)].dropna().to_numpy(dtype=float)
-    except ValueError as error:
-        raise DatasetError(f"{table}: expected numbers as {', '.join(_BOX)} ({error}).") from error
-    for x, y, width, height in boxes[np.isfinite(boxes).all(axis=1)]:
+    for x, y, width, height in _boxes(table, rows, shape):
         top, left = max(0, round(y * to_row)), max(0, round(x * to_column))
         bottom, right = round((y + height) * to_row), round((x + width) * to_column)
-        if bottom < 0 or right < 0:
-            continue  # all of it outside
         mask[top : max(bottom, top + 1), left : max(right, left + 1)] = 1
     return mask
+
+
+def _boxes(table: Path, rows: pd.DataFrame, shape: tuple[int, int]) -> npt.NDArray[np.float64]:
+    """The boxes of an image (N, 4), in pixels; a row without one says that there is none."""
+    given = rows.dropna(subset=list(_BOX), how="all")
+    try:
+        boxes = given[list(_BOX)].to_numpy(dtype=float)
+    except ValueError as error:
+        raise DatasetError(f"{table}: expected numbers as {', '.join(_BOX)} ({error}).") from error
+    (x, y, width, height), (rows_in_all, columns_in_all) = boxes.T, shape
+    # A comparison with what is missing is false.
+    is_box = (width >= 1) & (height >= 1) & (x < columns_in_all) & (y < rows_in_all)
+    is_box &= (x + width > 0) & (y + height > 0) & np.isfinite(boxes).all(axis=1)
+    if not is_box.all():
+        wrong = given[~is_box].iloc[0]
+        received = ", ".join(f"{name}={wrong[name]}" for name in _BOX)
+        raise DatasetError(
+            f"{table}: expected boxes in pixels that lie in their image ({columns_in_all} wide, "
+            f"{rows_in_all} high), or none of the four numbers where there is nothing. Received "
+            f"for {wrong['image']}: {received}."
+        )
+    return boxes
 
 
 def outline_by_gate(images: npt.NDArray[np.float16]) -> Outlines:

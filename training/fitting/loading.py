@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from tqdm import tqdm
 
 from cxr.errors import DatasetError
+from cxr.model.bundle import CLASS_NAMES
 from training.data.dataset import FITTED, Record, read_folder, require_both_classes
 from training.data.images import Split, Splits, load_images
 from training.data.outlines import (
@@ -20,6 +22,8 @@ from training.data.outlines import (
 )
 from training.data.patients import split_by_patient, without_reserved
 from training.fitting.config import TrainingConfig
+
+_FEW = 0.5  # of the images with outlined lungs: where there are fewer, it is said
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +110,21 @@ def load_whole(
             f"{data}: lungs are not outlined in images of both classes, so that the network could "
             f"not learn where evidence belongs. {advice}"
         )
+    if outlines.lungs and whole.has_lungs.mean() < _FEW:
+        _warn_of_few(outlines.lungs, whole)
     return whole, duplicates
+
+
+def _warn_of_few(tables: Sequence[Path], whole: Split) -> None:
+    found = ", ".join(
+        f"{CLASS_NAMES[label]} {whole.has_lungs[whole.labels == label].sum():,} of "
+        f"{(whole.labels == label).sum():,}"
+        for label in (0, 1)
+    )
+    tqdm.write(
+        f"Warning: {', '.join(map(str, tables))}: outlines the lungs of few images ({found}). The "
+        "network learns from these alone where evidence belongs. Check the names in the table."
+    )
 
 
 def load_reserved(config: TrainingConfig, data: Path, *, skip_unreadable: bool = False) -> Split:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
+from cxr.model.operating_points import wilson_interval
 from training.metrics.documents import Comparison, McNemar
 from training.metrics.evaluation import LogOdds, auc
 from training.metrics.intervals import Labels, bootstrap_intervals
@@ -24,7 +25,7 @@ def compare(
     *,
     resamples: int = 1000,
 ) -> Comparison:
-    """Differences of AUC and accuracy, and paired tests of them.
+    """Differences of AUC, accuracy, sensitivity and specificity, and paired tests.
 
     The tests take images as independent. Where a patient has several images, they would find
     differences far too often, and no p value is given: what the intervals say holds.
@@ -39,11 +40,23 @@ def compare(
 
     def difference(rows: npt.NDArray[np.int64]) -> Iterator[tuple[str, float]]:
         aucs = [auc(labels[rows], log_odds[rows]) for log_odds, _ in (first, second)]
-        accuracies = [np.mean(made[rows] == labels[rows]) for _, made in (first, second)]
+        right = [made[rows] == labels[rows] for _, made in (first, second)]
         yield "auc", aucs[0] - aucs[1]
-        yield "accuracy", float(accuracies[0] - accuracies[1])
+        for name, among in groups.items():
+            yield name, float(np.mean(right[0][among[rows]]) - np.mean(right[1][among[rows]]))
 
+    positive = labels == 1
+    groups = {
+        "accuracy": np.ones(len(labels), dtype=bool),
+        "sensitivity": positive,
+        "specificity": ~positive,
+    }
     intervals = bootstrap_intervals(difference, labels, patients, resamples=resamples)
+    for name in [name for name, (low, high) in intervals.items() if low == high]:
+        # As far apart as the models may be where none of so many patients tells them apart.
+        count = len(set(np.array(patients)[groups.get(name, groups["accuracy"])]))
+        apart = wilson_interval(0, count)[1]
+        intervals[name] = (intervals[name][0] - apart, intervals[name][1] + apart)
     mcnemar = mcnemar_test(labels, first[1], second[1])
     independent = len(set(patients)) == len(labels)
     return {

@@ -77,8 +77,9 @@ class McNemar(TypedDict):
 class Comparison(TypedDict):
     """Paired tests of two models on the same images.
 
-    difference: first minus second, of auc and accuracy. intervals: 95 % of these, by patient.
-    delong_p: of equal AUC; None where it cannot be told (`training.metrics.comparison`).
+    difference: first minus second, of auc, accuracy, sensitivity and specificity. intervals: 95 %
+    of these, by patient. delong_p: of equal AUC; None where it cannot be told
+    (`training.metrics.comparison`).
     """
 
     difference: dict[str, float]

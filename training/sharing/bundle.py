@@ -11,9 +11,11 @@ from typing import Any
 import keras
 import numpy as np
 import numpy.typing as npt
+from tqdm import tqdm
 
-from cxr.model.bundle import CLASS_NAMES, Bundle, load_bundle, save_bundle
-from training.data.dataset import is_kermany
+from cxr.errors import BundleError
+from cxr.model.bundle import CLASS_NAMES, Bundle, load_bundle, save_bundle, save_evaluation
+from training.data.dataset import is_kermany, unnamed_patients
 from training.data.fingerprints import file_list_digest, learned_fingerprints
 from training.data.images import Split, Splits
 from training.files import replaced_whole
@@ -22,7 +24,7 @@ from training.fitting.run_folder import RunFolder, versions
 from training.metrics.documents import BundleEvaluation
 from training.networks.export import IMAGES, write_network
 from training.networks.gradcam import GradCAM
-from training.sharing.card import model_card
+from training.sharing.card import measured_sections, model_card
 from training.sharing.model_figures import Measured
 from training.validation.heatmap_scale import HEATMAP_METHOD, heatmap_reference
 
@@ -80,6 +82,7 @@ def write_bundle(
         "trained_on": _provenance(splits.train) | ({"outlines": credit} if credit else {}),
         "versions": versions(),
     }
+    former = _former_bundle(run)
     # In one step: a bundle that was there answers until the new one is whole.
     with replaced_whole(run.bundle) as new:
         save_bundle(
@@ -92,7 +95,31 @@ def write_bundle(
             evaluation=dict(evaluation),
             card=model_card(document, measured.points, dict(evaluation)),
         )
-    return load_bundle(run.bundle)
+    return _with_sections_of(former, load_bundle(run.bundle))
+
+
+def _former_bundle(run: RunFolder) -> Bundle | None:
+    """The bundle that a run has already; None if it has none that is intact."""
+    try:
+        return load_bundle(run.bundle)
+    except BundleError:
+        return None
+
+
+def _with_sections_of(former: Bundle | None, bundle: Bundle) -> Bundle:
+    """The bundle with what was measured later of a former one, if it is the same model."""
+    sections = measured_sections(former) if former else {}
+    if not sections:
+        return bundle
+    if former is None or former.sha256 != bundle.sha256:
+        tqdm.write(
+            f"{bundle.folder}: is another model than before. What was measured of that one is left "
+            f"out: {', '.join(sections)}. Measure again, and add it with python -m training card."
+        )
+        return bundle
+    evaluation = {**bundle.evaluation, **sections}
+    card = model_card(bundle.config, bundle.operating_points, evaluation)
+    return save_evaluation(bundle, evaluation=evaluation, card=card)
 
 
 def _settings(config: TrainingConfig) -> dict[str, Any]:
@@ -128,5 +155,6 @@ def _provenance(train: Split) -> dict[str, Any]:
         **(_KERMANY if known else unknown),
         "images": len(train.records),
         "patients": train.patients,
+        "without_patient": len(unnamed_patients(train.records)),
         "file_list_sha256": file_list_digest(train.records),
     }

@@ -78,11 +78,25 @@ def _intervals(document: dict[str, Any]) -> dict[str, Any]:
     return {"intervals": result["intervals"]}
 
 
+def measured_sections(bundle: Bundle) -> dict[str, Any]:
+    """What `update_bundle` added to a bundle's evaluation."""
+    return {name: bundle.evaluation[name] for name in _CHECKS if name in bundle.evaluation}
+
+
 def _check_measured(document: dict[str, Any], bundle: Bundle) -> str:
     """Why figures are not of this model; empty if they are."""
     if _is_of(document, bundle.sha256):
         return ""
     return f"was measured on another model. Measure {bundle.folder} and give that file."
+
+
+def _check_unseen(document: dict[str, Any], bundle: Bundle) -> str:
+    """Why figures are not of this model on images that it was not trained on; or empty."""
+    data = document.get("data")
+    known = data.get("trained_on") if isinstance(data, dict) else None
+    if known:
+        return f"the model was trained on {known:,} of its images. Measure it on others."
+    return _check_measured(document, bundle)
 
 
 def _check_groups(by: str, document: dict[str, Any], bundle: Bundle) -> str:
@@ -107,8 +121,8 @@ def _check_baseline(document: dict[str, Any], bundle: Bundle) -> str:
 
 _CHECKS: dict[str, Callable[[dict[str, Any], Bundle], str]] = {
     "explanation": _check_measured,
-    "external": _check_measured,
-    "official_test": _check_measured,
+    "external": _check_unseen,
+    "official_test": _check_unseen,
     "typicality": partial(_check_groups, "typicality"),
     "acquisition": partial(_check_groups, "acquisition"),
     "baseline": _check_baseline,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import gradio as gr
 import pandas as pd
@@ -29,6 +29,7 @@ from training.studio.trying import finished_runs
 from training.studio.words import language_of, metric_choices, metric_name, shown
 from training.validation.report_page import report_body
 
+FittedOn = Literal["first", "alone", "both"]
 _BUNDLED = "bundled:"  # no name of a run
 _FIGURES = ("auc", "accuracy", "sensitivity", "specificity")
 
@@ -37,6 +38,7 @@ def create_compare_tab(tab: gr.Tab, queue: JobQueue) -> None:
     """Create the tab. It reads the runs when it is opened."""
     made = _lay_out()
     asked = [made.first, made.second, made.images]
+    locked = [*asked, made.measure]
 
     def look(
         names: list[str] | None, of_first: str | None, of_second: str | None, request: gr.Request
@@ -71,14 +73,18 @@ def create_compare_tab(tab: gr.Tab, queue: JobQueue) -> None:
 
     def compare(
         first: str | None, second: str | None, images: str, request: gr.Request
-    ) -> Iterator[tuple[Any, Any]]:
-        """Run the evaluation, and show its report when it has ended."""
+    ) -> Iterator[list[Any]]:
+        """Run the evaluation, and show its report when it has ended.
+
+        The choices are locked from its first line on: what is wrong with them is said before.
+        """
         language = language_of(request)
         with shown_errors(language):
             arguments, out = _evaluation(queue, first, second, images.strip(), language)
         for printed, status in run_command(queue, *arguments):
             shown_report = _report_html(out, language) if status == 0 else ""
-            yield gr.Textbox(printed, visible=True), shown_report
+            able = gr.update(interactive=status is not None)
+            yield [gr.Textbox(printed, visible=True), shown_report, *[able] * len(locked)]
 
     choices = [made.overlaid, made.first, made.second]
     plotted = [made.overlaid, made.where, made.metric]
@@ -102,19 +108,14 @@ def create_compare_tab(tab: gr.Tab, queue: JobQueue) -> None:
         **QUIET,
     )
 
-    def able(interactive: bool) -> Callable[[], list[Any]]:
-        return lambda: [gr.update(interactive=interactive)] * (len(asked) + 1)
-
-    # Lock the choices while measuring.
-    locked = [*asked, made.measure]
-    made.measure.click(able(interactive=False), None, locked, **QUIET).then(
+    made.measure.click(
         compare,
         asked,
-        [made.printed, made.report],
+        [made.printed, made.report, *locked],
         concurrency_limit=1,
         show_progress_on=made.printed,
         api_visibility="private",
-    ).then(able(interactive=True), None, locked, **QUIET)
+    )
 
 
 @dataclass(frozen=True)
@@ -266,7 +267,8 @@ def _evaluation(
         others = [load_bundle(other)] if second else []
         rows, learned = images_to_compare_on(run, others)
         write_text(data, pd.DataFrame(rows).to_csv(index=False))
-        gr.Warning(html.escape(text("studio_fitted_on", language, name=run.name)))
+        whose = _fitted_on(run, read_run(queue.runs / second) if second else None, learned)
+        gr.Warning(html.escape(text(f"studio_fitted_on_{whose}", language, name=run.name)))
         if run.config.select_by != LAST:
             gr.Warning(html.escape(text("studio_chosen_on", language, name=run.name)))
         if any(not len(each.trained_fingerprints) for each in others):
@@ -276,6 +278,13 @@ def _evaluation(
             known["name"] = called or ""
             gr.Warning(html.escape(text("studio_trained_on", language, **known)))
     return [*arguments, "--data", str(data), "--out", str(out)], out
+
+
+def _fitted_on(run: Run, other: Run | None, learned: int) -> FittedOn:
+    """Which message tells whose thresholds were chosen on the images that a run held out."""
+    if other and other.split_digests == run.split_digests and other.validation():
+        return "both"
+    return "alone" if learned else "first"
 
 
 def _report_html(folder: Path, language: Language) -> str:

@@ -131,8 +131,9 @@ def divide(whole: Split, reserved: Split, data: Path, plan: Plan) -> FoldedImage
     folds, reserved_folds = _folds(whole.records, reserved.records, data, plan)
     for number in range(plan.folds):
         if set(whole.labels[folds == number]) != {0, 1}:
+            advice = "Use fewer folds." if plan.folds > 2 else "Use more images."
             raise DatasetError(
-                f"{data}: fold {number + 1} of {plan.folds} would lack a class. Use fewer folds."
+                f"{data}: fold {number + 1} of {plan.folds} would lack a class. {advice}"
             )
     return FoldedImages(
         plan=plan,

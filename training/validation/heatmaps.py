@@ -86,7 +86,8 @@ def write_heatmap_report(
         bundle: the model.
         data: labelled images; see `training.data.labelled.read_labelled`.
         out: made if missing; files of the same names are replaced.
-        max_images: how many of those with pneumonia to test faithfulness on, chosen at random.
+        max_images: how many of those with pneumonia to test faithfulness on, chosen at random; at
+            least 2.
         tables: what else they are measured against.
         reserved: use only images of the patients that no fit learns from
             (`training.data.reserved.RESERVED`).
@@ -109,8 +110,11 @@ def write_heatmap_report(
             )
     images, records = load_images(root, records, bundle.preprocessing)
     positive = np.flatnonzero([record.label == 1 for record in records])
-    if not len(positive):
-        raise DatasetError(f"{data}: has no image with pneumonia to check heatmaps on. Add some.")
+    if len(positive) < 2:  # one is compared with another's
+        raise DatasetError(
+            f"{data}: expected at least two images with pneumonia to check heatmaps on. Found: "
+            f"{len(positive)}."
+        )
     chosen = np.sort(np.random.default_rng(0).permutation(positive)[:max_images])
     make_folder(out)
     document: HeatmapCheck = {
