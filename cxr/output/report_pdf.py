@@ -53,7 +53,8 @@ def pdf_report(
     buffer = io.BytesIO()
     page = Canvas(buffer, pagesize=A4, lang=language)
     # A name may hold half a character, which no file of another program can.
-    page.setTitle(f"{title}: {radiograph.name}".encode("utf-8", "replace").decode())
+    named = text("named_value", language, name=title, value=radiograph.name)
+    page.setTitle(named.encode("utf-8", "replace").decode())
     page.setAuthor(bundle.title)
     page.setSubject(disclaimer)
     file = text("report_file", language, name=radiograph.name)

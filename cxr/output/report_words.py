@@ -52,9 +52,9 @@ def headline(prediction: Prediction, options: ReportOptions) -> tuple[str, str]:
         why = sentences(prediction.gate_result.warnings, language)
         return said, why or as_sentence(text("report_outside", language))
     threshold = options.threshold
-    by_model = threshold is None and verdict != "UNCERTAIN"
+    by = "" if verdict == "UNCERTAIN" else "_model" if threshold is None else "_reader"
     reason = text(
-        f"reason_{verdict}{'_model' if by_model else ''}",
+        f"reason_{verdict}{by}",
         language,
         threshold=format_threshold(points.threshold if threshold is None else threshold, language),
         low=format_threshold(points.high_sensitivity, language),

@@ -6,8 +6,8 @@ const showAnswer = () => {
   const at = thresholdNow();
   const verdict = cxr.verdict(value);
   $(".viewer").dataset.verdict = verdict;
-  $(".verdict .name").textContent = value.name;
-  $(".verdict .label").textContent = say(`verdict_${verdict}`);
+  cxr.write($(".verdict .name"), value.name);
+  cxr.write($(".verdict .label"), say(`verdict_${verdict}`));
   const byModel = ["PNEUMONIA", "NORMAL"].includes(verdict) && ownThresholdNow() === null;
   const reason = byModel ? `${verdict}_model` : verdict;
   $(".verdict .reason").textContent = say(`reason_${reason}`, reasonValues());
@@ -48,7 +48,7 @@ const showOwnThreshold = (value) => {
 };
 
 const showBar = (probability, at) => {
-  $(".probability output").textContent = cxr.probability(probability);
+  cxr.write($(".probability output"), cxr.probability(probability));
   $(".bar .fill").style.width = `${100 * probability}%`;
   $(".bar .mark").style.left = `${100 * at}%`;
   $(".bar .mark").hidden = ownThresholdNow() === null; // the band's ends decide
@@ -102,7 +102,7 @@ const showThreshold = (at) => {
   // By the model's rule two thresholds decide; the slider stands between them.
   const byModel = ownThresholdNow() === null;
   const said = byModel ? say("rule_thresholds", reasonValues()) : `${cxr.threshold(at)} (${say("own_threshold")})`;
-  $(".threshold-control output").textContent = said;
+  cxr.write($(".threshold-control output"), said);
   $(".threshold").setAttribute("aria-valuetext", said);
   $(".uncertain-between").textContent = byModel ? say("report_thresholds", reasonValues()) : "";
   for (const button of element.querySelectorAll("[data-stop]")) {
@@ -133,23 +133,26 @@ const chooseThreshold = (value) => cxr.setThreshold(answered().model, value);
 
 element.addEventListener("input", (event) => {
   if (event.target.matches(".threshold")) chooseThreshold(Number(event.target.value));
-  if (event.target.matches(".prevalence input")) {
-    const value = Number(event.target.value);
-    if (!(value >= 0.1 && value <= 99.9)) return;
-    state.prevalence = value;
-    cxr.remember("prevalence", value);
+});
+// Once it is typed: what is none, as 150, may be one on the way, as 15 is. Then the one before stays.
+element.addEventListener("change", ({ target }) => {
+  if (!target.matches(".prevalence input")) return;
+  const percent = Number(target.value);
+  if (percent >= 0.1 && percent <= 99.9) {
+    state.prevalence = percent;
+    cxr.remember("prevalence", percent);
     showAnswer();
   }
-});
-// An invalid prevalence is replaced by the last valid one.
-element.addEventListener("change", (event) => {
-  if (event.target.matches(".prevalence input")) event.target.value = state.prevalence;
+  target.value = state.prevalence;
 });
 element.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (button?.dataset.stop === "threshold") chooseThreshold(null);
   else if (button?.dataset.stop) chooseThreshold(points()[button.dataset.stop]);
-  if (button?.matches(".reset")) chooseThreshold(null);
+  if (button?.matches(".reset")) {
+    chooseThreshold(null);
+    $("[data-stop=threshold]").focus(); // the button itself is gone
+  }
   if (button?.matches(".change-prevalence")) {
     $(".thousand").open = true;
     $(".prevalence input").focus();

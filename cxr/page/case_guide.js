@@ -52,9 +52,11 @@ const show = () => {
   if (state.mode === "quiz") showQuiz();
 };
 
+const seen = (...choices) => choices.map((one) => document.querySelector(one)).find((found) => found?.offsetParent);
 // Whoever uses the keyboard stays on a button that does something.
 const focusAfter = () => {
-  if (!state.mode) return document.querySelector("#cases [data-do=tour]")?.focus();
+  // On narrow screens the cases are in a drawer.
+  if (!state.mode) return seen("#cases [data-do=tour]", ".open-drawer")?.focus();
   const choices = ["[data-choice]", "[data-do=next]", "[data-do=again]", "[data-do=end]"];
   const button = choices.map($).find((found) => found?.offsetParent);
   return button?.focus({ preventScroll: true });

@@ -61,12 +61,16 @@ window.cxrCases ??= (() => {
     else address.searchParams.delete("case");
     if (address.href !== location.href) history.replaceState(history.state, "", address);
   };
-  const open = (name) => {
+  const load = (name) => {
     if (!Object.hasOwn(state.cases, name)) return;
     Object.assign(state, { chosen: name, unknown: null });
     writeAddress(name);
     notify();
     select?.(name);
+  };
+  const open = (name) => {
+    cxr.setView("one");
+    load(name);
   };
   // A name is null where a radiograph of the reader's own has been answered.
   const show = (name) => {
@@ -83,7 +87,8 @@ window.cxrCases ??= (() => {
     if (!select || !Object.keys(state.cases).length) return;
     const name = new URLSearchParams(location.search).get("case");
     if (!name) return;
-    if (Object.hasOwn(state.cases, name)) open(name);
+    // The address may name another view, too, as it does after a reload there.
+    if (Object.hasOwn(state.cases, name)) load(name);
     else state.unknown = name;
     notify();
   };

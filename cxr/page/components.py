@@ -72,6 +72,10 @@ button {
   nav { gap: 0.9rem; overflow-x: auto; }
   nav[data-more~="after"] { mask-image: linear-gradient(to left, transparent, #000 3rem); }
   nav[data-more~="before"] { mask-image: linear-gradient(to right, transparent, #000 3rem); }
+  nav[data-more="before after"] {
+    --seen: #000 3rem, #000 calc(100% - 3rem);
+    mask-image: linear-gradient(to right, transparent, var(--seen), transparent);
+  }
   .switches button { min-width: 44px; min-height: 44px; }
   nav button { min-height: 44px; font-size: 0.85rem !important; white-space: nowrap; }
   /* Beside a radiograph its first sentences, with the ages; a touch shows the rest. */

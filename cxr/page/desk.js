@@ -72,7 +72,7 @@ const showConfidence = ({ unsure, isSet }) => {
   const slider = $(".confidence");
   slider.disabled = unsure;
   const said = isSet ? cxr.percent(confidenceNow(), 0) : say("confidence_unset");
-  $(".own-reading output").textContent = unsure ? "–" : said;
+  $(".how-sure").textContent = unsure ? "–" : said;
   slider.setAttribute("aria-valuetext", said);
 };
 // It is set when it is moved, and by a click or the space bar where it stands, which count as a change, too.

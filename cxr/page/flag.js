@@ -16,9 +16,12 @@ const showFlag = () => {
   if (!offered) return;
   $(".flag .what").textContent = say("flag_title", { dataset: props.flags_to });
   const now = flag();
-  $("[data-note=send]").disabled = !now.own || flagged === JSON.stringify(now);
+  const send = $("[data-note=send]");
+  const off = !now.own || flagged === JSON.stringify(now);
+  if (off && send === document.activeElement) $(".consent").focus(); // a button that is off loses it
+  send.disabled = off;
   $(".flag .needs").hidden = Boolean(now.own);
-  $(".flag .sent").textContent = became && say(`flag_${became}`);
+  cxr.write($(".flag .sent"), became && say(`flag_${became}`));
 };
 // For another radiograph: reading and consent are asked anew, unless the reader has read it first.
 const beginFlag = (mine) => {

@@ -88,8 +88,10 @@ const doubling = () => cxr.decimal(Math.LN2 * points().temperature, 1);
 const showSliders = () => {
   const shown = { opacity: cxr.percent(state.opacity, 0), least: onScale(state.least * topOfScale()) };
   for (const [name, text] of Object.entries(shown)) {
-    $(`.legend .${name}`).value = state[name];
-    $(`.legend .${name}`).previousElementSibling.lastElementChild.textContent = text;
+    const slider = $(`.legend .${name}`);
+    slider.value = state[name];
+    slider.setAttribute("aria-valuetext", text);
+    slider.previousElementSibling.lastElementChild.textContent = text;
   }
 };
 

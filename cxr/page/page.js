@@ -57,10 +57,13 @@ window.cxr ??= (() => {
     if (text === undefined) throw new Error(`${key}: no such key in messages.toml`);
     return rules.fill(text, language, values);
   };
+  // Not written anew, and read out again, where it is the same.
+  const write = (to, text) => { if (to.textContent !== text) to.textContent = text; };
+
   // data-t names an element's text, data-t-title its tooltip, data-t-label what is read out for it, which a button
   // without words shows as its tooltip. Of other elements it would cover what is below them, as a radiograph.
   const translate = (root, say) => {
-    for (const found of root.querySelectorAll("[data-t]")) found.textContent = say(found.dataset.t);
+    for (const found of root.querySelectorAll("[data-t]")) write(found, say(found.dataset.t));
     for (const found of root.querySelectorAll("[data-t-title]")) found.title = say(found.dataset.tTitle);
     for (const found of root.querySelectorAll("[data-t-label]")) {
       const label = say(found.dataset.tLabel);
@@ -130,7 +133,6 @@ window.cxr ??= (() => {
       Object.hasOwn(window.cxrTexts[language], code) ? say(code, values) : say("unknown_message"))).join(" "),
     // The name of a reading, a person's or the model's.
     nameOf: (reading, say) => (reading === "UNSURE" ? say("unsure") : say(`verdict_${reading}`)),
-    // Not written anew, and read out again, where it is the same.
-    write: (to, text) => { if (to.textContent !== text) to.textContent = text; },
+    write,
   };
 })();

@@ -97,7 +97,7 @@ element.addEventListener("click", async (event) => {
   if (twice) await SURE[action]();
   showSure();
   showReading();
-  if (["start", "again", "leave"].includes(action)) {
+  if (["start", "again", "leave"].includes(action) || twice) {
     await doing;
     focusOnNext();
   }
@@ -137,6 +137,7 @@ const focusOnNext = () => {
   else if (study.phase === "problem") [...$(".problem").querySelectorAll("button")].find(({ hidden }) => !hidden)?.focus();
   // The model's answer is read before the form is: Enter pressed twice would submit it unseen.
   else if (study.phase === "aid") $(".verdict").focus();
+  else if (study.phase === "setup") $("[data-do=files]").focus();
   else if (study.phase === "read") ($("[name=choice]:checked") ?? $("[name=choice]")).focus();
 };
 document.addEventListener("cxr:study", async ({ detail }) => {

@@ -107,7 +107,9 @@ const pictures = () => {
   };
   return {
     marks: picture((context) => drawMarks(context, { width, line: 1.5 / scale })),
+    withheld: notSupported() && !state.forced,
     heatmap: picture((context) => {
+      if (notSupported() && !state.forced) return; // as on the desk
       context.globalAlpha = 0.6;
       context.drawImage(heatmapLayer.canvas, 0, 0, width, height);
     }),
@@ -133,7 +135,9 @@ const showReading = () => {
   $(".marking").hidden = !blinded();
   const drawn = drawnMarks().length;
   $(".marked").textContent = drawn ? say("study_marked", { marks: drawn }) : say("study_no_marks");
-  $("[data-do=undo]").disabled = !drawn;
+  const undoing = $("[data-do=undo]");
+  if (!drawn && undoing === document.activeElement) $("[data-do=mark]").focus(); // a button that is off loses it
+  undoing.disabled = !drawn;
 };
 
 const showModel = () => {

@@ -157,7 +157,8 @@ const disagreementPart = () => {
       make("div", [
         picture(item.pictures.marks, pair(say("study_alone"), sayReading(item.first))),
         picture(item.pictures.heatmap, `${pair(say("study_model"),
-          `${say(`verdict_${item.answer.verdict}`)} (${cxr.probability(item.answer.probability)})`)}${worthOf(item)}`),
+          `${say(`verdict_${item.answer.verdict}`)} (${cxr.probability(item.answer.probability)})`)}${worthOf(item)}${
+          item.pictures.withheld ? ` · ${say("heatmap_withheld")}` : ""}`),
       ], { class: "pair" }),
       paragraph(pair(say("study_aided"), sayReading(item.second))),
       ...(item.label ? [paragraph(pair(say("study_label"), nameOf(item.label)))] : []),

@@ -2,8 +2,5 @@
 
 cxr.onChange(() => { noticeReadFirst(); show(); });
 cxrCases.onChange(show);
-cxrCases.connect((name) => {
-  cxr.setView("one");
-  open({ name: cxrCases.titleOf(name), case: name });
-});
+cxrCases.connect((name) => open({ name: cxrCases.titleOf(name), case: name }));
 cxrList.reopen();

@@ -110,7 +110,7 @@ const showWhatIf = () => {
   $(".what-if").hidden = !value.evidence;
   if (!value.evidence) return;
   const some = anyErased();
-  $(".without").textContent = withoutErased() ?? say(hottest() === null ? "no_spot" : "what_if");
+  cxr.write($(".without"), withoutErased() ?? say(hottest() === null ? "no_spot" : "what_if"));
   $(".without").classList.toggle("some", some);
   showBanner();
   $("[data-what=hottest]").disabled = hottest() === null;

@@ -41,7 +41,14 @@ FAMILIES = {
     "kind_": set(KINDS),
     "evidence_": set(PLACES) - {"lungs"},
     "verdict_": {*get_args(Verdict), "OUTSIDE"},
-    "reason_": {*get_args(Verdict), "OUTSIDE", "PNEUMONIA_model", "NORMAL_model"},
+    "reason_": {
+        *get_args(Verdict),
+        "OUTSIDE",
+        "PNEUMONIA_model",
+        "NORMAL_model",
+        "PNEUMONIA_reader",
+        "NORMAL_reader",
+    },
     "blurring_": set(get_args(Effect)),
     "worth_": {
         *WORTHS,

@@ -117,6 +117,18 @@ def test_a_link_opens_about(page: Page, url: str) -> None:
     assert page.url.endswith("#about")
 
 
+def test_an_address_with_a_case_and_another_view_keeps_both(page: Page, url: str) -> None:
+    """As that of a page that is reloaded in the middle of a study."""
+    page.goto("about:blank")
+    page.goto(f"{url}?case=hila#study")
+    expect(page.locator("#study [data-do=files]")).to_be_visible()
+    page.wait_for_selector(".viewer[data-state=answered]", state="attached")
+    expect(page.locator("#study [data-do=files]")).to_be_visible()
+    assert page.url.endswith("?case=hila#study")
+    page.locator("nav [data-view=one]").click()
+    wait_for(page, "hila")
+
+
 def test_the_quiz_asks_before_it_tells(page: Page) -> None:
     page.locator("[data-do=quiz]").click()
     first = ALL.by_name[QUIZ[0]]

@@ -50,6 +50,7 @@ def prediction(points: OperatingPoints) -> Prediction:
             blurring=Blurring(strongest=1.0, elsewhere=0.0),
             variants={"mirrored": 0.2},
         ),
+        trained_on=False,
     )
 
 

@@ -221,11 +221,11 @@ def test_by_keys_from_a_zip_file_and_ended_early(
     )
     phase(page, "read")
     page.keyboard.press("Space")
-    expect(page.locator("#study .own-reading output")).to_have_text("50%")
+    expect(page.locator("#study .how-sure")).to_have_text("50%")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
     phase(page, "aid")
-    expect(page.locator("#study .own-reading output")).to_have_text("55%")
+    expect(page.locator("#study .how-sure")).to_have_text("55%")
     page.keyboard.press("z")  # marks are those made without the model
     page.keyboard.press("Tab")  # from the model's answer
     expect(page.locator("#study [value=NORMAL]")).to_be_focused()

@@ -29,7 +29,7 @@ def test_what_is_not_submitted_outlasts_a_reload_and_an_image_counts_once(
     page: Page, pair: list[Path]
 ) -> None:
     begin(page, pair)
-    output = page.locator("#study .own-reading output")
+    output = page.locator("#study .how-sure")
     expect(output).to_have_text(EN["confidence_unset"])
     mark(page)
     page.locator("#study [name=choice][value=NORMAL]").check()
@@ -79,7 +79,7 @@ def test_a_second_tab_takes_the_study_over_whole(page: Page, pair: list[Path]) -
     phase(other, "read")
     phase(page, "elsewhere")
     expect(other.locator("#study .marked")).to_have_text("1 mark")
-    expect(other.locator("#study .own-reading output")).to_have_text("80%")
+    expect(other.locator("#study .how-sure")).to_have_text("80%")
     submit(other)
     phase(other, "aid")
     page.bring_to_front()

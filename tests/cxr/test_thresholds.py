@@ -51,6 +51,30 @@ def test_sliders_answer_in_the_browser_alone(
     assert not [url for url in requests if not url.startswith(("data:", "blob:"))]
 
 
+def test_a_prevalence_that_is_none_leaves_the_one_before(page: Page, image_file: Path) -> None:
+    answered(page, image_file)
+    page.locator(".change-prevalence").click()
+    prevalence = page.locator(".prevalence input")
+    prevalence.fill("30")
+    prevalence.press("Tab")
+    prevalence.focus()
+    prevalence.fill("")
+    for typed in "150":  # 15 is one, on the way
+        page.keyboard.press(typed)
+    prevalence.press("Tab")
+    expect(prevalence).to_have_value("30")
+    assert page.evaluate("window.cxr.recall('prevalence')") == 30
+
+
+def test_back_at_the_models_thresholds_the_keyboard_is_still_there(
+    page: Page, image_file: Path
+) -> None:
+    answered(page, image_file)
+    set_slider(page, ".threshold", 0.9)
+    page.locator(".reset").press("Enter")
+    expect(page.locator("[data-stop=threshold]")).to_be_focused()
+
+
 def test_a_verdict_that_is_not_firm_says_so_openly(
     page: Page, image_file: Path, tiny_classifier: Classifier
 ) -> None:
@@ -152,6 +176,7 @@ def test_by_the_models_rule_figures_are_of_its_three_verdicts(page: Page, image_
     expect(page.locator("p.counted")).to_contain_text("said to be pneumonia: 30 of 100.")
     page.locator(".change-prevalence").click()
     page.locator(".prevalence input").fill("30")
+    page.keyboard.press("Enter")
     said = page.locator(".frequencies")
     expect(said).to_contain_text(
         "of 300 children with pneumonia, 195 would get the verdict pneumonia, 45 would stay "
@@ -169,6 +194,7 @@ def test_of_a_thousand_children(page: Page, image_file: Path, points: OperatingP
     page.locator(".change-prevalence").click()  # beside the probability
     expect(page.locator(".prevalence input")).to_be_focused()
     page.locator(".prevalence input").fill("30")
+    page.keyboard.press("Enter")
     at = points.at(0.6)
     found, false_alarms = 0.3 * at.sensitivity, 0.7 * (1 - at.specificity)
     missed, cleared = 0.3 * (1 - at.sensitivity), 0.7 * at.specificity

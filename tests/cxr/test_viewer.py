@@ -132,13 +132,39 @@ def test_the_legend_says_its_unit_and_what_is_shown(page: Page, image_file: Path
     show_heatmap(page)
     expect(page.locator(".legend .unit")).to_have_text(EN["unit_log_odds"])
     set_slider(page, ".opacity", 0.4)
-    expect(page.locator(".legend output").first).to_have_text("40%")
+    expect(page.locator(".legend .named > span:last-child").first).to_have_text("40%")
     top = float(page.locator(".legend .ticks span").last.text_content() or "")
     set_slider(page, ".least", 0.5)
-    shown = page.locator(".legend output").last.text_content() or ""
+    shown = page.locator(".legend .named > span:last-child").last.text_content() or ""
     assert float(shown) == pytest.approx(top / 2, rel=0.1)
     page.locator(".checks-box summary").click()
     expect(page.locator(".scale-means")).to_contain_text(f"The top colour, {top}")
+
+
+def test_sliders_have_names_and_values_in_words(page: Page, image_file: Path) -> None:
+    answered(page, image_file)
+    show_heatmap(page)
+    opacity = page.get_by_role("slider", name=EN["opacity"], exact=True)
+    expect(opacity).to_have_attribute("aria-valuetext", "60%")
+    least = page.get_by_role("slider", name=EN["least"], exact=True)
+    shown = page.locator(".legend .named > span:last-child").last.text_content() or ""
+    expect(least).to_have_attribute("aria-valuetext", shown)
+    page.evaluate("window.cxr.setReadFirst(true)")
+    answered(page, image_file)
+    expect(page.get_by_role("slider", name=EN["own_confidence"], exact=True)).to_be_visible()
+
+
+@pytest.mark.parametrize("size", [(1366, 768), (360, 740)])
+def test_full_screen_is_the_radiographs(page: Page, url: str, size: tuple[int, int]) -> None:
+    width, height = size
+    page.set_viewport_size({"width": width, "height": height})
+    page.goto(f"{url}?case=hila")
+    expect(page.locator(".viewer")).to_have_attribute("data-state", "answered")
+    page.evaluate("document.querySelector('.viewer .desk').requestFullscreen()")
+    page.wait_for_function("document.fullscreenElement")
+    page.wait_for_function(
+        "least => document.querySelector('.viewer .stage').clientHeight > least", arg=0.7 * height
+    )
 
 
 def test_zoom_turn_and_flip(page: Page, image_file: Path) -> None:
