@@ -12,6 +12,7 @@ from cxr.errors import CXRError, for_terminal
 from training.commands import (
     card,
     cases,
+    compare,
     cross_validate,
     deploy,
     evaluate,
@@ -34,6 +35,7 @@ _COMMANDS = {
     "fit": fit,
     "tune": tune,
     "cross-validate": cross_validate,
+    "compare": compare,
     "evaluate": evaluate,
     "explain-check": explain_check,
     "card": card,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import csv
 import dataclasses
@@ -23,6 +24,7 @@ from cxr.messages import text
 from cxr.model.bundle import Bundle, load_bundle
 from cxr.model.operating_points import OperatingPoint, OperatingPoints
 from training.__main__ import main
+from training.commands import cross_validate
 from training.fitting.loading import OutlineTables, load_whole
 from training.fitting.presets import tiny
 from training.sharing.card import model_card
@@ -153,6 +155,43 @@ def test_reserved_patients_are_counted_and_choose_nothing(
     before, after = (OperatingPoints.from_json(of["operating_points"]) for of in (document, wrong))
     assert dataclasses.replace(after, curve=before.curve) == before
     assert after.curve != before.curve
+
+
+def test_two_cross_validations_are_compared_image_by_image(
+    cross_validation: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(cross_validation, other)
+    assert main(["compare", str(cross_validation), str(other)]) == 0
+    assert "Difference in auc: +0.0000  (" in capsys.readouterr().out
+    rows = read_rows(other / "out_of_fold.csv")
+    for row in rows:
+        row["logit"] = str(-float(row["logit"]))
+    write_csv(other / "out_of_fold.csv", ",".join(rows[0]), [",".join(r.values()) for r in rows])
+    assert main(["compare", str(cross_validation), str(other)]) == 0
+    document = json.loads((cross_validation / "cross_validation.json").read_text())
+    area = document["result"]["metrics"]["auc"]
+    said = capsys.readouterr().out
+    assert f"Difference in auc: {2 * area - 1:+.4f}  (" in said
+    assert "some patients have several images" in said
+
+    document["folds_sha256"] = "0" * 64
+    (other / "cross_validation.json").write_text(json.dumps(document))
+    assert main(["compare", str(cross_validation), str(other)]) == 2
+    assert "have other folds" in capsys.readouterr().err
+    assert main(["compare", str(cross_validation), str(tmp_path)]) == 2
+    assert "no finished cross-validation" in capsys.readouterr().err
+
+
+def test_the_seed_of_the_trainings_leaves_the_folds(fit_options: list[str], tmp_path: Path) -> None:
+    digests = []
+    for seed, folds_seed in ((1, 1), (7, 1), (1, 7)):
+        parser = argparse.ArgumentParser()
+        cross_validate.add_arguments(parser)
+        given = ["--out", str(tmp_path), "--seed", str(seed), "--folds-seed", str(folds_seed)]
+        options = parser.parse_args([*fit_options, "--folds", "2", *given])
+        digests.append(cross_validate.read_plan(options).seed)
+    assert digests == [1, 1, 7]
 
 
 def test_the_figures_have_all_folds_and_all_perturbations(cross_validation: Path) -> None:

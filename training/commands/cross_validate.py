@@ -10,8 +10,9 @@ folds are trained at a time; the results are the same.
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
-from cxr.arguments import fold_count, positive
+from cxr.arguments import fold_count, positive, seed
 from training.commands.options import (
     add_learning_rate,
     add_spreading_options,
@@ -21,6 +22,11 @@ from training.commands.options import (
     read_spreading,
     with_all_images,
 )
+
+if TYPE_CHECKING:
+    from training.validation.folds import Plan
+
+_FOLDS_SEED = 1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,14 +57,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="how many images are scored under each perturbation, half of each class and in all "
         "folds together (default: 1000)",
     )
+    parser.add_argument(
+        "--folds-seed",
+        type=seed,
+        default=_FOLDS_SEED,
+        metavar="SEED",
+        help="seed of the folds; --seed is that of the trainings, so that two of them can be "
+        f"compared on the same folds (default: {_FOLDS_SEED})",
+    )
     add_spreading_options(parser, what="folds")
+
+
+def read_plan(options: argparse.Namespace) -> Plan:
+    """How the command line divides images into folds."""
+    from training.validation.folds import Plan
+
+    return Plan(
+        by=options.by,
+        folds=options.folds,
+        perturbed_images=options.perturbed_images,
+        seed=options.folds_seed,
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     """Train a network for each fold, and score the images that it has not seen."""
     from training.fitting.loading import load_reserved, load_whole
     from training.validation.cross_validation import cross_validate
-    from training.validation.folds import Plan, divide
+    from training.validation.folds import divide
     from training.validation.folds_folder import FoldsFolder
     from training.validation.mistakes import SHEET
 
@@ -71,15 +97,9 @@ def run(options: argparse.Namespace) -> int:
         skip_unreadable=options.skip_unreadable,
     )
     reserved = load_reserved(config, options.data, skip_unreadable=options.skip_unreadable)
-    plan = Plan(
-        by=options.by,
-        folds=options.folds,
-        perturbed_images=options.perturbed_images,
-        seed=config.seed,
-    )
     document = cross_validate(
         config,
-        divide(whole, reserved, options.data, plan),
+        divide(whole, reserved, options.data, read_plan(options)),
         options.data,
         options.out,
         only=options.only,

@@ -11,8 +11,8 @@ import argparse
 from pathlib import Path
 
 from cxr.language import LANGUAGES
-from cxr.messages import text
 from training.commands.options import add_measuring_options
+from training.commands.printing import print_comparison
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,15 +58,7 @@ def run(options: argparse.Namespace) -> int:
         interval = f"  ({bounds[0]:.4f} to {bounds[1]:.4f})" if bounds else ""
         print(f"{name.replace('_', ' '):<20}{value:8.4f}{interval}")
     if other := document.get("against"):
-        test = other["comparison"]
-        for name, value in test["difference"].items():
-            low, high = test["intervals"][name]
-            print(f"Difference in {name}: {value:+.4f}  ({low:+.4f} to {high:+.4f})")
-        tests = {"AUC, DeLong": test["delong_p"], "predictions, McNemar": test["mcnemar"]["p"]}
-        for name, p in tests.items():
-            print(f"{name} p = {p:.2g}" if p is not None else f"{name}: cannot be tested here")
-        if document["images"] > document["patients"]:
-            print(text("measured_no_tests", "en"))
+        print_comparison(other["comparison"])
     if known := document["data"]["trained_on"]:
         print(f"The model was trained on {known:,} of these images: its figures are too good.")
     print(f"Report: {options.out / 'report.html'}")
