@@ -508,6 +508,34 @@ def test_a_folder_of_splits_is_pointed_to_one_of_them(
     assert f"Did you mean {chest_images / 'train'}?" in capsys.readouterr().err
 
 
+def test_a_model_of_all_images_whose_heatmaps_fail_is_not_written(
+    folder: Path,
+    outlined: Path,
+    cross_validation: Path,
+    retrained: Bundle,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run = tmp_path / "all"
+    shutil.copytree(retrained.folder.parent, run)
+    shutil.rmtree(run / "bundle")
+    # They are measured on the reserved patients, whose lungs are outlined, too.
+    lungs = outlined.with_name("more.csv")
+    reserved = [f"{folder / name},lungs.png" for name in RESERVED]
+    lungs.write_text("\n".join([outlined.read_text().rstrip(), *reserved]) + "\n")
+    preset = tmp_path / "preset.json"
+    floor = {"in_lungs": 0.0, "locality": 1.0, "planted_hit": 1.0, "normal_heat": 1.0}
+    preset.write_text(json.dumps({**QUICK.to_json(), "floor": floor}))
+    options = ["--data", str(folder), "--lungs", str(lungs), "--preset", str(preset)]
+    options += ["--out", str(run), "--cross-validation", str(cross_validation)]
+    assert main(["fit", *options]) == 2
+    said = capsys.readouterr().err
+    assert "The heatmaps fail on 3 images that the network was not trained on" in said
+    assert "planted_hit ≥ 1.00" in said
+    assert "No bundle was written." in said
+    assert not (run / "bundle").exists()
+
+
 # --- Heatmaps and card ----------------------------------------------------------------------------
 
 

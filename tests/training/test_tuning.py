@@ -19,9 +19,10 @@ from cxr.errors import DatasetError, RunError
 from cxr.ray_processes import Spreading
 from tests.conftest import QUICK_FIT, ROOT
 from training.data.images import Splits
+from training.fitting import tuning
 from training.fitting.config import TrainingConfig
 from training.fitting.loading import load_splits
-from training.fitting.presets import PRESETS, default, load_preset
+from training.fitting.presets import PRESETS, default, load_preset, tiny
 from training.fitting.run_folder import RunFolder
 from training.fitting.search_study import open_study
 from training.fitting.tuning import SEARCH_SPACE, tune
@@ -62,6 +63,18 @@ def test_every_setting_of_the_space_is_a_field() -> None:
     )
     settings = {name: suggest(trial, name) for name, suggest in SEARCH_SPACE.items()}  # type: ignore[arg-type]
     assert default.CONFIG.with_settings(settings, preset="default") != default.CONFIG
+
+
+def test_the_first_trial_has_the_settings_that_it_starts_from() -> None:
+    study = optuna.create_study()
+    tuning._begin_with_own_settings(study, default.CONFIG)
+    trial = study.ask()
+    chosen = {name: suggest(trial, name) for name, suggest in SEARCH_SPACE.items()}
+    assert default.CONFIG.with_settings(chosen, preset="default") == default.CONFIG
+    # Some of these lie outside the ranges that are searched.
+    other = optuna.create_study()
+    tuning._begin_with_own_settings(other, tiny.CONFIG)
+    assert not other.get_trials()
 
 
 @pytest.mark.parametrize("name", sorted(PRESETS))

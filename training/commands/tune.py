@@ -1,8 +1,9 @@
 """Search for better settings with many short trainings.
 
-Optuna proposes the settings of each trial; trials that do badly end early. To add trials, run the
-same command again. Several processes can share one study through --storage. The best settings are
-written to OUT/best.json, a preset for the other commands.
+Optuna proposes the settings of each trial; trials that do badly end early. The first one has the
+settings that it starts from, as far as they lie in the ranges that are searched. To add trials, run
+the same command again. Several processes can share one study through --storage. The best settings
+are written to OUT/best.json, a preset for the other commands.
 """
 
 from __future__ import annotations

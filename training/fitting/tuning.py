@@ -13,8 +13,10 @@ configuration by `cross-validate --preset OUT/best.json` before using it.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +122,8 @@ def _run(
 ) -> SearchReport:
     config, out = search.config, search.out
     study = search.open_study()
+    if not study.get_trials(deepcopy=False):
+        _begin_with_own_settings(study, config)
     if search.seed is not None:  # the study is this search's own
         _finish_interrupted(search, study)
     finished = 0
@@ -144,6 +148,25 @@ def _run(
         if trials is not None or _ended(study) >= (until or 0):
             return report or write_report(study, config, out)
         finished = 0
+
+
+def _begin_with_own_settings(study: optuna.Study, config: TrainingConfig) -> None:
+    """Give the first trial the settings that the others vary, unless one is outside its range.
+
+    Without it nobody could tell whether the search has found better ones.
+    """
+    own = {
+        name: reduce(getattr, name.split("."), config)  # a point separates section and field
+        for name in SEARCH_SPACE
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            for name, suggest in SEARCH_SPACE.items():
+                suggest(optuna.trial.FixedTrial(own), name)  # type: ignore[arg-type]
+        except UserWarning:  # of a value outside the range
+            return
+    study.enqueue_trial(own, skip_if_exists=True)
 
 
 class _LeftRunning(BaseException):
