@@ -189,6 +189,7 @@ def answer_warnings(
         *_correction_warnings(correction),
         *_pixel_warnings(radiograph),
         *_lung_warnings(measured.lungs, limits, _upright_shape(radiograph, correction)),
+        *_view_warnings(radiograph.acquisition.view),
         *_age_warnings(radiograph.acquisition.age, probably_adult=measured.adult > limits.adult),
     ]
 
@@ -241,6 +242,11 @@ def _lung_warnings(lungs: LungFields, limits: Limits, shape: tuple[int, int]) ->
         tilt = math.degrees(math.atan(math.tan(math.radians(abs(lungs.tilt))) * height / width))
         warnings.append(Message("tilted", {"degrees": f"{tilt:.0f}"}))
     return warnings
+
+
+def _view_warnings(view: str | None) -> list[Message]:
+    """From the view in the header; images do not say it."""
+    return [Message("posterior_anterior")] if view == "PA" else []
 
 
 def _age_warnings(age: float | None, *, probably_adult: bool) -> list[Message]:

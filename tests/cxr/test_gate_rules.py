@@ -140,6 +140,13 @@ def test_the_age_by_the_header_comes_before_that_by_the_image(
 
 
 @pytest.mark.parametrize(
+    ("view", "expected"), [("PA", ["posterior_anterior"]), ("AP", []), (None, [])]
+)
+def test_another_view_than_those_learned_is_said(view: str | None, expected: list[str]) -> None:
+    assert codes(warnings(grey(acquisition=Acquisition(view=view)))) == expected
+
+
+@pytest.mark.parametrize(
     ("tilt", "correction", "degrees"),
     [
         (19.0, UPRIGHT, None),
