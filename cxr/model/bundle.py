@@ -131,7 +131,15 @@ class Bundle:
     @cached_property
     def trained_fingerprints(self) -> npt.NDArray[np.uint8]:
         """Fingerprints (N, 16) of the images that it learned from; none where none were kept."""
-        return fingerprints_from_text(str(self.evaluation.get("trained_fingerprints", "")))
+        return self._fingerprints("trained_fingerprints")
+
+    @cached_property
+    def validation_fingerprints(self) -> npt.NDArray[np.uint8]:
+        """The same of its validation images, on which its thresholds were chosen."""
+        return self._fingerprints("validation_fingerprints")
+
+    def _fingerprints(self, name: str) -> npt.NDArray[np.uint8]:
+        return fingerprints_from_text(str(self.evaluation.get(name, "")))
 
 
 def load_bundle(folder: str | os.PathLike[str] = BUNDLED_MODEL) -> Bundle:

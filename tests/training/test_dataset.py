@@ -20,7 +20,7 @@ from cxr.preprocessing import Preprocessing
 from tests.conftest import QUICK_FIT
 from training.data.dataset import Record, is_kermany, read_folder
 from training.data.digests import file_digest
-from training.data.fingerprints import count_trained_on, file_list_digest, learned_fingerprints
+from training.data.fingerprints import count_trained_on, file_list_digest, split_fingerprints
 from training.data.images import Split, load_images
 from training.data.patients import folds_digest, split_by_patient, without_reserved
 from training.data.reserved import reserved_patients
@@ -273,7 +273,7 @@ def test_images_that_a_model_was_trained_on_are_counted(
         chest_images, read_folder(chest_images)[0], Preprocessing(size=64)
     )
     assert count_trained_on(tiny_bundle, images) == 0
-    evaluation = {"trained_fingerprints": learned_fingerprints(Split(images[:3], records[:3]))}
+    evaluation = {"trained_fingerprints": split_fingerprints(Split(images[:3], records[:3]))}
     trained = dataclasses.replace(tiny_bundle, evaluation=evaluation)
     assert count_trained_on(trained, images[[*range(len(images)), 0]]) == 4
 

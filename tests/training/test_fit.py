@@ -27,6 +27,7 @@ from tests.conftest import QUICK_FIT, ROOT
 from training.__main__ import main
 from training.commands import fit as fit_command
 from training.commands.options import tensorboard_callbacks
+from training.data.fingerprints import count_chosen_on, count_trained_on
 from training.data.images import Splits
 from training.fitting import fit as fit_module
 from training.fitting.fit import fit
@@ -243,6 +244,17 @@ def test_what_was_measured_later_outlasts_the_same_command(
     report.write_text(json.dumps({**result, **measured}))
     assert main(["card", "--model", str(finished / "bundle"), "--external", str(report)]) == 2
     assert "was trained on 3 of its images" in capsys.readouterr().err
+    measured["data"].update(trained_on=0, chosen_on=12)
+    report.write_text(json.dumps({**result, **measured}))
+    assert main(["card", "--model", str(finished / "bundle"), "--external", str(report)]) == 2
+    assert "has thresholds chosen on 12 of its images" in capsys.readouterr().err
+
+
+def test_a_bundle_knows_the_images_of_both_its_splits(finished: Path, splits: Splits) -> None:
+    bundle = load_bundle(finished / "bundle")
+    train, validation = splits.train.images, splits.validation.images
+    assert (count_trained_on(bundle, train), count_chosen_on(bundle, train)) == (36, 0)
+    assert (count_trained_on(bundle, validation), count_chosen_on(bundle, validation)) == (0, 12)
 
 
 @pytest.mark.parametrize(

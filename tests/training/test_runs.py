@@ -17,7 +17,7 @@ from cxr.model import bundle as bundles
 from cxr.model import hub
 from cxr.model.bundle import Bundle, load_bundle
 from cxr.old_names import with_new_names
-from training.data.fingerprints import learned_fingerprints
+from training.data.fingerprints import split_fingerprints
 from training.data.images import Split, Splits
 from training.fitting.loading import OutlineTables, load_splits
 from training.fitting.presets import tiny
@@ -96,7 +96,7 @@ def test_time_left_knows_that_large_images_take_longer(folder: RunFolder) -> Non
 
 
 def learned(bundle: Bundle, split: Split) -> Bundle:
-    evaluation = {"trained_fingerprints": learned_fingerprints(split)}
+    evaluation = {"trained_fingerprints": split_fingerprints(split)}
     return dataclasses.replace(bundle, evaluation=evaluation)
 
 

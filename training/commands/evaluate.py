@@ -61,5 +61,7 @@ def run(options: argparse.Namespace) -> int:
         print_comparison(other["comparison"])
     if known := document["data"]["trained_on"]:
         print(f"The model was trained on {known:,} of these images: its figures are too good.")
+    if chosen := document["data"]["chosen_on"]:
+        print(f"Its thresholds were chosen on {chosen:,} of these images: rates are too good.")
     print(f"Report: {options.out / 'report.html'}")
     return 0

@@ -19,9 +19,9 @@ def file_list_digest(records: Iterable[Record]) -> str:
     return list_digest(f"{record.digest}  {record.path}" for record in records)
 
 
-def learned_fingerprints(train: Split) -> str:
-    """Fingerprints of all images of a training, also of those that taught it lungs alone."""
-    images = [*train.images, *(train.extra.images if train.extra else [])]
+def split_fingerprints(split: Split) -> str:
+    """Fingerprints of all images of a split, also of those that teach lungs alone."""
+    images = [*split.images, *(split.extra.images if split.extra else [])]
     return fingerprints_to_text(
         np.array([fingerprint(np.asarray(image, dtype=np.float32)) for image in images])
     )
@@ -29,5 +29,13 @@ def learned_fingerprints(train: Split) -> str:
 
 def count_trained_on(bundle: Bundle, images: npt.NDArray[np.floating]) -> int:
     """How many of the images (N, S, S) a model was trained on, whatever their files are now."""
-    known = bundle.trained_fingerprints
+    return _count(images, bundle.trained_fingerprints)
+
+
+def count_chosen_on(bundle: Bundle, images: npt.NDArray[np.floating]) -> int:
+    """On how many of the images (N, S, S) its thresholds were chosen, of those of a validation."""
+    return _count(images, bundle.validation_fingerprints)
+
+
+def _count(images: npt.NDArray[np.floating], known: npt.NDArray[np.uint8]) -> int:
     return sum(is_among(np.asarray(image, dtype=np.float32), known) for image in images)

@@ -200,13 +200,15 @@ class BundleEvaluation(ModelFigures):
 
     Later, `training.sharing.card.update_bundle` adds further documents under names of their own.
 
-    history: of the fit. kept_epoch: whose weights the bundle holds. trained_fingerprints: of the
-    training images; see `cxr.model.fingerprint.fingerprints_to_text`.
+    history: of the fit. kept_epoch: whose weights the bundle holds. trained_fingerprints,
+    validation_fingerprints: of the images of both splits; see
+    `cxr.model.fingerprint.fingerprints_to_text`.
     """
 
     history: list[HistoryRow]
     kept_epoch: int | None
     trained_fingerprints: str
+    validation_fingerprints: str
 
 
 # --- Heatmaps -------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ Needs TensorFlow for Grad-CAM; training itself does not.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -16,7 +17,7 @@ from tqdm import tqdm
 from cxr.errors import BundleError
 from cxr.model.bundle import CLASS_NAMES, Bundle, load_bundle, save_bundle, save_evaluation
 from training.data.dataset import is_kermany, unnamed_patients
-from training.data.fingerprints import file_list_digest, learned_fingerprints
+from training.data.fingerprints import file_list_digest, split_fingerprints
 from training.data.images import Split, Splits
 from training.files import replaced_whole
 from training.fitting.config import TrainingConfig
@@ -68,7 +69,9 @@ def write_bundle(
         **measured.figures,
         "history": history,
         "kept_epoch": config.best_epoch(history),
-        "trained_fingerprints": learned_fingerprints(splits.train),
+        "trained_fingerprints": split_fingerprints(splits.train),
+        # Its extra images are those of the training.
+        "validation_fingerprints": split_fingerprints(replace(splits.validation, extra=None)),
     }
     document = {
         "name": name,

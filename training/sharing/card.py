@@ -93,9 +93,9 @@ def _check_measured(document: dict[str, Any], bundle: Bundle) -> str:
 def _check_unseen(document: dict[str, Any], bundle: Bundle) -> str:
     """Why figures are not of this model on images that it was not trained on; or empty."""
     data = document.get("data")
-    known = data.get("trained_on") if isinstance(data, dict) else None
-    if known:
-        return f"the model was trained on {known:,} of its images. Measure it on others."
+    for key, done in (("trained_on", "was trained"), ("chosen_on", "has thresholds chosen")):
+        if known := data.get(key) if isinstance(data, dict) else None:
+            return f"the model {done} on {known:,} of its images. Measure it on others."
     return _check_measured(document, bundle)
 
 

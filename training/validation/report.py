@@ -20,7 +20,7 @@ from cxr.language import Language
 from cxr.messages import text
 from cxr.model.bundle import CLASS_NAMES, Bundle
 from training.data.dataset import Record, require_both_classes
-from training.data.fingerprints import count_trained_on, file_list_digest
+from training.data.fingerprints import count_chosen_on, count_trained_on, file_list_digest
 from training.data.images import load_images
 from training.data.labelled import read_labelled
 from training.files import as_cell, make_folder, write_json, write_text
@@ -41,7 +41,8 @@ class MeasuredImages(TypedDict):
     """The images of a report.
 
     name: the last two parts of their path. positive: the label that counts as pneumonia.
-    trained_on: how many of the images the model was trained on. fewest_patients: of the class that
+    trained_on: how many of the images the model was trained on. chosen_on: on how many its
+    thresholds and calibration were chosen. fewest_patients: of the class that
     has fewer patients, how many.
     """
 
@@ -49,6 +50,7 @@ class MeasuredImages(TypedDict):
     positive: str
     file_list_sha256: str
     trained_on: int
+    chosen_on: int
     fewest_patients: int
 
 
@@ -57,6 +59,7 @@ class Against(Evaluation):
 
     model: dict[str, str]
     trained_on: int
+    chosen_on: int
     comparison: Comparison
 
 
@@ -78,6 +81,7 @@ class _Scored:
         labels: (N,), 0 or 1.
         log_odds: (N,), calibrated.
         trained_on: how many of them the model was trained on.
+        chosen_on: on how many of them its thresholds and calibration were chosen.
     """
 
     bundle: Bundle
@@ -85,6 +89,7 @@ class _Scored:
     labels: Labels
     log_odds: LogOdds
     trained_on: int
+    chosen_on: int
 
     @property
     def probabilities(self) -> Probabilities:
@@ -141,6 +146,7 @@ def write_report(
             "positive": positive or CLASS_NAMES[1],
             "file_list_sha256": file_list_digest(scored.records),
             "trained_on": scored.trained_on,
+            "chosen_on": scored.chosen_on,
             "fewest_patients": min(
                 len({record.patient for record in scored.records if record.label == label})
                 for label in (0, 1)
@@ -169,9 +175,13 @@ def _score(
     )
     labels = np.array([record.label for record in kept])
     calibrated = calibrate(logits, bundle.operating_points)
-    trained_on = count_trained_on(bundle, images)
     return _Scored(
-        bundle=bundle, records=kept, labels=labels, log_odds=calibrated, trained_on=trained_on
+        bundle=bundle,
+        records=kept,
+        labels=labels,
+        log_odds=calibrated,
+        trained_on=count_trained_on(bundle, images),
+        chosen_on=count_chosen_on(bundle, images),
     )
 
 
@@ -189,6 +199,7 @@ def _against(scored: _Scored, other: _Scored) -> Against:
     return {
         "model": other.bundle.identity(),
         "trained_on": other.trained_on,
+        "chosen_on": other.chosen_on,
         **_evaluate(other),
         "comparison": compare(
             scored.labels,
