@@ -33,6 +33,7 @@ _MAX_AT_ONCE = 8  # images; more are answered one such batch after the other
 # have 3 and 27 million.
 _MAX_VALUES, _MAX_VALUES_IN_ALL = 2**26, 2**28
 _MAX_NODES = 5000  # ours have 96
+_MAX_SLICES = 100  # ours have 2
 _MAX_OUTPUT = 1e6  # of any output; ours are logits and features of some hundreds
 _MAX_ATTRIBUTE = 10_000  # of a whole number: axes, sides of windows, types
 _OPERATOR_NAMES = """
@@ -213,9 +214,27 @@ def _verify_sizes(path: Path, model: onnx.ModelProto) -> None:
     batch = sized.graph.input[0].type.tensor_type.shape.dim[0]
     if not batch.dim_value:
         batch.dim_value = _MAX_AT_ONCE
+    slices = [i for i, node in enumerate(model.graph.node) if node.op_type == "Slice"]
+    if len(slices) > _MAX_SLICES:
+        raise BundleError(
+            f"{path}: has more than {_MAX_SLICES} nodes Slice, which no model of ours has."
+        )
+    # Reckoning the shape of a slice of an array without a length ends the process: what comes
+    # before each is looked at first.
+    for nodes in slices:
+        before = onnx.ModelProto()
+        before.CopyFrom(sized)
+        del before.graph.node[nodes:], before.graph.output[:]
+        _verify_shapes(path, before)
+    _verify_shapes(path, sized)
+
+
+def _verify_shapes(path: Path, model: onnx.ModelProto) -> None:
+    import onnx
+
     try:
         inferred = onnx.shape_inference.infer_shapes(
-            sized, check_type=True, strict_mode=True, data_prop=True
+            model, check_type=True, strict_mode=True, data_prop=True
         )
     except Exception as error:  # onnx's own, which share no base
         raise BundleError(f"{path}: its shapes do not fit one another ({error}).") from error
@@ -224,7 +243,8 @@ def _verify_sizes(path: Path, model: onnx.ModelProto) -> None:
     in_all = 0
     for name in (name for node in inferred.graph.node for name in node.output if name):
         axes = shapes.get(name)
-        known = axes is not None and all(axis.HasField("dim_value") for axis in axes)
+        # Also no length of 0, by which ONNX Runtime divides: the process would end.
+        known = axes is not None and all(axis.dim_value > 0 for axis in axes)
         size = math.prod(axis.dim_value for axis in axes or ())
         in_all += size
         if not known or size > _MAX_VALUES:

@@ -160,6 +160,30 @@ def with_an_array_that_grows_faster_than_the_batch(model: onnx.ModelProto) -> No
     model.graph.node.extend(nodes)
 
 
+def with_a_pool_wider_than_the_image(model: onnx.ModelProto) -> None:
+    pool = helper.make_node("MaxPool", ["image"], ["empty"], kernel_shape=[1, 9])
+    names = [("start", [0]), ("end", [1]), ("across", [3])]
+    for name, values in names:
+        model.graph.initializer.append(helper.make_tensor(name, TensorProto.INT64, [1], values))
+    part = helper.make_node("Slice", ["empty", "start", "end", "across"], ["part"])
+    model.graph.node.extend([pool, part])
+
+
+def with_an_array_of_no_length(model: onnx.ModelProto) -> None:
+    pool = helper.make_node("AveragePool", ["image"], ["empty"], kernel_shape=[5, 1])
+    scales = helper.make_tensor("scales", TensorProto.FLOAT, [4], [1, 2, 1, 1])
+    model.graph.initializer.append(scales)
+    resize = helper.make_node("Resize", ["empty", "", "scales"], ["larger"], mode="nearest")
+    model.graph.node.extend([pool, resize])
+
+
+def with_many_slices(model: onnx.ModelProto) -> None:
+    for name, values in (("start", [0]), ("end", [1])):
+        model.graph.initializer.append(helper.make_tensor(name, TensorProto.INT64, [1], values))
+    parts = [helper.make_node("Slice", ["image", "start", "end"], [f"p{i}"]) for i in range(101)]
+    model.graph.node.extend(parts)
+
+
 def with_shapes_that_do_not_fit(model: onnx.ModelProto) -> None:
     model.graph.node.append(helper.make_node("MatMul", ["image", "axes"], ["product"]))
 
@@ -177,6 +201,9 @@ def with_shapes_that_do_not_fit(model: onnx.ModelProto) -> None:
         (with_many_arrays, "expected arrays of up to 268,435,456 values in all"),
         (with_many_nodes, "more than 5,000 nodes"),
         (with_an_array_that_grows_faster_than_the_batch, "known size .* huge is none"),
+        (with_a_pool_wider_than_the_image, "known size .* empty is none"),
+        (with_an_array_of_no_length, "known size .* empty is none"),
+        (with_many_slices, "more than 100 nodes Slice"),
         (with_shapes_that_do_not_fit, "its shapes do not fit one another|no ONNX model"),
         (with_another_input, "expected the inputs image"),
         (with_another_side, r"expected the input image as float32 \(N, 4, 4, 1\)"),
