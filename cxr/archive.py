@@ -82,7 +82,7 @@ def answer_archive(
     with locked(_folder_here(out), option="--out"):
         table = Table(out, origin)
         if retry_errors:
-            table.forget_errors()
+            table.forget_errors(files)
         waiting = [path for path in files if path not in table.status]
         task = Task(
             filesystem=filesystem,

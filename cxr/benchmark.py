@@ -143,7 +143,9 @@ def measure(model: str | None = None, image: str | None = None) -> Figures:
 
     classifier = Classifier.load(model)
     with tempfile.TemporaryDirectory() as folder:
-        path = _two_megapixels(read_radiograph(image or _EXAMPLE).pixels, Path(folder))
+        # Called as the one that was given: it may be refused.
+        path = Path(folder, f"{Path(image or _EXAMPLE).stem}.jpeg")
+        _write_two_megapixels(read_radiograph(image or _EXAMPLE).pixels, path)
         radiograph = read_radiograph(path)
         classifier.predict(radiograph)
         command = ["cxr", "classify", str(path), "--overlay", str(Path(folder) / "overlay")]
@@ -164,11 +166,9 @@ def measure(model: str | None = None, image: str | None = None) -> Figures:
         }
 
 
-def _two_megapixels(pixels: npt.NDArray[np.float32], folder: Path) -> Path:
-    path = folder / "radiograph.jpeg"
+def _write_two_megapixels(pixels: npt.NDArray[np.float32], path: Path) -> None:
     enlarged = cv2.resize(pixels, _SIZE, interpolation=cv2.INTER_CUBIC)
     cv2.imwrite(str(path), np.rint(255 * enlarged.clip(0, 1)).astype(np.uint8))
-    return path
 
 
 def _keras(bundle: Path, image: Path) -> tuple[float | None, float | None, float | None]:

@@ -24,7 +24,7 @@ from cxr.errors import CXRError, for_terminal, not_written
 from cxr.files_within import files_within
 from cxr.model.hub import find_bundle
 from cxr.outcome import Outcome, answer_file
-from cxr.output.output_folder import OutputFolder
+from cxr.output.output_folder import OutputFolder, place_of
 from cxr.output.overlay import draw_overlay, png
 from cxr.output.record import Record, to_record
 from cxr.reading.radiograph import Radiograph
@@ -83,10 +83,11 @@ def classify_files(sources: Sequence[str], options: ClassifyOptions) -> int:
         model = ", ".join(classifier.bundle.identity().values())
         print(for_terminal(f"Model: {model}"), file=sys.stderr)
     with locked(options.resume, option="--resume"):
-        earlier = _earlier_records(files, classifier, options)
-        results.reserve(earlier.values())
-        all_ok = all(earlier[file]["status"] == "ok" for file in files if file in earlier)
-        waiting = [file for file in files if file not in earlier]
+        done, again = _earlier_records(files, classifier, results, options)
+        results.reserve(done.values())
+        places = {place_of(file): file for file in files}
+        all_ok = all(done[place]["status"] == "ok" for place in places if place in done)
+        waiting = [file for place, file in places.items() if place not in done]
         # Without a terminal, no progress: standard error is for what goes wrong.
         hidden = None if len(files) > 1 else True
         with (
@@ -95,7 +96,7 @@ def classify_files(sources: Sequence[str], options: ClassifyOptions) -> int:
         ):
             for outcome in _answers(waiting, classifier, workers):
                 record = to_record(outcome, classifier, threshold=options.threshold)
-                results.write(outcome, record)
+                results.write(outcome, record, again.get(place_of(record["file"])))
                 all_ok = all_ok and outcome.status == "ok"
                 as_json = options.as_json or options.resume
                 print(json.dumps(record) if as_json else _lines(record), file=out, flush=True)
@@ -111,26 +112,29 @@ def _files_to_classify(sources: Sequence[str], options: ClassifyOptions) -> list
         raise CXRError("--retry-errors needs --resume: the file of an earlier run.")
     for location in filter(None, (options.overlays, options.heatmaps, options.resume)):
         _check_apart(sources, location)
-    files = list(_find_files(sources))
+    files = list({place_of(file): file for file in _find_files(sources)}.values())
     return without_answers(files, sources, options.resume) if options.resume else files
 
 
 def _earlier_records(
-    files: Sequence[str], classifier: Classifier, options: ClassifyOptions
-) -> dict[str, Record]:
-    """Records that the file to resume has already, by file; of what is to be done again, none."""
+    files: Sequence[str], classifier: Classifier, results: _Results, options: ClassifyOptions
+) -> tuple[dict[str, Record], dict[str, Record]]:
+    """Records that the file to resume has already, and of what is to be done again; by place."""
     if options.resume is None:
-        return {}
-    asked_for = set(files)
+        return {}, {}
+    again: dict[str, Record] = {}
+    asked_for = {place_of(file) for file in files}
 
     def is_done(record: Record) -> bool:
-        return record["file"] not in asked_for or not (
-            (options.retry_errors and record["status"] == "error")
-            or (options.overlays and lacks(record, "overlay", options.overlays))
-            or (options.heatmaps and lacks(record, "heatmap", options.heatmaps))
-        )
+        place = place_of(record["file"])
+        failed = options.retry_errors and record["status"] == "error"
+        if place not in asked_for or not (failed or results.lack(record)):
+            return True
+        again[place] = record
+        return False
 
-    return read_answers(options.resume, classifier, options.threshold, is_done)
+    kept = read_answers(options.resume, classifier, options.threshold, is_done)
+    return {place_of(file): record for file, record in kept.items()}, again
 
 
 class _Results:
@@ -146,11 +150,26 @@ class _Results:
             self._overlays.reserve(record["overlay"])
             self._heatmaps.reserve(record["heatmap"])
 
-    def write(self, outcome: Outcome, record: Record) -> None:
-        """Write what is asked for of one file, and its paths into its record."""
-        if outcome.answer:
-            record["overlay"] = self._overlays.write(outcome.file, _overlay_png, *outcome.answer)
-            record["heatmap"] = self._heatmaps.write(outcome.file, _heatmap_npy, *outcome.answer)
+    def lack(self, record: Record) -> bool:
+        """Whether one is asked for that an earlier record has not."""
+        return lacks(record, "overlay", self._overlays) or lacks(record, "heatmap", self._heatmaps)
+
+    def write(self, outcome: Outcome, record: Record, former: Record | None) -> None:
+        """Write what is asked for of one file, and its paths into its record.
+
+        Args:
+            outcome: of the file.
+            record: of it.
+            former: that it replaces, whose other results stay; None if there was none.
+        """
+        if not outcome.answer:
+            return
+        record["overlay"] = self._overlays.write(outcome.file, _overlay_png, *outcome.answer)
+        record["heatmap"] = self._heatmaps.write(outcome.file, _heatmap_npy, *outcome.answer)
+        for result in ("overlay", "heatmap"):
+            before = former and former[result]
+            if record[result] is None and before and os.path.isfile(before):
+                record[result] = before
 
 
 def _check_apart(sources: Sequence[str], location: str) -> None:
@@ -191,12 +210,17 @@ def _find_files(sources: Sequence[str]) -> Iterator[str]:
     for source in sources:
         if os.path.isdir(source):
             try:
-                visible = [str(Path(source, file)) for file in files_within(source)]
+                links: list[str] = []
+                visible = [str(Path(source, file)) for file in files_within(source, links)]
             except OSError as error:
                 raise CXRError(
                     f"{error.filename}: cannot be read ({error.strerror}). Make it readable, or "
                     "name the files that are to be classified."
                 ) from error
+            if links:
+                named = ", ".join([*links[:3], *(["…"] if len(links) > 3 else [])])
+                said = f"Links to folders, or that lead nowhere, are left out: {named}"
+                print(for_terminal(said), file=sys.stderr)
             if not visible:
                 raise CXRError(f"{source}: the folder holds no files.")
             yield from sorted(visible)

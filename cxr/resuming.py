@@ -6,7 +6,7 @@ import errno
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 
 from cxr.classifier import Classifier
 from cxr.errors import CXRError, not_written
+from cxr.output.output_folder import OutputFolder
 from cxr.output.record import Record, rule
 
 _BEGINNING = b'{"file": '  # of a line with an answer
@@ -69,12 +70,13 @@ def without_answers(files: Sequence[str], sources: Sequence[str], resume: str) -
     return [file for file in files if Path(file).resolve() != answers]
 
 
-def lacks(record: Record, result: Literal["overlay", "heatmap"], folder: str) -> bool:
+def lacks(record: Record, result: Literal["overlay", "heatmap"], folder: OutputFolder) -> bool:
     """Whether an answered radiograph that still exists has no such result in a folder."""
-    if record["status"] != "ok" or not os.path.isfile(record["file"]):
+    if folder.folder is None or record["status"] != "ok" or not os.path.isfile(record["file"]):
         return False
     path = Path(record[result] or "")
-    return not path.is_file() or path.parent.resolve() != Path(folder).resolve()
+    is_there = path.is_file() and path.parent.resolve() == folder.folder.resolve()
+    return not (is_there and folder.is_of(path, record["file"]))
 
 
 def _is_json(line: bytes) -> bool:
@@ -147,4 +149,6 @@ def _replace(path: str, content: str) -> None:
         Path(beside).write_text(content, encoding="utf-8")
         os.replace(beside, path)
     except OSError as error:
+        with suppress(OSError):  # on a full disk, half of it would take what is left
+            os.unlink(beside)
         raise CXRError(not_written(path, error)) from error

@@ -19,7 +19,8 @@ import numpy as np
 from cxr.errors import BundleError
 from cxr.gate.lungs import KINDS, LungNetworkConfig
 from cxr.gate.rules import KnownFeatures, Limits
-from cxr.model.graph import GRAPH, Graph, Shape
+from cxr.model.graph import GRAPH, Graph
+from cxr.model.graph_verification import Shape
 from cxr.saved_files import (
     combined_digest,
     file_digests,

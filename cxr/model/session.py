@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from cxr.errors import BundleError
 from cxr.model.evidence import EvidenceMap, pool_evidence
-from cxr.model.graph import GRAPH, Graph, Shape
+from cxr.model.graph import GRAPH, Graph
+from cxr.model.graph_verification import Shape
 from cxr.model.network_config import NetworkConfig
 
 _TOLERANCE = 1e-4  # of what lies in [0, 1], but for rounding

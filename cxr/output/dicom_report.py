@@ -123,13 +123,18 @@ def _measurements(
     return [_fraction(*each) for each in (probability, *decides)]
 
 
+def _without_age(warning: Message) -> Message:
+    """The warning without the patient's age, which is no part of an object that names nobody."""
+    return Message("age_outside") if warning.code in ("age", "infant") else warning
+
+
 def _in_words(prediction: Prediction, threshold: float | None, language: Language) -> Any:
     """What people have to read beside the numbers, as texts (TID 1500, Qualitative Evaluations)."""
     gate = prediction.gate_result
     texts = [
         [Message("report_disclaimer")],
         [Message("probability_holds") if gate.in_range else Message("report_outside")],
-        *([warning] for warning in prediction.warnings),
+        *([_without_age(warning)] for warning in prediction.warnings),
         # Outside the model's range they would tell of probabilities, too.
         *([prediction.remarks(threshold)] if gate.in_range else []),
         [Message("not_excluded")],

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 
 from cxr.classifier import Prediction
@@ -14,6 +17,7 @@ from cxr.output.overlay import is_ours
 from cxr.reading.radiograph import Radiograph
 
 PNG = ".png"
+_SOURCES = ".cxr-sources.jsonl"  # of which radiograph each result is: digests, which tell no names
 _UID_END = re.compile(r"\.\d+$")
 Encoder = Callable[[Radiograph, Prediction], bytes]
 
@@ -27,11 +31,25 @@ def stem_of(file: str) -> str:
     return path.name if _UID_END.search(path.name) else path.stem
 
 
+def place_of(file: str) -> str:
+    """Where a file is, however its path is written; two links to one file are two files."""
+    return os.path.join(_real_folder(os.path.dirname(file)), os.path.basename(file))
+
+
+@lru_cache
+def _real_folder(folder: str) -> str:
+    return os.path.realpath(folder)
+
+
+def _source(file: str) -> str:
+    return hashlib.sha256(os.fsencode(place_of(file))).hexdigest()[:32]
+
+
 class OutputFolder:
     """Results by the name of their radiograph.
 
-    Radiographs of one name in two folders do not collide, and no picture is overwritten but an
-    earlier result.
+    Radiographs of one name in two folders do not collide, also over several runs, and nothing is
+    overwritten but an earlier result of the same radiograph.
     """
 
     def __init__(self, folder: str | None, suffix: str, files: Sequence[str]) -> None:
@@ -48,6 +66,8 @@ class OutputFolder:
         self.folder = None if folder is None else Path(folder)
         self.suffix = suffix
         self.taken: set[str] = set()
+        self._sources: dict[str, str] = {}  # places of radiographs, by names of results
+        self._read = 0  # bytes of the file that has them
         if self.folder:
             # Where a radiograph lies, and where it leads if it is a link.
             sources = {Path(file).parent.resolve() for file in files}
@@ -76,6 +96,29 @@ class OutputFolder:
         """
         return self.suffix != PNG or not path.exists() or is_ours(path)
 
+    def is_of(self, path: Path, file: str) -> bool:
+        """Whether a result is, as far as is known, of this radiograph."""
+        self._read_sources()
+        return self._sources.get(path.name) in (None, _source(file))
+
+    def _read_sources(self) -> None:
+        """Read which radiographs the results are of; other processes may have added some."""
+        if self.folder is None:
+            return
+        with suppress(OSError), (self.folder / _SOURCES).open("rb") as lines:
+            lines.seek(self._read)
+            for line in lines:
+                self._read += len(line)
+                with suppress(ValueError, TypeError):  # one that was cut off
+                    name, source = json.loads(line)
+                    self._sources[name] = source
+
+    def _add_source(self, path: Path, file: str) -> None:
+        if self._sources.get(path.name) == _source(file):
+            return
+        with (path.parent / _SOURCES).open("a", encoding="utf-8") as lines:
+            lines.write(json.dumps([path.name, _source(file)]) + "\n")
+
     def reserve(self, path: str | None) -> None:
         """Keep the name of a result that exists already from being given to another."""
         if path is not None:
@@ -91,7 +134,11 @@ class OutputFolder:
         name = stem
         # On many disks, names that differ in large and small letters only are one file.
         path = self.folder / f"{name}{self.suffix}"
-        while name.casefold() in self.taken or not self._may_write(path):
+        while (
+            name.casefold() in self.taken
+            or not self._may_write(path)
+            or (path.exists() and not self.is_of(path, file))
+        ):
             number += 1
             name = f"{stem}-{number}"
             path = self.folder / f"{name}{self.suffix}"
@@ -99,6 +146,7 @@ class OutputFolder:
         beside = self.folder / f".{os.getpid()}.partial"  # short, however long the name is
         try:
             beside.write_bytes(encode(radiograph, prediction))
+            self._add_source(path, file)
             beside.replace(path)
         except OSError as error:
             with suppress(OSError):  # on a full disk, half of it would take what is left

@@ -89,7 +89,8 @@ def to_record(outcome: Outcome, classifier: Classifier, *, threshold: float | No
         record["reasons"].append(f"{Path(outcome.file).name}: {outcome.problem}")
     if outcome.answer:
         _, prediction = outcome.answer
-        record["probability"] = round(prediction.probability, 6)
+        # All of its digits: rounded, it could lie on the other side of a threshold than its label.
+        record["probability"] = prediction.probability
         record["label"] = prediction.verdict(threshold)
         record["in_range"] = prediction.gate_result.in_range
         record["warnings"] = [str(warning) for warning in prediction.warnings]

@@ -12,7 +12,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict
 from urllib.parse import urlsplit, urlunsplit
 
@@ -221,12 +221,16 @@ class Table:
             raise CXRError(not_written(f"{self.location}/{name}", error)) from error
         self._rows, self._written, self._next = [], time.monotonic(), self._next + 1
 
-    def forget_errors(self) -> None:
+    def forget_errors(self, files: Sequence[str]) -> None:
         """Remove the rows of files that could not be read, so that they are answered again.
+
+        Args:
+            files: that can be found now; the rows of others stay.
 
         Raises:
             CXRError: a part cannot be read or written.
         """
+        import pyarrow as pa
         import pyarrow.compute as pc
         import pyarrow.parquet as pq
 
@@ -235,14 +239,21 @@ class Table:
             part, unfinished = (f"{self.folder}/{prefix}{name}" for prefix in ("", _UNFINISHED))
             try:
                 rows = pq.read_table(part, filesystem=self.filesystem)
-                kept = rows.filter(pc.not_equal(rows["status"], "error"))
+                found = pc.is_in(rows["path"], value_set=pa.array(files, rows["path"].type))
+                again = pc.and_(pc.equal(rows["status"], "error"), found)
+                kept = rows.filter(pc.invert(again))
                 if len(kept) == len(rows):
                     continue
                 pq.write_table(kept, unfinished, filesystem=self.filesystem, compression="zstd")
                 self.filesystem.move(unfinished, part)
             except OSError as error:
                 raise CXRError(not_written(f"{self.location}/{name}", error)) from error
-        self.status = {path: status for path, status in self.status.items() if status != "error"}
+        known = set(files)
+        self.status = {
+            path: status
+            for path, status in self.status.items()
+            if status != "error" or path not in known
+        }
 
     def _parts(self) -> list[int]:
         from pyarrow.fs import FileSelector

@@ -20,6 +20,7 @@ import numpy as np
 from cxr.errors import CXRError
 from cxr.model.hub import add_to_dataset, prepare_dataset
 from cxr.output.overlay import png, shrink
+from cxr.page.clients import DailyShare
 from cxr.page.failures import log_failure
 from cxr.page.notes import kept_fields
 from cxr.page.waiting_turns import Busy, Turns
@@ -28,6 +29,7 @@ from cxr.reading.radiograph import Radiograph, read_radiograph
 Flagged = Literal["sent", "sent_with_radiograph", "not_sent"]
 
 _MAX_A_DAY = 500  # of all readers: nobody may fill the dataset through a public page
+_MAX_OF_ONE = 100  # of one address
 _SIDE = 2048  # pixels, of a radiograph at most
 
 
@@ -57,7 +59,7 @@ def flag_sender(
     """
     prepare_dataset(dataset)
     sent_on: dict[date, int] = {}
-    lock = threading.Lock()
+    lock, share = threading.Lock(), DailyShare(_MAX_OF_ONE)
 
     def count(more: int) -> int:
         """How many have been sent today, or are about to be."""
@@ -84,7 +86,7 @@ def flag_sender(
                 note["radiograph"] = Path(f"{name}.png").name
             document = json.dumps(note, ensure_ascii=False, indent=1) + "\n"
             files[f"{name}.json"] = document.encode(errors="replace")
-            if count(1) > _MAX_A_DAY:
+            if not share.take() or count(1) > _MAX_A_DAY:
                 return "not_sent"
             try:
                 add_to_dataset(dataset, files, message="A reader disagrees")

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, get_args
 
 from cxr.errors import CXRError, not_written
 from cxr.output.report_words import OwnReading
+from cxr.page.clients import DailyShare
 from cxr.page.uploads import asked_fraction
 
 FILE = "notes.jsonl"
@@ -23,6 +24,7 @@ _WORDS = {
 }
 _MAX_CHARACTERS = 1000  # of a comment
 _MAX_BYTES = 50_000_000  # of the file: nobody may fill the disk through a public page
+_MAX_A_DAY = 1000  # notes of one address
 
 
 def note_keeper(folder: Path, *, model: str) -> Callable[[Any], None]:
@@ -35,24 +37,29 @@ def note_keeper(folder: Path, *, model: str) -> Callable[[Any], None]:
         model: digest of the model that answers.
 
     Raises:
-        CXRError: the folder cannot be made; from the function, the note cannot be written.
+        CXRError: the folder cannot be made; from the function, the note cannot be written, or there
+            are too many.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CXRError(not_written(folder, error)) from error
-    lock = threading.Lock()
+    lock, share = threading.Lock(), DailyShare(_MAX_A_DAY)
 
     def keep_note(sent: Any) -> None:
-        if not isinstance(sent, dict):
-            return
-        line = json.dumps(kept_fields(sent, model=model), ensure_ascii=False) + "\n"
+        note = kept_fields(sent, model=model) if isinstance(sent, dict) else {}
+        if not (note.get("feedback") or note.get("comment")):
+            return  # the page sends no note that says nothing
+        if not share.take():
+            raise CXRError(f"{folder / FILE}: one address has sent {_MAX_A_DAY:,} notes today.")
+        line = json.dumps(note, ensure_ascii=False) + "\n"
         try:
             with lock, (folder / FILE).open("ab+") as file:
-                if file.tell() < _MAX_BYTES:
-                    # A line that a full disk has cut off does not swallow the next one.
-                    apart = b"" if _ends_a_line(file) else b"\n"
-                    file.write(apart + line.encode(errors="replace"))
+                if file.tell() >= _MAX_BYTES:
+                    raise CXRError(f"{folder / FILE}: is full. Move it elsewhere.")
+                # A line that a full disk has cut off does not swallow the next one.
+                apart = b"" if _ends_a_line(file) else b"\n"
+                file.write(apart + line.encode(errors="replace"))
         except OSError as error:
             raise CXRError(not_written(folder / FILE, error)) from error
 

@@ -29,6 +29,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from cxr.page.clients import asking
 from cxr.page.limits import MCP_PATH
 
 # Of Gradio's routes, in the form in which it names them.
@@ -178,6 +179,7 @@ async def call_function(request: Request) -> Response:
     block = page.blocks.get(component) if isinstance(component, int) else None
     for function in getattr(block, "server_fns", ()):
         if function.__name__ == name:
+            asking.set((request.client or ("",))[0])
             answer = await run_in_threadpool(function, data)
             found: Response = ORJSONResponse(answer)
             return found

@@ -66,7 +66,9 @@ const namesInPart = (row, path) => `/${row}`.endsWith(`/${path}`);
 // table of answers, none of whose rows count. A first row without a label is a heading. Under a heading that is not
 // known, as "no finding", nobody can tell what 1 means: there, only words count.
 const rowsIn = (text) => {
-  const rows = rowsOf(text.replace(/^\ufeff/, "").normalize("NFC"));
+  // Some programs end lines with a carriage return alone, and name the separator in a first line.
+  const lines = text.replace(/^\ufeff/, "").replace(/\r\n?/g, "\n").replace(/^sep=.\n/i, "");
+  const rows = rowsOf(lines.normalize("NFC"));
   const cells = (rows[0] ?? []).map((cell) => cell.trim().toLowerCase());
   const isHeading = cells.some((cell) => NAMED.includes(cell))
     || !(labelIn(cells[1] ?? "") || /\.[a-z0-9]{2,5}$/.test(cells[0] ?? ""));

@@ -1,20 +1,23 @@
 """Turns: how many radiographs a server classifies at a time, whichever way they come.
 
-Only a few requests of browsers wait for a turn: whoever comes when these do is told so at once, and
-the browser asks again a little later. So an answer takes at most a few times as long as it takes
-alone.
+Only a few requests of browsers wait for a turn, and not all of them of one address: whoever comes
+when these do is told so at once, and the browser asks again a little later. So an answer takes at
+most a few times as long as it takes alone.
 """
 
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from cxr.page.clients import asking
 
 AT_ONCE = 2  # radiographs, where nothing else is said
 _MAX_WAIT = 60  # seconds until a radiograph that waits for its turn is given up
 _MAX_WAITING = 4  # radiographs that wait for a turn
+_MAX_OF_ONE = 4  # radiographs of one address that have a turn or wait for one
 
 
 class Busy(Exception):
@@ -37,7 +40,8 @@ class Turns:
         self._lock = threading.Lock()
         self._free = at_once
         self._waiting: deque[threading.Event] = deque()
-        self._places = threading.BoundedSemaphore(at_once + _MAX_WAITING)
+        self._places = at_once + _MAX_WAITING
+        self._taken: Counter[str] = Counter()  # places, by address
 
     @contextmanager
     def await_one(self) -> Iterator[None]:
@@ -53,10 +57,14 @@ class Turns:
         """Wait for a turn and hold it.
 
         Raises:
-            Busy: too many wait already, or none came within a minute.
+            Busy: too many wait already, in all or of this address, or none came within a minute.
         """
-        if not self._places.acquire(blocking=False):
-            raise Busy
+        client = asking.get()
+        with self._lock:
+            mine = self._taken[client] if client else 0
+            if self._taken.total() >= self._places or mine >= _MAX_OF_ONE:
+                raise Busy
+            self._taken[client] += 1
         try:
             if not self._begin(_MAX_WAIT):
                 raise Busy
@@ -65,7 +73,9 @@ class Turns:
             finally:
                 self._end()
         finally:
-            self._places.release()
+            with self._lock:
+                self._taken[client] -= 1
+                self._taken += Counter()  # who has none is forgotten
 
     def _begin(self, seconds: float | None) -> bool:
         """Wait for a turn, for some time; returns whether it came."""

@@ -11,7 +11,7 @@ from pydicom.uid import JPEGBaseline8Bit
 from cxr.errors import UnreadableRadiograph
 from cxr.messages import Message
 from cxr.reading.bare_pictures import bare_jpeg
-from cxr.reading.jpeg_markers import frame_size, require_few_scans
+from cxr.reading.jpeg_markers import frame_size, require_few_scans, require_intact_scans
 
 
 def check_coded_picture(dataset: Dataset) -> None:
@@ -27,6 +27,8 @@ def check_coded_picture(dataset: Dataset) -> None:
     """
     frame = get_frame(dataset.PixelData, 0, number_of_frames=1)
     require_few_scans(frame)
+    if frame[:2] == b"\xff\xd8":
+        require_intact_scans(frame)
     if coded_size(frame) != (int(dataset.Rows), int(dataset.Columns)):
         # A decoder takes memory for what the picture says, whatever the header does.
         raise UnreadableRadiograph(Message("dicom_other_size"))

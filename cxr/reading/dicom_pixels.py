@@ -44,8 +44,10 @@ def grey_levels(
         return _scaled(colours, 0, np.iinfo(colours.dtype).max), None
     if stored.ndim == 3 and stored.shape[2] == 3:
         return _scaled(stored, 0, 2 ** int(dataset.BitsStored) - 1), None
-    if photometric not in ("MONOCHROME1", "MONOCHROME2") or stored.ndim != 2:
+    if photometric not in ("MONOCHROME1", "MONOCHROME2"):
         raise UnsupportedRadiograph(Message("dicom_photometric"))
+    if stored.ndim != 2:
+        raise ValueError("more pixels than the header says")
     inverted = photometric == "MONOCHROME1"
     values = np.asarray(apply_modality_lut(stored, dataset))
     if not (np.abs(values) < _BEYOND).all():  # or NaN

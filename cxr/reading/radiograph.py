@@ -27,7 +27,7 @@ from cxr.errors import (
 from cxr.messages import Message
 from cxr.reading.acquisition import UNKNOWN, Acquisition, is_dicom
 from cxr.reading.bare_pictures import JPEG_START, PNG_START, bare_picture, known_format
-from cxr.reading.jpeg_markers import require_few_scans
+from cxr.reading.jpeg_markers import require_few_scans, require_intact_scans
 from cxr.reading.stored_levels import StoredLevels
 
 # The largest flat-panel detectors give about 20 million pixels; checked before decoding, so that a
@@ -177,6 +177,7 @@ def _open(content: bytes) -> Image.Image:
     """The picture behind its header, upright, refused before any pixel of it is decoded."""
     if content.startswith(JPEG_START):
         require_few_scans(content)
+        require_intact_scans(content)
     picture = bare_picture(content)
     if picture is None:
         if known := known_format(content):

@@ -122,6 +122,11 @@ def test_a_killed_run_goes_on_where_it_stopped(
     assert main(["archive", *map(str, options)]) == 1
     assert capsys.readouterr().out == said
     assert {part: part.stat().st_mtime_ns for part in out.iterdir()} == parts
+    # What is still out of reach keeps its row.
+    (archive / "broken.jpeg").rename(tmp_path / "broken.jpeg")
+    assert main(["archive", *map(str, options), "--retry-errors"]) == 1
+    assert capsys.readouterr().out == said
+    assert rows(out) == after
     assert main(["archive", *map(str, options), "--threshold", "0.9"]) == 2
     assert "holds answers of another threshold" in capsys.readouterr().err
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -86,6 +87,64 @@ def test_a_killed_run_goes_on_where_it_stopped(
     assert len(out.read_text().splitlines()) == 3
 
 
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+
+
+def test_results_of_two_radiographs_of_one_name_stay_apart_over_two_runs(
+    folder: Path, tiny_bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As those of two patients, whose DICOM export calls both IM0001."""
+    results = ("--overlay", tmp_path / "overlays", "--heatmaps", tmp_path / "heatmaps")
+    options = ("--model", tiny_bundle.folder, *results)
+    made = []
+    for patient, name in (("1", "b.png"), ("2", "deeper/a.png")):
+        (tmp_path / patient).mkdir()
+        shutil.copy(folder / name, tmp_path / patient / "IM0001.png")
+        (record,) = classify(capsys, tmp_path / patient, *options)
+        made.append((record["overlay"], record["heatmap"]))
+    assert len({*made[0], *made[1]}) == 4
+    for record in classify(capsys, tmp_path / "1", *options):
+        assert (record["overlay"], record["heatmap"]) == made[0]
+    assert names_in(tmp_path / "overlays") == ["IM0001-2.png", "IM0001.png"]
+    # Of whom they are cannot be read from the folder.
+    for kind in ("overlays", "heatmaps"):
+        (beside,) = (tmp_path / kind).glob(".*")
+        assert str(tmp_path) not in beside.read_text()
+
+
+def test_a_file_counts_once_however_its_path_is_written(
+    folder: Path, tiny_bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, model = tmp_path / "out.jsonl", ("--model", tiny_bundle.folder)
+    again = f"{folder}/deeper/../b.png"
+    assert not classify(capsys, folder / "b.png", again, folder, *model, "--resume", out)
+    assert not classify(capsys, again, *model, "--resume", out)
+    assert len(out.read_text().splitlines()) == 2
+
+
+def test_what_is_asked_for_later_leaves_what_was_made(
+    folder: Path, tiny_bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = (folder / "b.png", "--model", tiny_bundle.folder, "--resume", tmp_path / "out.jsonl")
+    assert not classify(capsys, *options, "--overlay", tmp_path / "overlays")
+    assert not classify(capsys, *options, "--heatmaps", tmp_path / "heatmaps")
+    (line,) = (tmp_path / "out.jsonl").read_text().splitlines()
+    record = json.loads(line)
+    assert Path(record["overlay"]).is_file()
+    assert Path(record["heatmap"]).is_file()
+
+
+def test_links_that_are_left_out_are_named(
+    folder: Path, tiny_bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "elsewhere").symlink_to(tmp_path, target_is_directory=True)
+    (folder / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    main(["classify", str(folder), "--model", str(tiny_bundle.folder)])
+    said = capsys.readouterr().err
+    assert f"are left out: {folder / 'elsewhere'}, {folder / 'gone.png'}" in said
+
+
 def test_a_file_that_was_out_of_reach_is_answered_once_it_is_asked_for(
     folder: Path, tiny_bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -146,7 +205,7 @@ def test_the_longest_name_has_an_overlay_too(
     out = tmp_path / "overlays"
     (record,) = classify(capsys, folder, "--model", tiny_bundle.folder, "--overlay", out)
     assert record["status"] == "ok"
-    assert [len(path.name) for path in out.iterdir()] == [255]
+    assert [len(name) for name in names_in(out)] == [255]
 
 
 @pytest.mark.parametrize("content", ["/dev/full", "nested"])
@@ -228,12 +287,12 @@ def test_results_that_are_asked_for_later_are_made(
     assert not classify(capsys, *options, "--overlay", overlays)
     records = [json.loads(line) for line in out.read_text().splitlines()]
     assert {Path(record["overlay"]).name for record in records} == {"a.png", "b.png"}
-    assert {path.name for path in overlays.iterdir()} == {"a.png", "b.png"}
+    assert names_in(overlays) == ["a.png", "b.png"]
     # In another folder, too; but not of a radiograph that is out of reach, whose answer stays.
     (folder / "b.png").rename(folder / ".b.png")
     (tmp_path / "another").mkdir()
     assert not classify(capsys, folder / "b.png", *options, "--overlay", tmp_path / "another")
-    assert [path.name for path in (tmp_path / "another").iterdir()] == ["a.png"]
+    assert names_in(tmp_path / "another") == ["a.png"]
     records = [json.loads(line) for line in out.read_text().splitlines()]
     assert {record["status"] for record in records} == {"ok"}
 

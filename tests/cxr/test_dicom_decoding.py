@@ -32,9 +32,9 @@ from tests.cxr.dicom_files import RAMP, SIDE, content, make
 
 @pytest.mark.parametrize("number", [1, 2])
 def test_a_picture_that_ends_its_decoder_is_an_error_like_any_other(number: int) -> None:
-    """GDCM would end this process: found by fuzzing."""
+    """GDCM would end this process: found by fuzzing. The second is refused before it is decoded."""
     damaged = (ROOT / "tests" / "fuzz" / "found" / f"dicom-{number}").read_bytes()
-    with pytest.raises(UnreadableRadiograph, match=r"image: this DICOM file is damaged"):
+    with pytest.raises(UnreadableRadiograph, match=r"image: th.* is damaged"):
         read_radiograph(damaged, name="image")
 
 

@@ -8,10 +8,14 @@ import zipfile
 from pathlib import Path
 
 import cv2
+import pytest
 from playwright.sync_api import Browser, Page, expect
 from pypdf import PdfReader
 
 from cxr.classifier import Classifier
+from cxr.errors import CXRError
+from cxr.page import notes
+from cxr.page.clients import asking
 from cxr.page.notes import note_keeper
 from tests.conftest import PAGE_MARKS
 from tests.cxr.browser import (
@@ -261,11 +265,30 @@ def test_only_known_fields_of_a_note_are_kept(tmp_path: Path) -> None:
     keep({"file": "Jane Doe.png", "probability": 7, "verdict": "<b>", "comment": "x" * 5000})
     keep(["no note"])
     for odd in ({"verdict": []}, {"comment": "\ud800"}, {"probability": True}):
-        keep(odd)
+        keep(odd)  # of these only the second says anything
     line, *odd_lines = (tmp_path / "notes.jsonl").read_text(encoding="utf-8").splitlines()
-    assert len(odd_lines) == 3
+    assert len(odd_lines) == 1
     assert json.loads(line).keys() == {"day", "model", "comment"}
     assert len(json.loads(line)["comment"]) == 1000
+
+
+def test_a_note_that_is_not_kept_is_said_not_to_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page then says that it is in this tab alone."""
+    monkeypatch.setattr(notes, "_MAX_A_DAY", 3)
+    keep = note_keeper(tmp_path, model="m")
+    for number in range(3):
+        keep({"feedback": "agree", "comment": str(number)})
+    with pytest.raises(CXRError, match="one address has sent 3 notes today"):
+        keep({"feedback": "agree"})
+    asking.set("10.0.0.2")
+    keep({"feedback": "disagree"})
+    asking.set("")
+    assert len((tmp_path / "notes.jsonl").read_text().splitlines()) == 4
+    monkeypatch.setattr(notes, "_MAX_BYTES", 10)
+    with pytest.raises(CXRError, match="is full"):
+        note_keeper(tmp_path, model="m")({"feedback": "agree"})
 
 
 def test_a_dicom_image_is_kept_as_dicom(page: Page, data: Path, tmp_path: Path) -> None:

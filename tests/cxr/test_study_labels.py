@@ -39,6 +39,8 @@ CASES = [
     (["1.png,1\nx/1.png,0\n"], {"x/1.png": "NORMAL", "y/1.png": None}, 0, ["1.png"]),
     # Tables without labels do not count where another has some.
     (["a.png,63\nb.png,71\n", "a.png,normal\n"], {"a.png": "NORMAL", "b.png": None}, 0, []),
+    (["sep=;\nfile;label\na.png;1\nb.png;0\n"], {"a.png": "PNEUMONIA", "b.png": "NORMAL"}, 0, []),
+    (["file,label\ra.png,1\rb.png,0\r"], {"a.png": "PNEUMONIA", "b.png": "NORMAL"}, 0, []),
     (['"a, ""b"".png","normal"\n'], {'a, "b".png': "NORMAL"}, 0, []),
     ([""], {"a.png": None}, 0, []),
     # What is written of answers and readings is no truth, also beside a table of labels.

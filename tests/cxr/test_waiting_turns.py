@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from cxr.page import waiting_turns
+from cxr.page.clients import asking
 from cxr.page.waiting_turns import Busy, Turns
 
 
@@ -25,7 +27,7 @@ def test_who_finds_many_waiting_is_told_at_once(monkeypatch: pytest.MonkeyPatch)
     for thread in threads:
         thread.start()
     assert taken.wait(10)
-    while few._places._value:
+    while few._taken.total() < 2:
         time.sleep(0.01)
     with pytest.raises(Busy), few.take():
         pass
@@ -34,6 +36,46 @@ def test_who_finds_many_waiting_is_told_at_once(monkeypatch: pytest.MonkeyPatch)
         thread.join()
     with few.take():
         pass
+
+
+def test_one_address_leaves_places_to_others() -> None:
+    turns, leave = Turns(at_once=2), threading.Event()
+    held = threading.Barrier(3)
+
+    def hold(client: str) -> None:
+        asking.set(client)
+        with turns.take():
+            held.wait(10)
+            leave.wait(10)
+
+    def busy(client: str) -> bool:
+        asking.set(client)
+        try:
+            with turns.take():
+                return False
+        except Busy:
+            return True
+
+    threads = [threading.Thread(target=hold, args=["a"]) for _ in range(2)]
+    waiting = [threading.Thread(target=busy, args=["a"]) for _ in range(2)]
+    with ThreadPoolExecutor() as pool:
+        for thread in threads:
+            thread.start()
+        held.wait(10)
+        for thread in waiting:
+            thread.start()
+        while turns._taken["a"] < 4:
+            time.sleep(0.01)
+        assert pool.submit(busy, "a").result(10)  # four are its share
+        other = pool.submit(busy, "b")
+        while not turns._taken["b"]:
+            time.sleep(0.01)
+        leave.set()
+        assert not other.result(10)
+        for thread in threads + waiting:
+            thread.join(10)
+        assert not pool.submit(busy, "a").result(10)
+    assert not turns._taken
 
 
 def test_turns_come_in_the_order_in_which_they_are_asked_for() -> None:

@@ -15,7 +15,8 @@ from onnx import helper, numpy_helper
 from cxr.errors import BundleError
 from cxr.model.bundle import FILES, MANIFEST, load_bundle
 from cxr.model.expected import calibration_error_by_chance, elsewhere, measured_on
-from cxr.model.graph import OPERATORS, Graph
+from cxr.model.graph import Graph
+from cxr.model.graph_verification import OPERATORS
 from cxr.saved_files import file_digests
 from tests.fuzz import seeds
 from tests.fuzz.choices import Choices

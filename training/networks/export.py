@@ -21,7 +21,8 @@ from cxr.errors import BundleError
 from cxr.gate.files import graph_outputs as gate_outputs
 from cxr.gate.lungs import LungNetworkConfig
 from cxr.model.bundle import WEIGHTS
-from cxr.model.graph import GRAPH, INPUT, OPSET, Graph, Shape
+from cxr.model.graph import GRAPH, Graph
+from cxr.model.graph_verification import INPUT, OPSET, Shape
 from cxr.model.network_config import NetworkConfig
 from cxr.model.session import graph_outputs as model_outputs
 from cxr.preprocessing import lung_preprocessing
