@@ -10,7 +10,7 @@ const showAnswer = () => {
   cxr.write($(".verdict .label"), say(`verdict_${verdict}`));
   const byModel = ["PNEUMONIA", "NORMAL"].includes(verdict) && ownThresholdNow() === null;
   const reason = byModel ? `${verdict}_model` : verdict;
-  $(".verdict .reason").textContent = say(`reason_${reason}`, reasonValues());
+  cxr.write($(".verdict .reason"), say(`reason_${reason}`, reasonValues()));
   $(".verdict .excludes").hidden = verdict !== "NORMAL";
   showOwnThreshold(value);
   // Outside the model's range the number means little: it is there for who asks for it, and what was measured at a

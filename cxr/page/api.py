@@ -50,7 +50,8 @@ def create_api(page: gr.Blocks, classifier: Classifier, *, turns: Turns) -> None
 
         Args:
             image: JPEG, PNG or DICOM, at most 100 MB. In Python handle_file(path), in JavaScript
-                a Blob; a path or an address that was not uploaded is refused.
+                a Blob; a path or an address that was not uploaded is refused. Uploads are deleted
+                after 5 minutes: call before.
             threshold: predict pneumonia from this probability on, for example 0.4. Without it, the
                 model's thresholds decide, and between them the label is UNCERTAIN.
 
@@ -69,7 +70,8 @@ def create_api(page: gr.Blocks, classifier: Classifier, *, turns: Turns) -> None
         """Classify several radiographs, at most 100.
 
         Args:
-            images: a list of 1 to 100 files, each as in /classify.
+            images: a list of 1 to 100 files, each as in /classify; all of them uploaded within 5
+                minutes.
             threshold: as in /classify, for all of them.
 
         Returns:

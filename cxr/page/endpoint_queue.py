@@ -123,10 +123,11 @@ def guard_queue(page: gr.Blocks) -> None:
         if client is not None and not _CLIENT.fullmatch(client):
             sessions.pop(client, None)
             return False, "Expected a session_hash of letters and digits.", "error"
-        expected = endpoint is not None and len(body.data) >= len(endpoint.inputs)
-        if not expected or _weight(body.data) > _MAX_WEIGHT:
-            return False, "Expected the arguments of an endpoint.", "error"
-        body.data = [_argument(each) for each in body.data]
+        if endpoint is None or not body.data or _weight(body.data) > _MAX_WEIGHT:
+            return False, "Expected the arguments of an endpoint, a radiograph first.", "error"
+        # All but the first may be left out, as /info says.
+        left_out = [None] * (len(endpoint.inputs) - len(body.data))
+        body.data = [*(_argument(each) for each in body.data), *left_out]
         body.trigger_id = body.event_data = None  # of components, which have no part in this
         body.session_hash = client or secrets.token_hex(16)
         sessions[body.session_hash] = session

@@ -26,7 +26,7 @@ const show = () => {
   cxr.write($(".notice"), problems.map((one) => NOTICES[one]()).join(" "));
   $(".notice").hidden = !problems.length;
   showSetup();
-  $(".place strong").textContent = place();
+  cxr.write($(".place strong"), place());
   $("progress").value = items.length ? at / items.length : 0;
   const kept = study.chosen.length ? say("study_keeping") : "";
   $(".reading").textContent = phase === "loading" ? place() || kept : "";
@@ -113,7 +113,7 @@ element.addEventListener("change", async (event) => {
   else await choose(await cxrFiles.listFiles({ files, items: [] }));
 });
 element.addEventListener("input", (event) => {
-  if (event.target.matches(".brush")) draw();
+  if (event.target.matches(".brush")) { showReading(); draw(); }
 });
 $(".own-reading").addEventListener("submit", async (event) => {
   event.preventDefault();

@@ -134,7 +134,8 @@ const showReading = () => {
   $(".own-reading [type=submit]").textContent = say(study.phase === "aid" ? "study_next" : "own_show");
   $(".marking").hidden = !blinded();
   const drawn = drawnMarks().length;
-  $(".marked").textContent = drawn ? say("study_marked", { marks: drawn }) : say("study_no_marks");
+  cxr.write($(".marked"), drawn ? say("study_marked", { marks: drawn }) : say("study_no_marks"));
+  $(".brush").setAttribute("aria-valuetext", cxr.percent(brush(), 0)); // of the radiograph's width
   const undoing = $("[data-do=undo]");
   if (!drawn && undoing === document.activeElement) $("[data-do=mark]").focus(); // a button that is off loses it
   undoing.disabled = !drawn;

@@ -269,7 +269,10 @@ def test_rows_of_files_that_could_not_be_read_are_forgotten_on_demand(tmp_path: 
     first.flush()
     untouched = (tmp_path / "part-00000.parquet").stat().st_mtime_ns
     second = Table(str(tmp_path), ORIGIN)
-    second.forget_errors()
+    second.forget_errors(["a", "c"])  # b is still out of reach
+    assert second.status == {"a": "ok", "b": "error", "c": "refused"}
+    assert rows(tmp_path).keys() == {"a", "b", "c"}
+    second.forget_errors(["a", "b", "c"])
     assert second.status == {"a": "ok", "c": "refused"}
     second.add(some_rows("b"))
     second.flush()

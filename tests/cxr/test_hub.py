@@ -17,8 +17,8 @@ from cxr.model.hub import (
     LIMITS,
     fetch_bundle,
     find_bundle,
-    first_line,
     parse_reference,
+    without_token,
 )
 from tests.conftest import ROOT
 from tests.loopback_hub import REPO, LoopbackHub, Repository
@@ -232,13 +232,13 @@ def test_a_part_of_a_cached_commit_is_completed(
 
 
 def test_no_message_quotes_a_token() -> None:
-    said = first_line(ValueError("Illegal header value b'Bearer hf_SECRET\\x0bx'"))
+    said = without_token(ValueError("Illegal header value b'Bearer hf_SECRET\\x0bx'"))
     assert said == "Illegal header value b'…'"
-    assert first_line(ValueError(f"hf_{'a' * 34} is no token")) == "… is no token"
+    assert without_token(ValueError(f"hf_{'a' * 34} is no token")) == "… is no token"
     oauth = f"hf_oauth_{'a' * 9}.{'b' * 9}-c"
-    assert first_line(ValueError(f"bad {oauth} quoted")) == "bad … quoted"
-    assert first_line(ValueError("http://me:secret@proxy:80 fails")) == "http://…@proxy:80 fails"
-    assert first_line(ValueError("Try pip install hf_transfer")) == "Try pip install hf_transfer"
+    assert without_token(ValueError(f"bad {oauth} quoted")) == "bad … quoted"
+    assert without_token(ValueError("http://me:secret@proxy:80 fails")) == "http://…@proxy:80 fails"
+    assert without_token(ValueError("Try pip install hf_transfer")) == "Try pip install hf_transfer"
 
 
 def test_a_proxy_whose_address_is_none_is_said_without_its_password(tmp_path: Path) -> None:

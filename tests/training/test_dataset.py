@@ -272,10 +272,17 @@ def test_images_that_a_model_was_trained_on_are_counted(
     images, records = load_images(
         chest_images, read_folder(chest_images)[0], Preprocessing(size=64)
     )
-    assert count_trained_on(tiny_bundle, images) == 0
-    evaluation = {"trained_fingerprints": split_fingerprints(Split(images[:3], records[:3]))}
+    assert count_trained_on(tiny_bundle, images, records) == 0
+    some = Split(images[:3], records[:3])
+    evaluation = {"trained_fingerprints": split_fingerprints(some, most=9)}
     trained = dataclasses.replace(tiny_bundle, evaluation=evaluation)
-    assert count_trained_on(trained, images[[*range(len(images)), 0]]) == 4
+    twice = [*range(len(images)), 0]
+    assert count_trained_on(trained, images[twice], [records[row] for row in twice]) == 4
+    until_022 = " ".join(record.digest[:12] for record in records[:2])
+    earlier = dataclasses.replace(tiny_bundle, evaluation={"trained_fingerprints": until_022})
+    assert count_trained_on(earlier, images, records) == 2
+    # Of very many images, some are kept: a model's files are bounded.
+    assert len(split_fingerprints(some, most=2).split()) == 2
 
 
 def test_the_bundled_model_names_its_training_images() -> None:

@@ -252,9 +252,9 @@ def test_what_was_measured_later_outlasts_the_same_command(
 
 def test_a_bundle_knows_the_images_of_both_its_splits(finished: Path, splits: Splits) -> None:
     bundle = load_bundle(finished / "bundle")
-    train, validation = splits.train.images, splits.validation.images
-    assert (count_trained_on(bundle, train), count_chosen_on(bundle, train)) == (36, 0)
-    assert (count_trained_on(bundle, validation), count_chosen_on(bundle, validation)) == (0, 12)
+    for split, expected in ((splits.train, (36, 0)), (splits.validation, (0, 12))):
+        trained_on = count_trained_on(bundle, split.images, split.records)
+        assert (trained_on, count_chosen_on(bundle, split.images)) == expected
 
 
 @pytest.mark.parametrize(

@@ -25,11 +25,13 @@ from cxr.model.bundle import Bundle, load_bundle
 from cxr.model.operating_points import OperatingPoint, OperatingPoints
 from training.__main__ import main
 from training.commands import cross_validate
-from training.fitting.loading import OutlineTables, load_whole
+from training.commands.options import read_config, read_outline_tables, with_all_images
+from training.fitting.loading import OutlineTables, load_reserved, load_whole
 from training.fitting.presets import tiny
 from training.sharing.card import model_card
 from training.validation.estimate import read_estimate
 from training.validation.fold_figures import measure_folds
+from training.validation.folds import divide
 from training.validation.folds_folder import FoldsFolder
 from training.validation.mistakes import read_mistakes
 from training.validation.perturbations import PERTURBATIONS
@@ -190,8 +192,12 @@ def test_the_seed_of_the_trainings_leaves_the_folds(fit_options: list[str], tmp_
         cross_validate.add_arguments(parser)
         given = ["--out", str(tmp_path), "--seed", str(seed), "--folds-seed", str(folds_seed)]
         options = parser.parse_args([*fit_options, "--folds", "2", *given])
-        digests.append(cross_validate.read_plan(options).seed)
-    assert digests == [1, 1, 7]
+        config = with_all_images(read_config(options))
+        whole, _ = load_whole(config, options.data, outlines=read_outline_tables(options))
+        reserved = load_reserved(config, options.data)
+        folds = divide(whole, reserved, options.data, cross_validate.read_plan(options))
+        digests.append(folds.sha256)
+    assert digests[0] == digests[1] != digests[2]
 
 
 def test_the_figures_have_all_folds_and_all_perturbations(cross_validation: Path) -> None:

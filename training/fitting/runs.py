@@ -181,9 +181,10 @@ def images_to_compare_on(run: Run, others: Sequence[Bundle]) -> tuple[list[dict[
         if not path.is_file():
             raise DatasetError(Message("studio_moved", {"path": str(path), "run": run.name}))
         image = {"path": str(path), "label": row["label"], "patient": row["patient"]}
-        pixels = read_radiograph(path, name=row["path"]).pixels
-        known = any(is_among(pixels, other.trained_fingerprints) for other in others)
-        (seen if known else unseen).append(image)
+        known = [other.trained_fingerprints for other in others if len(other.trained_fingerprints)]
+        pixels = read_radiograph(path, name=row["path"]).pixels if known else None
+        is_known = pixels is not None and any(is_among(pixels, each) for each in known)
+        (seen if is_known else unseen).append(image)
     if len({image["label"] for image in unseen}) == 2:
         return unseen, 0
     return [*unseen, *seen], len(seen)

@@ -29,6 +29,7 @@ from training.sharing.card import measured_sections, model_card
 from training.sharing.model_figures import Measured
 from training.validation.heatmap_scale import HEATMAP_METHOD, heatmap_reference
 
+_MOST_KNOWN = 80_000  # images of a training by their fingerprints, of 33 bytes each
 _KERMANY = {
     "name": "training split of chest_xray (Kermany 2018)",
     "population": "children of 1–5 years, anterior-posterior",
@@ -69,9 +70,11 @@ def write_bundle(
         **measured.figures,
         "history": history,
         "kept_epoch": config.best_epoch(history),
-        "trained_fingerprints": split_fingerprints(splits.train),
+        "trained_fingerprints": split_fingerprints(splits.train, most=_MOST_KNOWN),
         # Its extra images are those of the training.
-        "validation_fingerprints": split_fingerprints(replace(splits.validation, extra=None)),
+        "validation_fingerprints": split_fingerprints(
+            replace(splits.validation, extra=None), most=_MOST_KNOWN // 4
+        ),
     }
     document = {
         "name": name,

@@ -94,7 +94,8 @@ def _check_unseen(document: dict[str, Any], bundle: Bundle) -> str:
     """Why figures are not of this model on images that it was not trained on; or empty."""
     data = document.get("data")
     for key, done in (("trained_on", "was trained"), ("chosen_on", "has thresholds chosen")):
-        if known := data.get(key) if isinstance(data, dict) else None:
+        known = data.get(key) if isinstance(data, dict) else None
+        if isinstance(known, int) and known:
             return f"the model {done} on {known:,} of its images. Measure it on others."
     return _check_measured(document, bundle)
 

@@ -76,7 +76,7 @@ def _measure(bundle: Bundle, explain: Explain, table: Path) -> AdultFigures:
     logits, _ = explain(images)
     positive = np.array([record.label for record in records])
     found = auc(positive, logits)
-    trained_on = count_trained_on(bundle, images)
+    trained_on = count_trained_on(bundle, images, records)
     return {
         "images": len(records),
         "auc": found,

@@ -123,6 +123,12 @@ def _start(folder: FoldsFolder, config: TrainingConfig, images: FoldedImages) ->
             training if isinstance(training, dict) else {}, now["training"], but=WITHOUT_EFFECT
         )
         rest = sorted(key for key in now if before.get(key) != now[key] and key != "training")
+        plan = before.get("plan")
+        if isinstance(plan, dict) and plan | {"seed": now["plan"]["seed"]} == now["plan"] != plan:
+            raise RunError(
+                f"{folder.folder}: holds a cross-validation of other folds. To go on with it, give "
+                f"--folds-seed {plan['seed']} (until 0.22, --seed was that of the folds, too)."
+            )
         if differing := [*settings, *rest]:
             raise RunError(
                 f"{folder.folder}: holds a cross-validation with another {', '.join(differing)}. "

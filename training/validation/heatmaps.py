@@ -119,7 +119,7 @@ def write_heatmap_report(
     make_folder(out)
     document: HeatmapCheck = {
         "model": bundle.identity(),
-        "trained_on": count_trained_on(bundle, images),
+        "trained_on": count_trained_on(bundle, images, records),
         **check_faithfulness(bundle, images[chosen]),
         "localization": check_localization(bundle, root, records, images, tables),
     }

@@ -180,7 +180,7 @@ def _score(
         records=kept,
         labels=labels,
         log_odds=calibrated,
-        trained_on=count_trained_on(bundle, images),
+        trained_on=count_trained_on(bundle, images, kept),
         chosen_on=count_chosen_on(bundle, images),
     )
 
