@@ -140,19 +140,18 @@ class Classify(Case):
     """A folder is classified, for a part of which there are answers; the last was cut off."""
 
     def prepare(self) -> None:
-        for name in ("a.jpeg", "b.jpeg", "deeper/a.jpeg"):
-            path = self.folder / "films" / name
-            path.parent.mkdir(exist_ok=True, parents=True)
-            shutil.copyfile(ROOT / "examples" / "first-look.jpeg", path)
-        shutil.copytree(self.folder / "films", self.folder / "first")
-        for path in (self.folder / "first").rglob("[b-e]*"):
-            path.unlink() if path.is_file() else shutil.rmtree(path)
         answers = self.folder / "answers.jsonl"
-        self._classify(self.folder / "first", None)
-        first = json.loads(answers.read_text())
-        first |= {"file": str(self.folder / "films" / "a.jpeg"), "probability": 0.123}
+        self._add("a.jpeg")
+        self._classify(self.folder / "films", None)
+        first = json.loads(answers.read_text()) | {"probability": 0.123}
         answers.write_text(json.dumps(first) + '\n{"file": "cut')
-        shutil.rmtree(self.folder / "first")
+        self._add("b.jpeg")
+        self._add("deeper/a.jpeg")
+
+    def _add(self, name: str) -> None:
+        path = self.folder / "films" / name
+        path.parent.mkdir(exist_ok=True, parents=True)
+        shutil.copyfile(ROOT / "examples" / "first-look.jpeg", path)
 
     def _classify(self, films: Path, kill: Kill | None) -> Ending:
         answers, overlays = self.folder / "answers.jsonl", self.folder / "overlays"
@@ -176,6 +175,7 @@ class Classify(Case):
     def files(self) -> dict[str, str]:
         assert len({record["overlay"] for record in self.answers()}) == 3
         found = super().files()
+        found.pop("overlays/.cxr-sources.jsonl")  # has digests of this folder's paths
         text = (self.folder / "answers.jsonl").read_text()
         return found | {"answers.jsonl": text.replace(str(self.folder), "")}
 

@@ -108,6 +108,8 @@ class OutputFolder:
         with suppress(OSError), (self.folder / _SOURCES).open("rb") as lines:
             lines.seek(self._read)
             for line in lines:
+                if not line.endswith(b"\n"):  # another process is writing it
+                    break
                 self._read += len(line)
                 with suppress(ValueError, TypeError):  # one that was cut off
                     name, source = json.loads(line)
@@ -117,7 +119,8 @@ class OutputFolder:
         if self._sources.get(path.name) == _source(file):
             return
         with (path.parent / _SOURCES).open("a", encoding="utf-8") as lines:
-            lines.write(json.dumps([path.name, _source(file)]) + "\n")
+            # One that a kill or a full disk has cut off does not swallow this one.
+            lines.write(f"\n{json.dumps([path.name, _source(file)])}\n")
 
     def reserve(self, path: str | None) -> None:
         """Keep the name of a result that exists already from being given to another."""

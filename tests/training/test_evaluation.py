@@ -185,7 +185,8 @@ def test_a_model_does_not_differ_from_itself() -> None:
     )
     assert document["delong_p"] == 1
     assert document["mcnemar"] == {"only_first_right": 0, "only_second_right": 0, "p": None}
-    assert document["intervals"]["auc"] == [0, 0]
+    low, high = document["intervals"]["auc"]
+    assert low == -high < 0  # on other images they might differ all the same
 
 
 def test_mcnemar_of_a_published_case() -> None:

@@ -60,8 +60,10 @@ def test_a_data_folder_is_checked(page: Page, chest_images: Path, tmp_path: Path
     expect(rows).to_have_count(2)
     expect(rows.first).to_have_text("trainNORMAL2525normal 25")
     expect(page.locator(".problem.stops summary")).to_contain_text("cannot be read")
-    page.locator(".problem summary").click()
-    expect(page.locator(".problem li")).to_contain_text("<b>odd.png")
+    page.locator(".problem.stops summary").click()
+    expect(page.locator(".problem.stops li")).to_contain_text("<b>odd.png")
+    noted = page.locator(".problem:not(.stops) summary")
+    expect(noted).to_contain_text("whose names tell no patient")
     expect(page.locator("#contact-sheet img")).to_have_count(12)
 
     page.get_by_label("Data folder").fill(str(tmp_path / "nowhere"))
