@@ -66,7 +66,7 @@ class OutputFolder:
         self.folder = None if folder is None else Path(folder)
         self.suffix = suffix
         self.taken: set[str] = set()
-        self._sources: dict[str, str] = {}  # places of radiographs, by names of results
+        self._sources: dict[str, str] = {}  # digests of radiographs' places, by names of results
         self._read = 0  # bytes of the file that has them
         if self.folder:
             # Where a radiograph lies, and where it leads if it is a link.
