@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from training.commands.printing import print_comparison
 from training.metrics.comparison import compare, delong_test, mcnemar_test
 
 
@@ -30,11 +31,17 @@ def test_a_difference_is_the_first_model_less_the_second() -> None:
     assert turned == pytest.approx({name: -value for name, value in expected.items()})
 
 
-def test_two_models_without_a_mistake_may_differ_all_the_same() -> None:
+def test_two_models_without_a_mistake_may_differ_all_the_same(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     labels = np.repeat([0, 1], 12)
     good = np.arange(24, dtype=np.float32)
     model = (good, labels == 1)
     found = compare(labels, model, model, [str(i) for i in range(24)], resamples=50)
+    print_comparison(found)
+    said = capsys.readouterr().out
+    assert "McNemar: cannot be tested here" in said
+    assert "several images" not in said  # that is not why
     assert set(found["difference"].values()) == {0.0}
     for name, (low, high) in found["intervals"].items():
         assert low == -high < 0

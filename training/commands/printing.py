@@ -14,5 +14,5 @@ def print_comparison(found: Comparison) -> None:
     tests = {"AUC, DeLong": found["delong_p"], "predictions, McNemar": found["mcnemar"]["p"]}
     for name, p in tests.items():
         print(f"{name} p = {p:.2g}" if p is not None else f"{name}: cannot be tested here")
-    if found["mcnemar"]["p"] is None:
+    if not found["independent"]:
         print(text("measured_no_tests", "en"))

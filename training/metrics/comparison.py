@@ -64,6 +64,7 @@ def compare(
         "intervals": {name: list(interval) for name, interval in intervals.items()},
         "delong_p": delong_test(labels, first[0], second[0]) if independent else None,
         "mcnemar": mcnemar if independent else {**mcnemar, "p": None},
+        "independent": independent,
     }
 
 

@@ -79,13 +79,15 @@ class Comparison(TypedDict):
 
     difference: first minus second, of auc, accuracy, sensitivity and specificity. intervals: 95 %
     of these, by patient. delong_p: of equal AUC; None where it cannot be told
-    (`training.metrics.comparison`).
+    (`training.metrics.comparison`). independent: whether each patient has one image; only then are
+    there p values.
     """
 
     difference: dict[str, float]
     intervals: dict[str, list[float]]
     delong_p: float | None
     mcnemar: McNemar
+    independent: bool
 
 
 # --- Cross-validation -----------------------------------------------------------------------------
