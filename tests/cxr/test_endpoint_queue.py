@@ -89,6 +89,14 @@ def test_the_queue_outlives_clients_that_are_forgotten(
     assert "event: complete" in served.fetch(event)
 
 
+def test_all_but_the_radiograph_may_be_left_out(served: Served, image_file: Path) -> None:
+    file = {"path": upload(served.url, "a.png", image_file.read_bytes())}
+    status, event = served.join([file])
+    assert status == 200
+    assert '"status":"ok"' in served.fetch(event).replace(" ", "")
+    assert served.join([])[0] == 400
+
+
 def test_a_client_that_goes_is_forgotten(served: Served, image_file: Path) -> None:
     queue = served.page._queue
     queue.pending_messages_per_session["gone"] = None  # type: ignore[assignment]
