@@ -122,3 +122,13 @@ def sixteen_bits(image_file: Path, tmp_path: Path) -> Path:
     path = tmp_path / "image.dcm"
     path.write_bytes(content(dataset))
     return path
+
+
+@pytest.fixture
+def ward(tmp_path: Path, image_file: Path) -> Path:
+    """Two radiographs at different depths, and a hidden file."""
+    ward = tmp_path / "radiographs"
+    (ward / "deeper").mkdir(parents=True)
+    for name in ("b.png", "deeper/a.png", ".hidden.png"):
+        (ward / name).write_bytes(image_file.read_bytes())
+    return ward
